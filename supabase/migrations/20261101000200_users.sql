@@ -1,0 +1,23 @@
+create table public.users (
+  id uuid primary key default gen_random_uuid(),
+  phone_number text not null unique,
+  credits integer not null,
+  transaction_count integer not null,
+  created_at timestamptz not null default clock_timestamp(),
+  constraint phone_number_is_e164 check (phone_number ~ '^\+[1-9][0-9]{6,14}$'),
+  constraint credits_are_never_negative check (credits >= 0),
+  constraint transaction_count_is_never_negative check (transaction_count >= 0)
+)
+-- The balance is the row that every deduction rewrites. The free space keeps these updates within
+-- the page and out of the indexes.
+with (fillfactor = 70);
+
+comment on table public.users is
+  'One person: a phone number in E.164 and a balance. Written by this schema''s functions only.';
+comment on column public.users.credits is
+  'The balance: the sum of the user''s credit_transactions, and balance_after of the newest one.';
+comment on column public.users.transaction_count is
+  'How many credit_transactions the user has, and the sequence_number of the newest one.';
+
+alter table public.users enable row level security;
+revoke all on table public.users from public, anon, authenticated, service_role;

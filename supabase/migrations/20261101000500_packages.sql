@@ -1,0 +1,26 @@
+create table public.packages (
+  id text primary key,
+  name text not null,
+  price numeric(10, 2) not null,
+  credits integer not null,
+  is_active boolean not null default true,
+  constraint id_is_a_short_word check (id ~ '^[a-z0-9][a-z0-9_-]{0,63}$'),
+  constraint name_is_not_blank check (name ~ '\S'),
+  constraint price_is_at_least_one_rupee check (price >= 1),
+  constraint a_package_holds_at_least_one_credit check (credits >= 1)
+);
+
+comment on table public.packages is
+  'What is for sale. A package is retired with is_active = false, never deleted: orders name it.';
+comment on column public.packages.price is
+  'In rupees, taxes included. Razorpay''s least amount is one rupee.';
+
+alter table public.packages enable row level security;
+revoke all on table public.packages from public, anon, authenticated, service_role;
+
+-- The price list is public: a page may read it with the publishable key.
+create policy "Anybody may read the packages that are for sale"
+  on public.packages for select to anon, authenticated
+  using (is_active);
+
+grant select on table public.packages to anon, authenticated;

@@ -1,0 +1,87 @@
+-- Spends a user's credits, at most once for each reference.
+create function public.deduct_credits(
+  phone_number text,
+  credits integer default 1,
+  reference_id text default null
+)
+returns table (outcome text, user_id uuid, remaining_credits integer)
+language plpgsql
+-- The tables are closed to every role; only this function's owner may write them.
+security definer
+set search_path = ''
+set lock_timeout = '3s'
+as $$
+#variable_conflict use_column
+declare
+  v_source constant text := 'image_generation';
+  v_user public.users;
+  v_first public.credit_transactions;
+begin
+  if deduct_credits.credits is null or deduct_credits.credits < 1 then
+    raise exception 'a deduction is at least one credit, not %', deduct_credits.credits
+      using errcode = 'invalid_parameter_value';
+  end if;
+
+  loop
+    if deduct_credits.reference_id is not null then
+      -- The lock comes before the look: two calls with one reference take turns, and the second
+      -- sees what the first has written.
+      select u.* into v_user from public.users u
+      where u.phone_number = deduct_credits.phone_number
+      for no key update;
+
+      select t.* into v_first from public.credit_transactions t
+      where t.user_id = v_user.id
+        and t.source = v_source
+        and t.reference_id = deduct_credits.reference_id;
+
+      -- A repeated reference is a retry: answer as the first call did, and charge nothing.
+      if found then
+        return query select
+          case when v_first.credits = deduct_credits.credits then 'replayed' else 'reference_reused' end,
+          v_first.user_id,
+          v_first.balance_after;
+        return;
+      end if;
+    end if;
+
+    -- One statement decides, charges and records. The condition on the balance is evaluated again
+    -- on the newest row when another transaction held it, so no balance is read and written back.
+    with charged as (
+      update public.users u
+      set credits = u.credits - deduct_credits.credits,
+          transaction_count = u.transaction_count + 1
+      where u.phone_number = deduct_credits.phone_number
+        and u.credits >= deduct_credits.credits
+      returning u.id, u.credits, u.transaction_count
+    )
+    insert into public.credit_transactions
+      (user_id, sequence_number, action, credits, source, reference_id, balance_after)
+    select c.id, c.transaction_count, 'debit', deduct_credits.credits, v_source,
+      deduct_credits.reference_id, c.credits
+    from charged c
+    returning user_id, balance_after into user_id, remaining_credits;
+
+    if found then
+      outcome := 'deducted';
+      return next;
+      return;
+    end if;
+
+    -- Nothing was charged: the user is unknown, or has too few credits. A newcomer's free credits,
+    -- or credits that arrived meanwhile, are worth another try.
+    v_user := private.ensure_user(deduct_credits.phone_number);
+    if v_user.credits < deduct_credits.credits then
+      return query select 'insufficient_credits', v_user.id, v_user.credits;
+      return;
+    end if;
+  end loop;
+end;
+$$;
+
+comment on function public.deduct_credits(text, integer, text) is
+  'One row. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call answered); reference_reused (charged before with another number of credits); insufficient_credits (nothing changed: remaining_credits is the balance).';
+
+revoke execute on function public.deduct_credits(text, integer, text)
+  from public, anon, authenticated;
+grant execute on function public.deduct_credits(text, integer, text) to service_role;

@@ -1,0 +1,63 @@
+-- Reads one page of a user's history, newest first.
+create function public.list_credit_transactions(
+  user_id uuid,
+  page_size integer,
+  before_sequence_number integer default null
+)
+returns table (outcome text, total integer, next_cursor integer, transactions jsonb)
+language plpgsql
+stable
+-- The tables are closed to every role; only this function's owner may read them.
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_total integer;
+begin
+  select u.transaction_count into v_total from public.users u
+  where u.id = list_credit_transactions.user_id;
+  if not found then
+    return query select 'user_not_found', 0, null::integer, '[]'::jsonb;
+    return;
+  end if;
+
+  return query
+  with page as (
+    select t.* from public.credit_transactions t
+    where t.user_id = list_credit_transactions.user_id
+      and t.sequence_number < coalesce(list_credit_transactions.before_sequence_number, v_total + 1)
+    order by t.sequence_number desc
+    limit list_credit_transactions.page_size
+  )
+  select
+    'listed',
+    v_total,
+    -- Numbers have no gaps, so the page after this one starts right below its oldest entry.
+    case when min(p.sequence_number) > 1 then min(p.sequence_number) end,
+    coalesce(
+      jsonb_agg(
+        jsonb_build_object(
+          'id', p.id,
+          'user_id', p.user_id,
+          'action', p.action,
+          'credits', p.credits,
+          'source', p.source,
+          'reference_id', p.reference_id,
+          'created_at', p.created_at,
+          'balance_after', p.balance_after
+        )
+        order by p.sequence_number desc
+      ),
+      '[]'::jsonb
+    )
+  from page p;
+end;
+$$;
+
+comment on function public.list_credit_transactions(uuid, integer, integer) is
+  'One row. outcome: listed or user_not_found. total counts all entries of the user; next_cursor is null on the last page.';
+
+revoke execute on function public.list_credit_transactions(uuid, integer, integer)
+  from public, anon, authenticated;
+grant execute on function public.list_credit_transactions(uuid, integer, integer) to service_role;
