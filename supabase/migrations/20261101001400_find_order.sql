@@ -3,10 +3,10 @@ create function public.find_order(razorpay_order_id text)
 returns table (
   phone_number text,
   package_id text,
-  amount_paise integer,
-  currency text,
   key_mode text,
-  state text
+  credits integer,
+  razorpay_payment_id text,
+  balance_after_payment integer
 )
 language sql
 stable
@@ -14,14 +14,16 @@ stable
 security definer
 set search_path = ''
 as $$
-  select u.phone_number, o.package_id, o.amount_paise, o.currency, o.key_mode, o.state
+  select u.phone_number, o.package_id, o.key_mode, o.credits, o.razorpay_payment_id, t.balance_after
   from public.payment_orders o
   join public.users u on u.id = o.user_id
+  left join public.credit_transactions t
+    on t.user_id = o.user_id and t.source = 'payment' and t.reference_id = o.razorpay_payment_id
   where o.razorpay_order_id = $1;
 $$;
 
 comment on function public.find_order(text) is
-  'One row, or none when no order of ours has this Razorpay order id.';
+  'One row, or none when no order of ours has this Razorpay order id. The payment and the balance after it are null until the order is paid.';
 
 revoke execute on function public.find_order(text) from public, anon, authenticated;
 grant execute on function public.find_order(text) to service_role;

@@ -1,7 +1,8 @@
--- Grants what an order promised, once, when Razorpay has captured its payment.
+-- Grants what an order promised, once, when Razorpay has captured a payment of its amount.
 create function public.settle_payment(
   razorpay_order_id text,
   razorpay_payment_id text,
+  payment_status text,
   amount_paise integer,
   currency text
 )
@@ -45,6 +46,10 @@ begin
     or v_order.currency <> settle_payment.currency
   then
     outcome := 'amount_mismatch';
+  elsif settle_payment.payment_status = 'refunded' then
+    outcome := 'payment_refunded';
+  elsif settle_payment.payment_status <> 'captured' then
+    outcome := 'not_captured';
   else
     outcome := 'settled';
     update public.payment_orders o
@@ -62,9 +67,9 @@ begin
 end;
 $$;
 
-comment on function public.settle_payment(text, text, integer, text) is
-  'One row. outcome: settled; replayed (this payment settled this order before: the figures are those of that moment); order_not_found; paid_by_another_payment; amount_mismatch. Only the first changes anything.';
+comment on function public.settle_payment(text, text, text, integer, text) is
+  'One row. outcome: settled; replayed (this payment settled this order before: the figures are those of that moment); order_not_found; paid_by_another_payment; amount_mismatch; payment_refunded; not_captured (yet: also a failed payment may still be captured). Only the first changes anything.';
 
-revoke execute on function public.settle_payment(text, text, integer, text)
+revoke execute on function public.settle_payment(text, text, text, integer, text)
   from public, anon, authenticated;
-grant execute on function public.settle_payment(text, text, integer, text) to service_role;
+grant execute on function public.settle_payment(text, text, text, integer, text) to service_role;

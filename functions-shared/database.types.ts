@@ -1,0 +1,359 @@
+export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[];
+
+export type Database = {
+  "public": {
+    Tables: {
+      "credit_transactions": {
+        Row: {
+          "action": string;
+          "balance_after": number;
+          "created_at": string;
+          "credits": number;
+          "id": string;
+          "reference_id": string | null;
+          "sequence_number": number;
+          "source": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "action": string;
+          "balance_after": number;
+          "created_at"?: string;
+          "credits": number;
+          "id"?: string;
+          "reference_id"?: string | null;
+          "sequence_number": number;
+          "source": string;
+          "user_id": string;
+        };
+        Update: {
+          "action"?: string;
+          "balance_after"?: number;
+          "created_at"?: string;
+          "credits"?: number;
+          "id"?: string;
+          "reference_id"?: string | null;
+          "sequence_number"?: number;
+          "source"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_transactions_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "users";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "packages": {
+        Row: {
+          "credits": number;
+          "id": string;
+          "is_active": boolean;
+          "name": string;
+          "price": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "credits": number;
+          "id": string;
+          "is_active"?: boolean;
+          "name": string;
+          "price": number;
+        };
+        Update: {
+          "credits"?: number;
+          "id"?: string;
+          "is_active"?: boolean;
+          "name"?: string;
+          "price"?: number;
+        };
+        Relationships: [];
+      };
+      "payment_orders": {
+        Row: {
+          "amount_paise": number;
+          "created_at": string;
+          "credits": number;
+          "currency": string;
+          "id": string;
+          "key_mode": string;
+          "opened_at": string | null;
+          "package_id": string;
+          "package_name": string;
+          "paid_at": string | null;
+          "razorpay_order_id": string | null;
+          "razorpay_payment_id": string | null;
+          "state": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_paise": number;
+          "created_at"?: string;
+          "credits": number;
+          "currency"?: string;
+          "id"?: string;
+          "key_mode": string;
+          "opened_at"?: string | null;
+          "package_id": string;
+          "package_name": string;
+          "paid_at"?: string | null;
+          "razorpay_order_id"?: string | null;
+          "razorpay_payment_id"?: string | null;
+          "state"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "amount_paise"?: number;
+          "created_at"?: string;
+          "credits"?: number;
+          "currency"?: string;
+          "id"?: string;
+          "key_mode"?: string;
+          "opened_at"?: string | null;
+          "package_id"?: string;
+          "package_name"?: string;
+          "paid_at"?: string | null;
+          "razorpay_order_id"?: string | null;
+          "razorpay_payment_id"?: string | null;
+          "state"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "payment_orders_package_id_fkey";
+            columns: ["package_id"];
+            isOneToOne: false;
+            referencedRelation: "packages";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "payment_orders_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "users";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "users": {
+        Row: {
+          "created_at": string;
+          "credits": number;
+          "id": string;
+          "phone_number": string;
+          "transaction_count": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "credits": number;
+          "id"?: string;
+          "phone_number": string;
+          "transaction_count": number;
+        };
+        Update: {
+          "created_at"?: string;
+          "credits"?: number;
+          "id"?: string;
+          "phone_number"?: string;
+          "transaction_count"?: number;
+        };
+        Relationships: [];
+      };
+    };
+    Views: {
+      [_ in never]: never;
+    };
+    Functions: {
+      "check_invariants": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "detail": string;
+          "invariant": string;
+          "subject": string;
+        }[];
+      };
+      "deduct_credits": {
+        Args: { "credits"?: number; "phone_number": string; "reference_id"?: string };
+        Returns: {
+          "outcome": string;
+          "remaining_credits": number;
+          "user_id": string;
+        }[];
+      };
+      "find_order": {
+        Args: { "razorpay_order_id": string };
+        Returns: {
+          "balance_after_payment": number;
+          "credits": number;
+          "key_mode": string;
+          "package_id": string;
+          "phone_number": string;
+          "razorpay_payment_id": string;
+        }[];
+      };
+      "get_user": {
+        Args: { "phone_number": string };
+        Returns: {
+          "created_at": string;
+          "credits": number;
+          "user_id": string;
+        }[];
+      };
+      "list_credit_transactions": {
+        Args: { "before_sequence_number"?: number; "page_size": number; "user_id": string };
+        Returns: {
+          "next_cursor": number;
+          "outcome": string;
+          "total": number;
+          "transactions": Json;
+        }[];
+      };
+      "open_order": { Args: { "order_id": string; "razorpay_order_id": string }; Returns: string };
+      "place_order": {
+        Args: { "key_mode": string; "package_id": string; "phone_number": string };
+        Returns: {
+          "amount_paise": number;
+          "credits": number;
+          "currency": string;
+          "order_id": string;
+          "outcome": string;
+          "package_name": string;
+          "razorpay_order_id": string;
+        }[];
+      };
+      "settle_payment": {
+        Args: {
+          "amount_paise": number;
+          "currency": string;
+          "payment_status": string;
+          "razorpay_order_id": string;
+          "razorpay_payment_id": string;
+        };
+        Returns: {
+          "credits_added": number;
+          "outcome": string;
+          "remaining_credits": number;
+        }[];
+      };
+    };
+    Enums: {
+      [_ in never]: never;
+    };
+    CompositeTypes: {
+      [_ in never]: never;
+    };
+  };
+};
+
+type DatabaseWithoutInternals = Omit<Database, "__InternalSupabase">;
+
+type DefaultSchema = DatabaseWithoutInternals[Extract<keyof Database, "public">];
+
+export type Tables<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof (
+      & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+      & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"]
+    )
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals } ? (
+    & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"]
+  )[TableName] extends {
+    Row: infer R;
+  } ? R
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    ? (DefaultSchema["Tables"] & DefaultSchema["Views"])[DefaultSchemaTableNameOrOptions] extends {
+      Row: infer R;
+    } ? R
+    : never
+  : never;
+
+export type TablesInsert<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends
+    {
+      Insert: infer I;
+    } ? I
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+    ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Insert: infer I;
+    } ? I
+    : never
+  : never;
+
+export type TablesUpdate<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends
+    {
+      Update: infer U;
+    } ? U
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+    ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Update: infer U;
+    } ? U
+    : never
+  : never;
+
+export type Enums<
+  DefaultSchemaEnumNameOrOptions extends
+    | keyof DefaultSchema["Enums"]
+    | { schema: keyof DatabaseWithoutInternals },
+  EnumName extends DefaultSchemaEnumNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"]
+    : never = never,
+> = DefaultSchemaEnumNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"][EnumName]
+  : DefaultSchemaEnumNameOrOptions extends keyof DefaultSchema["Enums"]
+    ? DefaultSchema["Enums"][DefaultSchemaEnumNameOrOptions]
+  : never;
+
+export type CompositeTypes<
+  PublicCompositeTypeNameOrOptions extends
+    | keyof DefaultSchema["CompositeTypes"]
+    | { schema: keyof DatabaseWithoutInternals },
+  CompositeTypeName extends PublicCompositeTypeNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"]
+    : never = never,
+> = PublicCompositeTypeNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"][
+    CompositeTypeName
+  ]
+  : PublicCompositeTypeNameOrOptions extends keyof DefaultSchema["CompositeTypes"]
+    ? DefaultSchema["CompositeTypes"][PublicCompositeTypeNameOrOptions]
+  : never;
+
+export const Constants = {
+  "public": {
+    Enums: {},
+  },
+} as const;

@@ -1,0 +1,118 @@
+/**
+ * Makes an Edge Function of an operation of the contract and one act: everything that is the same
+ * for all functions happens here, in the order in which it is written.
+ * @module
+ */
+
+import type { z } from "zod";
+import { requireBotSecret } from "shared/bot-secret.ts";
+import type { Operation } from "shared/contract.ts";
+import { corsHeaders, preflight } from "shared/cors.ts";
+import { type Database, openDatabase } from "shared/database.ts";
+import { RequestError } from "shared/errors.ts";
+import { logRequest } from "shared/log.ts";
+import { failure, type Reply } from "shared/reply.ts";
+import { bodyFields, pathAfter, queryFields } from "shared/request.ts";
+
+/** What an act gets beside its input. */
+export interface Context {
+  readonly database: Database;
+}
+
+/** What the platform serves: `export default endpoint(...)`. */
+export interface EdgeFunction {
+  fetch(request: Request): Promise<Response>;
+}
+
+/**
+ * The Edge Function of `operation`. `act` gets the parsed input and answers; what it throws becomes
+ * an error answer, and only a {@linkcode RequestError} says what it is.
+ */
+export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
+  operation: Operation<Input, Data>,
+  act: (input: z.output<Input>, context: Context) => Promise<Reply<z.input<Data>>>,
+): EdgeFunction {
+  const methods = `${operation.method}, OPTIONS`;
+
+  async function answer(request: Request): Promise<Reply> {
+    const url = new URL(request.url);
+    const path = pathAfter(operation.name, url);
+    if (path.length > (operation.pathField ? 1 : 0)) throw new RequestError("NOT_FOUND");
+    if (request.method !== operation.method) {
+      throw new RequestError("METHOD_NOT_ALLOWED", { headers: { allow: methods } });
+    }
+    if (operation.caller === "bot") requireBotSecret(request);
+    const fields = operation.method === "GET"
+      ? withPathField(operation, path, queryFields(url))
+      : withReference(operation, request, await bodyFields(request));
+    return await act(parse(operation, fields), { database: openDatabase() });
+  }
+
+  return {
+    async fetch(request) {
+      const startedAt = performance.now();
+      const requestId = requestIdOf(request);
+      if (request.method === "OPTIONS") {
+        return new Response(null, {
+          status: 204,
+          headers: { ...preflight(methods), "x-request-id": requestId },
+        });
+      }
+      const reply = await answer(request).catch(failure);
+      const durationMs = Math.round(performance.now() - startedAt);
+      logRequest({ operation, request, requestId, reply, durationMs });
+      return Response.json(reply.body, {
+        status: reply.httpStatus,
+        headers: { ...corsHeaders(), ...reply.headers, "x-request-id": requestId },
+      });
+    },
+  };
+}
+
+/** A caller's own request id is taken over when it cannot do harm in a log or a header. */
+function requestIdOf(request: Request): string {
+  const given = request.headers.get("x-request-id") ?? "";
+  return /^[A-Za-z0-9._-]{8,128}$/.test(given) ? given : crypto.randomUUID();
+}
+
+function withPathField(
+  { pathField }: Operation,
+  [segment]: string[],
+  fields: Record<string, string>,
+): Record<string, string> {
+  if (pathField === undefined || segment === undefined) return fields;
+  if (pathField in fields) {
+    throw new RequestError("INVALID_REQUEST", {
+      message: `${pathField} is given in the path and in the query`,
+    });
+  }
+  return { ...fields, [pathField]: segment };
+}
+
+/** The `Idempotency-Key` header is the same thing as `reference_id` where the body has none. */
+function withReference(
+  { input }: Operation,
+  request: Request,
+  fields: Record<string, unknown>,
+): Record<string, unknown> {
+  const key = request.headers.get("idempotency-key");
+  if (!("reference_id" in input.shape) || key === null) return fields;
+  return { ...fields, reference_id: fields.reference_id ?? key };
+}
+
+function parse<Input extends z.ZodObject>(
+  { input, missing }: Operation<Input>,
+  fields: Record<string, unknown>,
+): z.output<Input> {
+  const isMissing = (name: string) => fields[name] == null || fields[name] === "";
+  const required = Object.keys(input.shape)
+    .filter((name) => !input.shape[name].safeParse(undefined).success);
+  if (required.some(isMissing)) throw new RequestError("MISSING_FIELD", { message: missing });
+
+  const result = input.safeParse(fields);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new RequestError("INVALID_REQUEST", {
+    message: `${issue.path.join(".")} ${issue.message}`,
+  });
+}

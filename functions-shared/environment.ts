@@ -1,0 +1,105 @@
+/**
+ * The one reader of the environment. Values are read at each use, so that a changed secret counts
+ * without a restart where the platform changes it, and so that a missing one fails only what needs it.
+ *
+ * The platform's own variables are described in Supabase's documentation, "Environment variables
+ * (secrets)" of Edge Functions.
+ * @module
+ */
+
+import { type CountryCode, isSupportedCountry } from "libphonenumber-js/max";
+
+/** The configuration lacks something or contradicts itself. Its message is for the log only. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+}
+
+/** Address and secret key of the project's own Data API. */
+export interface SupabaseCredentials {
+  readonly url: string;
+  readonly secretKey: string;
+}
+
+/** A Razorpay API key. `mode` follows from the key id and says which money it moves. */
+export interface RazorpayCredentials {
+  readonly keyId: string;
+  readonly keySecret: string;
+  readonly mode: "test" | "live";
+  /** Base URL without a path. */
+  readonly apiUrl: string;
+}
+
+/** @throws {ConfigurationError} when the platform's variables are missing or malformed. */
+export function supabaseCredentials(): SupabaseCredentials {
+  const secretKey = namedKey("SUPABASE_SECRET_KEYS", "default") ??
+    optional("SUPABASE_SECRET_KEY") ??
+    optional("SUPABASE_SERVICE_ROLE_KEY");
+  if (secretKey === undefined) {
+    throw new ConfigurationError(
+      "None of SUPABASE_SECRET_KEYS, SUPABASE_SECRET_KEY and SUPABASE_SERVICE_ROLE_KEY is set",
+    );
+  }
+  return { url: required("SUPABASE_URL"), secretKey };
+}
+
+/** The bot secrets that are valid now: two during a rotation, none when nothing is configured. */
+export function botSecrets(): string[] {
+  return [optional("BOT_SECRET"), optional("BOT_SECRET_PREVIOUS")]
+    .filter((secret) => secret !== undefined);
+}
+
+/** @throws {ConfigurationError} when the key is missing or the API address is not allowed. */
+export function razorpayCredentials(): RazorpayCredentials {
+  const keyId = required("RAZORPAY_KEY_ID");
+  return {
+    keyId,
+    keySecret: required("RAZORPAY_KEY_SECRET"),
+    mode: keyId.startsWith("rzp_live_") ? "live" : "test",
+    apiUrl: razorpayApiUrl(),
+  };
+}
+
+/** Only a stand-in on this machine may take Razorpay's place: the key's secret goes there. */
+function razorpayApiUrl(): string {
+  const official = "https://api.razorpay.com";
+  const given = optional("RAZORPAY_API_URL") ?? official;
+  const hostname = URL.parse(given)?.hostname;
+  const loopback = hostname === "127.0.0.1" || hostname === "localhost" || hostname === "[::1]";
+  if (new URL(official).hostname !== hostname && !loopback) {
+    throw new ConfigurationError("RAZORPAY_API_URL may name api.razorpay.com or this machine only");
+  }
+  return given.replace(/\/+$/, "");
+}
+
+/** The country whose national numbers a page may send, as ISO 3166-1 alpha-2. */
+export function defaultCountry(): CountryCode {
+  const country = (optional("DEFAULT_COUNTRY") ?? "IN").toUpperCase();
+  if (!isSupportedCountry(country)) {
+    throw new ConfigurationError("DEFAULT_COUNTRY is not an ISO 3166-1 alpha-2 country code");
+  }
+  return country;
+}
+
+/** Blanks around a pasted secret are never part of it, and an empty one is no secret. */
+function optional(name: string): string | undefined {
+  return Deno.env.get(name)?.trim() || undefined;
+}
+
+function required(name: string): string {
+  const value = optional(name);
+  if (value === undefined) throw new ConfigurationError(`${name} is not set`);
+  return value;
+}
+
+/** Reads one entry of a variable that holds a JSON object of keys by name. */
+function namedKey(variable: string, name: string): string | undefined {
+  const text = optional(variable);
+  if (text === undefined) return undefined;
+  try {
+    const key: unknown = JSON.parse(text)[name];
+    if (typeof key === "string" && key !== "") return key;
+  } catch {
+    throw new ConfigurationError(`${variable} is not a JSON object`);
+  }
+  return undefined;
+}

@@ -1,0 +1,57 @@
+/**
+ * Every error a caller can meet: its code, its HTTP status and its sentence.
+ *
+ * The code is stable and meant for machines; the sentence is for people and may name the field.
+ * @module
+ */
+
+/** Status and default sentence of each error code. */
+export const ERRORS = {
+  INVALID_REQUEST: { status: 400, message: "The request is not valid" },
+  MISSING_FIELD: { status: 400, message: "A required field is missing" },
+  INVALID_JSON: { status: 400, message: "The request body must be a JSON object" },
+  INVALID_SIGNATURE: { status: 400, message: "Invalid payment signature" },
+  ORDER_MISMATCH: { status: 400, message: "The payment does not belong to this order" },
+  MISSING_BOT_SECRET: { status: 401, message: "Missing x-bot-secret header" },
+  INVALID_BOT_SECRET: { status: 401, message: "Invalid bot secret" },
+  NOT_FOUND: { status: 404, message: "There is nothing at this address" },
+  USER_NOT_FOUND: { status: 404, message: "User not found" },
+  PACKAGE_NOT_FOUND: { status: 404, message: "Package not found" },
+  ORDER_NOT_FOUND: { status: 404, message: "Order not found" },
+  METHOD_NOT_ALLOWED: { status: 405, message: "This method is not allowed here" },
+  REFERENCE_REUSED: {
+    status: 409,
+    message: "This reference_id was used before with another number of credits",
+  },
+  BODY_TOO_LARGE: { status: 413, message: "The request body is larger than 16 KiB" },
+  INTERNAL: { status: 500, message: "Something went wrong on our side" },
+  GATEWAY_ERROR: { status: 502, message: "The payment gateway refused or garbled the request" },
+  GATEWAY_UNAVAILABLE: {
+    status: 503,
+    message: "The payment gateway does not answer, please try again",
+  },
+  UNAVAILABLE: { status: 503, message: "The service is not available, please try again" },
+} as const satisfies Record<string, { status: number; message: string }>;
+
+/** A word of {@linkcode ERRORS}. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/**
+ * Ends a request with one of the {@linkcode ERRORS}.
+ *
+ * `message` reaches the caller, `cause` only the log.
+ */
+export class RequestError extends Error {
+  override readonly name = "RequestError";
+
+  constructor(
+    readonly code: ErrorCode,
+    options: { message?: string; cause?: unknown; headers?: Record<string, string> } = {},
+  ) {
+    super(options.message ?? ERRORS[code].message, { cause: options.cause });
+    this.headers = options.headers ?? {};
+  }
+
+  /** Extra response headers, such as `allow`. */
+  readonly headers: Record<string, string>;
+}

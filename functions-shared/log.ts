@@ -1,0 +1,44 @@
+/**
+ * One JSON line for each request. It never holds a phone number, a secret, a signature or a body.
+ * @module
+ */
+
+import type { Operation } from "shared/contract.ts";
+import { ConfigurationError } from "shared/environment.ts";
+import type { Reply } from "shared/reply.ts";
+
+/** Writes the line of one answered request. Failures of ours are errors, the caller's are not. */
+export function logRequest(
+  { operation, request, requestId, reply, durationMs }: {
+    operation: Operation;
+    request: Request;
+    requestId: string;
+    reply: Reply;
+    durationMs: number;
+  },
+): void {
+  const cause = rootOf(reply.error);
+  // A gateway that fails and a configuration that lets nobody in are the operator's to mend,
+  // whatever the caller is told.
+  const ours = reply.httpStatus >= 500 || reply.httpStatus === 202 && cause !== undefined ||
+    cause instanceof ConfigurationError;
+  const level = ours ? "error" : "info";
+  console[level](JSON.stringify({
+    time: new Date().toISOString(),
+    level,
+    function: operation.name,
+    method: request.method,
+    http_status: reply.httpStatus,
+    status: reply.body.status,
+    code: reply.body.code,
+    duration_ms: durationMs,
+    request_id: requestId,
+    replayed: "idempotent-replayed" in (reply.headers ?? {}) || undefined,
+    cause: ours ? String(cause) : undefined,
+  }));
+}
+
+/** The innermost reason of a failure. */
+function rootOf(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
+}

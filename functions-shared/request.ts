@@ -1,0 +1,97 @@
+/**
+ * Reads a request: its path, its query, its body. Everything a caller can send is refused or
+ * turned into plain text and plain objects here.
+ * @module
+ */
+
+import { RequestError } from "shared/errors.ts";
+
+const MAX_BODY_BYTES = 16 * 1024;
+
+/** Slower bodies than this are given up, so that they cannot hold a worker. */
+const BODY_TIMEOUT_MS = 10_000;
+
+/**
+ * The path segments after the function's name, decoded.
+ *
+ * The hosted platform puts the function's name first; `/functions/v1` may stand before it.
+ *
+ * @throws {RequestError} `NOT_FOUND` for an empty segment or another function's name,
+ * `INVALID_REQUEST` for a malformed escape.
+ */
+export function pathAfter(functionName: string, url: URL): string[] {
+  const path = url.pathname.replace(/^\/functions\/v1(?=\/)/, "").replace(/\/$/, "");
+  const [, name, ...segments] = path.split("/");
+  if (name !== functionName || segments.includes("")) throw new RequestError("NOT_FOUND");
+  try {
+    return segments.map(decodeURIComponent);
+  } catch (cause) {
+    throw new RequestError("INVALID_REQUEST", {
+      message: "The path has a malformed percent escape",
+      cause,
+    });
+  }
+}
+
+/** @throws {RequestError} `INVALID_REQUEST` when a parameter is given more than once. */
+export function queryFields(url: URL): Record<string, string> {
+  const names = [...url.searchParams.keys()];
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined) {
+    throw new RequestError("INVALID_REQUEST", {
+      message: `The query parameter ${
+        JSON.stringify(repeated.slice(0, 64))
+      } is given more than once`,
+    });
+  }
+  return Object.fromEntries(url.searchParams);
+}
+
+/**
+ * The body as a JSON object, whatever its content type says: some frontends send JSON as
+ * `text/plain`.
+ *
+ * @throws {RequestError} `BODY_TOO_LARGE` over 16 KiB, `INVALID_JSON` for anything but an object.
+ */
+export async function bodyFields(request: Request): Promise<Record<string, unknown>> {
+  const bytes = await bodyBytes(request);
+  let body: unknown;
+  try {
+    body = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new RequestError("INVALID_JSON", { cause });
+  }
+  if (body === null || typeof body !== "object" || Array.isArray(body)) {
+    throw new RequestError("INVALID_JSON");
+  }
+  return { ...body };
+}
+
+/**
+ * The raw body. It is read piece by piece: a `content-length` may be missing, or a lie.
+ *
+ * @throws {RequestError} `BODY_TOO_LARGE` over 16 KiB, `INVALID_JSON` when it does not arrive whole.
+ */
+export async function bodyBytes(request: Request): Promise<Uint8Array<ArrayBuffer>> {
+  if (request.body === null) return new Uint8Array();
+  const reader = request.body.getReader();
+  const timeout = setTimeout(() => reader.cancel(), BODY_TIMEOUT_MS);
+  const bytes = new Uint8Array(MAX_BODY_BYTES);
+  let length = 0;
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      if (length + part.value.length > MAX_BODY_BYTES) {
+        await reader.cancel();
+        throw new RequestError("BODY_TOO_LARGE");
+      }
+      bytes.set(part.value, length);
+      length += part.value.length;
+    }
+  } catch (cause) {
+    if (cause instanceof RequestError) throw cause;
+    throw new RequestError("INVALID_JSON", { message: "The request body did not arrive", cause });
+  } finally {
+    clearTimeout(timeout);
+  }
+  return bytes.slice(0, length);
+}

@@ -1,0 +1,34 @@
+/**
+ * POST /bot-deduct: the bot spends a user's credits for an image.
+ *
+ * Safe to retry: a repeated `reference_id` answers as the first call did and charges nothing.
+ * @module
+ */
+
+import { botDeduct } from "shared/contract.ts";
+import { creditsRemaining, tooFewCredits } from "shared/credits-left.ts";
+import { endpoint } from "shared/endpoint.ts";
+import { RequestError } from "shared/errors.ts";
+import { insufficientCredits, success } from "shared/reply.ts";
+
+export default endpoint(botDeduct, async (input, { database }) => {
+  const credits = input.credits ?? 1;
+  const { outcome, remaining_credits } = await database.deductCredits({
+    phoneNumber: input.phone_number,
+    credits,
+    referenceId: input.reference_id ?? undefined,
+  });
+  switch (outcome) {
+    case "deducted":
+    case "replayed":
+      return success(
+        `Image generated successfully. ${creditsRemaining(remaining_credits)}`,
+        { remaining_credits },
+        { replayed: outcome === "replayed" },
+      );
+    case "insufficient_credits":
+      return insufficientCredits(tooFewCredits(remaining_credits, credits), { remaining_credits });
+    case "reference_reused":
+      throw new RequestError("REFERENCE_REUSED");
+  }
+});

@@ -1,0 +1,26 @@
+/**
+ * GET /credit-history/:user_id: a page lists what moved a user's credits, newest first.
+ * @module
+ */
+
+import { creditHistory } from "shared/contract.ts";
+import { endpoint } from "shared/endpoint.ts";
+import { RequestError } from "shared/errors.ts";
+import { success } from "shared/reply.ts";
+
+const DEFAULT_PAGE_SIZE = 50;
+
+export default endpoint(creditHistory, async ({ user_id, limit, cursor }, { database }) => {
+  const page = await database.listCreditTransactions({
+    userId: user_id,
+    pageSize: limit ?? DEFAULT_PAGE_SIZE,
+    before: cursor,
+  });
+  if (page.outcome === "user_not_found") throw new RequestError("USER_NOT_FOUND");
+  return success("Credit history retrieved successfully", {
+    user_id,
+    transactions: page.transactions,
+    total: page.total,
+    next_cursor: page.next_cursor?.toString() ?? null,
+  });
+});

@@ -1,0 +1,86 @@
+/**
+ * POST /verify-payment: a page reports what Razorpay Checkout answered after a payment.
+ *
+ * The signature proves that the payment belongs to the order, and no more: who bought what, and for
+ * how much, is what our order says, and whether the money is there is what Razorpay says.
+ * @module
+ */
+
+import { verifyPayment } from "shared/contract.ts";
+import { endpoint } from "shared/endpoint.ts";
+import { razorpayCredentials } from "shared/environment.ts";
+import { RequestError } from "shared/errors.ts";
+import { GatewayError, openGateway } from "shared/razorpay.ts";
+import { pending, success } from "shared/reply.ts";
+import { verifySignature } from "shared/signature.ts";
+
+export default endpoint(verifyPayment, async (input, { database }) => {
+  const { razorpay_order_id: orderId, razorpay_payment_id: paymentId } = input;
+  const signed = await verifySignature({
+    message: `${orderId}|${paymentId}`,
+    signature: input.razorpay_signature,
+    secret: razorpayCredentials().keySecret,
+  });
+  if (!signed) throw new RequestError("INVALID_SIGNATURE");
+
+  const order = await database.findOrder(orderId);
+  if (order === undefined) throw new RequestError("ORDER_NOT_FOUND");
+  if (order.phone_number !== input.phone_number || order.package_id !== input.package_id) {
+    throw mismatch("phone_number and package_id are not those of the order");
+  }
+  if (order.razorpay_payment_id === paymentId && order.balance_after_payment !== null) {
+    return verified(order.credits, order.balance_after_payment);
+  }
+
+  const gateway = openGateway();
+  if (gateway.mode !== order.key_mode) {
+    throw mismatch(`A ${gateway.mode} payment does not pay for a ${order.key_mode} order`);
+  }
+  const payment = await gateway.fetchPayment(paymentId).catch(gatewayErrorOnly);
+  if (payment instanceof GatewayError) return pending(NOT_CONFIRMED, { error: payment });
+  if (payment.order_id !== orderId) throw mismatch("The payment was made for another order");
+
+  const settlement = await database.settlePayment({
+    razorpayOrderId: orderId,
+    razorpayPaymentId: paymentId,
+    paymentStatus: payment.status,
+    amountPaise: payment.amount,
+    currency: payment.currency,
+  });
+  switch (settlement.outcome) {
+    case "settled":
+    case "replayed":
+      return verified(settlement.credits_added, settlement.remaining_credits);
+    case "not_captured":
+      return pending(NOT_CONFIRMED);
+    case "amount_mismatch":
+      throw mismatch("The payment is not of the order's amount and currency");
+    case "payment_refunded":
+      throw mismatch("The payment was refunded");
+    case "paid_by_another_payment":
+      throw mismatch("The order was paid by another payment");
+    case "order_not_found":
+      throw new RequestError("ORDER_NOT_FOUND");
+  }
+
+  function verified(creditsAdded: number, remainingCredits: number) {
+    return success("Payment verified and credits added successfully", {
+      payment_id: paymentId,
+      order_id: orderId,
+      credits_added: creditsAdded,
+      remaining_credits: remainingCredits,
+    });
+  }
+});
+
+const NOT_CONFIRMED = "The payment is not confirmed yet. Please ask again in a moment.";
+
+function mismatch(message: string): RequestError {
+  return new RequestError("ORDER_MISMATCH", { message });
+}
+
+/** A Razorpay that cannot be asked is no reason to say that a payment failed. */
+function gatewayErrorOnly(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  throw error;
+}
