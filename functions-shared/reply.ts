@@ -23,7 +23,7 @@ export interface Reply<Data = unknown> {
 const RETRY_AFTER_SECONDS = "2";
 
 /** 200 with status `SUCCESS`. `replayed` marks the answer to a call that was made before. */
-export function success<Data>(
+export function success<const Data>(
   message: string,
   data: Data,
   { replayed = false }: { replayed?: boolean } = {},

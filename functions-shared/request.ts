@@ -72,7 +72,7 @@ export async function bodyFields(request: Request): Promise<Record<string, unkno
  *
  * @throws {RequestError} `BODY_TOO_LARGE` over 16 KiB, `INVALID_JSON` when it does not arrive whole.
  */
-export async function bodyBytes(request: Request): Promise<Uint8Array<ArrayBuffer>> {
+export async function bodyBytes(request: Request): Promise<BufferSource> {
   if (request.body === null) return new Uint8Array();
   const reader = request.body.getReader();
   const timeout = setTimeout(() => reader.cancel(), BODY_TIMEOUT_MS);

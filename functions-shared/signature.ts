@@ -13,7 +13,7 @@ const encoder = new TextEncoder();
  */
 export async function verifySignature(
   { message, signature, secret }: {
-    message: string | Uint8Array<ArrayBuffer>;
+    message: string | BufferSource;
     signature: string;
     secret: string;
   },
@@ -30,7 +30,7 @@ export async function verifySignature(
   return await crypto.subtle.verify("HMAC", key, fromHex(signature), bytes);
 }
 
-function fromHex(digits: string): Uint8Array<ArrayBuffer> {
+function fromHex(digits: string): BufferSource {
   return Uint8Array.from(
     { length: digits.length / 2 },
     (_, index) => Number.parseInt(digits.slice(index * 2, index * 2 + 2), 16),

@@ -1,0 +1,185 @@
+/**
+ * Writes `openapi.json`: the contract of `functions-shared/contract.ts` as OpenAPI 3.1.
+ *
+ * `deno task openapi` writes the file, `deno task openapi --check` fails when it is not up to date.
+ * @module
+ */
+
+import { z } from "zod";
+import {
+  BODY_ERRORS,
+  BOT_ERRORS,
+  COMMON_ERRORS,
+  type Operation,
+  OPERATIONS,
+} from "shared/contract.ts";
+import { type ErrorCode, ERRORS } from "shared/errors.ts";
+import { writeGenerated } from "./generated-file.ts";
+
+type Json = Record<string, unknown>;
+
+const REQUEST_ID_HEADER = {
+  description: "Names the request in the logs; the caller's own when it sent a well-formed one.",
+  schema: { type: "string" },
+};
+
+/** The whole document. */
+export function openApiDocument(): Json {
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Credits for WhatsApp AI bots",
+      version: "1.0.0",
+      description:
+        "Every answer has one envelope: `status`, `message`, and `data` on success or `code` on errors.",
+    },
+    servers: [{ url: "http://127.0.0.1:54321/functions/v1", description: "deno task start" }],
+    paths: Object.assign({}, ...OPERATIONS.map(pathsOf)),
+    components: {
+      securitySchemes: {
+        botSecret: { type: "apiKey", in: "header", name: "x-bot-secret" },
+      },
+      headers: { "x-request-id": REQUEST_ID_HEADER },
+      schemas: Object.fromEntries(
+        Object.entries(ERRORS).map(([code, { message }]) => [code, errorEnvelope(code, message)]),
+      ),
+    },
+  };
+}
+
+/** A path field may come in the path or in the query: each form is a path of its own. */
+function pathsOf(operation: Operation): Json {
+  const { name, method, pathField } = operation;
+  const verb = method.toLowerCase();
+  const paths: Json = {
+    [`/${name}`]: { [verb]: operationObject(operation, { pathField: undefined }) },
+  };
+  if (pathField) {
+    paths[`/${name}/{${pathField}}`] = { [verb]: operationObject(operation, { pathField }) };
+  }
+  return paths;
+}
+
+function operationObject(
+  operation: Operation,
+  { pathField }: { pathField: string | undefined },
+): Json {
+  const { name, method, caller, summary, description, input } = operation;
+  const schema = jsonSchema(input);
+  return {
+    operationId: pathField ? `${name}-by-path` : name,
+    summary,
+    description,
+    ...(caller === "bot" && { security: [{ botSecret: [] }] }),
+    ...(method === "GET"
+      ? { parameters: parametersOf(schema, pathField) }
+      : { parameters: headersOf(input), requestBody: bodyOf(schema) }),
+    responses: responsesOf(operation),
+  };
+}
+
+function parametersOf(schema: Json, pathField: string | undefined): Json[] {
+  const required = schema.required as string[];
+  return Object.entries(schema.properties as Record<string, Json>).map(
+    ([name, { description, ...property }]) => ({
+      name,
+      in: name === pathField ? "path" : "query",
+      required: required.includes(name),
+      description,
+      schema: property,
+    }),
+  );
+}
+
+function headersOf(input: z.ZodObject): Json[] {
+  if (!("reference_id" in input.shape)) return [];
+  return [{
+    name: "Idempotency-Key",
+    in: "header",
+    description: "The same thing as `reference_id`, where the body has none.",
+    schema: { type: "string", maxLength: 255 },
+  }];
+}
+
+function bodyOf(schema: Json): Json {
+  return { required: true, content: { "application/json": { schema } } };
+}
+
+function responsesOf(operation: Operation): Json {
+  const { data, message, otherAnswers = [] } = operation;
+  const answers = [
+    { httpStatus: 200, description: message, schema: envelope("SUCCESS", message, data) },
+    ...otherAnswers.map((other) => ({
+      httpStatus: other.httpStatus,
+      description: other.message,
+      schema: envelope(other.status, other.message, other.data),
+    })),
+    ...errorsOf(operation).map((code) => ({
+      httpStatus: ERRORS[code].status,
+      description: code,
+      schema: { $ref: `#/components/schemas/${code}` },
+    })),
+  ];
+  const byStatus = Map.groupBy(answers, ({ httpStatus }) => httpStatus);
+  return Object.fromEntries(
+    [...byStatus].sort(([one], [other]) => one - other).map(([httpStatus, group]) => [
+      httpStatus,
+      {
+        description: group.map(({ description }) => description).join(" | "),
+        headers: { "x-request-id": { $ref: "#/components/headers/x-request-id" } },
+        content: {
+          "application/json": {
+            schema: group.length === 1 ? group[0].schema : {
+              oneOf: group.map(({ schema }) => schema),
+            },
+          },
+        },
+      },
+    ]),
+  );
+}
+
+function errorsOf({ caller, method, errors }: Operation): ErrorCode[] {
+  return [
+    ...COMMON_ERRORS,
+    ...(caller === "bot" ? BOT_ERRORS : []),
+    ...(method === "POST" ? BODY_ERRORS : []),
+    ...errors,
+  ];
+}
+
+function envelope(status: string, example: string, data: z.ZodObject | undefined): Json {
+  return {
+    type: "object",
+    properties: {
+      status: { const: status },
+      message: { type: "string", examples: [example] },
+      ...(data && { data: jsonSchema(data) }),
+    },
+    required: ["status", "message", ...(data ? ["data"] : [])],
+    additionalProperties: false,
+  };
+}
+
+function errorEnvelope(code: string, example: string): Json {
+  return {
+    type: "object",
+    properties: {
+      status: { const: "ERROR" },
+      message: { type: "string", examples: [example] },
+      code: { const: code },
+    },
+    required: ["status", "message", "code"],
+    additionalProperties: false,
+  };
+}
+
+/** What a caller sends or gets; a schema that transforms is documented by what goes in. */
+function jsonSchema(schema: z.ZodObject): Json {
+  const { $schema: _, ...document } = z.toJSONSchema(schema, { io: "input" });
+  return document;
+}
+
+if (import.meta.main) {
+  await writeGenerated("openapi.json", JSON.stringify(openApiDocument(), null, 2) + "\n");
+}
