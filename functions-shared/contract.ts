@@ -18,8 +18,8 @@ export interface Operation<
   /** Name of the Edge Function, and first segment of its path. */
   readonly name: string;
   readonly method: "GET" | "POST";
-  /** Who may call it: `bot` has to send `x-bot-secret`. */
-  readonly caller: "bot" | "frontend";
+  /** Who may call it; `functions-shared/caller.ts` tells how each proves itself. */
+  readonly caller: "bot" | "frontend" | "operator" | "razorpay";
   readonly summary: string;
   readonly description: string;
   /** Which field of `input` may come as the path segment after the name. */
@@ -56,11 +56,13 @@ export const COMMON_ERRORS = [
   "UNAVAILABLE",
 ] as const satisfies readonly ErrorCode[];
 
-/** Errors of the functions that need `x-bot-secret`. */
-export const BOT_ERRORS = [
-  "MISSING_BOT_SECRET",
-  "INVALID_BOT_SECRET",
-] as const satisfies readonly ErrorCode[];
+/** Errors of a caller that does not prove itself. */
+export const CALLER_ERRORS = {
+  bot: ["MISSING_BOT_SECRET", "INVALID_BOT_SECRET"],
+  frontend: [],
+  operator: ["INVALID_SECRET_KEY"],
+  razorpay: ["INVALID_WEBHOOK_SIGNATURE"],
+} as const satisfies Record<Operation["caller"], readonly ErrorCode[]>;
 
 /** Errors of the functions that read a body. */
 export const BODY_ERRORS = [
@@ -195,7 +197,7 @@ export const transaction = z.object({
   user_id: z.uuid(),
   action: z.enum(["credit", "debit"]),
   credits: z.int().min(1),
-  source: z.enum(["system", "payment", "image_generation"]),
+  source: z.enum(["system", "payment", "image_generation", "refund", "dispute"]),
   reference_id: z.string().nullable(),
   created_at: timestamp,
   balance_after: z.int().min(0),
@@ -220,11 +222,20 @@ export const creditHistory = {
     user_id: z.uuid(),
     transactions: z.array(transaction),
     total: z.int().min(0),
+    debt_credits: z.int().min(0)
+      .describe("Credits that were spent before their money went back; the next credits pay them."),
     next_cursor: z.string().nullable().describe("null on the last page"),
   }),
   message: "Credit history retrieved successfully",
   errors: ["USER_NOT_FOUND"],
 } as const satisfies Operation;
+
+const packageSummary = z.object({
+  id: z.string(),
+  name: z.string(),
+  credits: z.int().min(1),
+  price: z.number().min(1).describe("In rupees."),
+});
 
 /** `POST create-order` */
 export const createOrder = {
@@ -242,12 +253,7 @@ export const createOrder = {
     amount: z.int().min(100).describe("In paise."),
     currency: z.literal("INR"),
     key_id: z.string(),
-    package: z.object({
-      id: z.string(),
-      name: z.string(),
-      credits: z.int().min(1),
-      price: z.number().min(1).describe("In rupees."),
-    }),
+    package: packageSummary,
   }),
   message: "Order created successfully",
   errors: ["PACKAGE_NOT_FOUND", "GATEWAY_ERROR", "GATEWAY_UNAVAILABLE"],
@@ -285,6 +291,95 @@ export const verifyPayment = {
   errors: ["INVALID_SIGNATURE", "ORDER_NOT_FOUND", "ORDER_MISMATCH"],
 } as const satisfies Operation;
 
+/** `POST bot-payment-link` */
+export const botPaymentLink = {
+  name: "bot-payment-link",
+  method: "POST",
+  caller: "bot",
+  summary: "Make a payment link for the chat",
+  description:
+    "A link that is still open for the same user and package is answered again, and so is the link " +
+    "of a repeated `reference_id`. The credits arrive when the link is paid, without another call.",
+  input: z.object({
+    phone_number: phoneNumber("whatsapp"),
+    package_id: packageId,
+    reference_id: referenceId.nullish(),
+  }),
+  missing: "Package ID and phone number are required",
+  data: z.object({
+    short_url: z.url(),
+    amount: z.int().min(100).describe("In paise."),
+    currency: z.literal("INR"),
+    package: packageSummary,
+    expires_at: timestamp,
+  }),
+  message: "Payment link created successfully",
+  errors: ["PACKAGE_NOT_FOUND", "REFERENCE_REUSED", "GATEWAY_ERROR", "GATEWAY_UNAVAILABLE"],
+} as const satisfies Operation;
+
+/** `POST razorpay-webhook` */
+export const razorpayWebhook = {
+  name: "razorpay-webhook",
+  method: "POST",
+  caller: "razorpay",
+  summary: "Take an event of Razorpay",
+  description:
+    "Signed by Razorpay in `x-razorpay-signature`. 200 means that the event is handled or none of " +
+    "our business; anything else makes Razorpay send it again.",
+  input: z.looseObject({
+    event: z.string("must be a string").min(1).max(100),
+    created_at: z.int().nullish(),
+    payload: z.looseObject({}).nullish(),
+  }),
+  missing: "event is required",
+  data: z.object({ outcome: z.string() }),
+  message: "Event received",
+  errors: ["GATEWAY_ERROR", "GATEWAY_UNAVAILABLE"],
+} as const satisfies Operation;
+
+/** `POST reconcile-payments` */
+export const reconcilePayments = {
+  name: "reconcile-payments",
+  method: "POST",
+  caller: "operator",
+  summary: "Ask Razorpay about the orders that are due",
+  description:
+    "For a scheduler, every few minutes. Works in batches until nothing is due or its time is up; " +
+    "it can be cut off and run again, and two at once do no harm.",
+  input: z.object({}),
+  missing: "",
+  data: z.object({
+    checked: z.int().min(0).describe("Orders that Razorpay was asked about."),
+    settled: z.int().min(0).describe("Orders whose credits were granted by this run."),
+    flagged: z.int().min(0).describe("Payments that bought nothing and need an operator."),
+    failed: z.int().min(0).describe(
+      "Orders that could not be asked about; their turn comes again.",
+    ),
+  }),
+  message: "Payments reconciled",
+  errors: [],
+} as const satisfies Operation;
+
+/** `POST settle-order` */
+export const settleOrder = {
+  name: "settle-order",
+  method: "POST",
+  caller: "operator",
+  summary: "Settle one order by hand",
+  description:
+    "Asks Razorpay about one order and books what it says. Who asked, and why, is kept for good.",
+  input: z.object({
+    order: z.string("must be a string").min(1).max(100)
+      .describe("Any id of the order: Razorpay's, ours, its receipt, or one of its payments."),
+    operator: z.string("must be a string").regex(/\S/, "must be a name").max(200),
+    reason: z.string("must be a string").regex(/\S/, "must say why").max(2000),
+  }),
+  missing: "order, operator and reason are required",
+  data: z.object({ order_id: z.uuid(), outcomes: z.array(z.string()) }),
+  message: "Razorpay was asked",
+  errors: ["ORDER_NOT_FOUND", "GATEWAY_ERROR", "GATEWAY_UNAVAILABLE"],
+} as const satisfies Operation;
+
 /** Every function of the API. */
 export const OPERATIONS: readonly Operation[] = [
   botCredits,
@@ -293,4 +388,8 @@ export const OPERATIONS: readonly Operation[] = [
   creditHistory,
   createOrder,
   verifyPayment,
+  botPaymentLink,
+  razorpayWebhook,
+  reconcilePayments,
+  settleOrder,
 ];

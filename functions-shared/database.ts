@@ -27,21 +27,29 @@ const deduction = z.object({
 const historyPage = z.object({
   outcome: z.enum(["listed", "user_not_found"]),
   total: z.int(),
+  debt_credits: z.int(),
   next_cursor: z.int().nullable(),
   transactions: z.array(transaction),
 });
 
-const placedOrder = z.discriminatedUnion("outcome", [
+const placedOrder = z.object({
+  outcome: z.enum(["placed", "reused", "replayed", "reference_reused"]),
+  order_id: z.uuid(),
+  razorpay_order_id: z.string().nullable(),
+  package_name: z.string(),
+  credits: z.int(),
+  amount_paise: z.int(),
+  currency: z.literal("INR"),
+  short_url: z.string().nullable(),
+  expires_at: z.string().nullable(),
+});
+
+/** An order with what was fixed when it was placed. */
+export type PlacedOrder = z.infer<typeof placedOrder>;
+
+const orderPlacement = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("package_not_found") }),
-  z.object({
-    outcome: z.enum(["placed", "reused"]),
-    order_id: z.uuid(),
-    razorpay_order_id: z.string().nullable(),
-    package_name: z.string(),
-    credits: z.int(),
-    amount_paise: z.int(),
-    currency: z.literal("INR"),
-  }),
+  placedOrder,
 ]);
 
 const foundOrder = z.object({
@@ -53,9 +61,30 @@ const foundOrder = z.object({
   balance_after_payment: z.int().nullable(),
 });
 
+const storedLink = z.object({ stored_short_url: z.string(), stored_expires_at: z.string() });
+
+const claimedOrder = z.object({
+  order_id: z.uuid(),
+  razorpay_order_id: z.string().nullable(),
+  razorpay_payment_link_id: z.string().nullable(),
+});
+
+/** An order that the reconciler has to ask about. */
+export type ClaimedOrder = z.infer<typeof claimedOrder>;
+
+const orderLife = z.object({
+  order_id: z.uuid(),
+  life: z.object({
+    order: z.object({
+      razorpay_order_id: z.string().nullable(),
+      razorpay_payment_link_id: z.string().nullable(),
+    }),
+  }),
+});
+
 const settlement = z.discriminatedUnion("outcome", [
   z.object({
-    outcome: z.enum(["settled", "replayed"]),
+    outcome: z.enum(["settled", "replayed", "payment_refunded"]),
     credits_added: z.int(),
     remaining_credits: z.int(),
   }),
@@ -64,11 +93,24 @@ const settlement = z.discriminatedUnion("outcome", [
       "order_not_found",
       "paid_by_another_payment",
       "amount_mismatch",
-      "payment_refunded",
       "not_captured",
     ]),
   }),
 ]);
+
+/** What a payment led to; `settle_payment` explains the outcomes. */
+export type Settlement = z.infer<typeof settlement>;
+
+/** Money that went back, as `private.record_reversal` takes it. */
+export interface Reversal {
+  readonly id: string;
+  readonly kind: "refund" | "dispute";
+  readonly status: string;
+  readonly amount_paise: number;
+  readonly is_money_gone: boolean;
+  /** ISO 8601. */
+  readonly reported_at: string;
+}
 
 /**
  * The project's database. Every method throws {@linkcode RequestError} `UNAVAILABLE` when the
@@ -109,24 +151,53 @@ export class Database {
 
   /** Fixes what a purchase costs and grants, or finds the same purchase still unpaid. */
   async placeOrder(
-    { phoneNumber, packageId, keyMode }: {
+    { phoneNumber, packageId, keyMode, channel, referenceId }: {
       phoneNumber: string;
       packageId: string;
       keyMode: "test" | "live";
+      channel: "checkout" | "link";
+      referenceId?: string;
     },
-  ): Promise<z.infer<typeof placedOrder>> {
-    const args = { phone_number: phoneNumber, package_id: packageId, key_mode: keyMode };
-    return one(placedOrder, await this.#call("place_order", args));
+  ): Promise<z.infer<typeof orderPlacement>> {
+    const args = {
+      phone_number: phoneNumber,
+      package_id: packageId,
+      key_mode: keyMode,
+      channel,
+      reference_id: referenceId,
+    };
+    return one(orderPlacement, await this.#call("place_order", args));
   }
 
-  /** Stores the id that Razorpay gave to an order; answers the id that counts. */
+  /**
+   * Stores the id that Razorpay gave to an order; answers the id that counts, `null` where there is
+   * no such order.
+   */
   async openOrder(
     { orderId, razorpayOrderId }: { orderId: string; razorpayOrderId: string },
-  ): Promise<string> {
+  ): Promise<string | null> {
     return await this.#call("open_order", {
       order_id: orderId,
       razorpay_order_id: razorpayOrderId,
     });
+  }
+
+  /** Stores the payment link that Razorpay made for an order; answers the link that counts. */
+  async openLink(
+    { orderId, paymentLinkId, shortUrl, expiresAt }: {
+      orderId: string;
+      paymentLinkId: string;
+      shortUrl: string;
+      expiresAt: string;
+    },
+  ): Promise<z.infer<typeof storedLink>> {
+    const args = {
+      order_id: orderId,
+      razorpay_payment_link_id: paymentLinkId,
+      short_url: shortUrl,
+      expires_at: expiresAt,
+    };
+    return one(storedLink, await this.#call("open_link", args));
   }
 
   /** The order that Razorpay knows by this id, or `undefined`. */
@@ -135,24 +206,80 @@ export class Database {
     return orders.length === 0 ? undefined : one(foundOrder, orders);
   }
 
-  /** Grants what the order promised, once, if Razorpay's word on the payment allows it. */
+  /** Books what Razorpay says of a payment: grants what its order promised, once, and takes back. */
   async settlePayment(
-    { razorpayOrderId, razorpayPaymentId, paymentStatus, amountPaise, currency }: {
+    { razorpayOrderId, razorpayPaymentId, paymentStatus, amountPaise, currency, reversals }: {
       razorpayOrderId: string;
       razorpayPaymentId: string;
       paymentStatus: string;
       amountPaise: number;
       currency: string;
+      reversals: Reversal[];
     },
-  ): Promise<z.infer<typeof settlement>> {
+  ): Promise<Settlement> {
     const args = {
       razorpay_order_id: razorpayOrderId,
       razorpay_payment_id: razorpayPaymentId,
       payment_status: paymentStatus,
       amount_paise: amountPaise,
       currency,
+      reversals: reversals.map((reversal) => ({ ...reversal })),
     };
     return one(settlement, await this.#call("settle_payment", args));
+  }
+
+  /** Keeps a delivery of Razorpay, before it is handled; answers its number. */
+  async receiveWebhook(
+    { eventId, event, payload, razorpayOrderId, razorpayPaymentId }: {
+      eventId: string | undefined;
+      event: string;
+      payload: string;
+      razorpayOrderId: string | undefined;
+      razorpayPaymentId: string | undefined;
+    },
+  ): Promise<number> {
+    return await this.#call("receive_webhook", {
+      event_id: eventId ?? "",
+      event,
+      payload,
+      razorpay_order_id: razorpayOrderId,
+      razorpay_payment_id: razorpayPaymentId,
+    });
+  }
+
+  /** Stores what became of a delivery. */
+  async finishWebhook(deliveryId: number, outcome: string): Promise<void> {
+    await this.#call("finish_webhook", { delivery_id: deliveryId, outcome });
+  }
+
+  /** Hands out orders that Razorpay should be asked about now. */
+  async claimOrdersToCheck(
+    { batchSize, keyMode }: { batchSize: number; keyMode: "test" | "live" },
+  ): Promise<ClaimedOrder[]> {
+    const args = { batch_size: batchSize, key_mode: keyMode };
+    return z.array(claimedOrder).parse(await this.#call("claim_orders_to_check", args));
+  }
+
+  /** Ends a claim, and plans when to ask again. */
+  async finishOrderCheck(orderId: string): Promise<void> {
+    await this.#call("finish_order_check", { order_id: orderId });
+  }
+
+  /** The orders that an operator's word names: an id of Razorpay's or ours, or a phone number. */
+  async findPayments(search: string): Promise<z.infer<typeof orderLife>[]> {
+    return z.array(orderLife).parse(await this.#call("find_payments", { search }));
+  }
+
+  /** Records that an operator had an order settled by hand. */
+  async recordOperatorAction(
+    { orderId, operator, reason, outcome }: {
+      orderId: string;
+      operator: string;
+      reason: string;
+      outcome: string;
+    },
+  ): Promise<void> {
+    await this.#call("record_operator_action", { order_id: orderId, operator, reason, outcome });
   }
 
   async #call<Name extends keyof Functions & string>(

@@ -48,6 +48,42 @@ export type Database = {
           },
         ];
       };
+      "operator_actions": {
+        Row: {
+          "created_at": string;
+          "id": number;
+          "operator": string;
+          "order_id": string;
+          "outcome": string;
+          "reason": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "id"?: never;
+          "operator": string;
+          "order_id": string;
+          "outcome": string;
+          "reason": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "id"?: never;
+          "operator"?: string;
+          "order_id"?: string;
+          "outcome"?: string;
+          "reason"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "operator_actions_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "payment_orders";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "packages": {
         Row: {
           "credits": number;
@@ -76,50 +112,68 @@ export type Database = {
       "payment_orders": {
         Row: {
           "amount_paise": number;
+          "channel": string;
           "created_at": string;
           "credits": number;
           "currency": string;
+          "expires_at": string | null;
           "id": string;
           "key_mode": string;
+          "next_check_at": string | null;
           "opened_at": string | null;
           "package_id": string;
           "package_name": string;
           "paid_at": string | null;
           "razorpay_order_id": string | null;
           "razorpay_payment_id": string | null;
+          "razorpay_payment_link_id": string | null;
+          "reference_id": string | null;
+          "short_url": string | null;
           "state": string;
           "user_id": string;
         };
         ComputedFields: never;
         Insert: {
           "amount_paise": number;
+          "channel": string;
           "created_at"?: string;
           "credits": number;
           "currency"?: string;
+          "expires_at"?: string | null;
           "id"?: string;
           "key_mode": string;
+          "next_check_at"?: string | null;
           "opened_at"?: string | null;
           "package_id": string;
           "package_name": string;
           "paid_at"?: string | null;
           "razorpay_order_id"?: string | null;
           "razorpay_payment_id"?: string | null;
+          "razorpay_payment_link_id"?: string | null;
+          "reference_id"?: string | null;
+          "short_url"?: string | null;
           "state"?: string;
           "user_id": string;
         };
         Update: {
           "amount_paise"?: number;
+          "channel"?: string;
           "created_at"?: string;
           "credits"?: number;
           "currency"?: string;
+          "expires_at"?: string | null;
           "id"?: string;
           "key_mode"?: string;
+          "next_check_at"?: string | null;
           "opened_at"?: string | null;
           "package_id"?: string;
           "package_name"?: string;
           "paid_at"?: string | null;
           "razorpay_order_id"?: string | null;
           "razorpay_payment_id"?: string | null;
+          "razorpay_payment_link_id"?: string | null;
+          "reference_id"?: string | null;
+          "short_url"?: string | null;
           "state"?: string;
           "user_id"?: string;
         };
@@ -140,10 +194,107 @@ export type Database = {
           },
         ];
       };
+      "payment_reversals": {
+        Row: {
+          "amount_paise": number;
+          "created_at": string;
+          "credits_owed": number;
+          "credits_taken": number;
+          "id": string;
+          "is_money_gone": boolean;
+          "kind": string;
+          "payment_id": string;
+          "reported_at": string;
+          "status": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_paise": number;
+          "created_at"?: string;
+          "credits_owed"?: number;
+          "credits_taken"?: number;
+          "id": string;
+          "is_money_gone": boolean;
+          "kind": string;
+          "payment_id": string;
+          "reported_at": string;
+          "status": string;
+        };
+        Update: {
+          "amount_paise"?: number;
+          "created_at"?: string;
+          "credits_owed"?: number;
+          "credits_taken"?: number;
+          "id"?: string;
+          "is_money_gone"?: boolean;
+          "kind"?: string;
+          "payment_id"?: string;
+          "reported_at"?: string;
+          "status"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "payment_reversals_payment_id_fkey";
+            columns: ["payment_id"];
+            isOneToOne: false;
+            referencedRelation: "payments";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "payments": {
+        Row: {
+          "amount_paise": number;
+          "balance_after_grant": number | null;
+          "created_at": string;
+          "credits_granted": number;
+          "currency": string;
+          "flag": string | null;
+          "granted_at": string | null;
+          "id": string;
+          "order_id": string;
+          "status": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "amount_paise": number;
+          "balance_after_grant"?: number | null;
+          "created_at"?: string;
+          "credits_granted"?: number;
+          "currency": string;
+          "flag"?: string | null;
+          "granted_at"?: string | null;
+          "id": string;
+          "order_id": string;
+          "status": string;
+        };
+        Update: {
+          "amount_paise"?: number;
+          "balance_after_grant"?: number | null;
+          "created_at"?: string;
+          "credits_granted"?: number;
+          "currency"?: string;
+          "flag"?: string | null;
+          "granted_at"?: string | null;
+          "id"?: string;
+          "order_id"?: string;
+          "status"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "payments_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "payment_orders";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "users": {
         Row: {
           "created_at": string;
           "credits": number;
+          "debt_credits": number;
           "id": string;
           "phone_number": string;
           "transaction_count": number;
@@ -152,6 +303,7 @@ export type Database = {
         Insert: {
           "created_at"?: string;
           "credits": number;
+          "debt_credits"?: number;
           "id"?: string;
           "phone_number": string;
           "transaction_count": number;
@@ -159,9 +311,47 @@ export type Database = {
         Update: {
           "created_at"?: string;
           "credits"?: number;
+          "debt_credits"?: number;
           "id"?: string;
           "phone_number"?: string;
           "transaction_count"?: number;
+        };
+        Relationships: [];
+      };
+      "webhook_deliveries": {
+        Row: {
+          "event": string;
+          "event_id": string | null;
+          "finished_at": string | null;
+          "id": number;
+          "outcome": string | null;
+          "payload": NonNullable<Json>;
+          "razorpay_order_id": string | null;
+          "razorpay_payment_id": string | null;
+          "received_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "event": string;
+          "event_id"?: string | null;
+          "finished_at"?: string | null;
+          "id"?: never;
+          "outcome"?: string | null;
+          "payload": NonNullable<Json>;
+          "razorpay_order_id"?: string | null;
+          "razorpay_payment_id"?: string | null;
+          "received_at"?: string;
+        };
+        Update: {
+          "event"?: string;
+          "event_id"?: string | null;
+          "finished_at"?: string | null;
+          "id"?: never;
+          "outcome"?: string | null;
+          "payload"?: NonNullable<Json>;
+          "razorpay_order_id"?: string | null;
+          "razorpay_payment_id"?: string | null;
+          "received_at"?: string;
         };
         Relationships: [];
       };
@@ -176,6 +366,14 @@ export type Database = {
           "detail": string;
           "invariant": string;
           "subject": string;
+        }[];
+      };
+      "claim_orders_to_check": {
+        Args: { "batch_size": number; "key_mode": string };
+        Returns: {
+          "order_id": string;
+          "razorpay_order_id": string;
+          "razorpay_payment_link_id": string;
         }[];
       };
       "deduct_credits": {
@@ -197,6 +395,15 @@ export type Database = {
           "razorpay_payment_id": string;
         }[];
       };
+      "find_payments": {
+        Args: { "search": string };
+        Returns: {
+          "life": Json;
+          "order_id": string;
+        }[];
+      };
+      "finish_order_check": { Args: { "order_id": string }; Returns: undefined };
+      "finish_webhook": { Args: { "delivery_id": number; "outcome": string }; Returns: undefined };
       "get_user": {
         Args: { "phone_number": string };
         Returns: {
@@ -205,27 +412,71 @@ export type Database = {
           "user_id": string;
         }[];
       };
+      "list_attention": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "detail": string;
+          "kind": string;
+          "since": string;
+          "subject": string;
+        }[];
+      };
       "list_credit_transactions": {
         Args: { "before_sequence_number"?: number; "page_size": number; "user_id": string };
         Returns: {
+          "debt_credits": number;
           "next_cursor": number;
           "outcome": string;
           "total": number;
           "transactions": Json;
         }[];
       };
+      "open_link": {
+        Args: {
+          "expires_at": string;
+          "order_id": string;
+          "razorpay_payment_link_id": string;
+          "short_url": string;
+        };
+        Returns: {
+          "stored_expires_at": string;
+          "stored_short_url": string;
+        }[];
+      };
       "open_order": { Args: { "order_id": string; "razorpay_order_id": string }; Returns: string };
       "place_order": {
-        Args: { "key_mode": string; "package_id": string; "phone_number": string };
+        Args: {
+          "channel"?: string;
+          "key_mode": string;
+          "package_id": string;
+          "phone_number": string;
+          "reference_id"?: string;
+        };
         Returns: {
           "amount_paise": number;
           "credits": number;
           "currency": string;
+          "expires_at": string;
           "order_id": string;
           "outcome": string;
           "package_name": string;
           "razorpay_order_id": string;
+          "short_url": string;
         }[];
+      };
+      "receive_webhook": {
+        Args: {
+          "event": string;
+          "event_id": string;
+          "payload": string;
+          "razorpay_order_id"?: string;
+          "razorpay_payment_id"?: string;
+        };
+        Returns: number;
+      };
+      "record_operator_action": {
+        Args: { "operator": string; "order_id": string; "outcome": string; "reason": string };
+        Returns: undefined;
       };
       "settle_payment": {
         Args: {
@@ -234,6 +485,7 @@ export type Database = {
           "payment_status": string;
           "razorpay_order_id": string;
           "razorpay_payment_id": string;
+          "reversals"?: Json;
         };
         Returns: {
           "credits_added": number;

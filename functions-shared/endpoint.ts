@@ -5,18 +5,29 @@
  */
 
 import type { z } from "zod";
-import { requireBotSecret } from "shared/bot-secret.ts";
+import { requireBot, requireOperator, requireRazorpay } from "shared/caller.ts";
 import type { Operation } from "shared/contract.ts";
 import { corsHeaders, preflight } from "shared/cors.ts";
 import { type Database, openDatabase } from "shared/database.ts";
 import { RequestError } from "shared/errors.ts";
 import { logRequest } from "shared/log.ts";
 import { failure, type Reply } from "shared/reply.ts";
-import { bodyFields, pathAfter, queryFields } from "shared/request.ts";
+import { bodyBytes, jsonFields, pathAfter, queryFields } from "shared/request.ts";
+
+/** Razorpay's events carry whole entities with their notes; nobody else has much to say. */
+const MAX_BODY_BYTES = {
+  bot: 16 * 1024,
+  frontend: 16 * 1024,
+  operator: 16 * 1024,
+  razorpay: 256 * 1024,
+} satisfies Record<Operation["caller"], number>;
 
 /** What an act gets beside its input. */
 export interface Context {
   readonly database: Database;
+  readonly headers: Headers;
+  /** The body as it came. */
+  readonly bodyText: string;
 }
 
 /** What the platform serves: `export default endpoint(...)`. */
@@ -41,11 +52,15 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
     if (request.method !== operation.method) {
       throw new RequestError("METHOD_NOT_ALLOWED", { headers: { allow: methods } });
     }
-    if (operation.caller === "bot") requireBotSecret(request);
+    const body = await authenticated(operation, request);
     const fields = operation.method === "GET"
       ? withPathField(operation, path, queryFields(url))
-      : withReference(operation, request, await bodyFields(request));
-    return await act(parse(operation, fields), { database: openDatabase() });
+      : withReference(operation, request, jsonFields(body));
+    return await act(parse(operation, fields), {
+      database: openDatabase(),
+      headers: request.headers,
+      bodyText: new TextDecoder().decode(body),
+    });
   }
 
   return {
@@ -73,6 +88,21 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
 function requestIdOf(request: Request): string {
   const given = request.headers.get("x-request-id") ?? "";
   return /^[A-Za-z0-9._-]{8,128}$/.test(given) ? given : crypto.randomUUID();
+}
+
+/**
+ * The body of a request whose caller may call. Who proves itself by a header does so before a byte
+ * of the body is read; Razorpay signs the body.
+ */
+async function authenticated(
+  { caller }: Operation,
+  request: Request,
+): Promise<BufferSource> {
+  if (caller === "bot") requireBot(request.headers);
+  if (caller === "operator") requireOperator(request.headers);
+  const body = await bodyBytes(request, MAX_BODY_BYTES[caller]);
+  if (caller === "razorpay") await requireRazorpay(request.headers, body);
+  return body;
 }
 
 function withPathField(

@@ -8,6 +8,7 @@
  */
 
 import { type CountryCode, isSupportedCountry } from "libphonenumber-js/max";
+import { z } from "zod";
 
 /** The configuration lacks something or contradicts itself. Its message is for the log only. */
 export class ConfigurationError extends Error {
@@ -29,11 +30,18 @@ export interface RazorpayCredentials {
   readonly apiUrl: string;
 }
 
+/** The secret keys of the project, under every name that the platform has for them. */
+export function supabaseSecretKeys(): string[] {
+  return [
+    ...Object.values(namedKeys("SUPABASE_SECRET_KEYS")),
+    optional("SUPABASE_SECRET_KEY"),
+    optional("SUPABASE_SERVICE_ROLE_KEY"),
+  ].filter((key) => key !== undefined);
+}
+
 /** @throws {ConfigurationError} when the platform's variables are missing or malformed. */
 export function supabaseCredentials(): SupabaseCredentials {
-  const secretKey = namedKey("SUPABASE_SECRET_KEYS", "default") ??
-    optional("SUPABASE_SECRET_KEY") ??
-    optional("SUPABASE_SERVICE_ROLE_KEY");
+  const secretKey = namedKeys("SUPABASE_SECRET_KEYS").default ?? supabaseSecretKeys()[0];
   if (secretKey === undefined) {
     throw new ConfigurationError(
       "None of SUPABASE_SECRET_KEYS, SUPABASE_SECRET_KEY and SUPABASE_SERVICE_ROLE_KEY is set",
@@ -45,6 +53,12 @@ export function supabaseCredentials(): SupabaseCredentials {
 /** The bot secrets that are valid now: two during a rotation, none when nothing is configured. */
 export function botSecrets(): string[] {
   return [optional("BOT_SECRET"), optional("BOT_SECRET_PREVIOUS")]
+    .filter((secret) => secret !== undefined);
+}
+
+/** The webhook secrets that are valid now, as {@linkcode botSecrets}. */
+export function webhookSecrets(): string[] {
+  return [optional("RAZORPAY_WEBHOOK_SECRET"), optional("RAZORPAY_WEBHOOK_SECRET_PREVIOUS")]
     .filter((secret) => secret !== undefined);
 }
 
@@ -91,15 +105,13 @@ function required(name: string): string {
   return value;
 }
 
-/** Reads one entry of a variable that holds a JSON object of keys by name. */
-function namedKey(variable: string, name: string): string | undefined {
+/** Reads a variable that holds a JSON object of keys by name. */
+function namedKeys(variable: string): Record<string, string> {
   const text = optional(variable);
-  if (text === undefined) return undefined;
+  if (text === undefined) return {};
   try {
-    const key: unknown = JSON.parse(text)[name];
-    if (typeof key === "string" && key !== "") return key;
+    return z.record(z.string(), z.string().min(1)).parse(JSON.parse(text));
   } catch {
-    throw new ConfigurationError(`${variable} is not a JSON object`);
+    throw new ConfigurationError(`${variable} is not a JSON object of keys by name`);
   }
-  return undefined;
 }

@@ -14,6 +14,11 @@ export const ERRORS = {
   ORDER_MISMATCH: { status: 400, message: "The payment does not belong to this order" },
   MISSING_BOT_SECRET: { status: 401, message: "Missing x-bot-secret header" },
   INVALID_BOT_SECRET: { status: 401, message: "Invalid bot secret" },
+  INVALID_SECRET_KEY: {
+    status: 401,
+    message: "This function needs the project's secret key in the apikey header",
+  },
+  INVALID_WEBHOOK_SIGNATURE: { status: 401, message: "Invalid webhook signature" },
   NOT_FOUND: { status: 404, message: "There is nothing at this address" },
   USER_NOT_FOUND: { status: 404, message: "User not found" },
   PACKAGE_NOT_FOUND: { status: 404, message: "Package not found" },
@@ -21,9 +26,9 @@ export const ERRORS = {
   METHOD_NOT_ALLOWED: { status: 405, message: "This method is not allowed here" },
   REFERENCE_REUSED: {
     status: 409,
-    message: "This reference_id was used before with another number of credits",
+    message: "This reference_id was used before for another request",
   },
-  BODY_TOO_LARGE: { status: 413, message: "The request body is larger than 16 KiB" },
+  BODY_TOO_LARGE: { status: 413, message: "The request body is too large" },
   INTERNAL: { status: 500, message: "Something went wrong on our side" },
   GATEWAY_ERROR: { status: 502, message: "The payment gateway refused or garbled the request" },
   GATEWAY_UNAVAILABLE: {

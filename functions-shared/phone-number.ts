@@ -21,8 +21,7 @@ export type PhoneNumberSource = "whatsapp" | "page";
  * Digits of other scripts, extensions and words around the number are refused rather than guessed.
  */
 export function toE164(text: string, source: PhoneNumberSource): string | undefined {
-  // A plus sign in a query string arrives as a space.
-  const spelling = text.replace(/^ (?=[0-9])/, "+").trim();
+  const spelling = text.trim();
   if (spelling.length > 32 || !/^\+?[0-9(][0-9 ().\/-]*$/.test(spelling)) return undefined;
   if (spelling.startsWith("+")) return international(spelling);
 
@@ -34,7 +33,9 @@ export function toE164(text: string, source: PhoneNumberSource): string | undefi
 
 function international(spelling: string): string | undefined {
   const number = spelling.replace(/[^+0-9]/g, "");
-  return valid(dialable(number)) ?? valid(number);
+  const read = valid(dialable(number)) ?? valid(number);
+  // Reading drops a trunk zero after the country code, and may uncover an old spelling by that.
+  return read && (valid(dialable(read)) ?? read);
 }
 
 function national(digits: string): string | undefined {

@@ -1,5 +1,5 @@
 /**
- * Razorpay as the functions see it: three questions, typed answers and typed failures.
+ * Razorpay as the functions see it: few questions, typed answers and typed failures.
  *
  * The `razorpay` package (2.9.8) sends the requests. It has no timeout, follows redirects, rejects
  * with plain objects, and resolves with a string when the body is not JSON; all of that ends here.
@@ -10,6 +10,16 @@ import Razorpay from "razorpay";
 import { z } from "zod";
 import { type RazorpayCredentials, razorpayCredentials } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
+import {
+  type GatewayOrder,
+  type GatewayPayment,
+  type GatewayPaymentLink,
+  type GatewayRefund,
+  order,
+  payment,
+  paymentLink,
+  refund,
+} from "shared/razorpay-entities.ts";
 
 const TIMEOUT_MS = 8_000;
 
@@ -26,22 +36,7 @@ export class GatewayError extends RequestError {
   }
 }
 
-const order = z.object({
-  id: z.string().regex(/^order_[A-Za-z0-9]{14}$/),
-  amount: z.int(),
-  currency: z.string(),
-});
-
-const payment = z.object({
-  id: z.string(),
-  order_id: z.string().nullable(),
-  amount: z.int(),
-  currency: z.string(),
-  status: z.enum(["created", "authorized", "captured", "refunded", "failed"]),
-});
-
-/** The part of Razorpay's payment entity that decides about credits. */
-export type GatewayPayment = z.infer<typeof payment>;
+const collectionOf = <Item extends z.ZodType>(item: Item) => z.object({ items: z.array(item) });
 
 /** One Razorpay account, reached with one key. */
 export class PaymentGateway {
@@ -94,8 +89,88 @@ export class PaymentGateway {
   }
 
   /** @throws {GatewayError} */
+  async fetchOrder(orderId: string): Promise<GatewayOrder> {
+    return await ask(order, () => this.#razorpay.orders.fetch(orderId));
+  }
+
+  /** Every payment that was tried on an order, failed ones too. @throws {GatewayError} */
+  async fetchOrderPayments(orderId: string): Promise<GatewayPayment[]> {
+    const { items } = await ask(
+      collectionOf(payment),
+      () => this.#razorpay.orders.fetchPayments(orderId),
+    );
+    return items;
+  }
+
+  /** @throws {GatewayError} */
   async fetchPayment(paymentId: string): Promise<GatewayPayment> {
     return await ask(payment, () => this.#razorpay.payments.fetch(paymentId));
+  }
+
+  /** @throws {GatewayError} */
+  async fetchRefunds(paymentId: string): Promise<GatewayRefund[]> {
+    const { items } = await ask(
+      collectionOf(refund),
+      () => this.#razorpay.payments.fetchMultipleRefund(paymentId, { count: 100 }),
+    );
+    return items;
+  }
+
+  /**
+   * Makes a payment link for one full payment. Razorpay sends nothing to the customer: the bot puts
+   * the link into the chat. A reference that has a link already gets that link.
+   *
+   * @throws {GatewayError}
+   */
+  async createPaymentLink(
+    { amountPaise, currency, phoneNumber, description, reference, expiresAt }: {
+      amountPaise: number;
+      currency: string;
+      /** Filled in on the payment page. */
+      phoneNumber: string;
+      description: string;
+      /** At most 40 characters, unique within the Razorpay account for ever. */
+      reference: string;
+      /** At least 15 minutes ahead. */
+      expiresAt: Date;
+    },
+  ): Promise<GatewayPaymentLink> {
+    try {
+      return await ask(paymentLink, () =>
+        this.#razorpay.paymentLink.create({
+          amount: amountPaise,
+          currency,
+          customer: { contact: phoneNumber },
+          description,
+          reference_id: reference,
+          expire_by: Math.floor(expiresAt.getTime() / 1000),
+          accept_partial: false,
+          notify: { sms: false, email: false },
+          reminder_enable: false,
+        }));
+    } catch (error) {
+      // The answer to an earlier try was lost, or two tries meet.
+      const existing = error instanceof GatewayError && error.kind === "refused"
+        ? await this.#findPaymentLink(reference)
+        : undefined;
+      if (existing?.amount === amountPaise) return existing;
+      throw error;
+    }
+  }
+
+  /** @throws {GatewayError} */
+  async fetchPaymentLink(paymentLinkId: string): Promise<GatewayPaymentLink> {
+    return await ask(paymentLink, () => this.#razorpay.paymentLink.fetch(paymentLinkId));
+  }
+
+  /** Whether Razorpay's own filter works is reported both ways, so the reference is compared here. */
+  async #findPaymentLink(reference: string): Promise<GatewayPaymentLink | undefined> {
+    const filter = { reference_id: reference, count: 100 };
+    const { payment_links } = await ask(
+      z.object({ payment_links: z.array(paymentLink) }),
+      () => this.#razorpay.paymentLink.all(filter),
+    );
+    return payment_links.find(({ reference_id }) => reference_id === reference);
   }
 }
 

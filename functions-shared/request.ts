@@ -6,8 +6,6 @@
 
 import { RequestError } from "shared/errors.ts";
 
-const MAX_BODY_BYTES = 16 * 1024;
-
 /** Slower bodies than this are given up, so that they cannot hold a worker. */
 const BODY_TIMEOUT_MS = 10_000;
 
@@ -35,7 +33,9 @@ export function pathAfter(functionName: string, url: URL): string[] {
 
 /** @throws {RequestError} `INVALID_REQUEST` when a parameter is given more than once. */
 export function queryFields(url: URL): Record<string, string> {
-  const names = [...url.searchParams.keys()];
+  // In a query a plus sign stands for a blank, but who writes ?phone_number=+91 means the plus.
+  const parameters = new URLSearchParams(url.search.replaceAll(/=\+(?=[0-9])/g, "=%2B"));
+  const names = [...parameters.keys()];
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) {
     throw new RequestError("INVALID_REQUEST", {
@@ -44,17 +44,15 @@ export function queryFields(url: URL): Record<string, string> {
       } is given more than once`,
     });
   }
-  return Object.fromEntries(url.searchParams);
+  return Object.fromEntries(parameters);
 }
 
 /**
- * The body as a JSON object, whatever its content type says: some frontends send JSON as
- * `text/plain`.
+ * The fields of a body, whatever its content type says: some frontends send JSON as `text/plain`.
  *
- * @throws {RequestError} `BODY_TOO_LARGE` over 16 KiB, `INVALID_JSON` for anything but an object.
+ * @throws {RequestError} `INVALID_JSON` for anything but a JSON object in UTF-8.
  */
-export async function bodyFields(request: Request): Promise<Record<string, unknown>> {
-  const bytes = await bodyBytes(request);
+export function jsonFields(bytes: BufferSource): Record<string, unknown> {
   let body: unknown;
   try {
     body = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
@@ -70,17 +68,17 @@ export async function bodyFields(request: Request): Promise<Record<string, unkno
 /**
  * The raw body. It is read piece by piece: a `content-length` may be missing, or a lie.
  *
- * @throws {RequestError} `BODY_TOO_LARGE` over 16 KiB, `INVALID_JSON` when it does not arrive whole.
+ * @throws {RequestError} `BODY_TOO_LARGE`, or `INVALID_JSON` when it does not arrive whole.
  */
-export async function bodyBytes(request: Request): Promise<BufferSource> {
+export async function bodyBytes(request: Request, maxBytes: number): Promise<BufferSource> {
   if (request.body === null) return new Uint8Array();
   const reader = request.body.getReader();
   const timeout = setTimeout(() => reader.cancel(), BODY_TIMEOUT_MS);
-  const bytes = new Uint8Array(MAX_BODY_BYTES);
+  const bytes = new Uint8Array(maxBytes);
   let length = 0;
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      if (length + part.value.length > MAX_BODY_BYTES) {
+      if (length + part.value.length > maxBytes) {
         await reader.cancel();
         throw new RequestError("BODY_TOO_LARGE");
       }

@@ -8,7 +8,7 @@
 import { z } from "zod";
 import {
   BODY_ERRORS,
-  BOT_ERRORS,
+  CALLER_ERRORS,
   COMMON_ERRORS,
   type Operation,
   OPERATIONS,
@@ -37,7 +37,9 @@ export function openApiDocument(): Json {
     paths: Object.assign({}, ...OPERATIONS.map(pathsOf)),
     components: {
       securitySchemes: {
-        botSecret: { type: "apiKey", in: "header", name: "x-bot-secret" },
+        bot: { type: "apiKey", in: "header", name: "x-bot-secret" },
+        operator: { type: "apiKey", in: "header", name: "apikey" },
+        razorpay: { type: "apiKey", in: "header", name: "x-razorpay-signature" },
       },
       headers: { "x-request-id": REQUEST_ID_HEADER },
       schemas: Object.fromEntries(
@@ -70,7 +72,7 @@ function operationObject(
     operationId: pathField ? `${name}-by-path` : name,
     summary,
     description,
-    ...(caller === "bot" && { security: [{ botSecret: [] }] }),
+    ...(caller !== "frontend" && { security: [{ [caller]: [] }] }),
     ...(method === "GET"
       ? { parameters: parametersOf(schema, pathField) }
       : { parameters: headersOf(input), requestBody: bodyOf(schema) }),
@@ -142,7 +144,7 @@ function responsesOf(operation: Operation): Json {
 function errorsOf({ caller, method, errors }: Operation): ErrorCode[] {
   return [
     ...COMMON_ERRORS,
-    ...(caller === "bot" ? BOT_ERRORS : []),
+    ...CALLER_ERRORS[caller],
     ...(method === "POST" ? BODY_ERRORS : []),
     ...errors,
   ];

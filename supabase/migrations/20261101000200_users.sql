@@ -3,10 +3,12 @@ create table public.users (
   phone_number text not null unique,
   credits integer not null,
   transaction_count integer not null,
+  debt_credits integer not null default 0,
   created_at timestamptz not null default clock_timestamp(),
   constraint phone_number_is_e164 check (phone_number ~ '^\+[1-9][0-9]{6,14}$'),
   constraint credits_are_never_negative check (credits >= 0),
-  constraint transaction_count_is_never_negative check (transaction_count >= 0)
+  constraint transaction_count_is_never_negative check (transaction_count >= 0),
+  constraint debt_is_never_negative check (debt_credits >= 0)
 )
 -- The balance is the row that every deduction rewrites. The free space keeps these updates within
 -- the page and out of the indexes.
@@ -18,6 +20,8 @@ comment on column public.users.credits is
   'The balance: the sum of the user''s credit_transactions, and balance_after of the newest one.';
 comment on column public.users.transaction_count is
   'How many credit_transactions the user has, and the sequence_number of the newest one.';
+comment on column public.users.debt_credits is
+  'Credits that were spent before their money went back. The next credits pay it first.';
 
 alter table public.users enable row level security;
 revoke all on table public.users from public, anon, authenticated, service_role;

@@ -4,7 +4,13 @@ create function public.list_credit_transactions(
   page_size integer,
   before_sequence_number integer default null
 )
-returns table (outcome text, total integer, next_cursor integer, transactions jsonb)
+returns table (
+  outcome text,
+  total integer,
+  debt_credits integer,
+  next_cursor integer,
+  transactions jsonb
+)
 language plpgsql
 stable
 -- The tables are closed to every role; only this function's owner may read them.
@@ -14,11 +20,12 @@ as $$
 #variable_conflict use_column
 declare
   v_total integer;
+  v_debt_credits integer;
 begin
-  select u.transaction_count into v_total from public.users u
+  select u.transaction_count, u.debt_credits into v_total, v_debt_credits from public.users u
   where u.id = list_credit_transactions.user_id;
   if not found then
-    return query select 'user_not_found', 0, null::integer, '[]'::jsonb;
+    return query select 'user_not_found', 0, 0, null::integer, '[]'::jsonb;
     return;
   end if;
 
@@ -33,6 +40,7 @@ begin
   select
     'listed',
     v_total,
+    v_debt_credits,
     -- Numbers have no gaps, so the page after this one starts right below its oldest entry.
     case when min(p.sequence_number) > 1 then min(p.sequence_number) end,
     coalesce(

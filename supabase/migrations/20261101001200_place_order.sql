@@ -1,5 +1,11 @@
 -- Fixes what a purchase costs and grants, before Razorpay hears of it.
-create function public.place_order(phone_number text, package_id text, key_mode text)
+create function public.place_order(
+  phone_number text,
+  package_id text,
+  key_mode text,
+  channel text default 'checkout',
+  reference_id text default null
+)
 returns table (
   outcome text,
   order_id uuid,
@@ -7,7 +13,9 @@ returns table (
   package_name text,
   credits integer,
   amount_paise integer,
-  currency text
+  currency text,
+  short_url text,
+  expires_at timestamptz
 )
 language plpgsql
 -- The tables are closed to every role; only this function's owner may write them.
@@ -19,6 +27,8 @@ as $$
 declare
   -- Long enough for a customer who goes back and tries again, short enough for a price to change.
   v_reusable_for constant interval := '30 minutes';
+  -- A link that is about to expire is no use to somebody who has yet to open it.
+  v_least_life constant interval := '5 minutes';
   v_package public.packages;
   v_user public.users;
   v_order public.payment_orders;
@@ -26,8 +36,8 @@ begin
   select p.* into v_package from public.packages p
   where p.id = place_order.package_id and p.is_active;
   if not found then
-    return query select 'package_not_found', null::uuid, null::text, null::text, null::integer,
-      null::integer, null::text;
+    outcome := 'package_not_found';
+    return next;
     return;
   end if;
 
@@ -35,36 +45,48 @@ begin
   v_user := private.ensure_user(place_order.phone_number);
   perform from public.users u where u.id = v_user.id for no key update;
 
-  -- An order that waits for the same payment serves again: a second click buys nothing twice.
+  -- A repeated reference is a retry, whatever became of its order since.
   select o.* into v_order from public.payment_orders o
-  where o.user_id = v_user.id
-    and o.package_id = v_package.id
-    and o.state in ('pending', 'open')
-    and o.created_at > clock_timestamp() - v_reusable_for
-    and o.key_mode = place_order.key_mode
-    and o.credits = v_package.credits
-    and o.amount_paise = v_package.price * 100
-  order by o.created_at desc
-  limit 1;
-
+  where o.user_id = v_user.id and o.reference_id = place_order.reference_id;
   if found then
-    outcome := 'reused';
+    outcome := case
+      when v_order.package_id = v_package.id and v_order.channel = place_order.channel
+      then 'replayed' else 'reference_reused'
+    end;
   else
-    outcome := 'placed';
-    insert into public.payment_orders
-      (user_id, package_id, package_name, credits, amount_paise, key_mode)
-    values (v_user.id, v_package.id, v_package.name, v_package.credits, v_package.price * 100,
-      place_order.key_mode)
-    returning * into v_order;
+    -- An order that waits for the same payment serves again: a second click buys nothing twice.
+    select o.* into v_order from public.payment_orders o
+    where o.user_id = v_user.id
+      and o.package_id = v_package.id
+      and o.channel = place_order.channel
+      and o.state in ('pending', 'open')
+      and coalesce(o.expires_at - v_least_life, o.created_at + v_reusable_for) > clock_timestamp()
+      and o.key_mode = place_order.key_mode
+      and o.credits = v_package.credits
+      and o.amount_paise = v_package.price * 100
+    order by o.created_at desc
+    limit 1;
+
+    if found then
+      outcome := 'reused';
+    else
+      outcome := 'placed';
+      insert into public.payment_orders
+        (user_id, package_id, package_name, credits, amount_paise, key_mode, channel, reference_id)
+      values (v_user.id, v_package.id, v_package.name, v_package.credits, v_package.price * 100,
+        place_order.key_mode, place_order.channel, place_order.reference_id)
+      returning * into v_order;
+    end if;
   end if;
 
   return query select outcome, v_order.id, v_order.razorpay_order_id, v_order.package_name,
-    v_order.credits, v_order.amount_paise, v_order.currency;
+    v_order.credits, v_order.amount_paise, v_order.currency, v_order.short_url, v_order.expires_at;
 end;
 $$;
 
-comment on function public.place_order(text, text, text) is
-  'One row. outcome: placed; reused (the same purchase is still waiting for its payment); package_not_found. razorpay_order_id is null until open_order has stored it.';
+comment on function public.place_order(text, text, text, text, text) is
+  'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before); reference_reused (this reference placed another order); package_not_found. razorpay_order_id is null until open_order has stored it, short_url until open_link has.';
 
-revoke execute on function public.place_order(text, text, text) from public, anon, authenticated;
-grant execute on function public.place_order(text, text, text) to service_role;
+revoke execute on function public.place_order(text, text, text, text, text)
+  from public, anon, authenticated;
+grant execute on function public.place_order(text, text, text, text, text) to service_role;

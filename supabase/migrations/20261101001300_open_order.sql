@@ -18,14 +18,14 @@ begin
       opened_at = clock_timestamp()
   where o.id = open_order.order_id and o.state = 'pending';
 
-  select o.razorpay_order_id into strict v_razorpay_order_id from public.payment_orders o
+  select o.razorpay_order_id into v_razorpay_order_id from public.payment_orders o
   where o.id = open_order.order_id;
   return v_razorpay_order_id;
 end;
 $$;
 
 comment on function public.open_order(uuid, text) is
-  'The Razorpay order id that the order has now: the given one, or the one that was stored before it.';
+  'The Razorpay order id that the order has now: the given one, or the one that was stored before it. Null when there is no such order.';
 
 revoke execute on function public.open_order(uuid, text) from public, anon, authenticated;
 grant execute on function public.open_order(uuid, text) to service_role;

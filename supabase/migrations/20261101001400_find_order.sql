@@ -14,11 +14,11 @@ stable
 security definer
 set search_path = ''
 as $$
-  select u.phone_number, o.package_id, o.key_mode, o.credits, o.razorpay_payment_id, t.balance_after
+  select u.phone_number, o.package_id, o.key_mode, o.credits, o.razorpay_payment_id,
+    p.balance_after_grant
   from public.payment_orders o
   join public.users u on u.id = o.user_id
-  left join public.credit_transactions t
-    on t.user_id = o.user_id and t.source = 'payment' and t.reference_id = o.razorpay_payment_id
+  left join public.payments p on p.id = o.razorpay_payment_id
   where o.razorpay_order_id = $1;
 $$;
 

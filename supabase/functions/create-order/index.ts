@@ -9,8 +9,10 @@
 import { createOrder } from "shared/contract.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
+import { packageSummary } from "shared/package-summary.ts";
 import { openGateway } from "shared/razorpay.ts";
 import { success } from "shared/reply.ts";
+import { toReceipt } from "shared/settlement.ts";
 
 export default endpoint(createOrder, async ({ package_id, phone_number }, { database }) => {
   const gateway = openGateway();
@@ -18,6 +20,7 @@ export default endpoint(createOrder, async ({ package_id, phone_number }, { data
     phoneNumber: phone_number,
     packageId: package_id,
     keyMode: gateway.mode,
+    channel: "checkout",
   });
   if (order.outcome === "package_not_found") throw new RequestError("PACKAGE_NOT_FOUND");
 
@@ -26,21 +29,17 @@ export default endpoint(createOrder, async ({ package_id, phone_number }, { data
     razorpayOrderId: await gateway.createOrder({
       amountPaise: order.amount_paise,
       currency: order.currency,
-      // Razorpay takes 40 characters; an id without its hyphens has 32.
-      receipt: order.order_id.replaceAll("-", ""),
+      receipt: toReceipt(order.order_id),
     }),
   });
+
+  if (razorpayOrderId === null) throw new Error("The order that was placed is gone");
 
   return success("Order created successfully", {
     order_id: razorpayOrderId,
     amount: order.amount_paise,
     currency: order.currency,
     key_id: gateway.keyId,
-    package: {
-      id: package_id,
-      name: order.package_name,
-      credits: order.credits,
-      price: order.amount_paise / 100,
-    },
+    package: packageSummary(package_id, order),
   });
 });

@@ -21,6 +21,7 @@ export default endpoint(creditHistory, async ({ user_id, limit, cursor }, { data
     user_id,
     transactions: page.transactions,
     total: page.total,
+    debt_credits: page.debt_credits,
     next_cursor: page.next_cursor?.toString() ?? null,
   });
 });

@@ -10,8 +10,9 @@ import { verifyPayment } from "shared/contract.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { razorpayCredentials } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
-import { GatewayError, openGateway } from "shared/razorpay.ts";
+import { GatewayError, openGateway, type PaymentGateway } from "shared/razorpay.ts";
 import { pending, success } from "shared/reply.ts";
+import { refundReversal, settle } from "shared/settlement.ts";
 import { verifySignature } from "shared/signature.ts";
 
 export default endpoint(verifyPayment, async (input, { database }) => {
@@ -36,17 +37,11 @@ export default endpoint(verifyPayment, async (input, { database }) => {
   if (gateway.mode !== order.key_mode) {
     throw mismatch(`A ${gateway.mode} payment does not pay for a ${order.key_mode} order`);
   }
-  const payment = await gateway.fetchPayment(paymentId).catch(gatewayErrorOnly);
-  if (payment instanceof GatewayError) return pending(NOT_CONFIRMED, { error: payment });
-  if (payment.order_id !== orderId) throw mismatch("The payment was made for another order");
+  const report = await ask(gateway).catch(gatewayErrorOnly);
+  if (report instanceof GatewayError) return pending(NOT_CONFIRMED, { error: report });
+  if (report.payment.order_id !== orderId) throw mismatch("The payment was made for another order");
 
-  const settlement = await database.settlePayment({
-    razorpayOrderId: orderId,
-    razorpayPaymentId: paymentId,
-    paymentStatus: payment.status,
-    amountPaise: payment.amount,
-    currency: payment.currency,
-  });
+  const settlement = await settle({ database, ...report, receipt: () => Promise.resolve(null) });
   switch (settlement.outcome) {
     case "settled":
     case "replayed":
@@ -60,7 +55,15 @@ export default endpoint(verifyPayment, async (input, { database }) => {
     case "paid_by_another_payment":
       throw mismatch("The order was paid by another payment");
     case "order_not_found":
+    case "not_ours":
       throw new RequestError("ORDER_NOT_FOUND");
+  }
+
+  /** What Razorpay says of the payment, and of money that went back already. */
+  async function ask(gateway: PaymentGateway) {
+    const payment = await gateway.fetchPayment(paymentId);
+    const refunds = payment.amount_refunded ? await gateway.fetchRefunds(paymentId) : [];
+    return { payment, reversals: refunds.map(refundReversal) };
   }
 
   function verified(creditsAdded: number, remainingCredits: number) {

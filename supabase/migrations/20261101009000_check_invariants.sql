@@ -66,12 +66,67 @@ as $$
   having count(t.id) <> 1 or sum(t.credits) <> o.credits
 
   union all
-  select 'every payment entry belongs to a paid order', 'entry ' || t.id,
+  select 'every payment entry belongs to the payment of a paid order', 'entry ' || t.id,
     format('reference %s', t.reference_id)
   from public.credit_transactions t
+  left join public.payments p on p.id = t.reference_id and p.credits_granted = t.credits
   left join public.payment_orders o
-    on o.razorpay_payment_id = t.reference_id and o.user_id = t.user_id and o.state = 'paid'
-  where t.source = 'payment' and (o.id is null or t.action <> 'credit');
+    on o.razorpay_payment_id = p.id and o.id = p.order_id and o.user_id = t.user_id
+      and o.amount_paise = p.amount_paise and o.currency = p.currency
+  where t.source = 'payment' and (o.id is null or t.action <> 'credit')
+
+  union all
+  select 'a payment that granted credits paid its order', 'payment ' || p.id,
+    format('granted %s, order %s is %s', p.credits_granted, o.id, o.state)
+  from public.payments p
+  join public.payment_orders o on o.id = p.order_id
+  where p.credits_granted > 0
+    and (o.razorpay_payment_id is distinct from p.id or p.credits_granted <> o.credits
+      or p.status not in ('captured', 'refunded'))
+
+  union all
+  select 'reversals take back what went back, and no more', 'payment ' || p.id,
+    format('granted %s, taken %s, %s of %s paise gone', p.credits_granted, sum(r.credits_taken),
+      sum(r.amount_paise) filter (where r.is_money_gone), p.amount_paise)
+  from public.payments p
+  join public.payment_reversals r on r.payment_id = p.id
+  group by p.id
+  having sum(r.credits_taken) <> p.credits_granted::bigint
+    * least(
+        p.amount_paise::bigint,
+        coalesce(sum(r.amount_paise) filter (where r.is_money_gone), 0)
+      )
+    / p.amount_paise
+
+  union all
+  select 'the ledger holds what a reversal took', 'reversal ' || r.id,
+    format('taken %s, owed %s, ledger %s', r.credits_taken, r.credits_owed,
+      coalesce(sum(-l.delta), 0))
+  from public.payment_reversals r
+  join public.payments p on p.id = r.payment_id
+  join public.payment_orders o on o.id = p.order_id
+  left join ledger l on l.reference_id = r.id and l.source = r.kind and l.user_id = o.user_id
+  group by r.id
+  having r.credits_taken - r.credits_owed <> coalesce(sum(-l.delta), 0)
+
+  union all
+  select 'every entry of a reversal belongs to one', 'entry ' || t.id,
+    format('reference %s', t.reference_id)
+  from public.credit_transactions t
+  left join public.payment_reversals r on r.id = t.reference_id and r.kind = t.source
+  where t.source in ('refund', 'dispute') and r.id is null
+
+  union all
+  select 'a debt is the sum of what is owed, and is paid while there are credits', 'user ' || u.id,
+    format('debt %s, owed %s, balance %s', u.debt_credits, coalesce(sum(r.credits_owed), 0),
+      u.credits)
+  from public.users u
+  left join public.payment_orders o on o.user_id = u.id
+  left join public.payments p on p.order_id = o.id
+  left join public.payment_reversals r on r.payment_id = p.id
+  group by u.id
+  having u.debt_credits <> coalesce(sum(r.credits_owed), 0)
+    or u.debt_credits > 0 and u.credits > 0;
 $$;
 
 comment on function public.check_invariants() is

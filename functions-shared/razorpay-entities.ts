@@ -1,0 +1,69 @@
+/**
+ * Razorpay's entities, as far as they matter here, whether an API call or a webhook brings them.
+ * Amounts are whole paise, times are seconds since 1970.
+ *
+ * Sources: Razorpay docs, api/orders, api/payments, api/refunds, api/payments/payment-links and
+ * webhooks/disputes.md.
+ * @module
+ */
+
+import { z } from "zod";
+
+/** The part of Razorpay's order entity that the functions use. */
+export const order = z.object({
+  id: z.string().regex(/^order_[A-Za-z0-9]{14}$/),
+  amount: z.int(),
+  currency: z.string(),
+  receipt: z.string().nullish(),
+});
+
+/** See {@linkcode order}. */
+export type GatewayOrder = z.infer<typeof order>;
+
+/** The part of Razorpay's payment entity that decides about credits. */
+export const payment = z.object({
+  id: z.string().regex(/^pay_[A-Za-z0-9]{14}$/),
+  order_id: z.string().nullish(),
+  amount: z.int().min(1),
+  amount_refunded: z.int().nullish(),
+  currency: z.string(),
+  status: z.enum(["created", "authorized", "captured", "refunded", "failed"]),
+});
+
+/** See {@linkcode payment}. */
+export type GatewayPayment = z.infer<typeof payment>;
+
+/** The part of Razorpay's refund entity that decides about credits. */
+export const refund = z.object({
+  id: z.string().regex(/^rfnd_[A-Za-z0-9]{14}$/),
+  amount: z.int().min(0),
+  status: z.enum(["pending", "processed", "failed"]),
+  created_at: z.int(),
+});
+
+/** See {@linkcode refund}. */
+export type GatewayRefund = z.infer<typeof refund>;
+
+/** The part of Razorpay's payment link entity that the functions use. */
+export const paymentLink = z.object({
+  id: z.string().regex(/^plink_[A-Za-z0-9]{14}$/),
+  amount: z.int(),
+  reference_id: z.string().nullish(),
+  short_url: z.url({ protocol: /^https?$/ }),
+  expire_by: z.int().nullish(),
+  order_id: z.string().nullish(),
+});
+
+/** See {@linkcode paymentLink}. */
+export type GatewayPaymentLink = z.infer<typeof paymentLink>;
+
+/** The part of Razorpay's dispute entity that decides about credits. */
+export const dispute = z.object({
+  id: z.string().regex(/^disp_[A-Za-z0-9]{14}$/),
+  amount: z.int().min(0),
+  amount_deducted: z.int().min(0).nullish(),
+  status: z.enum(["open", "under_review", "action_required", "won", "lost", "closed"]),
+});
+
+/** See {@linkcode dispute}. */
+export type GatewayDispute = z.infer<typeof dispute>;

@@ -1,0 +1,49 @@
+/**
+ * POST /razorpay-webhook: Razorpay reports what happened to a payment, a refund or a dispute.
+ *
+ * Razorpay waits 5 seconds, repeats what is not answered with 2xx for a day, and promises no order.
+ * So every delivery is kept first, booked by ids that are part of the signed body, and acknowledged
+ * only when it is booked or none of our business (Razorpay docs, webhooks/best-practices.md).
+ * @module
+ */
+
+import { razorpayWebhook } from "shared/contract.ts";
+import { endpoint } from "shared/endpoint.ts";
+import { readEvent } from "shared/razorpay-event.ts";
+import { GatewayError, openGateway } from "shared/razorpay.ts";
+import { success } from "shared/reply.ts";
+import { settle } from "shared/settlement.ts";
+
+export default endpoint(razorpayWebhook, async (input, { database, headers, bodyText }) => {
+  const report = readEvent(input);
+  const deliveryId = await database.receiveWebhook({
+    eventId: headers.get("x-razorpay-event-id") ?? undefined,
+    event: input.event,
+    payload: bodyText,
+    razorpayOrderId: report?.payment.order_id ?? undefined,
+    razorpayPaymentId: report?.payment.id,
+  });
+
+  let outcome = "failed";
+  try {
+    outcome = report === undefined ? "ignored" : (await settle({
+      database,
+      ...report,
+      receipt: async () => report.receipt ?? await receiptOf(report.payment.order_id),
+    })).outcome;
+  } finally {
+    await database.finishWebhook(deliveryId, outcome);
+  }
+  return success("Event received", { outcome });
+});
+
+/** An order that Razorpay does not know by our key is another account's. */
+async function receiptOf(razorpayOrderId: string | null | undefined) {
+  if (!razorpayOrderId) return undefined;
+  try {
+    return (await openGateway().fetchOrder(razorpayOrderId)).receipt;
+  } catch (error) {
+    if (error instanceof GatewayError && error.kind === "refused") return undefined;
+    throw error;
+  }
+}

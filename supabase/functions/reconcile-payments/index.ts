@@ -1,0 +1,67 @@
+/**
+ * POST /reconcile-payments: a scheduler has every order that is due looked up at Razorpay, for the
+ * customers who closed the browser and the webhooks that never came.
+ * @module
+ */
+
+import { reconcilePayments } from "shared/contract.ts";
+import type { ClaimedOrder, Database } from "shared/database.ts";
+import { endpoint } from "shared/endpoint.ts";
+import { checkOrder } from "shared/order-check.ts";
+import { GatewayError, openGateway, type PaymentGateway } from "shared/razorpay.ts";
+import { success } from "shared/reply.ts";
+import type { SettlementOutcome } from "shared/settlement.ts";
+
+const BATCH_SIZE = 10;
+
+/** The platform ends a call after 150 seconds without an answer; the slowest batch fits in the rest. */
+const TIME_BUDGET_MS = 60_000;
+
+export default endpoint(reconcilePayments, async (_input, { database }) => {
+  const gateway = openGateway();
+  const deadline = performance.now() + TIME_BUDGET_MS;
+  const totals = { checked: 0, settled: 0, flagged: 0, failed: 0 };
+
+  let batch: ClaimedOrder[];
+  do {
+    batch = await database.claimOrdersToCheck({ batchSize: BATCH_SIZE, keyMode: gateway.mode });
+    const results = await Promise.all(batch.map((order) => check(order, { database, gateway })));
+    for (const outcomes of results) count(outcomes);
+  } while (batch.length > 0 && performance.now() < deadline);
+  return success("Payments reconciled", totals);
+
+  function count(outcomes: SettlementOutcome[] | undefined) {
+    if (outcomes === undefined) {
+      totals.failed++;
+      return;
+    }
+    totals.checked++;
+    for (const { outcome } of outcomes) {
+      if (outcome === "settled") totals.settled++;
+      if (outcome === "amount_mismatch" || outcome === "paid_by_another_payment") totals.flagged++;
+    }
+  }
+});
+
+/** An order that Razorpay gives no answer about keeps its claim until it runs out, and comes again. */
+async function check(
+  claimed: ClaimedOrder,
+  { database, gateway }: { database: Database; gateway: PaymentGateway },
+): Promise<SettlementOutcome[] | undefined> {
+  try {
+    const outcomes = await checkOrder({
+      database,
+      gateway,
+      order: {
+        orderId: claimed.order_id,
+        razorpayOrderId: claimed.razorpay_order_id,
+        paymentLinkId: claimed.razorpay_payment_link_id,
+      },
+    });
+    await database.finishOrderCheck(claimed.order_id);
+    return outcomes;
+  } catch (error) {
+    if (error instanceof GatewayError) return undefined;
+    throw error;
+  }
+}

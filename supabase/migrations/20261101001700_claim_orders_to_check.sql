@@ -1,0 +1,39 @@
+-- Hands out the orders that Razorpay should be asked about now, each to one caller.
+create function public.claim_orders_to_check(batch_size integer, key_mode text)
+returns table (
+  order_id uuid,
+  razorpay_order_id text,
+  razorpay_payment_link_id text
+)
+language sql
+volatile
+-- The tables are closed to every role; only this function's owner may write them.
+security definer
+set search_path = ''
+set lock_timeout = '3s'
+as $$
+  with due as (
+    select o.id
+    from public.payment_orders o
+    where o.next_check_at <= clock_timestamp()
+      and o.key_mode = $2
+      -- An order that Razorpay never heard of cannot have been paid.
+      and num_nonnulls(o.razorpay_order_id, o.razorpay_payment_link_id) > 0
+    order by o.next_check_at
+    limit $1
+    for no key update skip locked
+  )
+  update public.payment_orders o
+  -- A claim that is cut off runs out by itself.
+  set next_check_at = clock_timestamp() + interval '2 minutes'
+  from due
+  where o.id = due.id
+  returning o.id, o.razorpay_order_id, o.razorpay_payment_link_id;
+$$;
+
+comment on function public.claim_orders_to_check(integer, text) is
+  'At most batch_size orders, the longest overdue first; two callers at once get different ones. finish_order_check ends a claim.';
+
+revoke execute on function public.claim_orders_to_check(integer, text)
+  from public, anon, authenticated;
+grant execute on function public.claim_orders_to_check(integer, text) to service_role;
