@@ -3,7 +3,6 @@
  * @module
  */
 
-import { createHash, timingSafeEqual } from "node:crypto";
 import {
   botSecrets,
   ConfigurationError,
@@ -19,11 +18,11 @@ import { verifySignature } from "shared/signature.ts";
  *
  * @throws {RequestError} `MISSING_BOT_SECRET` or `INVALID_BOT_SECRET`.
  */
-export function requireBot(headers: Headers): void {
+export async function requireBot(headers: Headers): Promise<void> {
   const presented = headers.get("x-bot-secret");
   if (!presented) throw new RequestError("MISSING_BOT_SECRET");
   const secrets = botSecrets();
-  if (!isOneOf(presented, secrets)) {
+  if (!await isOneOf(presented, secrets)) {
     throw new RequestError("INVALID_BOT_SECRET", {
       cause: secrets.length === 0 ? new ConfigurationError("BOT_SECRET is not set") : undefined,
     });
@@ -36,13 +35,12 @@ export function requireBot(headers: Headers): void {
  *
  * @throws {RequestError} `INVALID_SECRET_KEY`.
  */
-export function requireOperator(headers: Headers): void {
-  const presented = [
-    headers.get("apikey"),
-    headers.get("authorization")?.replace(/^Bearer /i, ""),
-  ];
+export async function requireOperator(headers: Headers): Promise<void> {
   const keys = supabaseSecretKeys();
-  if (!presented.some((key) => key && isOneOf(key, keys))) {
+  const bearer = headers.get("authorization")?.replace(/^Bearer /i, "");
+  if (
+    !await isOneOf(headers.get("apikey") ?? "", keys) && !await isOneOf(bearer ?? "", keys)
+  ) {
     throw new RequestError("INVALID_SECRET_KEY");
   }
 }
@@ -65,12 +63,23 @@ export async function requireRazorpay(headers: Headers, message: BufferSource): 
   }
 }
 
-/** Digests are of one length, and every secret is compared: the time tells nothing. */
-function isOneOf(presented: string, secrets: string[]): boolean {
-  const digest = sha256(presented);
-  return secrets.map((secret) => timingSafeEqual(digest, sha256(secret))).includes(true);
+const encoder = new TextEncoder();
+
+/**
+ * Compares in constant time, with every secret. What is compared are signatures under a key of this
+ * worker's own: they are of one length, and nobody outside can steer them.
+ */
+async function isOneOf(presented: string, secrets: string[]): Promise<boolean> {
+  const key = await comparisonKey;
+  const signature = await crypto.subtle.sign("HMAC", key, encoder.encode(presented));
+  const checks = secrets.map((secret) =>
+    crypto.subtle.verify("HMAC", key, signature, encoder.encode(secret))
+  );
+  return (await Promise.all(checks)).includes(true);
 }
 
-function sha256(text: string): Uint8Array {
-  return createHash("sha256").update(text).digest();
-}
+const comparisonKey = crypto.subtle.generateKey(
+  { name: "HMAC", hash: "SHA-256" },
+  false,
+  ["sign", "verify"],
+);

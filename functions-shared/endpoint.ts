@@ -6,9 +6,8 @@
 
 import type { z } from "zod";
 import { requireBot, requireOperator, requireRazorpay } from "shared/caller.ts";
-import type { Operation } from "shared/contract.ts";
+import type { Operation } from "shared/contract/operation.ts";
 import { corsHeaders, preflight } from "shared/cors.ts";
-import { type Database, openDatabase } from "shared/database.ts";
 import { RequestError } from "shared/errors.ts";
 import { logRequest } from "shared/log.ts";
 import { failure, type Reply } from "shared/reply.ts";
@@ -24,7 +23,6 @@ const MAX_BODY_BYTES = {
 
 /** What an act gets beside its input. */
 export interface Context {
-  readonly database: Database;
   readonly headers: Headers;
   /** The body as it came. */
   readonly bodyText: string;
@@ -57,7 +55,6 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
       ? withPathField(operation, path, queryFields(url))
       : withReference(operation, request, jsonFields(body));
     return await act(parse(operation, fields), {
-      database: openDatabase(),
       headers: request.headers,
       bodyText: new TextDecoder().decode(body),
     });
@@ -98,8 +95,8 @@ async function authenticated(
   { caller }: Operation,
   request: Request,
 ): Promise<BufferSource> {
-  if (caller === "bot") requireBot(request.headers);
-  if (caller === "operator") requireOperator(request.headers);
+  if (caller === "bot") await requireBot(request.headers);
+  if (caller === "operator") await requireOperator(request.headers);
   const body = await bodyBytes(request, MAX_BODY_BYTES[caller]);
   if (caller === "razorpay") await requireRazorpay(request.headers, body);
   return body;

@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { Operation } from "shared/contract.ts";
+import type { Operation } from "shared/contract/operation.ts";
 import { ConfigurationError } from "shared/environment.ts";
 import type { Reply } from "shared/reply.ts";
 

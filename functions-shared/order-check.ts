@@ -3,8 +3,7 @@
  * @module
  */
 
-import type { Database } from "shared/database.ts";
-import type { PaymentGateway } from "shared/razorpay.ts";
+import type { PaymentGateway } from "shared/razorpay/gateway.ts";
 import { refundReversal, settle, type SettlementOutcome, toReceipt } from "shared/settlement.ts";
 
 /** The ids by which Razorpay may know an order. */
@@ -20,8 +19,7 @@ export interface CheckableOrder {
  * @throws {GatewayError} when Razorpay cannot be asked.
  */
 export async function checkOrder(
-  { database, gateway, order }: {
-    database: Database;
+  { gateway, order }: {
     gateway: PaymentGateway;
     order: CheckableOrder;
   },
@@ -36,7 +34,6 @@ export async function checkOrder(
     const refunds = mayHaveRefunds ? await gateway.fetchRefunds(payment.id) : [];
     outcomes.push(
       await settle({
-        database,
         payment: { ...payment, order_id: razorpayOrderId },
         reversals: refunds.map(refundReversal),
         receipt: () => Promise.resolve(toReceipt(order.orderId)),

@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { PlacedOrder } from "shared/database.ts";
+import type { PlacedOrder } from "shared/database/orders.ts";
 
 /** The `package` of an answer. `price` is in rupees, exact to the paisa. */
 export function packageSummary(

@@ -8,15 +8,19 @@
  * @module
  */
 
-import { type CountryCode, parsePhoneNumberFromString } from "libphonenumber-js/max";
-import { defaultCountry } from "shared/environment.ts";
+import {
+  type CountryCode,
+  isSupportedCountry,
+  parsePhoneNumberFromString,
+} from "libphonenumber-js/max";
+import { ConfigurationError, defaultCountry } from "shared/environment.ts";
 
 /** Where a number came from: the bot hands over WhatsApp ids, a page what a person typed. */
 export type PhoneNumberSource = "whatsapp" | "page";
 
 /**
  * Turns any usual spelling into E.164 (`+919876543210`), or into `undefined` where the text is not
- * one valid number. Never throws, and reads its own answer as itself.
+ * one valid number. Reads its own answer as itself.
  *
  * Digits of other scripts, extensions and words around the number are refused rather than guessed.
  */
@@ -39,7 +43,11 @@ function international(spelling: string): string | undefined {
 }
 
 function national(digits: string): string | undefined {
-  const number = valid(digits, defaultCountry());
+  const country = defaultCountry();
+  if (!isSupportedCountry(country)) {
+    throw new ConfigurationError("DEFAULT_COUNTRY is not an ISO 3166-1 alpha-2 country code");
+  }
+  const number = valid(digits, country);
   return number && international(number);
 }
 

@@ -4,8 +4,13 @@
  * @module
  */
 
-import type { Database, Reversal, Settlement } from "shared/database.ts";
-import type { GatewayDispute, GatewayPayment, GatewayRefund } from "shared/razorpay-entities.ts";
+import {
+  openOrder,
+  type Reversal,
+  type Settlement,
+  settlePayment,
+} from "shared/database/orders.ts";
+import type { GatewayDispute, GatewayPayment, GatewayRefund } from "shared/razorpay/entities.ts";
 
 /** What became of a payment. `not_ours`: no order of ours asked for it. */
 export type SettlementOutcome = Settlement | { readonly outcome: "not_ours" };
@@ -18,8 +23,7 @@ export type SettlementOutcome = Settlement | { readonly outcome: "not_ours" };
  * orders it belongs to; it is asked for only when it is needed.
  */
 export async function settle(
-  { database, payment, reversals = [], receipt }: {
-    database: Database;
+  { payment, reversals = [], receipt }: {
     payment: GatewayPayment;
     reversals?: Reversal[];
     receipt: () => Promise<string | null | undefined>;
@@ -29,7 +33,7 @@ export async function settle(
   if (!razorpayOrderId) return { outcome: "not_ours" };
 
   const book = () =>
-    database.settlePayment({
+    settlePayment({
       razorpayOrderId,
       razorpayPaymentId: payment.id,
       paymentStatus: payment.status,
@@ -41,7 +45,7 @@ export async function settle(
   if (settlement.outcome !== "order_not_found") return settlement;
 
   const orderId = toOrderId(await receipt());
-  const known = orderId && await database.openOrder({ orderId, razorpayOrderId });
+  const known = orderId && await openOrder({ orderId, razorpayOrderId });
   return known === razorpayOrderId ? await book() : { outcome: "not_ours" };
 }
 

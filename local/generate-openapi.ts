@@ -1,5 +1,5 @@
 /**
- * Writes `openapi.json`: the contract of `functions-shared/contract.ts` as OpenAPI 3.1.
+ * Writes `openapi.json`: the contract of `functions-shared/contract/` as OpenAPI 3.1.
  *
  * `deno task openapi` writes the file, `deno task openapi --check` fails when it is not up to date.
  * @module
@@ -11,8 +11,8 @@ import {
   CALLER_ERRORS,
   COMMON_ERRORS,
   type Operation,
-  OPERATIONS,
-} from "shared/contract.ts";
+} from "shared/contract/operation.ts";
+import { OPERATIONS } from "shared/contract/operations.ts";
 import { type ErrorCode, ERRORS } from "shared/errors.ts";
 import { writeGenerated } from "./generated-file.ts";
 

@@ -3,12 +3,13 @@
  * @module
  */
 
-import { botCredits } from "shared/contract.ts";
+import { botCredits } from "shared/contract/bot-credits.ts";
 import { creditsRemaining } from "shared/credits-left.ts";
+import { getUser } from "shared/database/credits.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { success } from "shared/reply.ts";
 
-export default endpoint(botCredits, async ({ phone_number }, { database }) => {
-  const { credits } = await database.getUser(phone_number);
+export default endpoint(botCredits, async ({ phone_number }) => {
+  const { credits } = await getUser(phone_number);
   return success(creditsRemaining(credits), { remaining_credits: credits, user_exists: true });
 });

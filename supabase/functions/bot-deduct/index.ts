@@ -5,15 +5,16 @@
  * @module
  */
 
-import { botDeduct } from "shared/contract.ts";
+import { botDeduct } from "shared/contract/bot-deduct.ts";
 import { creditsRemaining, tooFewCredits } from "shared/credits-left.ts";
+import { deductCredits } from "shared/database/credits.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
 import { insufficientCredits, success } from "shared/reply.ts";
 
-export default endpoint(botDeduct, async (input, { database }) => {
+export default endpoint(botDeduct, async (input) => {
   const credits = input.credits ?? 1;
-  const { outcome, remaining_credits } = await database.deductCredits({
+  const { outcome, remaining_credits } = await deductCredits({
     phoneNumber: input.phone_number,
     credits,
     referenceId: input.reference_id ?? undefined,

@@ -6,21 +6,21 @@
  * @module
  */
 
-import { botPaymentLink } from "shared/contract.ts";
-import type { Database, PlacedOrder } from "shared/database.ts";
+import { botPaymentLink } from "shared/contract/bot-payment-link.ts";
+import { openLink, type PlacedOrder, placeOrder } from "shared/database/orders.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
 import { packageSummary } from "shared/package-summary.ts";
-import { openGateway, type PaymentGateway } from "shared/razorpay.ts";
+import { openGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
 import { success } from "shared/reply.ts";
 import { toReceipt } from "shared/settlement.ts";
 
 /** Razorpay takes 15 minutes at the least; an hour is a chat's patience. */
 const LINK_LIFE_MS = 60 * 60 * 1000;
 
-export default endpoint(botPaymentLink, async (input, { database }) => {
+export default endpoint(botPaymentLink, async (input) => {
   const gateway = openGateway();
-  const order = await database.placeOrder({
+  const order = await placeOrder({
     phoneNumber: input.phone_number,
     packageId: input.package_id,
     keyMode: gateway.mode,
@@ -30,7 +30,7 @@ export default endpoint(botPaymentLink, async (input, { database }) => {
   if (order.outcome === "package_not_found") throw new RequestError("PACKAGE_NOT_FOUND");
   if (order.outcome === "reference_reused") throw new RequestError("REFERENCE_REUSED");
 
-  const link = storedLink(order) ?? await makeLink(order, { database, gateway, ...input });
+  const link = storedLink(order) ?? await makeLink(order, { gateway, ...input });
   return success("Payment link created successfully", {
     short_url: link.stored_short_url,
     amount: order.amount_paise,
@@ -47,8 +47,7 @@ function storedLink({ short_url, expires_at }: PlacedOrder) {
 
 async function makeLink(
   order: PlacedOrder,
-  { database, gateway, phone_number }: {
-    database: Database;
+  { gateway, phone_number }: {
     gateway: PaymentGateway;
     phone_number: string;
   },
@@ -64,7 +63,7 @@ async function makeLink(
   });
   // A link that an earlier try made expires when that try said.
   const expireBy = link.expire_by ? new Date(link.expire_by * 1000) : expiresAt;
-  return await database.openLink({
+  return await openLink({
     orderId: order.order_id,
     paymentLinkId: link.id,
     shortUrl: link.short_url,

@@ -6,17 +6,18 @@
  * @module
  */
 
-import { createOrder } from "shared/contract.ts";
+import { createOrder } from "shared/contract/create-order.ts";
+import { openOrder, placeOrder } from "shared/database/orders.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
 import { packageSummary } from "shared/package-summary.ts";
-import { openGateway } from "shared/razorpay.ts";
+import { openGateway } from "shared/razorpay/gateway.ts";
 import { success } from "shared/reply.ts";
 import { toReceipt } from "shared/settlement.ts";
 
-export default endpoint(createOrder, async ({ package_id, phone_number }, { database }) => {
+export default endpoint(createOrder, async ({ package_id, phone_number }) => {
   const gateway = openGateway();
-  const order = await database.placeOrder({
+  const order = await placeOrder({
     phoneNumber: phone_number,
     packageId: package_id,
     keyMode: gateway.mode,
@@ -24,7 +25,7 @@ export default endpoint(createOrder, async ({ package_id, phone_number }, { data
   });
   if (order.outcome === "package_not_found") throw new RequestError("PACKAGE_NOT_FOUND");
 
-  const razorpayOrderId = order.razorpay_order_id ?? await database.openOrder({
+  const razorpayOrderId = order.razorpay_order_id ?? await openOrder({
     orderId: order.order_id,
     razorpayOrderId: await gateway.createOrder({
       amountPaise: order.amount_paise,

@@ -3,15 +3,16 @@
  * @module
  */
 
-import { creditHistory } from "shared/contract.ts";
+import { creditHistory } from "shared/contract/credit-history.ts";
+import { listCreditTransactions } from "shared/database/credit-history.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
 import { success } from "shared/reply.ts";
 
 const DEFAULT_PAGE_SIZE = 50;
 
-export default endpoint(creditHistory, async ({ user_id, limit, cursor }, { database }) => {
-  const page = await database.listCreditTransactions({
+export default endpoint(creditHistory, async ({ user_id, limit, cursor }) => {
+  const page = await listCreditTransactions({
     userId: user_id,
     pageSize: limit ?? DEFAULT_PAGE_SIZE,
     before: cursor,

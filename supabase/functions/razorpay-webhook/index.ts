@@ -7,16 +7,17 @@
  * @module
  */
 
-import { razorpayWebhook } from "shared/contract.ts";
+import { razorpayWebhook } from "shared/contract/razorpay-webhook.ts";
+import { finishWebhook, receiveWebhook } from "shared/database/webhook-deliveries.ts";
 import { endpoint } from "shared/endpoint.ts";
-import { readEvent } from "shared/razorpay-event.ts";
-import { GatewayError, openGateway } from "shared/razorpay.ts";
+import { readEvent } from "shared/razorpay/event.ts";
+import { GatewayError, openGateway } from "shared/razorpay/gateway.ts";
 import { success } from "shared/reply.ts";
 import { settle } from "shared/settlement.ts";
 
-export default endpoint(razorpayWebhook, async (input, { database, headers, bodyText }) => {
+export default endpoint(razorpayWebhook, async (input, { headers, bodyText }) => {
   const report = readEvent(input);
-  const deliveryId = await database.receiveWebhook({
+  const deliveryId = await receiveWebhook({
     eventId: headers.get("x-razorpay-event-id") ?? undefined,
     event: input.event,
     payload: bodyText,
@@ -27,12 +28,11 @@ export default endpoint(razorpayWebhook, async (input, { database, headers, body
   let outcome = "failed";
   try {
     outcome = report === undefined ? "ignored" : (await settle({
-      database,
       ...report,
       receipt: async () => report.receipt ?? await receiptOf(report.payment.order_id),
     })).outcome;
   } finally {
-    await database.finishWebhook(deliveryId, outcome);
+    await finishWebhook(deliveryId, outcome);
   }
   return success("Event received", { outcome });
 });

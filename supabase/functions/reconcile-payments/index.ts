@@ -4,11 +4,15 @@
  * @module
  */
 
-import { reconcilePayments } from "shared/contract.ts";
-import type { ClaimedOrder, Database } from "shared/database.ts";
+import { reconcilePayments } from "shared/contract/reconcile-payments.ts";
+import {
+  type ClaimedOrder,
+  claimOrdersToCheck,
+  finishOrderCheck,
+} from "shared/database/order-checks.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { checkOrder } from "shared/order-check.ts";
-import { GatewayError, openGateway, type PaymentGateway } from "shared/razorpay.ts";
+import { GatewayError, openGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
 import { success } from "shared/reply.ts";
 import type { SettlementOutcome } from "shared/settlement.ts";
 
@@ -17,15 +21,15 @@ const BATCH_SIZE = 10;
 /** The platform ends a call after 150 seconds without an answer; the slowest batch fits in the rest. */
 const TIME_BUDGET_MS = 60_000;
 
-export default endpoint(reconcilePayments, async (_input, { database }) => {
+export default endpoint(reconcilePayments, async (_input) => {
   const gateway = openGateway();
   const deadline = performance.now() + TIME_BUDGET_MS;
   const totals = { checked: 0, settled: 0, flagged: 0, failed: 0 };
 
   let batch: ClaimedOrder[];
   do {
-    batch = await database.claimOrdersToCheck({ batchSize: BATCH_SIZE, keyMode: gateway.mode });
-    const results = await Promise.all(batch.map((order) => check(order, { database, gateway })));
+    batch = await claimOrdersToCheck({ batchSize: BATCH_SIZE, keyMode: gateway.mode });
+    const results = await Promise.all(batch.map((order) => check(order, gateway)));
     for (const outcomes of results) count(outcomes);
   } while (batch.length > 0 && performance.now() < deadline);
   return success("Payments reconciled", totals);
@@ -46,11 +50,10 @@ export default endpoint(reconcilePayments, async (_input, { database }) => {
 /** An order that Razorpay gives no answer about keeps its claim until it runs out, and comes again. */
 async function check(
   claimed: ClaimedOrder,
-  { database, gateway }: { database: Database; gateway: PaymentGateway },
+  gateway: PaymentGateway,
 ): Promise<SettlementOutcome[] | undefined> {
   try {
     const outcomes = await checkOrder({
-      database,
       gateway,
       order: {
         orderId: claimed.order_id,
@@ -58,7 +61,7 @@ async function check(
         paymentLinkId: claimed.razorpay_payment_link_id,
       },
     });
-    await database.finishOrderCheck(claimed.order_id);
+    await finishOrderCheck(claimed.order_id);
     return outcomes;
   } catch (error) {
     if (error instanceof GatewayError) return undefined;

@@ -3,15 +3,16 @@
  * @module
  */
 
-import { settleOrder } from "shared/contract.ts";
+import { settleOrder } from "shared/contract/settle-order.ts";
+import { findPayments, recordOperatorAction } from "shared/database/order-checks.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
 import { checkOrder } from "shared/order-check.ts";
-import { openGateway } from "shared/razorpay.ts";
+import { openGateway } from "shared/razorpay/gateway.ts";
 import { success } from "shared/reply.ts";
 
-export default endpoint(settleOrder, async ({ order: search, operator, reason }, { database }) => {
-  const found = await database.findPayments(search);
+export default endpoint(settleOrder, async ({ order: search, operator, reason }) => {
+  const found = await findPayments(search);
   if (found.length === 0) throw new RequestError("ORDER_NOT_FOUND");
   if (found.length > 1) {
     throw new RequestError("INVALID_REQUEST", {
@@ -20,7 +21,6 @@ export default endpoint(settleOrder, async ({ order: search, operator, reason },
   }
   const [{ order_id: orderId, life: { order } }] = found;
   const outcomes = await checkOrder({
-    database,
     gateway: openGateway(),
     order: {
       orderId,
@@ -29,7 +29,7 @@ export default endpoint(settleOrder, async ({ order: search, operator, reason },
     },
   });
   const words = outcomes.map(({ outcome }) => outcome);
-  await database.recordOperatorAction({
+  await recordOperatorAction({
     orderId,
     operator,
     reason,

@@ -3,11 +3,12 @@
  * @module
  */
 
-import { users } from "shared/contract.ts";
+import { users } from "shared/contract/users.ts";
+import { getUser } from "shared/database/credits.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { success } from "shared/reply.ts";
 
-export default endpoint(users, async ({ phone_number }, { database }) => {
-  const { user_id: id, credits, created_at } = await database.getUser(phone_number);
+export default endpoint(users, async ({ phone_number }) => {
+  const { user_id: id, credits, created_at } = await getUser(phone_number);
   return success("User profile retrieved successfully", { id, phone_number, credits, created_at });
 });

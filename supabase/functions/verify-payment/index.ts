@@ -6,16 +6,17 @@
  * @module
  */
 
-import { verifyPayment } from "shared/contract.ts";
+import { verifyPayment } from "shared/contract/verify-payment.ts";
+import { findOrder } from "shared/database/orders.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { razorpayCredentials } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
-import { GatewayError, openGateway, type PaymentGateway } from "shared/razorpay.ts";
+import { GatewayError, openGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
 import { pending, success } from "shared/reply.ts";
 import { refundReversal, settle } from "shared/settlement.ts";
 import { verifySignature } from "shared/signature.ts";
 
-export default endpoint(verifyPayment, async (input, { database }) => {
+export default endpoint(verifyPayment, async (input) => {
   const { razorpay_order_id: orderId, razorpay_payment_id: paymentId } = input;
   const signed = await verifySignature({
     message: `${orderId}|${paymentId}`,
@@ -24,7 +25,7 @@ export default endpoint(verifyPayment, async (input, { database }) => {
   });
   if (!signed) throw new RequestError("INVALID_SIGNATURE");
 
-  const order = await database.findOrder(orderId);
+  const order = await findOrder(orderId);
   if (order === undefined) throw new RequestError("ORDER_NOT_FOUND");
   if (order.phone_number !== input.phone_number || order.package_id !== input.package_id) {
     throw mismatch("phone_number and package_id are not those of the order");
@@ -41,7 +42,7 @@ export default endpoint(verifyPayment, async (input, { database }) => {
   if (report instanceof GatewayError) return pending(NOT_CONFIRMED, { error: report });
   if (report.payment.order_id !== orderId) throw mismatch("The payment was made for another order");
 
-  const settlement = await settle({ database, ...report, receipt: () => Promise.resolve(null) });
+  const settlement = await settle({ ...report, receipt: () => Promise.resolve(null) });
   switch (settlement.outcome) {
     case "settled":
     case "replayed":

@@ -4,8 +4,8 @@
  */
 
 import { z } from "zod";
-import type { Reversal } from "shared/database.ts";
-import { dispute, type GatewayPayment, payment, refund } from "shared/razorpay-entities.ts";
+import type { Reversal } from "shared/database/orders.ts";
+import { dispute, type GatewayPayment, payment, refund } from "shared/razorpay/entities.ts";
 import { disputeReversal, refundReversal } from "shared/settlement.ts";
 
 /** What an event says. */

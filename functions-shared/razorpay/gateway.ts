@@ -19,7 +19,7 @@ import {
   payment,
   paymentLink,
   refund,
-} from "shared/razorpay-entities.ts";
+} from "shared/razorpay/entities.ts";
 
 const TIMEOUT_MS = 8_000;
 

@@ -1,0 +1,46 @@
+/**
+ * The contract of `GET credit-history/:user_id`.
+ * @module
+ */
+
+import { z } from "zod";
+import { timestamp, wholeNumberText } from "shared/contract/fields.ts";
+import type { Operation } from "shared/contract/operation.ts";
+
+/** One entry of a user's history. */
+export const transaction = z.object({
+  id: z.uuid(),
+  user_id: z.uuid(),
+  action: z.enum(["credit", "debit"]),
+  credits: z.int().min(1),
+  source: z.enum(["system", "payment", "image_generation", "refund", "dispute"]),
+  reference_id: z.string().nullable(),
+  created_at: timestamp,
+  balance_after: z.int().min(0),
+});
+
+export const creditHistory = {
+  name: "credit-history",
+  method: "GET",
+  caller: "frontend",
+  summary: "List a user's movements of credits, newest first",
+  description:
+    "`total` counts all of them. Pass `next_cursor` as `cursor` for the page after this.",
+  pathField: "user_id",
+  input: z.object({
+    user_id: z.uuid("must be a UUID"),
+    limit: wholeNumberText(1, 100).optional().describe("Entries per page; 50 when left out."),
+    cursor: wholeNumberText(1, 2_147_483_647).optional().describe("The next_cursor of a page."),
+  }),
+  missing: "User ID is required",
+  data: z.object({
+    user_id: z.uuid(),
+    transactions: z.array(transaction),
+    total: z.int().min(0),
+    debt_credits: z.int().min(0)
+      .describe("Credits that were spent before their money went back; the next credits pay them."),
+    next_cursor: z.string().nullable().describe("null on the last page"),
+  }),
+  message: "Credit history retrieved successfully",
+  errors: ["USER_NOT_FOUND"],
+} as const satisfies Operation;

@@ -1,0 +1,30 @@
+/**
+ * Every function of the API, for what is made of all of them.
+ * @module
+ */
+
+import { botCredits } from "shared/contract/bot-credits.ts";
+import { botDeduct } from "shared/contract/bot-deduct.ts";
+import { botPaymentLink } from "shared/contract/bot-payment-link.ts";
+import { createOrder } from "shared/contract/create-order.ts";
+import { creditHistory } from "shared/contract/credit-history.ts";
+import { razorpayWebhook } from "shared/contract/razorpay-webhook.ts";
+import { reconcilePayments } from "shared/contract/reconcile-payments.ts";
+import { settleOrder } from "shared/contract/settle-order.ts";
+import { users } from "shared/contract/users.ts";
+import { verifyPayment } from "shared/contract/verify-payment.ts";
+import type { Operation } from "shared/contract/operation.ts";
+
+/** In the order in which a reader meets them. */
+export const OPERATIONS: readonly Operation[] = [
+  botCredits,
+  botDeduct,
+  users,
+  creditHistory,
+  createOrder,
+  verifyPayment,
+  botPaymentLink,
+  razorpayWebhook,
+  reconcilePayments,
+  settleOrder,
+];

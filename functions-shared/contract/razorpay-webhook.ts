@@ -1,0 +1,26 @@
+/**
+ * The contract of `POST razorpay-webhook`.
+ * @module
+ */
+
+import { z } from "zod";
+import type { Operation } from "shared/contract/operation.ts";
+
+export const razorpayWebhook = {
+  name: "razorpay-webhook",
+  method: "POST",
+  caller: "razorpay",
+  summary: "Take an event of Razorpay",
+  description:
+    "Signed by Razorpay in `x-razorpay-signature`. 200 means that the event is handled or none of " +
+    "our business; anything else makes Razorpay send it again.",
+  input: z.looseObject({
+    event: z.string("must be a string").min(1).max(100),
+    created_at: z.int().nullish(),
+    payload: z.looseObject({}).nullish(),
+  }),
+  missing: "event is required",
+  data: z.object({ outcome: z.string() }),
+  message: "Event received",
+  errors: ["GATEWAY_ERROR", "GATEWAY_UNAVAILABLE"],
+} as const satisfies Operation;

@@ -1,0 +1,29 @@
+/**
+ * The contract of `POST reconcile-payments`.
+ * @module
+ */
+
+import { z } from "zod";
+import type { Operation } from "shared/contract/operation.ts";
+
+export const reconcilePayments = {
+  name: "reconcile-payments",
+  method: "POST",
+  caller: "operator",
+  summary: "Ask Razorpay about the orders that are due",
+  description:
+    "For a scheduler, every few minutes. Works in batches until nothing is due or its time is up; " +
+    "it can be cut off and run again, and two at once do no harm.",
+  input: z.object({}),
+  missing: "",
+  data: z.object({
+    checked: z.int().min(0).describe("Orders that Razorpay was asked about."),
+    settled: z.int().min(0).describe("Orders whose credits were granted by this run."),
+    flagged: z.int().min(0).describe("Payments that bought nothing and need an operator."),
+    failed: z.int().min(0).describe(
+      "Orders that could not be asked about; their turn comes again.",
+    ),
+  }),
+  message: "Payments reconciled",
+  errors: [],
+} as const satisfies Operation;

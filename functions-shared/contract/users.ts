@@ -1,0 +1,28 @@
+/**
+ * The contract of `GET users/:phone_number`.
+ * @module
+ */
+
+import { z } from "zod";
+import { balance, timestamp } from "shared/contract/fields.ts";
+import type { Operation } from "shared/contract/operation.ts";
+import { phoneNumber } from "shared/contract/phone-number.ts";
+
+export const users = {
+  name: "users",
+  method: "GET",
+  caller: "frontend",
+  summary: "Read a user's profile",
+  description: "An unknown phone number becomes a user with 3 free credits.",
+  pathField: "phone_number",
+  input: z.object({ phone_number: phoneNumber("page") }),
+  missing: "Phone number is required",
+  data: z.object({
+    id: z.uuid(),
+    phone_number: z.string().describe("E.164"),
+    credits: balance,
+    created_at: timestamp,
+  }),
+  message: "User profile retrieved successfully",
+  errors: [],
+} as const satisfies Operation;

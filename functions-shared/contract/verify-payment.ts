@@ -1,0 +1,40 @@
+/**
+ * The contract of `POST verify-payment`.
+ * @module
+ */
+
+import { z } from "zod";
+import { balance, packageId, razorpayId } from "shared/contract/fields.ts";
+import type { Operation } from "shared/contract/operation.ts";
+import { phoneNumber } from "shared/contract/phone-number.ts";
+
+export const verifyPayment = {
+  name: "verify-payment",
+  method: "POST",
+  caller: "frontend",
+  summary: "Turn a payment into credits",
+  description:
+    "Takes what Razorpay Checkout hands to the page. Safe to call any number of times: the credits " +
+    "are added once, and every call gets the same answer.",
+  input: z.object({
+    razorpay_order_id: razorpayId("order"),
+    razorpay_payment_id: razorpayId("pay"),
+    razorpay_signature: z.string("must be a string"),
+    phone_number: phoneNumber("page"),
+    package_id: packageId,
+  }),
+  missing: "All payment verification fields are required",
+  data: z.object({
+    payment_id: z.string(),
+    order_id: z.string(),
+    credits_added: z.int().min(1),
+    remaining_credits: balance,
+  }),
+  message: "Payment verified and credits added successfully",
+  otherAnswers: [{
+    httpStatus: 202,
+    status: "PENDING",
+    message: "The payment is not confirmed yet. Please ask again in a moment.",
+  }],
+  errors: ["INVALID_SIGNATURE", "ORDER_NOT_FOUND", "ORDER_MISMATCH"],
+} as const satisfies Operation;
