@@ -1,0 +1,135 @@
+/**
+ * The stack's database, prepared like a hosted project's and migrated: an embedded server that is kept
+ * running, or the one that `DATABASE_URL` names.
+ * @module
+ */
+import { join } from "node:path";
+import postgres from "postgres";
+import { OperatorError } from "./operator-error.ts";
+import { prepareDatabase } from "./platform.ts";
+import { installPostgres } from "./postgres-binaries.ts";
+import { postgresHome, type PostgresOptions, startPostgres, SUPERUSER } from "./postgres.ts";
+import type { Settings } from "./settings.ts";
+import { migrate } from "./supabase-cli.ts";
+
+/** The database, while it can be used. */
+export interface Database {
+  /** Logs in as the role that owns the tables. */
+  readonly url: string;
+  /** Rejects when the server has ended by itself and does not start again. Never resolves. */
+  readonly failure: Promise<never>;
+  stop(): Promise<void>;
+}
+
+/** How often a server that ends by itself is started again before the stack gives up. */
+const RESTARTS = 5;
+
+/** Called with a short sentence before each step that may take a moment. */
+export type Progress = (step: string) => void;
+
+/** Starts the embedded server and brings its database up to date. */
+export async function startDatabase(
+  settings: Settings,
+  password: string,
+  progress: Progress,
+): Promise<Database> {
+  const home = await postgresHome(settings.localDir);
+  progress("Installing PostgreSQL, unless it is there");
+  const binaries = settings.postgresBin ?? await installPostgres(home);
+  progress("Starting PostgreSQL");
+  const server = await keepRunning({
+    binaries,
+    folder: join(home, "postgres"),
+    port: settings.dbPort,
+    password,
+    durable: true,
+  });
+  try {
+    const urlOf = (role: string) =>
+      `postgresql://${role}:${password}@127.0.0.1:${server.port}/postgres`;
+    await prepareDatabase(urlOf(SUPERUSER), { password });
+    progress("Applying the migrations");
+    await migrate(urlOf("postgres"));
+    return { ...server, url: urlOf("postgres") };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+/** Brings a given database up to date. A plain PostgreSQL one is prepared first, by its superuser. */
+export async function useDatabase(url: string, progress: Progress): Promise<Database> {
+  if (!await isPrepared(url)) await prepareDatabase(url);
+  progress("Applying the migrations to the database of DATABASE_URL");
+  await migrate(url);
+  return { url, failure: new Promise(() => {}), stop: () => Promise.resolve() };
+}
+
+async function isPrepared(url: string): Promise<boolean> {
+  const sql = postgres(url, { max: 1, connect_timeout: 10, onnotice: () => {} });
+  try {
+    const [{ prepared, superuser }] = await sql<{ prepared: boolean; superuser: boolean }[]>`
+      select
+        to_regrole('service_role') is not null and to_regnamespace('auth') is not null as prepared,
+        rolsuper as superuser
+      from pg_catalog.pg_roles where rolname = current_user`;
+    if (prepared || superuser) return prepared;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new OperatorError(`The database of DATABASE_URL does not answer: ${reason}.`);
+  } finally {
+    await sql.end();
+  }
+  throw new OperatorError(
+    "DATABASE_URL names neither a Supabase database nor a superuser who could prepare a plain one. " +
+      "Name a superuser, or unset DATABASE_URL to use the embedded database.",
+  );
+}
+
+/** Starts the server, and starts it again on the same port when it ends without being asked to. */
+async function keepRunning(
+  options: PostgresOptions,
+): Promise<Omit<Database, "url"> & { port: number }> {
+  let server = await startPostgres(options);
+  const { port } = server;
+  const failure = failureSignal();
+  let stopped = false;
+  let restarts = 0;
+  let restarting = Promise.resolve();
+  watch();
+
+  function watch(): void {
+    server.ended.then(() => {
+      if (!stopped) restarting = restart();
+    });
+  }
+
+  async function restart(): Promise<void> {
+    console.error("PostgreSQL has ended by itself and is started again.");
+    try {
+      restarts += 1;
+      if (restarts > RESTARTS) throw new OperatorError("PostgreSQL keeps ending by itself.");
+      server = await startPostgres({ ...options, port });
+      watch();
+    } catch (error) {
+      failure.reject(error);
+    }
+  }
+
+  return {
+    port,
+    failure: failure.promise,
+    async stop() {
+      stopped = true;
+      await restarting;
+      await server.stop();
+    },
+  };
+}
+
+/** A promise that only ever rejects, and that ends nobody who does not wait for it. */
+function failureSignal(): PromiseWithResolvers<never> {
+  const signal = Promise.withResolvers<never>();
+  signal.promise.catch(() => {});
+  return signal;
+}

@@ -1,0 +1,60 @@
+/**
+ * The two views of a running stack's addresses and keys: what a client of it needs, and what the
+ * hosted platform puts into the environment of every function.
+ * @module
+ */
+
+/** What `stack.env` holds. */
+export interface StackEnvironment {
+  SUPABASE_URL: string;
+  SUPABASE_PUBLISHABLE_KEY: string;
+  SUPABASE_SECRET_KEY: string;
+  /** Empty where a given Supabase project is used and its database was not named. */
+  DATABASE_URL: string;
+  BOT_SECRET: string;
+  RAZORPAY_KEY_ID: string;
+  RAZORPAY_KEY_SECRET: string;
+  RAZORPAY_WEBHOOK_SECRET: string;
+  RAZORPAY_API_URL: string;
+}
+
+/**
+ * Returns the variables that a function finds when it is deployed: the platform's own
+ * (Supabase docs, "Environment variables (secrets)" of Edge Functions) and the project's secrets.
+ * `jwtSecret` is the key that signs users' sessions, where it is known.
+ */
+export function functionEnvironment(
+  stack: StackEnvironment,
+  jwtSecret?: string,
+): Record<string, string> {
+  const {
+    SUPABASE_URL,
+    SUPABASE_PUBLISHABLE_KEY,
+    SUPABASE_SECRET_KEY,
+    DATABASE_URL,
+    ...projectSecrets
+  } = stack;
+  return {
+    SUPABASE_URL,
+    SUPABASE_DB_URL: DATABASE_URL,
+    SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: SUPABASE_PUBLISHABLE_KEY }),
+    SUPABASE_SECRET_KEYS: JSON.stringify({ default: SUPABASE_SECRET_KEY }),
+    SUPABASE_JWKS: JSON.stringify({ keys: jwtSecret ? [symmetricKey(jwtSecret)] : [] }),
+    ...projectSecrets,
+  };
+}
+
+/** Writes variables as lines that a shell can `source`. */
+export function formatEnvFile(variables: object): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `${name}='${String(value).replaceAll("'", `'\\''`)}'\n`)
+    .join("");
+}
+
+function symmetricKey(secret: string): Record<string, string> {
+  return {
+    kty: "oct",
+    alg: "HS256",
+    k: new TextEncoder().encode(secret).toBase64({ alphabet: "base64url", omitPadding: true }),
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * The one address of the backend: `/functions/v1`, `/rest/v1` and `/auth/v1`, as at a hosted project.
+ * @module
+ */
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { DataApi } from "./data-api.ts";
+import type { Functions } from "./functions.ts";
+import { portTaken } from "./ports.ts";
+import { REPOSITORY } from "./settings.ts";
+
+/** What the gateway passes requests on to. */
+export interface GatewayOptions {
+  /** The port on 127.0.0.1, where 0 takes any free one. */
+  port: number;
+  dataApi: DataApi;
+  functions: Functions;
+}
+
+/** The gateway, while it listens. */
+export interface Gateway {
+  readonly port: number;
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+const FUNCTIONS_PREFIX = "/functions/v1";
+const SHUTDOWN_MS = 3_000;
+
+/** Starts to listen. */
+export function startGateway(options: GatewayOptions): Gateway {
+  const server = listen(options);
+  const { port } = server.addr;
+  return {
+    port,
+    url: `http://127.0.0.1:${port}`,
+    async stop() {
+      // Requests under way are answered first; one that hangs does not hold the rest up.
+      await Promise.race([server.shutdown(), delay(SHUTDOWN_MS, undefined, { ref: false })]);
+    },
+  };
+}
+
+function listen(options: GatewayOptions): Deno.HttpServer<Deno.NetAddr> {
+  try {
+    return Deno.serve(
+      { hostname: "127.0.0.1", port: options.port, onListen: () => {} },
+      (request) => route(request, options),
+    );
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) throw portTaken(options.port, "API_PORT");
+    throw error;
+  }
+}
+
+async function route(request: Request, options: GatewayOptions): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  if (pathname.startsWith(`${FUNCTIONS_PREFIX}/`)) {
+    return await callFunction(request, options.functions);
+  }
+  if (pathname.startsWith("/rest/v1/") || pathname.startsWith("/auth/v1/")) {
+    return await options.dataApi.fetch(request);
+  }
+  if (pathname === "/openapi.json") return await openApiDocument();
+  if (pathname === "/") return Response.json(contents(options.functions));
+  return Response.json({ code: "NOT_FOUND", message: "Nothing is served here." }, { status: 404 });
+}
+
+/** The runtime routes on the first segment and leaves the function's name in the path it passes on. */
+async function callFunction(request: Request, functions: Functions): Promise<Response> {
+  const url = new URL(request.url);
+  url.pathname = url.pathname.slice(FUNCTIONS_PREFIX.length);
+  const name = url.pathname.split("/")[1];
+  const handler = functions.get(name);
+  if (!handler) {
+    // The platform's own words, Supabase docs, "Edge Function error codes".
+    const body = { code: "NOT_FOUND", message: "Requested function was not found" };
+    return Response.json(body, { status: 404, headers: { "sb-error-code": "NOT_FOUND" } });
+  }
+  try {
+    const { method, headers, body } = request;
+    return await handler(new Request(url, { method, headers, body }));
+  } catch (error) {
+    console.error(`The function ${name} failed:`, error);
+    const message = "Function exited due to an error (please check logs)";
+    const headers = { "sb-error-code": "WORKER_ERROR" };
+    return Response.json({ code: "WORKER_ERROR", message }, { status: 500, headers });
+  }
+}
+
+async function openApiDocument(): Promise<Response> {
+  const headers = { "content-type": "application/json", "access-control-allow-origin": "*" };
+  return new Response(await Deno.readTextFile(join(REPOSITORY, "openapi.json")), { headers });
+}
+
+function contents(functions: Functions): Record<string, unknown> {
+  return {
+    message: "The development stack of the credits backend.",
+    functions: [...functions.keys()].sort().map((name) => `${FUNCTIONS_PREFIX}/${name}`),
+    data_api: "/rest/v1",
+    auth: "/auth/v1",
+    openapi: "/openapi.json",
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * Looks at processes of this machine: whether one still runs, what it is, who started it.
+ *
+ * Linux answers from `/proc`, without a program to call; elsewhere `ps` is asked.
+ * @module
+ */
+import { setTimeout as delay } from "node:timers/promises";
+
+/** A process that is there. `zombie` means that it has ended and its parent has not noticed yet. */
+export interface Process {
+  pid: number;
+  parentPid: number;
+  zombie: boolean;
+  /** Program and arguments, separated by blanks. */
+  command: string;
+}
+
+/** Returns the process, or nothing if no process has this id. */
+export async function findProcess(pid: number): Promise<Process | undefined> {
+  return Deno.build.os === "linux" ? await readProc(pid) : await askPs(pid);
+}
+
+/** Tells whether the process runs. One that has ended and waits for its parent does not. */
+export async function isRunning(pid: number): Promise<boolean> {
+  const found = await findProcess(pid);
+  return found !== undefined && !found.zombie;
+}
+
+/** Waits until the process has ended and returns true, or returns false after `timeoutMs`. */
+export async function waitForExit(pid: number, timeoutMs: number): Promise<boolean> {
+  const deadline = Date.now() + timeoutMs;
+  while (await isRunning(pid)) {
+    if (Date.now() > deadline) return false;
+    await delay(20);
+  }
+  return true;
+}
+
+/** Sends a signal. A process that is gone already needs none. */
+export function sendSignal(pid: number, signal: Deno.Signal): void {
+  try {
+    Deno.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+async function readProc(pid: number): Promise<Process | undefined> {
+  try {
+    const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+    const command = await Deno.readTextFile(`/proc/${pid}/cmdline`);
+    // The name in brackets may hold anything, brackets too: the fields are counted after its end.
+    const [state, parentPid] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return {
+      pid,
+      parentPid: Number(parentPid),
+      zombie: state === "Z" || state === "X",
+      command: command.replaceAll("\0", " ").trim(),
+    };
+  } catch (error) {
+    // A process that ends between the two reads answers ESRCH.
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof Error && error.message.includes("os error 3")) return undefined;
+    throw error;
+  }
+}
+
+async function askPs(pid: number): Promise<Process | undefined> {
+  const ps = new Deno.Command("ps", {
+    args: ["-o", "ppid=,state=,command=", "-p", String(pid)],
+    stderr: "null",
+  });
+  const { stdout } = await ps.output();
+  const match = /^\s*(\d+)\s+(\S+)\s+(.*)$/.exec(new TextDecoder().decode(stdout).trimEnd());
+  if (!match) return undefined;
+  const [, parentPid, state, command] = match;
+  return { pid, parentPid: Number(parentPid), zombie: state.startsWith("Z"), command };
+}

@@ -1,0 +1,143 @@
+/**
+ * One merchant's account at Razorpay: its key, its state, its settings and its webhook.
+ * @module
+ */
+import { createHmac } from "node:crypto";
+import type { Dispute, Order, Payment, PaymentLink, Refund } from "./entities.ts";
+import { invalidId, unknownId } from "./errors.ts";
+import { isId } from "./ids.ts";
+import type { Settings } from "./settings.ts";
+import { emptyState, type State, StateFile } from "./state.ts";
+import { Webhooks } from "./webhooks.ts";
+
+/** What an account is opened with. */
+export interface AccountOptions {
+  keyId: string;
+  keySecret: string;
+  settings: Settings;
+  /** Absolute or relative path of the JSON file that keeps the state between runs. */
+  stateFile?: string;
+}
+
+/** The account that all routes work on. */
+export class Account {
+  readonly webhooks: Webhooks;
+  /** Idempotency keys of refunds that are being made at this moment. */
+  readonly refundKeysInProgress = new Set<string>();
+  readonly #keySecret: string;
+  readonly #stopping = new AbortController();
+
+  private constructor(
+    readonly keyId: string,
+    keySecret: string,
+    readonly settings: Settings,
+    readonly state: State,
+    readonly stateFile: StateFile | undefined,
+  ) {
+    this.#keySecret = keySecret;
+    this.webhooks = new Webhooks(state.events, settings, () => this.#saveSoon());
+  }
+
+  /** Opens the account with the state of its file, and goes on with interrupted deliveries. */
+  static async open(
+    { keyId, keySecret, settings, stateFile }: AccountOptions,
+  ): Promise<Account> {
+    const file = stateFile === undefined ? undefined : new StateFile(stateFile);
+    const state = file === undefined ? emptyState() : await file.load();
+    const account = new Account(keyId, keySecret, settings, state, file);
+    account.webhooks.resume();
+    return account;
+  }
+
+  /** Says whether the `Authorization` header is this account's. The scheme is case-sensitive. */
+  authenticates(authorization: string | undefined): boolean {
+    return authorization === `Basic ${btoa(`${this.keyId}:${this.#keySecret}`)}`;
+  }
+
+  /** HMAC-SHA256 with the key secret over the parts joined by `|`, as lower-case hex. */
+  sign(...parts: string[]): string {
+    return createHmac("sha256", this.#keySecret).update(parts.join("|")).digest("hex");
+  }
+
+  /** @throws {RazorpayError} 400 */
+  order(id: string): Order {
+    return found(this.state.orders.get(checked("order", id)));
+  }
+
+  /** @throws {RazorpayError} 400 */
+  payment(id: string): Payment {
+    return found(this.state.payments.get(checked("pay", id)));
+  }
+
+  /** @throws {RazorpayError} 400 */
+  refund(id: string): Refund {
+    return found(this.state.refunds.get(checked("rfnd", id)));
+  }
+
+  /** @throws {RazorpayError} 400 */
+  dispute(id: string): Dispute {
+    return found(this.state.disputes.get(checked("disp", id)));
+  }
+
+  /** The payment link, or undefined: payment links have an answer of their own for unknown ids. */
+  paymentLink(id: string): PaymentLink | undefined {
+    return this.state.paymentLinks.get(id);
+  }
+
+  /** The payments of an order, newest first. */
+  paymentsOf(order: Order): Payment[] {
+    return [...this.state.payments.values()]
+      .filter(({ order_id }) => order_id === order.id)
+      .reverse();
+  }
+
+  /** How lists differ from reads by id. */
+  get listing(): { lagMs: number } {
+    return { lagMs: this.settings.list_lag_ms };
+  }
+
+  /** Resolves when the present state is in the file, at once if there is none. */
+  async save(): Promise<void> {
+    await this.stateFile?.save(this.state);
+  }
+
+  /** Waits, and answers false if the stand-in was stopped meanwhile. */
+  pause(delayMs: number): Promise<boolean> {
+    const { signal } = this.#stopping;
+    if (signal.aborted) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const abandon = () => {
+        clearTimeout(timer);
+        resolve(false);
+      };
+      const timer = setTimeout(() => {
+        signal.removeEventListener("abort", abandon);
+        resolve(true);
+      }, delayMs);
+      signal.addEventListener("abort", abandon, { once: true });
+    });
+  }
+
+  /** Ends deliveries and pauses, and saves. */
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    this.webhooks.stop();
+    await this.save();
+  }
+
+  #saveSoon(): void {
+    this.save().catch((error) =>
+      console.error("The Razorpay stand-in's state was not saved:", error)
+    );
+  }
+}
+
+function checked(prefix: Parameters<typeof isId>[0], id: string): string {
+  if (!isId(prefix, id)) throw invalidId(id);
+  return id;
+}
+
+function found<Record>(record: Record | undefined): Record {
+  if (record === undefined) throw unknownId();
+  return record;
+}

@@ -1,0 +1,70 @@
+/**
+ * Disputes API: https://razorpay.com/docs/api/disputes/
+ *
+ * Disputes come from banks, so they are made and moved by the control routes only.
+ * @module
+ */
+import type { Account } from "./account.ts";
+import { collection, page } from "./collection.ts";
+import {
+  type Dispute,
+  disputeEntity,
+  type DisputePhase,
+  type DisputeStatus,
+  nowSeconds,
+  type Payment,
+} from "./entities.ts";
+import { announce } from "./events.ts";
+import { newId } from "./ids.ts";
+import { route } from "./route.ts";
+
+const RESPONSE_SECONDS = 7 * 24 * 3_600;
+
+export const disputeRoutes = [
+  route("GET", "/v1/disputes", ({ account, query }) => {
+    return collection(
+      page(account.state.disputes.values(), query, account.listing).map(disputeEntity),
+    );
+  }),
+  route("GET", "/v1/disputes/:id", ({ account, params }) => {
+    return disputeEntity(account.dispute(params.id));
+  }),
+];
+
+/** The steps that Razorpay tells of. `action_required` leaves the status `open`. */
+export type DisputeStep = Exclude<DisputeStatus, "open"> | "action_required";
+
+/** A customer's bank asks for the money back. */
+export function openDispute(
+  account: Account,
+  payment: Payment,
+  { amount, phase, reason_code }: { amount: number; phase: DisputePhase; reason_code: string },
+): Dispute {
+  const createdAt = nowSeconds();
+  const dispute: Dispute = {
+    id: newId("disp"),
+    payment_id: payment.id,
+    amount,
+    currency: payment.currency,
+    amount_deducted: 0,
+    reason_code,
+    respond_by: createdAt + RESPONSE_SECONDS,
+    status: "open",
+    phase,
+    created_at: createdAt,
+  };
+  account.state.disputes.set(dispute.id, dispute);
+  announce(account, "payment.dispute.created", dispute.id);
+  return dispute;
+}
+
+/** The next step of a dispute. Only a lost one takes money from the merchant. */
+export function moveDispute(
+  account: Account,
+  dispute: Dispute,
+  { step, amountDeducted }: { step: DisputeStep; amountDeducted?: number },
+): void {
+  dispute.status = step === "action_required" ? "open" : step;
+  dispute.amount_deducted = amountDeducted ?? (step === "lost" ? dispute.amount : 0);
+  announce(account, `payment.dispute.${step}`, dispute.id);
+}

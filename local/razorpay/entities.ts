@@ -1,0 +1,340 @@
+/**
+ * What the stand-in keeps, and how each thing looks on the wire.
+ *
+ * Amounts are whole paise (or the subunit of another currency), times are Unix seconds, as in
+ * Razorpay's API. Records use the API's names, and the few keys that never go out say so.
+ * @module
+ */
+import { newId, randomDigits, randomText } from "./ids.ts";
+
+/** Free key-value pairs. Razorpay sends `[]` when there are none. */
+export type Notes = Record<string, string | number | boolean>;
+
+/** An order: what is to be paid. Paid once, it stays paid even if the money goes back. */
+export interface Order {
+  id: string;
+  amount: number;
+  amount_paid: number;
+  amount_due: number;
+  currency: string;
+  receipt: string | null;
+  status: "created" | "attempted" | "paid";
+  attempts: number;
+  notes: Notes;
+  created_at: number;
+  /** Not on the wire: whether several smaller payments may pay it. */
+  partial_payment: boolean;
+  /** Not on the wire: the payment link that made it. */
+  payment_link_id: string | null;
+  /** Not on the wire: the payment that completed it. */
+  paid_by_payment_id: string | null;
+}
+
+/** The ways to pay that the stand-in plays. */
+export type PaymentMethod = "upi" | "card" | "netbanking" | "wallet";
+
+/** A payment's status. `failed` is not final: banks answer late. */
+export type PaymentStatus = "created" | "authorized" | "captured" | "refunded" | "failed";
+
+/** Why a payment failed, as it stands in the payment and as Checkout tells the browser. */
+export interface PaymentFailure {
+  code: string;
+  description: string;
+  source: string;
+  step: string;
+  reason: string;
+}
+
+/** A payment: one attempt to pay, mostly on an order. */
+export interface Payment {
+  id: string;
+  amount: number;
+  currency: string;
+  status: PaymentStatus;
+  order_id: string | null;
+  method: PaymentMethod;
+  amount_refunded: number;
+  refund_status: "partial" | "full" | null;
+  captured: boolean;
+  description: string | null;
+  email: string;
+  contact: string;
+  notes: Notes;
+  fee: number | null;
+  tax: number | null;
+  failure: PaymentFailure | null;
+  /** Not on the wire under this name: the keys that depend on the method. */
+  instrument: Instrument;
+  created_at: number;
+}
+
+/** The keys of a payment that depend on the way of paying. */
+export interface Instrument {
+  card_id: string | null;
+  card?: Record<string, unknown>;
+  bank: string | null;
+  wallet: string | null;
+  vpa: string | null;
+  acquirer_data: Record<string, string | null>;
+  upi?: Record<string, string>;
+}
+
+/** Money on its way back. */
+export interface Refund {
+  id: string;
+  amount: number;
+  currency: string;
+  payment_id: string;
+  notes: Notes;
+  receipt: string | null;
+  created_at: number;
+  status: "pending" | "processed" | "failed";
+  speed_processed: "normal" | "instant";
+  speed_requested: "normal" | "optimum";
+}
+
+/** The states of a payment link. */
+export type PaymentLinkStatus = "created" | "partially_paid" | "expired" | "cancelled" | "paid";
+
+/** A page that the customer pays on. */
+export interface PaymentLink {
+  id: string;
+  accept_partial: boolean;
+  amount: number;
+  amount_paid: number;
+  callback_method: string;
+  callback_url: string;
+  cancelled_at: number;
+  created_at: number;
+  currency: string;
+  customer: Record<string, string>;
+  description: string;
+  expire_by: number;
+  expired_at: number;
+  first_min_partial_amount: number;
+  notes: Notes;
+  notify: { email: boolean; sms: boolean; whatsapp: boolean };
+  reference_id: string;
+  reminder_enable: boolean;
+  short_url: string;
+  status: PaymentLinkStatus;
+  updated_at: number;
+  /** On the wire only once something was paid. */
+  order_id: string | null;
+  /** Not on the wire under this name: the captured payments, oldest first. */
+  payment_ids: string[];
+}
+
+/** The phases and states of a dispute. */
+export type DisputePhase = "fraud" | "retrieval" | "chargeback" | "pre_arbitration" | "arbitration";
+export type DisputeStatus = "open" | "under_review" | "won" | "lost" | "closed";
+
+/** A customer who asks the bank for the money back. */
+export interface Dispute {
+  id: string;
+  payment_id: string;
+  amount: number;
+  currency: string;
+  amount_deducted: number;
+  reason_code: string;
+  respond_by: number;
+  status: DisputeStatus;
+  phase: DisputePhase;
+  created_at: number;
+}
+
+/** The present time in Unix seconds. */
+export function nowSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+/** Invents the account, card or reference numbers that a payment by this method carries. */
+export function newInstrument(method: PaymentMethod): Instrument {
+  const none = { card_id: null, bank: null, wallet: null, vpa: null };
+  switch (method) {
+    case "upi": {
+      const vpa = "customer@examplebank";
+      return {
+        ...none,
+        vpa,
+        acquirer_data: { rrn: randomDigits(12), upi_transaction_id: randomText(32).toUpperCase() },
+        upi: { payer_account_type: "bank_account", vpa, flow: "intent" },
+      };
+    }
+    case "card": {
+      const cardId = newId("card");
+      return {
+        ...none,
+        card_id: cardId,
+        card: {
+          id: cardId,
+          entity: "card",
+          name: "",
+          last4: randomDigits(4),
+          network: "Visa",
+          type: "debit",
+          issuer: null,
+          international: false,
+          emi: false,
+          sub_type: "consumer",
+          token_iin: null,
+        },
+        acquirer_data: { auth_code: randomDigits(6) },
+      };
+    }
+    case "netbanking":
+      return { ...none, bank: "HDFC", acquirer_data: { bank_transaction_id: randomDigits(10) } };
+    case "wallet":
+      return { ...none, wallet: "payzapp", acquirer_data: { transaction_id: null } };
+  }
+}
+
+/** Razorpay's fee with the GST inside it, and that GST: 2 % and 18 % of it, in paise. */
+export function razorpayFee(amount: number): { fee: number; tax: number } {
+  return { fee: Math.ceil(amount * 236 / 10_000), tax: Math.floor(amount * 36 / 10_000) };
+}
+
+/** Notes as they go out: an array when there are none. */
+function notesOnWire(notes: Notes): Notes | [] {
+  return Object.keys(notes).length === 0 ? [] : notes;
+}
+
+/** The order entity. */
+export function orderEntity(order: Order): Record<string, unknown> {
+  return {
+    id: order.id,
+    entity: "order",
+    amount: order.amount,
+    amount_paid: order.amount_paid,
+    amount_due: order.amount_due,
+    currency: order.currency,
+    receipt: order.receipt,
+    offer_id: null,
+    status: order.status,
+    attempts: order.attempts,
+    notes: notesOnWire(order.notes),
+    created_at: order.created_at,
+  };
+}
+
+/** The payment entity. */
+export function paymentEntity(payment: Payment): Record<string, unknown> {
+  const { failure, instrument } = payment;
+  return {
+    id: payment.id,
+    entity: "payment",
+    amount: payment.amount,
+    currency: payment.currency,
+    status: payment.status,
+    order_id: payment.order_id,
+    invoice_id: null,
+    international: payment.currency !== "INR",
+    method: payment.method,
+    amount_refunded: payment.amount_refunded,
+    refund_status: payment.refund_status,
+    captured: payment.captured,
+    description: payment.description,
+    card_id: instrument.card_id,
+    ...(instrument.card && { card: instrument.card }),
+    bank: instrument.bank,
+    wallet: instrument.wallet,
+    vpa: instrument.vpa,
+    email: payment.email,
+    contact: payment.contact,
+    notes: notesOnWire(payment.notes),
+    fee: payment.fee,
+    tax: payment.tax,
+    error_code: failure?.code ?? null,
+    error_description: failure?.description ?? null,
+    error_source: failure?.source ?? null,
+    error_step: failure?.step ?? null,
+    error_reason: failure?.reason ?? null,
+    acquirer_data: instrument.acquirer_data,
+    created_at: payment.created_at,
+    ...(instrument.upi && { upi: instrument.upi }),
+  };
+}
+
+/** The refund entity. The bank's reference (`arn`) is known once the refund is processed. */
+export function refundEntity(refund: Refund): Record<string, unknown> {
+  return {
+    id: refund.id,
+    entity: "refund",
+    amount: refund.amount,
+    currency: refund.currency,
+    payment_id: refund.payment_id,
+    notes: notesOnWire(refund.notes),
+    receipt: refund.receipt,
+    acquirer_data: { arn: null },
+    created_at: refund.created_at,
+    batch_id: null,
+    status: refund.status,
+    speed_processed: refund.speed_processed,
+    speed_requested: refund.speed_requested,
+  };
+}
+
+/** The payment link entity. Its notes are null when there are none. */
+export function paymentLinkEntity(link: PaymentLink): Record<string, unknown> {
+  return {
+    accept_partial: link.accept_partial,
+    amount: link.amount,
+    amount_paid: link.amount_paid,
+    callback_method: link.callback_method,
+    callback_url: link.callback_url,
+    cancelled_at: link.cancelled_at,
+    created_at: link.created_at,
+    currency: link.currency,
+    customer: link.customer,
+    description: link.description,
+    expire_by: link.expire_by,
+    expired_at: link.expired_at,
+    first_min_partial_amount: link.first_min_partial_amount,
+    id: link.id,
+    notes: Object.keys(link.notes).length === 0 ? null : link.notes,
+    notify: link.notify,
+    ...(link.payment_ids.length > 0 && { order_id: link.order_id }),
+    reference_id: link.reference_id,
+    reminder_enable: link.reminder_enable,
+    reminders: [],
+    short_url: link.short_url,
+    status: link.status,
+    updated_at: link.updated_at,
+    upi_link: false,
+    user_id: "",
+    whatsapp_link: false,
+  };
+}
+
+/** The dispute entity. */
+export function disputeEntity(dispute: Dispute): Record<string, unknown> {
+  return {
+    id: dispute.id,
+    entity: "dispute",
+    payment_id: dispute.payment_id,
+    amount: dispute.amount,
+    currency: dispute.currency,
+    amount_deducted: dispute.amount_deducted,
+    reason_code: dispute.reason_code,
+    respond_by: dispute.respond_by,
+    status: dispute.status,
+    phase: dispute.phase,
+    evidence: {
+      amount: dispute.amount,
+      summary: null,
+      shipping_proof: null,
+      billing_proof: null,
+      cancellation_proof: null,
+      customer_communication: null,
+      proof_of_service: null,
+      explanation_letter: null,
+      refund_confirmation: null,
+      access_activity_log: null,
+      refund_cancellation_policy: null,
+      term_and_conditions: null,
+      others: null,
+      submitted_at: null,
+    },
+    created_at: dispute.created_at,
+  };
+}

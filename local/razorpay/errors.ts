@@ -1,0 +1,98 @@
+/**
+ * The error answers of Razorpay's API.
+ *
+ * The texts are those of Razorpay's documentation (api/orders, api/payments, api/refunds, errors) and
+ * of reports by its users. Callers should branch on the HTTP status and not on the texts, as the
+ * sources word some of them differently.
+ * @module
+ */
+
+/** The `error` object of an answer. Each key beside `code` and `description` may be absent. */
+export interface ErrorDetails {
+  code: "BAD_REQUEST_ERROR" | "GATEWAY_ERROR" | "SERVER_ERROR";
+  description: string;
+  source?: string | null;
+  step?: string | null;
+  reason?: string | null;
+  metadata?: Record<string, string> | [];
+  field?: string;
+}
+
+/** An answer other than 200. `details` is null where Razorpay sends no error object. */
+export class RazorpayError extends Error {
+  override name = "RazorpayError";
+
+  constructor(readonly status: number, readonly details: ErrorDetails | null) {
+    super(details?.description ?? `HTTP ${status}`);
+  }
+
+  /** What goes over the wire. */
+  get body(): Record<string, unknown> {
+    return this.details === null ? {} : { error: this.details };
+  }
+}
+
+/** 400 with the keys that Razorpay's validation fills. */
+export function badRequest(
+  description: string,
+  details: Partial<Omit<ErrorDetails, "description">> = {},
+): RazorpayError {
+  return new RazorpayError(400, {
+    code: "BAD_REQUEST_ERROR",
+    description,
+    source: "business",
+    step: "payment_initiation",
+    reason: "input_validation_failed",
+    metadata: {},
+    ...details,
+  });
+}
+
+/** A field that this route does not know. Razorpay refuses it instead of ignoring it. */
+export function extraFields(fields: string[]): RazorpayError {
+  return badRequest(`${fields.join(", ")} is/are not required and should not be sent`, {
+    reason: "extra_field_sent",
+    field: fields[0],
+  });
+}
+
+/** An identifier of the wrong form. */
+export function invalidId(id: string): RazorpayError {
+  return badRequest(`${id} is not a valid id`);
+}
+
+/** An identifier of the right form that names nothing. */
+export function unknownId(): RazorpayError {
+  return badRequest("The id provided does not exist");
+}
+
+/** The documentation's table says 400 here; the real API answers 401. */
+export function authenticationFailed(): RazorpayError {
+  return new RazorpayError(401, {
+    code: "BAD_REQUEST_ERROR",
+    description: "Authentication failed",
+  });
+}
+
+/** A path or verb that the API does not have. */
+export function unknownRoute(): RazorpayError {
+  return badRequest("The requested URL was not found on the server.", {
+    source: "NA",
+    step: "NA",
+    reason: "NA",
+  });
+}
+
+/** The rate limit. Razorpay documents neither a number nor `Retry-After`. */
+export function tooManyRequests(): RazorpayError {
+  return new RazorpayError(429, { code: "BAD_REQUEST_ERROR", description: "Too many requests" });
+}
+
+/** A failure inside Razorpay. */
+export function serverError(): RazorpayError {
+  return new RazorpayError(500, {
+    code: "SERVER_ERROR",
+    description: "The server encountered an error. The incident has been reported to admins.",
+    metadata: {},
+  });
+}

@@ -1,0 +1,103 @@
+/**
+ * A stand-in for Razorpay's API, for development and tests.
+ *
+ * It speaks the API that the official `razorpay` package speaks, sends signed webhooks, and has
+ * control routes under `/_control/` that play the customer, the bank, the dashboard and the faults.
+ * README.md beside this file lists them.
+ * @module
+ */
+import { createServer } from "node:http";
+import { Account } from "./account.ts";
+import { Api } from "./api.ts";
+import { connectControl, type RazorpayControl } from "./control-client.ts";
+import { DEFAULT_SETTINGS, type Settings, settingsSchema } from "./settings.ts";
+
+/** How to start the stand-in. */
+export interface RazorpayOptions {
+  /** The TCP port on 127.0.0.1; 0 takes any free one. */
+  port: number;
+  keyId: string;
+  keySecret: string;
+  webhookSecret: string;
+  /** Where events go. Without it they are kept and not delivered until a URL is set. */
+  webhookUrl?: string;
+  /** A JSON file that keeps the account between runs. */
+  stateFile?: string;
+  /** Behaviour that differs from Razorpay's default. */
+  settings?: Partial<Omit<Settings, "webhook_url" | "webhook_secret">>;
+}
+
+/** A running stand-in. */
+export interface RazorpayStandIn {
+  /** The API's base URL, without `/v1`. */
+  url: string;
+  port: number;
+  /** The `account_id` of its webhook events. */
+  accountId: string;
+  control: RazorpayControl;
+  /** Ends every connection and timer, hanging ones too. */
+  stop(): Promise<void>;
+}
+
+/** @throws {Deno.errors.AddrInUse} if another program holds the port */
+export async function startRazorpay(options: RazorpayOptions): Promise<RazorpayStandIn> {
+  const account = await Account.open({
+    keyId: options.keyId,
+    keySecret: options.keySecret,
+    settings: settingsSchema.parse({
+      ...DEFAULT_SETTINGS,
+      ...options.settings,
+      webhook_url: options.webhookUrl ?? null,
+      webhook_secret: options.webhookSecret,
+    }),
+    stateFile: options.stateFile,
+  });
+  const api = new Api(account);
+  const server = createServer((request, response) => {
+    api.answer(request, response).catch((error) => {
+      console.error("The Razorpay stand-in failed:", error);
+      request.socket.destroy();
+    });
+  });
+  let port: number;
+  try {
+    port = await listen(server, options.port);
+  } catch (error) {
+    await account.close();
+    throw error;
+  }
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    url,
+    port,
+    accountId: account.state.accountId,
+    control: connectControl(url),
+    async stop() {
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+      await account.close();
+    },
+  };
+}
+
+function listen(server: ReturnType<typeof createServer>, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: Error & { code?: string }) => {
+      reject(
+        error.code === "EADDRINUSE"
+          ? new Deno.errors.AddrInUse(`Port ${port} on 127.0.0.1 is taken`)
+          : error,
+      );
+    });
+    server.listen(port, "127.0.0.1", () => {
+      const address = server.address();
+      if (address === null || typeof address === "string") {
+        reject(new TypeError("The server has no port"));
+      } else {
+        resolve(address.port);
+      }
+    });
+  });
+}

@@ -1,0 +1,145 @@
+/**
+ * Everything that Razorpay would remember, in memory and, if asked for, in a JSON file.
+ * @module
+ */
+import { z } from "zod";
+import type { Dispute, Order, Payment, PaymentLink, Refund } from "./entities.ts";
+import { newId } from "./ids.ts";
+import type { WebhookEvent } from "./webhooks.ts";
+
+/** What a refund's idempotency key stands for. */
+export interface RefundKey {
+  key: string;
+  payment_id: string;
+  body: string;
+  refund_id: string;
+}
+
+/** Each map goes from an identifier to its record, oldest first. */
+export interface State {
+  accountId: string;
+  orders: Map<string, Order>;
+  payments: Map<string, Payment>;
+  refunds: Map<string, Refund>;
+  refundKeys: Map<string, RefundKey>;
+  paymentLinks: Map<string, PaymentLink>;
+  disputes: Map<string, Dispute>;
+  events: Map<string, WebhookEvent>;
+}
+
+/** The state of a merchant who has not sold anything yet. */
+export function emptyState(): State {
+  return {
+    accountId: newId("acc"),
+    orders: new Map(),
+    payments: new Map(),
+    refunds: new Map(),
+    refundKeys: new Map(),
+    paymentLinks: new Map(),
+    disputes: new Map(),
+    events: new Map(),
+  };
+}
+
+const FORMAT = 1;
+
+// The file is only ever written by this module, whole, so its frame is checked and its records are not.
+const savedState = z.object({
+  format: z.literal(FORMAT),
+  account_id: z.string(),
+  orders: z.array(z.custom<Order>()),
+  payments: z.array(z.custom<Payment>()),
+  refunds: z.array(z.custom<Refund>()),
+  refund_keys: z.array(z.custom<RefundKey>()),
+  payment_links: z.array(z.custom<PaymentLink>()),
+  disputes: z.array(z.custom<Dispute>()),
+  events: z.array(z.custom<WebhookEvent>()),
+});
+
+/** A JSON file that holds the state between runs. */
+export class StateFile {
+  #last: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+
+  constructor(readonly path: string) {}
+
+  /** Reads the file, or begins empty if there is none. Throws if it holds anything else. */
+  async load(): Promise<State> {
+    let text: string;
+    try {
+      text = await Deno.readTextFile(this.path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return emptyState();
+      throw error;
+    }
+    return parseState(text, this.path);
+  }
+
+  /**
+   * Resolves when the state, as it is at this moment or later, is in the file. Calls that come while
+   * the file is being written share the next write.
+   */
+  save(state: State): Promise<void> {
+    this.#next ??= this.#last.then(async () => {
+      this.#next = undefined;
+      await this.#write(state);
+    });
+    const saved = this.#next;
+    this.#last = saved.catch(() => {});
+    return saved;
+  }
+
+  /** A rename replaces the file in one step, so a reader or a crash never meets half of it. */
+  async #write(state: State): Promise<void> {
+    const unfinished = `${this.path}.unfinished`;
+    await Deno.writeTextFile(unfinished, serialiseState(state));
+    await Deno.rename(unfinished, this.path);
+  }
+}
+
+function serialiseState(state: State): string {
+  const saved: z.infer<typeof savedState> = {
+    format: FORMAT,
+    account_id: state.accountId,
+    orders: [...state.orders.values()],
+    payments: [...state.payments.values()],
+    refunds: [...state.refunds.values()],
+    refund_keys: [...state.refundKeys.values()],
+    payment_links: [...state.paymentLinks.values()],
+    disputes: [...state.disputes.values()],
+    events: [...state.events.values()],
+  };
+  return JSON.stringify(saved);
+}
+
+function parseState(text: string, path: string): State {
+  const parsed = savedState.safeParse(parseJson(text));
+  if (!parsed.success) {
+    throw new Error(
+      `${path} does not hold the Razorpay stand-in's state. Delete it to begin anew.`,
+    );
+  }
+  const saved = parsed.data;
+  return {
+    accountId: saved.account_id,
+    orders: byId(saved.orders),
+    payments: byId(saved.payments),
+    refunds: byId(saved.refunds),
+    refundKeys: new Map(saved.refund_keys.map((key) => [key.key, key])),
+    paymentLinks: byId(saved.payment_links),
+    disputes: byId(saved.disputes),
+    events: byId(saved.events),
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function byId<Entry extends { id: string }>(records: Entry[]): Map<string, Entry> {
+  return new Map(records.map((record) => [record.id, record]));
+}

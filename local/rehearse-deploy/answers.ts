@@ -1,0 +1,321 @@
+/**
+ * What each deployed function has to answer: the story of one customer, in the order of the table.
+ * @module
+ */
+import { z } from "zod";
+
+/** One request to a function and what it must answer. */
+export interface Exchange {
+  method: string;
+  /** What follows the function's name in the URL. */
+  path?: string;
+  headers?: Record<string, string>;
+  /** Sent as JSON. */
+  body?: Record<string, unknown>;
+  /** The answer. `body` and `headers` may leave out what is not to be checked. */
+  answer: { status: number; headers?: Record<string, string>; body?: Envelope };
+  /** Gets `data` of the answer, for the exchanges that follow. */
+  keep?: (data: Record<string, unknown>) => void;
+}
+
+/** The envelope of every answer; as an expectation, `data` may leave out what does not matter. */
+export const Envelope = z.object({
+  status: z.string(),
+  message: z.string(),
+  code: z.string().optional(),
+  data: z.record(z.string(), z.unknown()).optional(),
+});
+export type Envelope = z.infer<typeof Envelope>;
+
+/** What Razorpay Checkout hands to the page after a payment. */
+export const CheckoutResult = z.object({
+  razorpay_order_id: z.string(),
+  razorpay_payment_id: z.string(),
+  razorpay_signature: z.string(),
+});
+export type CheckoutResult = z.infer<typeof CheckoutResult>;
+
+/** The customer, and what the functions have said until now. */
+export interface Story {
+  botSecret: string;
+  /** The project's secret key. */
+  secretKey: string;
+  /** Razorpay's signature over a body of the webhook. */
+  sign(body: string): Promise<string>;
+  /** Pays an order and returns when the payment is captured. */
+  pay(orderId: string): Promise<CheckoutResult>;
+  userId?: unknown;
+  orderId?: unknown;
+}
+
+/** One function of the table. */
+export interface Rehearsal {
+  slug: string;
+  method: "GET" | "POST";
+  /** Packages that the function must not be able to load, because they would slow its start. */
+  withoutPackages?: string[];
+  exchanges: (story: Story) => Exchange[] | Promise<Exchange[]>;
+}
+
+/** The customer's number, as the functions store it. */
+const PHONE_NUMBER = "+919876543210";
+
+const failure = (message: string, code: string): Envelope => ({ status: "ERROR", message, code });
+
+const success = (message: string, data: Record<string, unknown>): Envelope => ({
+  status: "SUCCESS",
+  message,
+  data,
+});
+
+const missingSecret = (method: string): Exchange => ({
+  method,
+  answer: { status: 401, body: failure("Missing x-bot-secret header", "MISSING_BOT_SECRET") },
+});
+
+/** Every function of `supabase/functions`. */
+export const REHEARSALS: readonly Rehearsal[] = [
+  {
+    slug: "bot-credits",
+    method: "GET",
+    withoutPackages: ["razorpay"],
+    exchanges: ({ botSecret }) => [
+      missingSecret("GET"),
+      {
+        method: "GET",
+        path: `/${PHONE_NUMBER}`,
+        headers: { "x-bot-secret": botSecret },
+        answer: {
+          status: 200,
+          body: success("You have 3 credits remaining.", {
+            remaining_credits: 3,
+            user_exists: true,
+          }),
+        },
+      },
+    ],
+  },
+  {
+    slug: "bot-deduct",
+    method: "POST",
+    withoutPackages: ["razorpay"],
+    exchanges: ({ botSecret }) => [
+      missingSecret("POST"),
+      {
+        method: "POST",
+        headers: { "x-bot-secret": botSecret },
+        body: { phone_number: PHONE_NUMBER, reference_id: "rehearsal-1" },
+        answer: {
+          status: 200,
+          body: success("Image generated successfully. You have 2 credits remaining.", {
+            remaining_credits: 2,
+          }),
+        },
+      },
+    ],
+  },
+  {
+    slug: "users",
+    method: "GET",
+    withoutPackages: ["razorpay"],
+    exchanges: (story) => [
+      {
+        method: "GET",
+        answer: { status: 400, body: failure("Phone number is required", "MISSING_FIELD") },
+      },
+      {
+        method: "GET",
+        path: `/${PHONE_NUMBER}`,
+        answer: {
+          status: 200,
+          body: success("User profile retrieved successfully", {
+            phone_number: PHONE_NUMBER,
+            credits: 2,
+          }),
+        },
+        keep: ({ id }) => story.userId = id,
+      },
+    ],
+  },
+  {
+    slug: "credit-history",
+    method: "GET",
+    withoutPackages: ["razorpay"],
+    exchanges: ({ userId }) => [
+      {
+        method: "GET",
+        path: `/${crypto.randomUUID()}`,
+        answer: { status: 404, body: failure("User not found", "USER_NOT_FOUND") },
+      },
+      {
+        method: "GET",
+        path: `/${userId}?limit=1`,
+        answer: {
+          status: 200,
+          body: success("Credit history retrieved successfully", {
+            user_id: userId,
+            total: 2,
+            transactions: [{ action: "debit", credits: 1, balance_after: 2 }],
+          }),
+        },
+      },
+    ],
+  },
+  {
+    slug: "create-order",
+    method: "POST",
+    exchanges: (story) => [
+      {
+        method: "POST",
+        body: {},
+        answer: {
+          status: 400,
+          body: failure("Package ID and phone number are required", "MISSING_FIELD"),
+        },
+      },
+      {
+        method: "POST",
+        body: { package_id: "starter", phone_number: PHONE_NUMBER },
+        answer: {
+          status: 200,
+          body: success("Order created successfully", {
+            amount: 9900,
+            currency: "INR",
+            package: { id: "starter", name: "Starter", credits: 20, price: 99 },
+          }),
+        },
+        keep: ({ order_id }) => story.orderId = order_id,
+      },
+    ],
+  },
+  {
+    slug: "verify-payment",
+    method: "POST",
+    exchanges: async (story) => {
+      const paid = await story.pay(String(story.orderId));
+      return [
+        {
+          method: "POST",
+          body: {},
+          answer: {
+            status: 400,
+            body: failure("All payment verification fields are required", "MISSING_FIELD"),
+          },
+        },
+        {
+          method: "POST",
+          body: { ...paid, phone_number: PHONE_NUMBER, package_id: "starter" },
+          answer: {
+            status: 200,
+            body: success("Payment verified and credits added successfully", {
+              payment_id: paid.razorpay_payment_id,
+              order_id: story.orderId,
+              credits_added: 20,
+              remaining_credits: 22,
+            }),
+          },
+        },
+      ];
+    },
+  },
+  {
+    slug: "bot-payment-link",
+    method: "POST",
+    exchanges: ({ botSecret }) => [
+      missingSecret("POST"),
+      {
+        method: "POST",
+        headers: { "x-bot-secret": botSecret },
+        body: { package_id: "starter", phone_number: PHONE_NUMBER },
+        answer: {
+          status: 200,
+          body: success("Payment link created successfully", {
+            amount: 9900,
+            currency: "INR",
+            package: { id: "starter", name: "Starter", credits: 20, price: 99 },
+          }),
+        },
+      },
+    ],
+  },
+  {
+    slug: "razorpay-webhook",
+    method: "POST",
+    exchanges: async ({ sign }) => {
+      const body = { entity: "event", event: "payment.downtime.started", payload: {} };
+      return [
+        {
+          method: "POST",
+          body,
+          answer: {
+            status: 401,
+            body: failure("Invalid webhook signature", "INVALID_WEBHOOK_SIGNATURE"),
+          },
+        },
+        {
+          method: "POST",
+          headers: { "x-razorpay-signature": await sign(JSON.stringify(body)) },
+          body,
+          answer: { status: 200, body: success("Event received", { outcome: "ignored" }) },
+        },
+      ];
+    },
+  },
+  {
+    slug: "reconcile-payments",
+    method: "POST",
+    exchanges: ({ secretKey }) => [
+      {
+        method: "POST",
+        body: {},
+        answer: {
+          status: 401,
+          body: failure(
+            "This function needs the project's secret key in the apikey header",
+            "INVALID_SECRET_KEY",
+          ),
+        },
+      },
+      {
+        method: "POST",
+        headers: { apikey: secretKey },
+        body: {},
+        answer: { status: 200, body: success("Payments reconciled", { failed: 0 }) },
+      },
+    ],
+  },
+  {
+    slug: "settle-order",
+    method: "POST",
+    exchanges: ({ secretKey, orderId }) => [
+      {
+        method: "POST",
+        headers: { apikey: secretKey },
+        body: { order: String(orderId), operator: "Rehearsal", reason: "To see that it works" },
+        answer: { status: 200, body: success("Razorpay was asked", { outcomes: ["replayed"] }) },
+      },
+    ],
+  },
+];
+
+/** What every function answers, whoever it is for. */
+export function commonExchanges({ method }: Rehearsal): Exchange[] {
+  const allow = `${method}, OPTIONS`;
+  return [
+    {
+      method: "OPTIONS",
+      answer: {
+        status: 204,
+        headers: { "access-control-allow-origin": "*", "access-control-allow-methods": allow },
+      },
+    },
+    {
+      method: "PUT",
+      answer: {
+        status: 405,
+        headers: { allow, "access-control-allow-origin": "*" },
+        body: failure("This method is not allowed here", "METHOD_NOT_ALLOWED"),
+      },
+    },
+  ];
+}

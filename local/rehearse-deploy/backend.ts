@@ -1,0 +1,73 @@
+/**
+ * A real backend behind the rehearsed functions: an embedded stack of its own, with nothing in it.
+ * @module
+ */
+import { functionEnvironment } from "../environment.ts";
+import { removeIfPresent } from "../files.ts";
+import { installPostgres } from "../postgres-binaries.ts";
+import { postgresHome } from "../postgres.ts";
+import { parseSettings, readSettings } from "../settings.ts";
+import { startStack } from "../stack.ts";
+import { CheckoutResult, type Story } from "./answers.ts";
+
+/** A running backend. */
+export interface Backend extends AsyncDisposable {
+  /** What the platform would put into the environment of every function. */
+  variables: Record<string, string>;
+  /** One customer of it, who has not done anything yet. */
+  story: Story;
+}
+
+/** Starts a backend with its data in `folder`, on free ports, beside any stack that runs already. */
+export async function startBackend(folder: string): Promise<Backend> {
+  await using unfinished = new AsyncDisposableStack();
+  // When this process is root, the database may have to lie elsewhere.
+  unfinished.defer(async () => removeIfPresent(await postgresHome(folder)));
+  const { postgresBin, localDir } = readSettings();
+  const stack = await startStack({
+    ...parseSettings({ API_PORT: "0", DB_PORT: "0", RAZORPAY_PORT: "0", LOCAL_DIR: folder }),
+    // The programs are the ones of `deno task start`, so that they are installed once.
+    postgresBin: postgresBin ?? await installPostgres(await postgresHome(localDir)),
+  });
+  unfinished.defer(() => stack.stop());
+
+  const pay: Story["pay"] = async (orderId) => {
+    const response = await fetch(
+      `${stack.environment.RAZORPAY_API_URL}/_control/orders/${orderId}/pay`,
+      {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ outcome: "captured", deliver_webhooks: false }),
+      },
+    );
+    return CheckoutResult.parse(await response.json());
+  };
+
+  const started = unfinished.move();
+  return {
+    variables: functionEnvironment(stack.environment),
+    story: {
+      botSecret: stack.environment.BOT_SECRET,
+      secretKey: stack.environment.SUPABASE_SECRET_KEY,
+      sign: (body) => sign(body, stack.environment.RAZORPAY_WEBHOOK_SECRET),
+      pay,
+    },
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
+  };
+}
+
+async function sign(body: string, secret: string): Promise<string> {
+  const encoder = new TextEncoder();
+  const key = await crypto.subtle.importKey(
+    "raw",
+    encoder.encode(secret),
+    { name: "HMAC", hash: "SHA-256" },
+    false,
+    ["sign"],
+  );
+  const signature = await crypto.subtle.sign("HMAC", key, encoder.encode(body));
+  return new Uint8Array(signature).reduce(
+    (hex, byte) => hex + byte.toString(16).padStart(2, "0"),
+    "",
+  );
+}

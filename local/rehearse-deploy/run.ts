@@ -1,0 +1,186 @@
+/**
+ * Rehearses a deployment: the real Supabase CLI deploys the functions to a stand-in of its Management
+ * API, and what it uploaded has to work alone, as on the hosted platform.
+ *
+ * Each function is laid out in an empty folder from its uploaded files and started there on its own,
+ * on the hosted version of Deno and with the variables that the platform injects. A real backend of
+ * the embedded stack stands behind it while it plays its part of one customer's story.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { OperatorError, runTask } from "../operator-error.ts";
+import { REPOSITORY } from "../settings.ts";
+import { commonExchanges, Envelope, type Exchange, type Rehearsal, REHEARSALS } from "./answers.ts";
+import { type Backend, startBackend } from "./backend.ts";
+import { deployFunctions } from "./deploy.ts";
+import {
+  boot,
+  type BootedFunction,
+  estimateBundleBytes,
+  findHostedRuntime,
+  type HostedRuntime,
+  layOut,
+  resolveImports,
+} from "./hosted-runtime.ts";
+import { startManagementApi, type UploadedFunction } from "./management-api.ts";
+import {
+  checkNames,
+  checkUpload,
+  configuredFunctions,
+  MAX_BUNDLE_BYTES,
+  uploadedBytes,
+} from "./upload-rules.ts";
+
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/** What the rehearsal of one function needs beside the function. */
+interface Stage {
+  runtime: HostedRuntime;
+  backend: Backend;
+  /** An empty folder, with nothing of the repository above it. */
+  folder: string;
+  signal: AbortSignal;
+}
+
+await runTask(async () => {
+  const brokenOff = new AbortController();
+  const breakOff = () => brokenOff.abort();
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, breakOff);
+  try {
+    await rehearse(brokenOff.signal);
+  } catch (error) {
+    throw brokenOff.signal.aborted ? new OperatorError("The rehearsal was broken off.") : error;
+  } finally {
+    for (const signal of SIGNALS) Deno.removeSignalListener(signal, breakOff);
+  }
+});
+
+async function rehearse(signal: AbortSignal): Promise<void> {
+  await using cleanUp = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir({ prefix: "rehearse-deploy-" });
+  cleanUp.defer(() => Deno.remove(folder, { recursive: true }));
+
+  const uploads = await deploy(join(folder, "cli"), signal);
+  console.log(`The Supabase CLI deployed ${uploads.size} functions.`);
+  const runtime = await findHostedRuntime(signal);
+  const backend = cleanUp.use(await startBackend(join(folder, "backend")));
+  console.log(
+    `They run on Deno ${runtime.version}, in front of ${backend.variables.SUPABASE_URL}.`,
+  );
+
+  for (const rehearsal of REHEARSALS) {
+    const upload = uploads.get(rehearsal.slug);
+    assert(upload, "checkNames has compared the names");
+    const stage = { runtime, backend, folder: join(folder, rehearsal.slug), signal };
+    await rehearseFunction(rehearsal, upload, stage);
+  }
+  console.log("Everything that was deployed works alone.");
+}
+
+/** Deploys with the CLI, holds the uploads against the rules and returns them by slug. */
+async function deploy(
+  folder: string,
+  signal: AbortSignal,
+): Promise<Map<string, UploadedFunction>> {
+  // The forms of the real ones: 20 small letters, and 40 hexadecimal digits.
+  const projectRef = "rehearsaldeployments";
+  const accessToken = `sbp_${randomBytes(20).toString("hex")}`;
+  await using api = startManagementApi(projectRef, accessToken);
+  await deployFunctions({ apiUrl: api.url, projectRef, accessToken }, folder, signal);
+
+  if (api.unknownRequests.length > 0) {
+    const requests = api.unknownRequests.join(", ");
+    throw new OperatorError(
+      `The Supabase CLI asked for what the stand-in does not know: ${requests}.`,
+    );
+  }
+  const configToml = await Deno.readTextFile(join(REPOSITORY, "supabase", "config.toml"));
+  checkNames({
+    configured: configuredFunctions(configToml),
+    deployed: api.deployed,
+    rehearsed: new Set(REHEARSALS.map(({ slug }) => slug)),
+  });
+  for (const upload of api.uploads.values()) checkUpload(upload);
+  return api.uploads;
+}
+
+async function rehearseFunction(
+  rehearsal: Rehearsal,
+  upload: UploadedFunction,
+  { runtime, backend, folder, signal }: Stage,
+): Promise<void> {
+  await layOut(upload, folder);
+  const graph = await resolveImports(runtime, upload, folder, signal);
+  for (const name of rehearsal.withoutPackages ?? []) {
+    if (graph.npmPackages.some((npmPackage) => npmPackage.startsWith(`${name}@`))) {
+      throw new OperatorError(`${upload.slug} can load ${name}, which it has no use for.`);
+    }
+  }
+  const bundleBytes = await estimateBundleBytes(runtime, upload, graph);
+  if (bundleBytes > MAX_BUNDLE_BYTES) {
+    const [size, limit] = [kilobytes(bundleBytes), kilobytes(MAX_BUNDLE_BYTES)];
+    throw new OperatorError(
+      `${upload.slug} would make a bundle of about ${size}, and the platform takes ${limit}.`,
+    );
+  }
+  await using booted = await boot(runtime, upload, folder, backend.variables, signal);
+  console.log(
+    `\n${upload.slug}: ${upload.files.size} files, ${kilobytes(uploadedBytes(upload))}, ` +
+      `bundle about ${kilobytes(bundleBytes)}, started in ${Math.round(booted.bootMs)} ms`,
+  );
+  const exchanges = await rehearsal.exchanges(backend.story);
+  for (const exchange of [...commonExchanges(rehearsal), ...exchanges]) {
+    await play(upload.slug, exchange, booted, signal);
+  }
+}
+
+/** Sends one request as the platform's gateway would hand it on, and checks the answer. */
+async function play(
+  slug: string,
+  { method, path = "", headers = {}, body, answer, keep }: Exchange,
+  { url, log }: BootedFunction,
+  signal: AbortSignal,
+): Promise<void> {
+  const response = await fetch(`${url}/${slug}${path}`, {
+    method,
+    headers: body ? { ...headers, "content-type": "application/json" } : headers,
+    body: body && JSON.stringify(body),
+    signal,
+  });
+  const request = `${method} /${slug}${path}${body ? ` ${JSON.stringify(body)}` : ""}`;
+  const envelope = readEnvelope(await response.text());
+  console.log(`  ${request} -> ${response.status} ${envelope?.message ?? ""}`.trimEnd());
+  const actual = {
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    body: envelope,
+  };
+  try {
+    assert.partialDeepStrictEqual(actual, answer);
+  } catch (error) {
+    if (!(error instanceof assert.AssertionError)) throw error;
+    throw new OperatorError(
+      `${request} was answered against the contract.\n` +
+        `  expected, at least: ${JSON.stringify(answer)}\n` +
+        `  answered: ${JSON.stringify(actual)}\n` +
+        `  the function's log:\n${log()}`,
+    );
+  }
+  keep?.(envelope?.data ?? {});
+}
+
+/** The answer to `OPTIONS` is empty. */
+function readEnvelope(text: string): Envelope | undefined {
+  if (text === "") return undefined;
+  try {
+    return Envelope.parse(JSON.parse(text));
+  } catch {
+    throw new OperatorError(`An answer is not in the envelope of this API: ${text}`);
+  }
+}
+
+function kilobytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1000)} kB`;
+}

@@ -1,0 +1,75 @@
+/**
+ * What an upload has to be, whatever its function does.
+ * @module
+ */
+import { OperatorError } from "../operator-error.ts";
+import type { UploadedFunction } from "./management-api.ts";
+
+/** The platform's limit for functions that it bundles itself (Supabase docs, Functions, Limits). */
+export const MAX_BUNDLE_BYTES = 5_000_000;
+
+/** The one configuration of the repository, with the import map of every function. */
+const CONFIGURATION = "deno.json";
+
+/**
+ * Holds one upload against the rules.
+ *
+ * @throws {OperatorError} that names the function and the first rule it breaks.
+ */
+export function checkUpload({ slug, metadata, files }: UploadedFunction): void {
+  const refuse = (reason: string): never => {
+    throw new OperatorError(`${slug} cannot be deployed like this: ${reason}.`);
+  };
+  // With the check on, the platform's gateway refuses bots and webhooks, which have no JWT.
+  if (metadata.verify_jwt !== false) refuse("supabase/config.toml must say verify_jwt = false");
+  if (metadata.import_map_path !== CONFIGURATION) {
+    refuse('supabase/config.toml must say import_map = "../deno.json"');
+  }
+  for (const needed of [CONFIGURATION, metadata.entrypoint_path]) {
+    if (!files.has(needed)) refuse(`${needed} was not uploaded`);
+  }
+  // The CLI uploads the whole folder behind an import map's alias, so also what nothing imports.
+  for (const name of files.keys()) {
+    if (name === CONFIGURATION || isSource(name, slug)) continue;
+    refuse(`${name} was uploaded, and is neither its own, nor shared source, nor ${CONFIGURATION}`);
+  }
+}
+
+function isSource(name: string, slug: string): boolean {
+  return [`supabase/functions/${slug}/`, "functions-shared/"].some((at) => name.startsWith(at)) &&
+    name.endsWith(".ts") && !name.endsWith(".test.ts") &&
+    // Neither a hidden file nor a way out of the folder.
+    !name.includes("/.");
+}
+
+/** The bytes that were uploaded, of all files together. */
+export function uploadedBytes({ files }: UploadedFunction): number {
+  return files.values().reduce((bytes, content) => bytes + content.byteLength, 0);
+}
+
+/** Checks the functions against the configuration and the table of answers, both ways. */
+export function checkNames(
+  { configured, deployed, rehearsed }: Record<"configured" | "deployed" | "rehearsed", Set<string>>,
+): void {
+  const undeployed = [...configured.symmetricDifference(deployed)].join(", ");
+  if (undeployed !== "") {
+    throw new OperatorError(
+      `supabase/config.toml and the deployed functions differ in ${undeployed}. Every function ` +
+        "needs supabase/functions/<name>/index.ts and a block [functions.<name>].",
+    );
+  }
+  const unrehearsed = [...deployed.symmetricDifference(rehearsed)].join(", ");
+  if (unrehearsed !== "") {
+    throw new OperatorError(
+      `The functions and the rehearsed answers differ in ${unrehearsed}. Every function needs an ` +
+        "entry in local/rehearse-deploy/answers.ts.",
+    );
+  }
+}
+
+/** The functions that supabase/config.toml declares. */
+export function configuredFunctions(configToml: string): Set<string> {
+  return new Set(
+    configToml.matchAll(/^\s*\[functions\.([\w-]+)\]/gm).map(([, name]) => name),
+  );
+}

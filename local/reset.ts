@@ -1,0 +1,30 @@
+/**
+ * `deno task reset`: removes everything that the embedded stack keeps on this machine.
+ * @module
+ */
+import { join } from "node:path";
+import { removeIfPresent } from "./files.ts";
+import { lockFolder } from "./folder-lock.ts";
+import { runTask } from "./operator-error.ts";
+import { postgresHome, stopLeftoverPostgres } from "./postgres.ts";
+import { readSettings } from "./settings.ts";
+
+/** The names that a stack and the tests use. Nothing else goes: LOCAL_DIR may be any folder. */
+const OWN =
+  /^(postgres|postgres-binaries-.*|test|razorpay\.json|secrets\.json|stack\.env|stack\.lock)$/;
+
+await runTask(async () => {
+  const { localDir } = readSettings();
+  const lock = await lockFolder(localDir);
+  const home = await postgresHome(localDir);
+  await stopLeftoverPostgres(join(home, "postgres"));
+  for (const folder of new Set([home, localDir])) await clear(folder);
+  lock.release();
+  console.log(`Cleared ${localDir}.`);
+});
+
+async function clear(folder: string): Promise<void> {
+  for await (const { name } of Deno.readDir(folder)) {
+    if (OWN.test(name)) await removeIfPresent(join(folder, name));
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The embedded stack's own passwords and keys: random, made once, kept in `<LOCAL_DIR>/secrets.json`.
+ * @module
+ */
+import { generateApiKey } from "@supabase/lite";
+import { randomBytes, randomInt } from "node:crypto";
+import { join } from "node:path";
+import { z } from "zod";
+import { OperatorError } from "./operator-error.ts";
+
+const Secrets = z.object({
+  databasePassword: z.string().min(1),
+  publishableKey: z.string().startsWith("sb_publishable_"),
+  secretKey: z.string().startsWith("sb_secret_"),
+  jwtSecret: z.string().min(32),
+  botSecret: z.string().min(32),
+  razorpayKeyId: z.string().startsWith("rzp_test_"),
+  razorpayKeySecret: z.string().min(1),
+  razorpayWebhookSecret: z.string().min(1),
+});
+
+/** One value for each thing in the embedded stack that needs a secret. */
+export type Secrets = z.infer<typeof Secrets>;
+
+/** Makes a fresh set. */
+export async function generateSecrets(): Promise<Secrets> {
+  return {
+    databasePassword: randomBytes(24).toString("hex"),
+    publishableKey: (await generateApiKey("publishable")).key,
+    secretKey: (await generateApiKey("secret")).key,
+    jwtSecret: randomBytes(48).toString("base64url"),
+    botSecret: randomBytes(32).toString("base64url"),
+    razorpayKeyId: `rzp_test_${alphanumerics(14)}`,
+    razorpayKeySecret: alphanumerics(24),
+    razorpayWebhookSecret: randomBytes(24).toString("base64url"),
+  };
+}
+
+/** Reads the folder's secrets, or makes them on the first run. */
+export async function keepSecrets(localDir: string): Promise<Secrets> {
+  const path = join(localDir, "secrets.json");
+  try {
+    return Secrets.parse(JSON.parse(await Deno.readTextFile(path)));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) {
+      throw new OperatorError(
+        `${path} cannot be read as the secrets of a stack. Run "deno task reset" to start over.`,
+      );
+    }
+  }
+  const secrets = await generateSecrets();
+  await Deno.writeTextFile(path, JSON.stringify(secrets, null, 2) + "\n", { mode: 0o600 });
+  return secrets;
+}
+
+function alphanumerics(length: number): string {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  return Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join("");
+}

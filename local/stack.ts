@@ -1,0 +1,137 @@
+/**
+ * The whole backend on one machine: starts the parts in the order in which they need each other, and
+ * stops them in the reverse order.
+ *
+ * PostgreSQL, with the migrations and the seed; the Razorpay stand-in; the Data API; the gateway with
+ * the project's functions. A part that the settings name elsewhere is used from there.
+ * @module
+ */
+import { join } from "node:path";
+import { type DataApi, forwardDataApi, openDataApi } from "./data-api.ts";
+import { type Database, type Progress, startDatabase, useDatabase } from "./database.ts";
+import { formatEnvFile, functionEnvironment, type StackEnvironment } from "./environment.ts";
+import { removeIfPresent } from "./files.ts";
+import { lockFolder } from "./folder-lock.ts";
+import { loadFunctions } from "./functions.ts";
+import { startGateway } from "./gateway.ts";
+import { claimPort } from "./ports.ts";
+import { startRazorpay } from "./razorpay/server.ts";
+import { keepSecrets, type Secrets } from "./secrets.ts";
+import type { GivenRazorpay, Settings } from "./settings.ts";
+
+/** A running stack. */
+export interface Stack {
+  readonly environment: StackEnvironment;
+  /** The file that holds the environment while the stack runs. */
+  readonly envFile: string;
+  /** Rejects when a part has ended by itself and does not start again. Never resolves. */
+  readonly failure: Promise<never>;
+  /** Stops every part, and removes the file. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts what the settings ask for. The functions run in this process: their variables are set in its
+ * environment.
+ *
+ * @throws {OperatorError} for everything that the person who starts it can put right.
+ */
+export async function startStack(
+  settings: Settings,
+  progress: Progress = () => {},
+): Promise<Stack> {
+  const parts = new AsyncDisposableStack();
+  try {
+    const lock = await lockFolder(settings.localDir);
+    parts.defer(() => lock.release());
+    const secrets = await keepSecrets(settings.localDir);
+    // A port that is taken is said at once, and not after the database has started.
+    const apiPort = claimPort(settings.apiPort, "API_PORT");
+    const razorpay = await provideRazorpay(settings, secrets, parts);
+    const database = await provideDatabase(settings, secrets, parts, progress);
+    const environment: StackEnvironment = {
+      SUPABASE_URL: `http://127.0.0.1:${apiPort}`,
+      SUPABASE_PUBLISHABLE_KEY: settings.supabase?.publishableKey ?? secrets.publishableKey,
+      SUPABASE_SECRET_KEY: settings.supabase?.secretKey ?? secrets.secretKey,
+      DATABASE_URL: database?.url ?? "",
+      BOT_SECRET: settings.botSecret ?? secrets.botSecret,
+      RAZORPAY_KEY_ID: razorpay.keyId,
+      RAZORPAY_KEY_SECRET: razorpay.keySecret,
+      RAZORPAY_WEBHOOK_SECRET: settings.razorpayWebhookSecret ?? secrets.razorpayWebhookSecret,
+      RAZORPAY_API_URL: razorpay.apiUrl,
+    };
+    setEnvironment(
+      settings.supabase
+        ? functionEnvironment({ ...environment, SUPABASE_URL: settings.supabase.url })
+        : functionEnvironment(environment, secrets.jwtSecret),
+    );
+
+    progress("Loading the functions");
+    const functions = await loadFunctions();
+    const dataApi = await provideDataApi(settings, secrets, database);
+    parts.defer(() => dataApi.close());
+    const gateway = startGateway({ port: apiPort, dataApi, functions });
+    parts.defer(() => gateway.stop());
+    await lock.note(gateway.url);
+
+    const envFile = join(settings.localDir, "stack.env");
+    await Deno.writeTextFile(envFile, formatEnvFile(environment), { mode: 0o600 });
+    parts.defer(() => removeIfPresent(envFile));
+
+    return {
+      environment,
+      envFile,
+      failure: database?.failure ?? new Promise(() => {}),
+      stop: () => parts.disposeAsync(),
+    };
+  } catch (error) {
+    await parts.disposeAsync();
+    throw error;
+  }
+}
+
+/** Puts variables into the environment of this process, where the functions read them. */
+export function setEnvironment(variables: Record<string, string>): void {
+  for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value);
+}
+
+async function provideRazorpay(
+  settings: Settings,
+  secrets: Secrets,
+  parts: AsyncDisposableStack,
+): Promise<GivenRazorpay> {
+  if (settings.razorpay) return settings.razorpay;
+  const key = { keyId: secrets.razorpayKeyId, keySecret: secrets.razorpayKeySecret };
+  const standIn = await startRazorpay({
+    ...key,
+    port: claimPort(settings.razorpayPort, "RAZORPAY_PORT"),
+    webhookSecret: settings.razorpayWebhookSecret ?? secrets.razorpayWebhookSecret,
+    stateFile: join(settings.localDir, "razorpay.json"),
+  });
+  parts.defer(() => standIn.stop());
+  return { ...key, apiUrl: standIn.url };
+}
+
+/** A given Supabase project whose database is not named is migrated by whoever runs it. */
+async function provideDatabase(
+  settings: Settings,
+  secrets: Secrets,
+  parts: AsyncDisposableStack,
+  progress: Progress,
+): Promise<Database | undefined> {
+  if (settings.databaseUrl) return await useDatabase(settings.databaseUrl, progress);
+  if (settings.supabase) return undefined;
+  const database = await startDatabase(settings, secrets.databasePassword, progress);
+  parts.defer(() => database.stop());
+  return database;
+}
+
+async function provideDataApi(
+  settings: Settings,
+  secrets: Secrets,
+  database: Database | undefined,
+): Promise<DataApi> {
+  if (settings.supabase) return forwardDataApi(settings.supabase.url);
+  if (!database) throw new Error("Without a given Supabase project there is always a database.");
+  return await openDataApi({ databaseUrl: database.url, ...secrets });
+}

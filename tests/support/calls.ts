@@ -1,0 +1,119 @@
+/**
+ * Calls to the functions as a bot or a page makes them, and their answers.
+ *
+ * The functions run in this process, as the hosted runtime would run them: what is called is the
+ * `fetch` that the file exports. Every answer is held to what the contract promises of all answers.
+ * @module
+ */
+
+import { match, ok, strictEqual } from "node:assert/strict";
+import { z } from "zod";
+import botCredits from "../../supabase/functions/bot-credits/index.ts";
+import botDeduct from "../../supabase/functions/bot-deduct/index.ts";
+import createOrder from "../../supabase/functions/create-order/index.ts";
+import creditHistory from "../../supabase/functions/credit-history/index.ts";
+import users from "../../supabase/functions/users/index.ts";
+import verifyPayment from "../../supabase/functions/verify-payment/index.ts";
+
+const FUNCTIONS = {
+  "bot-credits": botCredits,
+  "bot-deduct": botDeduct,
+  "users": users,
+  "credit-history": creditHistory,
+  "create-order": createOrder,
+  "verify-payment": verifyPayment,
+};
+
+/** The functions that can be called here. */
+export type FunctionName = keyof typeof FUNCTIONS;
+
+const envelope = z.strictObject({
+  status: z.string(),
+  message: z.string().min(1),
+  data: z.record(z.string(), z.unknown()).optional(),
+  code: z.string().optional(),
+});
+
+/** An answer, read whole. */
+export interface Answer {
+  httpStatus: number;
+  headers: Headers;
+  body: z.infer<typeof envelope>;
+}
+
+/** What a call sends beside its method and address. */
+export interface CallOptions {
+  /** An object goes out as JSON; text, bytes and streams go out as they are. */
+  body?: unknown;
+  headers?: Record<string, string>;
+  /** A bot shows its secret. */
+  asBot?: boolean;
+}
+
+/** Calls the function that the path names. `path` is what follows `/functions/v1/`. */
+export async function call(method: string, path: string, options: CallOptions = {}) {
+  return await readAnswer(await send(method, path, options));
+}
+
+/** As {@linkcode call}, for answers that are not in the envelope. */
+export async function send(
+  method: string,
+  path: string,
+  { body, headers, asBot = true }: CallOptions = {},
+): Promise<Response> {
+  const name = /^[a-z-]+/.exec(path)?.[0];
+  if (!isFunctionName(name)) throw new TypeError(`${path} names no function`);
+  const request = new Request(`http://127.0.0.1/${path}`, {
+    method,
+    headers: {
+      ...(asBot && name.startsWith("bot-") && { "x-bot-secret": Deno.env.get("BOT_SECRET") ?? "" }),
+      ...headers,
+    },
+    body: bodyOf(body),
+  });
+  return await FUNCTIONS[name].fetch(request);
+}
+
+/** Reads an answer, and fails where it breaks a promise that every answer keeps. */
+export async function readAnswer(response: Response): Promise<Answer> {
+  const { headers, status: httpStatus } = response;
+  match(headers.get("content-type") ?? "", /^application\/json\b/);
+  strictEqual(headers.get("access-control-allow-origin"), "*");
+  match(headers.get("x-request-id") ?? "", /^[A-Za-z0-9._-]{8,128}$/);
+  const body = envelope.parse(await response.json());
+  const isError = body.status === "ERROR";
+  strictEqual(httpStatus >= 400, isError, `${httpStatus} with status ${body.status}`);
+  strictEqual(body.code !== undefined, isError, "errors have a code, and nothing else has");
+  if (isError) strictEqual(body.data, undefined);
+  if (httpStatus === 503 || httpStatus === 202) {
+    match(headers.get("retry-after") ?? "", /^[1-9][0-9]*$/);
+  }
+  return { httpStatus, headers, body };
+}
+
+/** Fails unless the answer is this error. Without a message, any sentence will do. */
+export function expectError(
+  { httpStatus, body }: Answer,
+  expected: { httpStatus: number; code: string; message?: string | RegExp },
+): void {
+  strictEqual(`${httpStatus} ${body.code}`, `${expected.httpStatus} ${expected.code}`);
+  if (typeof expected.message === "string") strictEqual(body.message, expected.message);
+  if (expected.message instanceof RegExp) match(body.message, expected.message);
+}
+
+/** Fails unless the answer is a success, and returns its data. */
+export function dataOf({ httpStatus, body }: Answer): Record<string, unknown> {
+  strictEqual(`${httpStatus} ${body.status}`, "200 SUCCESS", JSON.stringify(body));
+  ok(body.data);
+  return body.data;
+}
+
+function isFunctionName(name: string | undefined): name is FunctionName {
+  return name !== undefined && name in FUNCTIONS;
+}
+
+function bodyOf(body: unknown): BodyInit | undefined {
+  if (body === undefined || typeof body === "string") return body;
+  if (body instanceof Uint8Array || body instanceof ReadableStream) return body as BodyInit;
+  return JSON.stringify(body);
+}

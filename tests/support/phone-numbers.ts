@@ -1,0 +1,16 @@
+/**
+ * Phone numbers that no other test uses.
+ * @module
+ */
+
+import { randomInt } from "node:crypto";
+
+const used = new Set<string>();
+
+/** A valid Indian mobile number in E.164, which this process has not handed out before. */
+export function newPhoneNumber(): string {
+  const number = `+9198${String(randomInt(100_000_000)).padStart(8, "0")}`;
+  if (used.has(number)) return newPhoneNumber();
+  used.add(number);
+  return number;
+}
