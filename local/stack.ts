@@ -16,6 +16,7 @@ import { loadFunctions } from "./functions.ts";
 import { startGateway } from "./gateway.ts";
 import { claimPort } from "./ports.ts";
 import { startRazorpay } from "./razorpay/server.ts";
+import { startScheduler } from "./scheduler.ts";
 import { keepSecrets, type Secrets } from "./secrets.ts";
 import type { GivenRazorpay, Settings } from "./settings.ts";
 
@@ -47,7 +48,7 @@ export async function startStack(
     const secrets = await keepSecrets(settings.localDir);
     // A port that is taken is said at once, and not after the database has started.
     const apiPort = claimPort(settings.apiPort, "API_PORT");
-    const razorpay = await provideRazorpay(settings, secrets, parts);
+    const razorpay = await provideRazorpay(settings, secrets, apiPort, parts);
     const database = await provideDatabase(settings, secrets, parts, progress);
     const environment: StackEnvironment = {
       SUPABASE_URL: `http://127.0.0.1:${apiPort}`,
@@ -73,6 +74,8 @@ export async function startStack(
     const gateway = startGateway({ port: apiPort, dataApi, functions });
     parts.defer(() => gateway.stop());
     await lock.note(gateway.url);
+    const scheduler = startScheduler(environment);
+    parts.defer(() => scheduler.stop());
 
     const envFile = join(settings.localDir, "stack.env");
     await Deno.writeTextFile(envFile, formatEnvFile(environment), { mode: 0o600 });
@@ -98,6 +101,7 @@ export function setEnvironment(variables: Record<string, string>): void {
 async function provideRazorpay(
   settings: Settings,
   secrets: Secrets,
+  apiPort: number,
   parts: AsyncDisposableStack,
 ): Promise<GivenRazorpay> {
   if (settings.razorpay) return settings.razorpay;
@@ -106,6 +110,7 @@ async function provideRazorpay(
     ...key,
     port: claimPort(settings.razorpayPort, "RAZORPAY_PORT"),
     webhookSecret: settings.razorpayWebhookSecret ?? secrets.razorpayWebhookSecret,
+    webhookUrl: `http://127.0.0.1:${apiPort}/functions/v1/razorpay-webhook`,
     stateFile: join(settings.localDir, "razorpay.json"),
   });
   parts.defer(() => standIn.stop());

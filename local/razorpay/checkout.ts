@@ -58,7 +58,8 @@ export function payOrder(account: Account, order: Order, instructions: PayInstru
     addPayment(account, {
       ...instructions,
       order_id: order.id,
-      amount: instructions.amount ?? order.amount_due,
+      // Nothing is due on a paid order: a second payment on it repeats the first.
+      amount: instructions.amount ?? (order.amount_due || order.amount),
       currency: instructions.currency ?? order.currency,
     });
   if (continued === undefined) order.attempts += 1;

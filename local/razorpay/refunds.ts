@@ -47,7 +47,7 @@ export function addRefund(account: Account, payment: Payment, refund: NewRefund)
     speed_requested: refund.speed,
   };
   account.state.refunds.set(added.id, added);
-  countRefund(payment, added.amount);
+  if (added.status !== "failed") countRefund(payment, added.amount);
   announce(account, "refund.created", added.id);
   if (added.status !== "pending") announce(account, `refund.${added.status}`, added.id);
   return added;
@@ -64,16 +64,19 @@ export function refundAutomatically(account: Account, payment: Payment): Refund 
   });
 }
 
-/** The bank's answer to a refund. A failed refund leaves the money with the merchant. */
+/**
+ * The bank's answer to a refund. One that failed has left the money with the merchant for good.
+ *
+ * @throws {RazorpayError} 400 for a refund that failed before
+ */
 export function setRefundStatus(
   account: Account,
   refund: Refund,
   status: Refund["status"],
 ): void {
   if (refund.status === status) return;
-  const payment = account.payment(refund.payment_id);
-  if (status === "failed") countRefund(payment, -refund.amount);
-  if (refund.status === "failed") countRefund(payment, refund.amount);
+  if (refund.status === "failed") throw badRequest("this refund has failed already");
+  if (status === "failed") countRefund(account.payment(refund.payment_id), -refund.amount);
   refund.status = status;
   if (status !== "pending") announce(account, `refund.${status}`, refund.id);
 }

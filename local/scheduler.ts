@@ -1,0 +1,34 @@
+/**
+ * What Supabase Cron does for a hosted project: calls reconcile-payments every minute.
+ * @module
+ */
+import type { StackEnvironment } from "./environment.ts";
+
+const INTERVAL_MS = 60_000;
+
+/** Starts the schedule. A run that is under way is waited for when it stops. */
+export function startScheduler(
+  { SUPABASE_URL, SUPABASE_SECRET_KEY }: StackEnvironment,
+): { stop(): Promise<void> } {
+  let run = Promise.resolve();
+  const timer = setInterval(() => {
+    run = run.then(reconcile).catch((error) => console.error("reconcile-payments failed:", error));
+  }, INTERVAL_MS);
+
+  async function reconcile(): Promise<void> {
+    const response = await fetch(`${SUPABASE_URL}/functions/v1/reconcile-payments`, {
+      method: "POST",
+      headers: { apikey: SUPABASE_SECRET_KEY, "content-type": "application/json" },
+      body: "{}",
+    });
+    // The function logs its own failures.
+    await response.body?.cancel();
+  }
+
+  return {
+    async stop() {
+      clearInterval(timer);
+      await run;
+    },
+  };
+}
