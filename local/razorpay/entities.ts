@@ -255,7 +255,7 @@ export function paymentEntity(payment: Payment): Record<string, unknown> {
   };
 }
 
-/** The refund entity. The bank's reference (`arn`) is known once the refund is processed. */
+/** The refund entity. The bank's reference (`arn`) comes days later, so here it never comes. */
 export function refundEntity(refund: Refund): Record<string, unknown> {
   return {
     id: refund.id,

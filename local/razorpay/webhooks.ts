@@ -2,7 +2,8 @@
  * The delivery of webhook events: signature, headers, retries, and the end of a webhook that fails
  * for a day.
  *
- * The waits are those of 796 observed deliveries: offsets from the event, doubling, for 22.8 hours.
+ * The waits are those of 796 real deliveries that github.com/LokarajR/Raze measured: offsets from the
+ * first attempt, doubling, for 22.8 hours.
  * Payment events that meet a 5xx or a dropped connection are sent again after 0.23 s.
  * @module
  */
@@ -25,7 +26,7 @@ const QUICKLY_RETRIED: readonly EventName[] = [
   "payment.captured",
   "order.paid",
 ];
-const MAX_EVENTS = 10_000;
+const MAX_EVENTS = 2_000;
 
 /** One POST to the receiver. `duplicate` and `replay` are outside the ladder of retries. */
 export interface Attempt {

@@ -354,6 +354,11 @@ Deno.test("a forced second payment is captured and leaves the paid order as it w
     const { orderId, paymentId } = await newPayment(razorpay);
     const second = await razorpay.control.payOrder(orderId, { outcome: "captured", force: true });
     assert.notEqual(second.razorpay_payment_id, paymentId);
+    const path = `/v1/payments/${second.razorpay_payment_id}`;
+    assert.deepEqual(pick((await razorpay.call("GET", path)).body, "status", "amount"), {
+      status: "captured",
+      amount: 50_000,
+    });
     const order = (await razorpay.call("GET", `/v1/orders/${orderId}`)).body;
     assert.deepEqual(pick(order, "status", "amount_paid"), { status: "paid", amount_paid: 50_000 });
   }));
@@ -490,6 +495,14 @@ Deno.test("a refund that fails gives the amount back to the payment", () =>
       refund_status: null,
       amount_refunded: 0,
     });
+    await assert.rejects(
+      razorpay.control.changeRefund(refund.id, { status: "processed" }),
+      /failed/,
+    );
+
+    const stillborn = await razorpay.control.refund(paymentId, { status: "failed" });
+    assert.equal(stillborn.amount, 50_000);
+    assert.equal((await payment()).amount_refunded, 0);
   }));
 
 Deno.test("only a lost dispute deducts, and winning it gives the amount back", () =>

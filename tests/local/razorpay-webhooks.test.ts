@@ -5,12 +5,12 @@
 import assert from "node:assert/strict";
 import Razorpay from "razorpay";
 import {
+  type Delivery,
   type RazorpayFixture,
   type ReceiverAnswer,
   withRazorpay,
   withReceiver,
 } from "./razorpay-fixture.ts";
-import type { Delivery } from "./razorpay-fixture.ts";
 import type { RazorpayOptions } from "../../local/razorpay/server.ts";
 
 /** Makes Razorpay's day of retries last a fifth of a second. */
@@ -143,8 +143,8 @@ Deno.test("refunds, disputes and payment links tell of each of their steps", () 
     const { control } = razorpay;
     const paymentId = await payNewOrder(razorpay);
     const refund = await control.refund(paymentId, { amount: 10_000, status: "pending" });
-    await control.changeRefund(refund.id, { status: "failed" });
     await control.changeRefund(refund.id, { speed_processed: "instant", status: "processed" });
+    await control.changeRefund(refund.id, { status: "failed" });
     const dispute = await control.openDispute(paymentId);
     for (const status of ["under_review", "action_required", "lost", "won", "closed"] as const) {
       await control.changeDispute(dispute.id, { status });

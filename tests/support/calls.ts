@@ -46,12 +46,18 @@ export interface CallOptions {
   /** An object goes out as JSON; text, bytes and streams go out as they are. */
   body?: unknown;
   headers?: Record<string, string>;
-  /** A bot shows its secret. */
+  /** Bot functions are shown the bot's secret, unless this is false. */
   asBot?: boolean;
+  /** The whole address, where it is not simply the path. */
+  address?: string;
 }
 
 /** Calls the function that the path names. `path` is what follows `/functions/v1/`. */
-export async function call(method: string, path: string, options: CallOptions = {}) {
+export async function call(
+  method: string,
+  path: string,
+  options: CallOptions = {},
+): Promise<Answer> {
   return await readAnswer(await send(method, path, options));
 }
 
@@ -59,11 +65,11 @@ export async function call(method: string, path: string, options: CallOptions = 
 export async function send(
   method: string,
   path: string,
-  { body, headers, asBot = true }: CallOptions = {},
+  { body, headers, asBot = true, address = `http://127.0.0.1/${path}` }: CallOptions = {},
 ): Promise<Response> {
   const name = /^[a-z-]+/.exec(path)?.[0];
   if (!isFunctionName(name)) throw new TypeError(`${path} names no function`);
-  const request = new Request(`http://127.0.0.1/${path}`, {
+  const request = new Request(address, {
     method,
     headers: {
       ...(asBot && name.startsWith("bot-") && { "x-bot-secret": Deno.env.get("BOT_SECRET") ?? "" }),

@@ -1,0 +1,95 @@
+/**
+ * GET bot-credits: a bot asks for a balance.
+ * @module
+ */
+
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { startBackend } from "../support/backend.ts";
+import { call, dataOf, expectError } from "../support/calls.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+
+const backend = await startBackend();
+Deno.test.afterAll(() => backend.stop());
+
+Deno.test("bot-credits tells a newcomer of 3 credits, and says each balance in its words", async () => {
+  const phone = newPhoneNumber();
+  const messages = [
+    "You have 3 credits remaining.",
+    "You have 2 credits remaining.",
+    "You have 1 credit remaining.",
+    "You have no credits remaining.",
+  ];
+  for (const [spent, message] of messages.entries()) {
+    const answer = await call("GET", `bot-credits/${phone}`);
+    strictEqual(answer.httpStatus, 200);
+    deepStrictEqual(answer.body, {
+      status: "SUCCESS",
+      message,
+      data: { remaining_credits: 3 - spent, user_exists: true },
+    });
+    await call("POST", "bot-deduct", { body: { phone_number: phone } });
+  }
+});
+
+Deno.test("bot-credits knows one person by every spelling, in the path and in the query", async () => {
+  const phone = newPhoneNumber();
+  const digits = phone.slice(1);
+  const national = phone.slice(3);
+  dataOf(await call("POST", "bot-deduct", { body: { phone_number: phone, credits: 2 } }));
+  for (
+    const path of [
+      `bot-credits/${phone}`,
+      `bot-credits/%2B${digits}`,
+      `bot-credits/${digits}`,
+      `bot-credits/0${national}`,
+      `bot-credits/00${digits}`,
+      `bot-credits/+91%20${national.slice(0, 5)}%20${national.slice(5)}`,
+      `bot-credits?phone_number=${phone}`,
+      `bot-credits?phone_number=%2B${digits}`,
+      `bot-credits?phone_number=${digits}`,
+      `bot-credits?phone_number=+91+${national.slice(0, 5)}+${national.slice(5)}`,
+      `bot-credits/?phone_number=${phone}&unknown=1`,
+    ]
+  ) {
+    strictEqual(dataOf(await call("GET", path)).remaining_credits, 1, path);
+  }
+});
+
+Deno.test.each(["bot-credits", "bot-credits/", "bot-credits?phone_number=", "bot-credits?phone=1"])(
+  "%s lacks the phone number",
+  async (path) => {
+    expectError(await call("GET", path), {
+      httpStatus: 400,
+      code: "MISSING_FIELD",
+      message: "Phone number is required",
+    });
+  },
+);
+
+Deno.test.each([
+  "12345",
+  "hello",
+  "+91987654321",
+  "+919876543210%20ext%205",
+  "%EF%BC%99876543210",
+  "%00",
+  "null",
+  "+919876543210'%20or%20'1'%3D'1",
+])("bot-credits refuses %s as a phone number, and names the field", async (text) => {
+  for (const path of [`bot-credits/${text}`, `bot-credits?phone_number=${text}`]) {
+    expectError(await call("GET", path), {
+      httpStatus: 400,
+      code: "INVALID_REQUEST",
+      message: /^phone_number /,
+    });
+  }
+});
+
+Deno.test("bot-credits refuses a number in the path and another in the query", async () => {
+  const path = `bot-credits/${newPhoneNumber()}?phone_number=${newPhoneNumber()}`;
+  expectError(await call("GET", path), {
+    httpStatus: 400,
+    code: "INVALID_REQUEST",
+    message: /\bphone_number\b/,
+  });
+});

@@ -1,0 +1,258 @@
+/**
+ * What is the same for all functions: addresses, methods, bodies, headers.
+ * @module
+ */
+
+import { deepStrictEqual, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { startBackend } from "../support/backend.ts";
+import { call, dataOf, expectError, type FunctionName, send } from "../support/calls.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+
+const backend = await startBackend();
+Deno.test.afterAll(() => backend.stop());
+
+const GETTERS = ["bot-credits", "users", "credit-history"] as const;
+const POSTERS = ["bot-deduct", "create-order", "verify-payment"] as const;
+const ALL = [...GETTERS, ...POSTERS];
+
+const MAX_BODY_BYTES = 16 * 1024;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+const methodOf = (name: FunctionName) => GETTERS.some((getter) => getter === name) ? "GET" : "POST";
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+/** A body of exactly this size that bot-deduct would take. */
+function deductionOf(sizeBytes: number): string {
+  return JSON.stringify({ phone_number: newPhoneNumber() }).padEnd(sizeBytes);
+}
+
+/** The text in pieces, so that no length is known beforehand. */
+function inPieces(text: string): ReadableStream<Uint8Array> {
+  return ReadableStream.from(text.match(/.{1,1000}/gs)?.map(bytes) ?? []);
+}
+
+for (const name of ALL) {
+  Deno.test.each([
+    name,
+    `${name}/`,
+    `${name}/+919876543210`,
+    `${name}/no/such/path`,
+    `${name}//`,
+    `${name}/%`,
+    `${name}?phone_number=%`,
+  ])("OPTIONS %s is answered for any page", async (path) => {
+    const response = await send("OPTIONS", path, { asBot: false });
+    strictEqual(response.status, 204);
+    strictEqual(await response.text(), "");
+    strictEqual(response.headers.get("access-control-allow-origin"), "*");
+    strictEqual(response.headers.get("access-control-allow-methods"), `${methodOf(name)}, OPTIONS`);
+    match(response.headers.get("x-request-id") ?? "", UUID);
+  });
+
+  Deno.test(`${name} lets a page send what supabase-js and this contract send`, async () => {
+    const response = await send("OPTIONS", name);
+    const allowed = response.headers.get("access-control-allow-headers")?.split(", ");
+    for (
+      const header of [
+        "authorization",
+        "apikey",
+        "content-type",
+        "idempotency-key",
+        "x-bot-secret",
+        "x-client-info",
+        "x-region",
+        "x-request-id",
+      ]
+    ) {
+      ok(allowed?.includes(header), `${header} is not allowed`);
+    }
+  });
+
+  Deno.test(`${name} lets a page read the headers of this contract`, async () => {
+    const { headers } = await send(methodOf(name), name, { body: bodyFor(name) });
+    deepStrictEqual(
+      headers.get("access-control-expose-headers")?.split(", ").sort(),
+      ["idempotent-replayed", "retry-after", "x-request-id"],
+    );
+  });
+
+  Deno.test.each(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].filter(
+    (method) => method !== methodOf(name),
+  ))(`${name} answers 405 to %s and says what is allowed`, async (method) => {
+    const response = await send(method, name);
+    strictEqual(response.status, 405);
+    strictEqual(response.headers.get("allow"), `${methodOf(name)}, OPTIONS`);
+    strictEqual(response.headers.get("access-control-allow-origin"), "*");
+    await response.body?.cancel();
+  });
+
+  Deno.test.each([
+    `${name}/+919876543210/credits`,
+    `${name}/+919876543210/credits/`,
+    `${name}//`,
+    `${name}//+919876543210`,
+    `${name}/+919876543210//`,
+    `${name}s`,
+  ])("there is nothing at %s", async (path) => {
+    const address = `http://127.0.0.1/${path}`;
+    expectError(await call(methodOf(name), name, { address, body: bodyFor(name) }), {
+      httpStatus: 404,
+      code: "NOT_FOUND",
+    });
+  });
+
+  Deno.test(`${name} takes over a well-formed x-request-id`, async () => {
+    const id = `job-${crypto.randomUUID()}_1.2`;
+    const headers = { "x-request-id": id };
+    const answers = [
+      await send(methodOf(name), name, { headers, body: bodyFor(name) }),
+      await send("OPTIONS", name, { headers }),
+      await send("DELETE", name, { headers }),
+    ];
+    for (const answer of answers) {
+      strictEqual(answer.headers.get("x-request-id"), id);
+      await answer.body?.cancel();
+    }
+  });
+
+  Deno.test.each([
+    ["no id", undefined],
+    ["an empty id", ""],
+    ["a short id", "1234567"],
+    ["a long id", "a".repeat(129)],
+    ["an id with blanks", "two words here"],
+    ["an id that looks like a log line", '{"level":"error"}'],
+  ])(`${name} makes a request id where it got %s`, async (_, id) => {
+    const headers = id === undefined ? undefined : { "x-request-id": id };
+    const answer = await call(methodOf(name), name, { headers, body: bodyFor(name) });
+    match(answer.headers.get("x-request-id") ?? "", UUID);
+    notStrictEqual(answer.headers.get("x-request-id"), id);
+  });
+}
+
+for (const name of GETTERS) {
+  Deno.test(`${name} refuses a malformed percent escape`, async () => {
+    for (const segment of ["%", "%zz", "%2", "%c3%28", "100%"]) {
+      expectError(await call("GET", `${name}/${segment}`), {
+        httpStatus: 400,
+        code: "INVALID_REQUEST",
+        message: /percent/,
+      });
+    }
+  });
+
+  Deno.test(`${name} refuses a query parameter that comes twice, and names it`, async () => {
+    for (const parameter of ["phone_number", "user_id", "limit", "anything"]) {
+      expectError(await call("GET", `${name}?${parameter}=1&${parameter}=1`), {
+        httpStatus: 400,
+        code: "INVALID_REQUEST",
+        message: new RegExp(`\\b${parameter}\\b`),
+      });
+    }
+  });
+}
+
+for (const name of POSTERS) {
+  Deno.test.each([
+    ["nothing", ""],
+    ["blanks", "  \n"],
+    ["half an object", '{"phone_number": "+919876543210"'],
+    ["an array", '[{"phone_number":"+919876543210"}]'],
+    ["null", "null"],
+    ["a text", '"+919876543210"'],
+    ["a number", "919876543210"],
+    ["a form", "phone_number=%2B919876543210&package_id=starter"],
+    ["single quotes", "{'phone_number':'+919876543210'}"],
+    ["HTML", "<!doctype html><p>hello"],
+    ["broken UTF-8", Uint8Array.of(...bytes('{"phone_number":"'), 0xff, ...bytes('"}'))],
+    ["compressed bytes", Uint8Array.of(0x1f, 0x8b, 0x08, 0x00)],
+  ])(`${name} refuses %s for a body`, async (_, body) => {
+    expectError(await call("POST", name, { body }), {
+      httpStatus: 400,
+      code: "INVALID_JSON",
+      message: "The request body must be a JSON object",
+    });
+  });
+
+  Deno.test(`${name} refuses a request without a body`, async () => {
+    expectError(await call("POST", name), { httpStatus: 400, code: "INVALID_JSON" });
+  });
+
+  Deno.test.each([
+    ["with a content-length", (text: string) => ({ body: text })],
+    ["that comes in pieces", (text: string) => ({ body: inPieces(text) })],
+    ["whose content-length lies", (text: string) => ({
+      body: inPieces(text),
+      headers: { "content-length": "10" },
+    })],
+  ])(`${name} answers 413 to a body of 16 KiB and one byte %s`, async (_, options) => {
+    expectError(await call("POST", name, options(deductionOf(MAX_BODY_BYTES + 1))), {
+      httpStatus: 413,
+      code: "BODY_TOO_LARGE",
+    });
+  });
+
+  Deno.test(`${name} reads no more of a body than it may`, async () => {
+    let sent = 0;
+    const endless = new ReadableStream({
+      pull(controller) {
+        sent += 1;
+        controller.enqueue(new Uint8Array(1024));
+      },
+    });
+    expectError(await call("POST", name, { body: endless }), {
+      httpStatus: 413,
+      code: "BODY_TOO_LARGE",
+    });
+    ok(sent <= 32, `${sent} KiB were taken`);
+  });
+
+  Deno.test(`${name} survives deep nesting, and names that every object has`, async () => {
+    const deep = `{"phone_number":${"[".repeat(8_000)}${"]".repeat(8_000)}}`;
+    const odd = '{"__proto__":{"phone_number":"+919876543210"},"constructor":1,"toString":null}';
+    for (const body of [deep, odd]) {
+      const answer = await call("POST", name, { body });
+      strictEqual(answer.httpStatus, 400);
+    }
+  });
+}
+
+Deno.test("a body of exactly 16 KiB is read, in one piece and in many", async () => {
+  dataOf(await call("POST", "bot-deduct", { body: deductionOf(MAX_BODY_BYTES) }));
+  dataOf(await call("POST", "bot-deduct", { body: inPieces(deductionOf(MAX_BODY_BYTES)) }));
+});
+
+Deno.test.each([
+  ["application/json", { "content-type": "application/json" }],
+  ["application/json; charset=utf-8", { "content-type": "application/json; charset=utf-8" }],
+  ["text/plain", { "content-type": "text/plain;charset=UTF-8" }],
+  ["no type", { "content-type": "" }],
+])("JSON is read when it comes as %s", async (_, headers) => {
+  const body = JSON.stringify({ phone_number: newPhoneNumber() });
+  dataOf(await call("POST", "bot-deduct", { body, headers }));
+});
+
+Deno.test("the platform's prefix and a trailing slash belong to the address", async () => {
+  const phone = newPhoneNumber();
+  for (
+    const path of [
+      `users/${phone}`,
+      `users/${phone}/`,
+      `functions/v1/users/${phone}`,
+      `functions/v1/users/${phone}/`,
+    ]
+  ) {
+    const answer = await call("GET", "users", { address: `http://127.0.0.1/${path}` });
+    strictEqual(dataOf(answer).phone_number, phone);
+  }
+  const twice = `http://127.0.0.1/functions/v1/functions/v1/users/${phone}`;
+  expectError(await call("GET", "users", { address: twice }), {
+    httpStatus: 404,
+    code: "NOT_FOUND",
+  });
+});
+
+/** Any body that is read whole, for calls whose answer does not matter. */
+function bodyFor(name: FunctionName): string | undefined {
+  return methodOf(name) === "POST" ? "{}" : undefined;
+}

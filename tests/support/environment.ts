@@ -1,0 +1,30 @@
+/**
+ * The functions' environment, changed for a moment.
+ * @module
+ */
+
+/**
+ * Runs `act` with these variables, where `undefined` is a variable that is not set, and puts the
+ * former ones back. The environment belongs to the whole process: nothing else may run meanwhile.
+ */
+export async function withEnvironment<Result>(
+  variables: Record<string, string | undefined>,
+  act: () => Promise<Result>,
+): Promise<Result> {
+  const former = Object.fromEntries(
+    Object.keys(variables).map((name) => [name, Deno.env.get(name)]),
+  );
+  setVariables(variables);
+  try {
+    return await act();
+  } finally {
+    setVariables(former);
+  }
+}
+
+function setVariables(variables: Record<string, string | undefined>): void {
+  for (const [name, value] of Object.entries(variables)) {
+    if (value === undefined) Deno.env.delete(name);
+    else Deno.env.set(name, value);
+  }
+}
