@@ -22,14 +22,29 @@ export type Functions = ReadonlyMap<string, Handler>;
 
 /** Imports every function of supabase/functions. Its environment has to be set before. */
 export async function loadFunctions(): Promise<Functions> {
-  const folder = join(REPOSITORY, "supabase", "functions");
   const functions = new Map<string, Handler>();
-  if (!await exists(folder)) return functions;
-  for await (const { name } of Deno.readDir(folder)) {
-    const path = join(folder, name, "index.ts");
-    if (await exists(path)) functions.set(name, await loadFunction(path));
+  for (const [name, path] of await findFunctions()) functions.set(name, await loadFunction(path));
+  return functions;
+}
+
+/** As {@link loadFunctions}, but imports each function at its first call. */
+export async function deferFunctions(): Promise<Functions> {
+  const functions = new Map<string, Handler>();
+  for (const [name, path] of await findFunctions()) {
+    functions.set(name, async (request) => (await loadFunction(path))(request));
   }
   return functions;
+}
+
+/** Returns the path of each function's module by the function's name. */
+async function findFunctions(): Promise<Map<string, string>> {
+  const folder = join(REPOSITORY, "supabase", "functions");
+  const paths = new Map<string, string>();
+  for await (const { name } of Deno.readDir(folder)) {
+    const path = join(folder, name, "index.ts");
+    if (await exists(path)) paths.set(name, path);
+  }
+  return paths;
 }
 
 async function loadFunction(path: string): Promise<Handler> {

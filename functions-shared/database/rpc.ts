@@ -60,11 +60,13 @@ function client(): SupabaseClient<Database> {
  * Tells an outage from a refusal, by SQLSTATE class or PostgREST code; the HTTP status alone does
  * not (PostgREST answers 500 for lock and statement timeouts). Classes: 08 connection, 25006
  * read-only, 40 rollback, 53 resources, 55 locks, 57 intervention, 58 system. PGRST000 to PGRST003:
- * no connection. A status without a code comes from something in front of PostgREST.
+ * no connection. A failure without a code comes from something in front of PostgREST; a refusal
+ * without one is about our key or address, and waiting would not help.
  *
  * Sources: PostgreSQL, appendix A; PostgREST, "Errors".
  */
 function isOutage(code: string | undefined, status: number): boolean {
   if (code && /^(08|25006|40|53|55|57|58|PGRST00)/.test(code)) return true;
-  return status === 0 || (status >= 502 && status <= 504) || !code;
+  return status === 0 || (status >= 502 && status <= 504) ||
+    (!code && (status === 429 || status >= 500));
 }

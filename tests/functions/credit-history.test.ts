@@ -9,8 +9,10 @@ import { z } from "zod";
 import { startBackend } from "../support/backend.ts";
 import { call, dataOf, expectError } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { buyCredits } from "../support/purchases.ts";
 
 const backend = await startBackend();
+const { control } = backend.razorpay;
 Deno.test.afterAll(() => backend.stop());
 
 const historyPage = z.strictObject({
@@ -27,6 +29,7 @@ const historyPage = z.strictObject({
   })),
   total: z.int(),
   next_cursor: z.string().nullable(),
+  debt_credits: z.literal(0),
 });
 type Page = z.infer<typeof historyPage>;
 
@@ -51,7 +54,7 @@ async function newUser(): Promise<{ id: string; phone: string }> {
 /** A user with this many entries: a welcome, a purchase and deductions. */
 async function userWithEntries(count: number): Promise<{ id: string; phone: string }> {
   const user = await newUser();
-  await backend.buyCredits(user.phone, "pro");
+  await buyCredits(control, user.phone, "pro");
   await backend.sql`
     select outcome from generate_series(1, ${count - 2}) as number,
       lateral public.deduct_credits(${user.phone}, 1, 'job-' || number)`;
@@ -60,7 +63,7 @@ async function userWithEntries(count: number): Promise<{ id: string; phone: stri
 
 Deno.test("the history lists every movement with its balance, newest first", async () => {
   const { id, phone } = await newUser();
-  const order = await backend.buyCredits(phone, "starter");
+  const { checkout } = await buyCredits(control, phone, "starter");
   await call("POST", "bot-deduct", {
     body: { phone_number: phone, credits: 5, reference_id: "wamid.first" },
   });
@@ -75,7 +78,13 @@ Deno.test("the history lists every movement with its balance, newest first", asy
   deepStrictEqual(
     transactions.map(({ id: _, created_at: __, ...entry }) => entry),
     [
-      { action: "debit", credits: 1, source: "image_generation", reference_id: null, balance_after: 17 },
+      {
+        action: "debit",
+        credits: 1,
+        source: "image_generation",
+        reference_id: null,
+        balance_after: 17,
+      },
       {
         action: "debit",
         credits: 5,
@@ -87,7 +96,7 @@ Deno.test("the history lists every movement with its balance, newest first", asy
         action: "credit",
         credits: 20,
         source: "payment",
-        reference_id: order.razorpay_payment_id,
+        reference_id: checkout.razorpay_payment_id,
         balance_after: 23,
       },
       { action: "credit", credits: 3, source: "system", reference_id: "welcome", balance_after: 3 },
@@ -176,7 +185,12 @@ Deno.test("an unknown user is not found, and not created", async () => {
   }
 });
 
-Deno.test.each(["credit-history", "credit-history/", "credit-history?user_id=", "credit-history?limit=5"])(
+Deno.test.each([
+  "credit-history",
+  "credit-history/",
+  "credit-history?user_id=",
+  "credit-history?limit=5",
+])(
   "%s lacks the user",
   async (path) => {
     expectError(await call("GET", path), {

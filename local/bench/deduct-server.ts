@@ -1,0 +1,26 @@
+/**
+ * `bot-deduct`, and beside it in the same process a handler that only passes the call on.
+ * @module
+ */
+import { createClient } from "@supabase/supabase-js";
+import { z } from "zod";
+import botDeduct from "../../supabase/functions/bot-deduct/index.ts";
+
+const { SUPABASE_URL, SUPABASE_SECRET_KEYS } = z.object({
+  SUPABASE_URL: z.url(),
+  SUPABASE_SECRET_KEYS: z.string().transform((text) => JSON.parse(text)).pipe(
+    z.object({ default: z.string() }),
+  ),
+}).parse(Deno.env.toObject());
+
+const client = createClient(SUPABASE_URL, SUPABASE_SECRET_KEYS.default, {
+  auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+});
+
+export default {
+  async fetch(request: Request): Promise<Response> {
+    if (!request.url.endsWith("/pass-on")) return await botDeduct.fetch(request);
+    const { data, error } = await client.rpc("deduct_credits", await request.json());
+    return Response.json(data ?? error, { status: error === null ? 200 : 500 });
+  },
+};

@@ -1,0 +1,103 @@
+/**
+ * Shows that `bot-credits` on a known user only reads.
+ * @module
+ */
+import assert from "node:assert/strict";
+import postgres from "postgres";
+import type { StackEnvironment } from "../environment.ts";
+import { printFinding, printHeading } from "./report.ts";
+
+const CALLS = 200;
+
+/** The scheduler of the stack writes at its own times, so a window without it is looked for. */
+const ATTEMPTS = 5;
+
+/** What a database has written up to a moment. */
+interface Position {
+  /** Every transaction that writes or that locks a row gets the next number. */
+  transactions: number;
+  walBytes: number;
+}
+
+/** Measures and prints. */
+export async function benchKnownUser(stack: StackEnvironment, phoneNumber: string): Promise<void> {
+  printHeading("bot-credits on a known user is a read", [
+    "A transaction that writes or locks a row gets a number, and a write leaves bytes in the WAL.",
+  ]);
+  const sql = postgres(stack.DATABASE_URL, { max: 1 });
+  try {
+    const read = () => botCredits(stack, phoneNumber);
+    // The first call may tidy up behind earlier deductions.
+    await read();
+    const reads = await leastWritten(sql, read);
+    printFinding(
+      "writes nothing and locks no row",
+      reads.transactions === 0 && reads.walBytes === 0,
+      `${CALLS} calls: ${reads.transactions} numbers, ${reads.walBytes} bytes of WAL`,
+    );
+    const writes = await written(sql, () => botDeduct(stack, phoneNumber));
+    printFinding(
+      "bot-deduct does, for comparison",
+      writes.transactions >= CALLS,
+      `${CALLS} calls: ${writes.transactions} numbers, ${writes.walBytes} bytes of WAL`,
+    );
+    await sql.begin(async (transaction) => {
+      await transaction`select from public.users where phone_number = ${phoneNumber} for update`;
+      await read();
+    });
+    printFinding(
+      "waits for no lock",
+      true,
+      "answers while another transaction holds the user's row",
+    );
+  } finally {
+    await sql.end();
+  }
+}
+
+async function leastWritten(sql: postgres.Sql, call: () => Promise<void>): Promise<Position> {
+  let least = await written(sql, call);
+  for (let attempt = 1; attempt < ATTEMPTS && least.walBytes > 0; attempt++) {
+    const next = await written(sql, call);
+    if (next.walBytes < least.walBytes) least = next;
+  }
+  return least;
+}
+
+async function written(sql: postgres.Sql, call: () => Promise<void>): Promise<Position> {
+  const before = await position(sql);
+  for (let index = 0; index < CALLS; index++) await call();
+  const after = await position(sql);
+  return {
+    transactions: after.transactions - before.transactions,
+    walBytes: after.walBytes - before.walBytes,
+  };
+}
+
+async function position(sql: postgres.Sql): Promise<Position> {
+  const [{ transactions, wal_bytes }] = await sql<{ transactions: string; wal_bytes: string }[]>`
+    select
+      pg_snapshot_xmax(pg_current_snapshot())::text as transactions,
+      (pg_current_wal_insert_lsn() - '0/0')::text as wal_bytes`;
+  return { transactions: Number(transactions), walBytes: Number(wal_bytes) };
+}
+
+async function botCredits(stack: StackEnvironment, phoneNumber: string): Promise<void> {
+  await succeeds(fetch(`${stack.SUPABASE_URL}/functions/v1/bot-credits/${phoneNumber}`, {
+    headers: { "x-bot-secret": stack.BOT_SECRET },
+  }));
+}
+
+async function botDeduct(stack: StackEnvironment, phoneNumber: string): Promise<void> {
+  await succeeds(fetch(`${stack.SUPABASE_URL}/functions/v1/bot-deduct`, {
+    method: "POST",
+    headers: { "x-bot-secret": stack.BOT_SECRET },
+    body: JSON.stringify({ phone_number: phoneNumber }),
+  }));
+}
+
+async function succeeds(answer: Promise<Response>): Promise<void> {
+  const response = await answer;
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+}

@@ -1,0 +1,73 @@
+/**
+ * PostgreSQL's own load generator, where the machine has it.
+ * @module
+ */
+import { join } from "node:path";
+
+/** How long one run takes, without connecting. */
+const RUN_SECONDS = 1;
+
+/** pgbench on one database. */
+export interface Pgbench {
+  readonly version: string;
+  /** Runs a script of pgbench over and over and returns how often per second it was done. */
+  throughput(script: readonly string[]): Promise<number>;
+}
+
+/** Where pgbench sends its load, and over how many sessions with which settings. */
+export interface PgbenchTarget {
+  databaseUrl: string;
+  connections: number;
+  sessionSettings: Record<string, string>;
+}
+
+/** Returns pgbench, or nothing if it is not installed. */
+export async function findPgbench(target: PgbenchTarget): Promise<Pgbench | undefined> {
+  try {
+    const version = await run(["--version"]);
+    return { version: version.trim(), throughput: (script) => measure(target, script) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+async function measure(
+  { databaseUrl, connections, sessionSettings }: PgbenchTarget,
+  script: readonly string[],
+): Promise<number> {
+  const folder = await Deno.makeTempDir({ prefix: "pgbench-" });
+  try {
+    const file = join(folder, "script.sql");
+    await Deno.writeTextFile(file, script.join("\n"));
+    const { hostname, port, username, password, pathname } = new URL(databaseUrl);
+    const output = await run([
+      "--no-vacuum",
+      "--protocol=prepared",
+      `--client=${connections}`,
+      "--jobs=2",
+      `--time=${RUN_SECONDS}`,
+      `--file=${file}`,
+      `--host=${hostname}`,
+      `--port=${port}`,
+      `--username=${username}`,
+      pathname.slice(1),
+    ], {
+      PGPASSWORD: decodeURIComponent(password),
+      PGOPTIONS: Object.entries(sessionSettings).map(([name, value]) => `-c ${name}=${value}`)
+        .join(" "),
+    });
+    const [, tps] = /^tps = ([0-9.]+)/m.exec(output) ?? [];
+    if (tps === undefined) throw new Error(`pgbench did not say how fast it was:\n${output}`);
+    return Number(tps);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function run(args: string[], env: Record<string, string> = {}): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command("pgbench", { args, env }).output();
+  const decoder = new TextDecoder();
+  if (!success) throw new Error(`pgbench failed:\n${decoder.decode(stderr)}`);
+  return decoder.decode(stdout);
+}

@@ -1,0 +1,33 @@
+/**
+ * `deno task bench`: how much the product costs beyond the least that could do its work.
+ *
+ * Everything is measured side by side in one run, so the ratios mean something on any machine and the
+ * absolute figures little. A ratio that misses its limit is printed and fails nothing: a busy machine
+ * is no fault of the code.
+ * @module
+ */
+import { runTask } from "../operator-error.ts";
+import { parseSettings, readSettings } from "../settings.ts";
+import { withTemporaryStack } from "../temporary-stack.ts";
+import { benchBotDeduct } from "./bot-deduct.ts";
+import { benchColdStarts } from "./cold-start.ts";
+import { benchDeductions } from "./deductions.ts";
+import { benchKnownUser } from "./known-user.ts";
+import { anyPhoneNumber, checkBooks, makeUsers } from "./users.ts";
+
+await runTask(async () => {
+  await benchColdStarts();
+  // Only ever an embedded database: the load leaves hundreds of thousands of entries behind.
+  const { localDir, postgresBin } = readSettings();
+  await withTemporaryStack({ ...parseSettings({}), localDir, postgresBin }, async (stack) => {
+    // The functions that run in this process log every request.
+    console.info = () => {};
+    const { DATABASE_URL } = stack.environment;
+    await makeUsers(DATABASE_URL);
+    await benchBotDeduct(stack.environment);
+    await benchKnownUser(stack.environment, anyPhoneNumber());
+    await benchDeductions(DATABASE_URL);
+    await checkBooks(DATABASE_URL);
+  });
+  Deno.exit(0);
+});

@@ -1,0 +1,58 @@
+/**
+ * A module with `export default { fetch }` in a process of its own, as `deno serve` runs it.
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+
+/** The process, while it listens. */
+export interface ServedModule extends AsyncDisposable {
+  /** Without a slash at the end. */
+  readonly url: string;
+}
+
+/** Starts the process and resolves when it says that it listens. */
+export async function serveModule(
+  module: URL,
+  variables: Record<string, string>,
+): Promise<ServedModule> {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: [
+      "serve",
+      "--allow-all",
+      "--no-check",
+      "--host=127.0.0.1",
+      "--port=0",
+      fileURLToPath(module),
+    ],
+    env: { ...variables, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const output = process.stderr.pipeThrough(new TextDecoderStream());
+  const url = await readAddress(output);
+  // What is written later has to go somewhere, or the process would wait for a reader.
+  const drained = output.pipeTo(new WritableStream());
+  return {
+    url,
+    async [Symbol.asyncDispose]() {
+      process.kill("SIGKILL");
+      await Promise.all([process.status, drained]);
+    },
+  };
+}
+
+async function readAddress(output: ReadableStream<string>): Promise<string> {
+  const reader = output.getReader();
+  let text = "";
+  for (;;) {
+    const part = await reader.read();
+    if (part.done) throw new Error(`deno serve did not start:\n${text}`);
+    text += part.value;
+    const [address] = /http:\/\/127\.0\.0\.1:\d+(?=\/)/.exec(text) ?? [];
+    if (address !== undefined) {
+      reader.releaseLock();
+      return address;
+    }
+  }
+}

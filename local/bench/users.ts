@@ -1,0 +1,50 @@
+/**
+ * The users whose credits the load spends.
+ * @module
+ */
+import assert from "node:assert/strict";
+import postgres from "postgres";
+
+/** How many users there are. */
+export const USERS = 1000;
+
+/** The digits after the country code of the first user's number; the others follow one by one. */
+export const FIRST_NATIONAL_NUMBER = 9_800_000_000;
+
+/** Nobody runs out of credits, however fast the machine is. */
+const CREDITS_PER_USER = 100_000_000;
+
+/** The phone number of any of the first `users` users. */
+export function anyPhoneNumber(users = USERS): string {
+  return `+91${FIRST_NATIONAL_NUMBER + Math.floor(Math.random() * users)}`;
+}
+
+/** Writes the users and what gave them their credits into an empty database. */
+export async function makeUsers(databaseUrl: string): Promise<void> {
+  const sql = postgres(databaseUrl, { max: 1 });
+  try {
+    await sql`
+      with made as (
+        insert into public.users (phone_number, credits, transaction_count)
+        select '+91' || ${FIRST_NATIONAL_NUMBER}::bigint + index, ${CREDITS_PER_USER}::integer, 1
+        from generate_series(0, ${USERS}::integer - 1) index
+        returning id, credits
+      )
+      insert into public.credit_transactions
+        (user_id, sequence_number, action, credits, source, reference_id, balance_after)
+      select id, 1, 'credit', credits, 'system', 'welcome', credits from made`;
+    await sql`analyze public.users, public.credit_transactions`;
+  } finally {
+    await sql.end();
+  }
+}
+
+/** Throws if anything that was measured was not done right. */
+export async function checkBooks(databaseUrl: string): Promise<void> {
+  const sql = postgres(databaseUrl, { max: 1 });
+  try {
+    assert.deepEqual([...await sql`select * from public.check_invariants()`], []);
+  } finally {
+    await sql.end();
+  }
+}

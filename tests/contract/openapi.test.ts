@@ -1,0 +1,316 @@
+/**
+ * The OpenAPI document, held against real answers: whatever a function answers stands in the document,
+ * and whatever the document promises has been answered.
+ * @module
+ */
+
+import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import addFormats from "ajv-formats";
+import { Ajv2020 } from "ajv/2020";
+import { z } from "zod";
+import { startBackend } from "../support/backend.ts";
+import {
+  type Answer,
+  call,
+  type CallOptions,
+  dataOf,
+  type FunctionName,
+} from "../support/calls.ts";
+import { withEnvironment } from "../support/environment.ts";
+import { closedUrl } from "../support/faulty-servers.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+import {
+  buyCredits,
+  orderPackage,
+  payForPackage,
+  signedCheckout,
+  verify,
+} from "../support/purchases.ts";
+
+const backend = await startBackend();
+const { control } = backend.razorpay;
+Deno.test.afterAll(() => backend.stop());
+
+const openApi = z.object({
+  paths: z.record(
+    z.string(),
+    z.record(
+      z.string(),
+      z.object({
+        responses: z.record(
+          z.string(),
+          z.object({
+            headers: z.record(z.string(), z.unknown()),
+            content: z.object({ "application/json": z.object({ schema: z.looseObject({}) }) }),
+          }),
+        ),
+      }),
+    ),
+  ),
+});
+
+const text = await Deno.readTextFile(new URL("../../openapi.json", import.meta.url));
+const document = openApi.parse(JSON.parse(text));
+
+const ajv = new Ajv2020({ strict: false, allErrors: true });
+addFormats.default(ajv);
+ajv.addSchema(JSON.parse(text), "openapi.json");
+
+/** A form of a function's address, as the document names it. */
+type Path =
+  | `/${FunctionName}`
+  | "/bot-credits/{phone_number}"
+  | "/users/{phone_number}"
+  | "/credit-history/{user_id}";
+
+/** Fails unless the document has this answer for this path and method. */
+function expectDocumented(path: Path, method: string, { httpStatus, headers, body }: Answer): void {
+  const response = document.paths[path][method.toLowerCase()].responses[httpStatus];
+  ok(response, `${method} ${path} does not document ${httpStatus}`);
+  const parts = ["paths", path, method.toLowerCase(), "responses", httpStatus, "content"];
+  const pointer = [...parts, "application/json", "schema"]
+    .map((part) => String(part).replaceAll("~", "~0").replaceAll("/", "~1"))
+    .map(encodeURIComponent)
+    .join("/");
+  const isValid = ajv.validate({ $ref: `openapi.json#/${pointer}` }, body);
+  ok(isValid, `${method} ${path} ${httpStatus}: ${ajv.errorsText()} in ${JSON.stringify(body)}`);
+  for (const header of Object.keys(response.headers)) {
+    ok(headers.has(header), `${header} is missing`);
+  }
+}
+
+/** What an answer is, apart from its figures: `200 SUCCESS`, `404 USER_NOT_FOUND`. */
+const kindOf = ({ httpStatus, body }: Answer) => `${httpStatus} ${body.code ?? body.status}`;
+
+/** The kinds of answer that the document promises for a path. */
+function promisedKinds(path: Path, method: string): string[] {
+  const { responses } = document.paths[path][method.toLowerCase()];
+  return Object.entries(responses).flatMap(([httpStatus, { content }]) => {
+    const { schema } = content["application/json"];
+    return alternatives(schema).map((kind) => `${httpStatus} ${kind}`);
+  }).sort();
+}
+
+const alternative = z.union([
+  z.object({ $ref: z.string() }).transform(({ $ref }) => [$ref.split("/").at(-1)!]),
+  z.object({ properties: z.object({ status: z.object({ const: z.string() }) }) })
+    .transform(({ properties }) => [properties.status.const]),
+]);
+const alternatives = (schema: unknown): string[] =>
+  z.union([
+    z.object({ oneOf: z.array(alternative) }).transform(({ oneOf }) => oneOf.flat()),
+    alternative,
+  ]).parse(schema);
+
+const OUTAGE = { SUPABASE_URL: closedUrl() };
+const MISCONFIGURED = { SUPABASE_SECRET_KEYS: "{" };
+const WRONG_SECRET = { headers: { "x-bot-secret": "wrong" } };
+
+/** Answers that every function gives, provoked. `path` and `options` are those of a good call. */
+async function commonAnswers(
+  method: string,
+  path: string,
+  options: CallOptions = {},
+): Promise<Answer[]> {
+  const isBot = path.startsWith("bot-");
+  return [
+    await call(method, `${path.split("?")[0]}/no/such/path`, options),
+    await call("DELETE", path),
+    await withEnvironment(OUTAGE, () => call(method, path, options)),
+    await withEnvironment(MISCONFIGURED, () => call(method, path, options)),
+    ...(isBot ? [await call(method, path, { ...options, asBot: false })] : []),
+    ...(isBot ? [await call(method, path, { ...options, ...WRONG_SECRET })] : []),
+    ...(method === "POST" ? [await call(method, path, { body: "[]" })] : []),
+    ...(method === "POST" ? [await call(method, path, { body: " ".repeat(20_000) })] : []),
+  ];
+}
+
+/** Everything that a path can answer was answered, and all of it stands in the document. */
+function expectAll(path: Path, method: string, answers: Answer[]): void {
+  for (const answer of answers) expectDocumented(path, method, answer);
+  deepStrictEqual([...new Set(answers.map(kindOf))].sort(), promisedKinds(path, method));
+}
+
+Deno.test("bot-credits answers what the document says, and all that it says", async () => {
+  const phone = newPhoneNumber();
+  expectAll("/bot-credits", "GET", [
+    await call("GET", `bot-credits?phone_number=${phone}`),
+    await call("GET", "bot-credits"),
+    await call("GET", "bot-credits?phone_number=1"),
+    ...await commonAnswers("GET", `bot-credits?phone_number=${phone}`),
+  ]);
+  for (
+    const answer of [
+      await call("GET", `bot-credits/${phone}`),
+      await call("GET", "bot-credits/1"),
+      ...await commonAnswers("GET", `bot-credits/${phone}`),
+    ]
+  ) {
+    expectDocumented("/bot-credits/{phone_number}", "GET", answer);
+  }
+});
+
+Deno.test("bot-deduct answers what the document says, and all that it says", async () => {
+  const phone_number = newPhoneNumber();
+  const deduct = (body: unknown) => call("POST", "bot-deduct", { body });
+  expectAll("/bot-deduct", "POST", [
+    await deduct({ phone_number, reference_id: "job-1" }),
+    await deduct({ phone_number, reference_id: "job-1" }),
+    await deduct({ phone_number, reference_id: "job-1", credits: 2 }),
+    await deduct({ phone_number, credits: 2 }),
+    await deduct({ phone_number, credits: 1000 }),
+    await deduct({ phone_number }),
+    await deduct({ phone_number, credits: 0 }),
+    await deduct({}),
+    ...await commonAnswers("POST", "bot-deduct", { body: { phone_number } }),
+  ]);
+});
+
+Deno.test("users answers what the document says, and all that it says", async () => {
+  const phone = newPhoneNumber();
+  expectAll("/users", "GET", [
+    await call("GET", `users?phone_number=${phone}`),
+    await call("GET", "users"),
+    await call("GET", "users?phone_number=1"),
+    ...await commonAnswers("GET", `users?phone_number=${phone}`),
+  ]);
+  for (
+    const answer of [
+      await call("GET", `users/${phone}`),
+      await call("GET", "users/%"),
+      ...await commonAnswers("GET", `users/${phone}`),
+    ]
+  ) {
+    expectDocumented("/users/{phone_number}", "GET", answer);
+  }
+});
+
+Deno.test("credit-history answers what the document says, and all that it says", async () => {
+  const phone = newPhoneNumber();
+  const { id } = dataOf(await call("GET", `users/${phone}`));
+  await buyCredits(control, phone, "starter");
+  await call("POST", "bot-deduct", { body: { phone_number: phone, reference_id: "job-1" } });
+  await call("POST", "bot-deduct", { body: { phone_number: phone } });
+  expectAll("/credit-history", "GET", [
+    await call("GET", `credit-history?user_id=${id}`),
+    await call("GET", `credit-history?user_id=${id}&limit=2`),
+    await call("GET", `credit-history?user_id=${id}&cursor=1`),
+    await call("GET", `credit-history?user_id=${id}&limit=0`),
+    await call("GET", "credit-history"),
+    await call("GET", `credit-history?user_id=${randomUUID()}`),
+    ...await commonAnswers("GET", `credit-history?user_id=${id}`),
+  ]);
+  for (
+    const answer of [
+      await call("GET", `credit-history/${id}`),
+      await call("GET", `credit-history/${randomUUID()}`),
+      ...await commonAnswers("GET", `credit-history/${id}`),
+    ]
+  ) {
+    expectDocumented("/credit-history/{user_id}", "GET", answer);
+  }
+});
+
+Deno.test("create-order answers what the document says, and all that it says", async () => {
+  const order = (body: unknown) => call("POST", "create-order", { body });
+  const purchase = () => ({ package_id: "starter", phone_number: newPhoneNumber() });
+  await control.addFault({ kind: "401", path: "/v1/orders" });
+  const refused = await order(purchase());
+  await control.addFault({ kind: "500", path: "/v1/orders" });
+  const failed = await order(purchase());
+  expectAll("/create-order", "POST", [
+    refused,
+    failed,
+    await order(purchase()),
+    await order({ ...purchase(), package_id: "no-such-package" }),
+    await order({ ...purchase(), phone_number: "1" }),
+    await order({}),
+    ...await commonAnswers("POST", "create-order", { body: purchase() }),
+  ]);
+});
+
+Deno.test("verify-payment answers what the document says, and all that it says", async () => {
+  const paid = await payForPackage(control, newPhoneNumber(), "starter");
+  const authorized = await payForPackage(control, newPhoneNumber(), "starter", {
+    outcome: "authorized",
+  });
+  const unknownOrder = signedCheckout(`order_${"1".repeat(14)}`, `pay_${"1".repeat(14)}`);
+  const body = {
+    ...authorized.checkout,
+    phone_number: authorized.phone,
+    package_id: authorized.packageId,
+  };
+  expectAll("/verify-payment", "POST", [
+    await verify(authorized),
+    await verify(paid),
+    await verify(paid),
+    await verify(paid, { razorpay_signature: "0".repeat(64) }),
+    await verify(paid, { phone_number: newPhoneNumber() }),
+    await verify({ ...paid, checkout: unknownOrder }),
+    await verify(paid, { package_id: "Starter!" }),
+    await verify(paid, { package_id: undefined }),
+    ...await commonAnswers("POST", "verify-payment", { body }),
+  ]);
+});
+
+Deno.test("an answer that breaks the contract would be noticed", async () => {
+  const phone = newPhoneNumber();
+  const { id } = dataOf(await call("GET", `users/${phone}`));
+  await orderPackage(phone, "starter");
+  const balance = await call("GET", `bot-credits?phone_number=${phone}`);
+  const history = await call("GET", `credit-history?user_id=${id}`);
+  const error = await call("GET", "bot-credits?phone_number=1");
+  const [entry] = z.array(z.looseObject({})).parse(dataOf(history).transactions);
+  const bodyOf = ({ body }: Answer) => body;
+  const withEntry = (changes: Record<string, unknown>) => ({
+    ...history,
+    body: {
+      ...history.body,
+      data: { ...history.body.data, transactions: [{ ...entry, ...changes }] },
+    },
+  });
+  const wrongBalances = [
+    { ...balance, httpStatus: 201 },
+    { ...balance, headers: new Headers() },
+    { ...balance, body: { ...bodyOf(balance), status: "OK" } },
+    { ...balance, body: { ...bodyOf(balance), code: "INTERNAL" } },
+    { ...balance, body: { status: "SUCCESS", message: "You have 3 credits remaining." } },
+    { ...balance, body: { ...bodyOf(balance), data: { remaining_credits: 3 } } },
+    {
+      ...balance,
+      body: { ...bodyOf(balance), data: { remaining_credits: "3", user_exists: true } },
+    },
+    {
+      ...balance,
+      body: { ...bodyOf(balance), data: { remaining_credits: -1, user_exists: true } },
+    },
+    {
+      ...balance,
+      body: { ...bodyOf(balance), data: { remaining_credits: 3, user_exists: false } },
+    },
+    { ...balance, body: error.body },
+    { ...error, body: { ...error.body, code: "MADE_UP" } },
+    { ...error, body: { ...error.body, code: "PACKAGE_NOT_FOUND" } },
+    { ...error, body: { status: "ERROR", message: "No code" } },
+    { ...error, body: { ...error.body, data: {} } },
+    { ...error, body: balance.body },
+  ];
+  for (const wrong of wrongBalances) {
+    throws(() => expectDocumented("/bot-credits", "GET", wrong), JSON.stringify(wrong.body));
+  }
+  const wrongEntries = [
+    { action: "refund" },
+    { credits: 0 },
+    { source: "gift" },
+    { created_at: "yesterday" },
+    { balance_after: -1 },
+    { reference_id: 7 },
+    { id: "1" },
+  ];
+  for (const changes of wrongEntries) {
+    throws(() => expectDocumented("/credit-history", "GET", withEntry(changes)));
+  }
+  expectDocumented("/credit-history", "GET", withEntry({}));
+  strictEqual(kindOf(error), "400 INVALID_REQUEST");
+});

@@ -1,0 +1,111 @@
+/**
+ * The log: one line for each request, and nobody's number, secret or signature in it.
+ * @module
+ */
+
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { startBackend } from "../support/backend.ts";
+import { call, send } from "../support/calls.ts";
+import { withEnvironment } from "../support/environment.ts";
+import { closedUrl } from "../support/faulty-servers.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { payForPackage, verify } from "../support/purchases.ts";
+
+const backend = await startBackend();
+const { control } = backend.razorpay;
+Deno.test.afterAll(() => backend.stop());
+
+const line = z.object({
+  time: z.iso.datetime(),
+  level: z.enum(["info", "error"]),
+  function: z.string(),
+  method: z.string(),
+  http_status: z.int(),
+  status: z.string(),
+  code: z.string().optional(),
+  duration_ms: z.int().min(0),
+  request_id: z.string(),
+  cause: z.string().optional(),
+});
+
+/** What is logged while `act` runs, as text. */
+async function logOf(act: () => Promise<unknown>): Promise<string[]> {
+  const lines: string[] = [];
+  const { info, error } = console;
+  console.info = console.error = (...parts: unknown[]) => void lines.push(parts.join(" "));
+  try {
+    await act();
+  } finally {
+    Object.assign(console, { info, error });
+  }
+  return lines;
+}
+
+Deno.test("each request leaves one line of JSON that names it and how it ended", async () => {
+  const id = `job-${randomUUID()}`;
+  const [text, ...more] = await logOf(() =>
+    call("GET", `users/${newPhoneNumber()}`, { headers: { "x-request-id": id } })
+  );
+  deepStrictEqual(more, []);
+  const { time: _, duration_ms: __, ...entry } = line.parse(JSON.parse(text));
+  deepStrictEqual(entry, {
+    level: "info",
+    function: "users",
+    method: "GET",
+    http_status: 200,
+    status: "SUCCESS",
+    request_id: id,
+  });
+});
+
+Deno.test("a failure of ours is an error with its cause, a caller's mistake is not", async () => {
+  const mistake = await logOf(() => call("GET", "users/nonsense"));
+  strictEqual(line.parse(JSON.parse(mistake[0])).level, "info");
+  const [outage] = await withEnvironment(
+    { SUPABASE_URL: closedUrl() },
+    () => logOf(() => call("GET", `users/${newPhoneNumber()}`)),
+  );
+  const { level, cause } = line.parse(JSON.parse(outage));
+  strictEqual(level, "error");
+  ok(cause);
+});
+
+Deno.test("no line holds a phone number, a secret, a signature or a reference", async () => {
+  const phone = newPhoneNumber();
+  const reference_id = `wamid.${randomUUID()}`;
+  const purchase = await payForPackage(control, phone, "starter");
+  const everything = async () => {
+    await call("GET", `users/${phone}`);
+    await call("GET", `users?phone_number=${phone}9`);
+    await call("GET", `bot-credits/${phone}`);
+    await call("POST", "bot-deduct", { body: { phone_number: phone, reference_id } });
+    await call("POST", "bot-deduct", { body: { phone_number: phone, reference_id, credits: 2 } });
+    await call("POST", "bot-deduct", { body: `{"phone_number":"${phone}", ${reference_id}` });
+    await call("POST", "create-order", { body: { phone_number: phone, package_id: "pro" } });
+    await verify(purchase, { razorpay_signature: purchase.checkout.razorpay_signature.slice(1) });
+    await verify(purchase);
+    await (await send("PUT", `users/${phone}`)).body?.cancel();
+  };
+  const lines = [
+    ...await logOf(everything),
+    ...await withEnvironment({ SUPABASE_URL: closedUrl() }, () => logOf(everything)),
+    ...await withEnvironment({ RAZORPAY_API_URL: closedUrl() }, () => logOf(everything)),
+    ...await withEnvironment({ SUPABASE_SECRET_KEYS: "{" }, () => logOf(everything)),
+  ];
+  strictEqual(lines.length, 40);
+  const { environment } = backend;
+  for (
+    const [name, secret] of Object.entries({
+      "the phone number": phone.slice(3),
+      "the reference": reference_id,
+      "the signature": purchase.checkout.razorpay_signature.slice(1),
+      "the bot secret": environment.BOT_SECRET,
+      "the secret key": environment.SUPABASE_SECRET_KEY,
+      "the Razorpay secret": environment.RAZORPAY_KEY_SECRET,
+    })
+  ) {
+    for (const text of lines) ok(!text.includes(secret), `${name} stands in ${text}`);
+  }
+});

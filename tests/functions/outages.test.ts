@@ -1,0 +1,215 @@
+/**
+ * The database away, slow, busy or cut off: the caller is told to come back, and nothing is half done.
+ * @module
+ */
+
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { startBackend } from "../support/backend.ts";
+import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
+import { withEnvironment } from "../support/environment.ts";
+import {
+  closedUrl,
+  type FaultyServer,
+  lossyProxy,
+  monotoneServer,
+  silentServer,
+} from "../support/faulty-servers.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { orderPackage, payForPackage, signedCheckout, verify } from "../support/purchases.ts";
+
+const backend = await startBackend();
+const { control } = backend.razorpay;
+Deno.test.afterAll(() => backend.stop());
+
+const UNAVAILABLE = { httpStatus: 503, code: "UNAVAILABLE" };
+
+/** A good call of every function. */
+function callEach(): Promise<Answer>[] {
+  const phone = newPhoneNumber();
+  const checkout = signedCheckout(`order_${"1".repeat(14)}`, `pay_${"1".repeat(14)}`);
+  return [
+    call("GET", `bot-credits/${phone}`),
+    call("POST", "bot-deduct", { body: { phone_number: phone, reference_id: "job-1" } }),
+    call("GET", `users/${phone}`),
+    call("GET", `credit-history/${randomUUID()}`),
+    call("POST", "create-order", { body: { phone_number: phone, package_id: "starter" } }),
+    verify({ phone, packageId: "starter", checkout }),
+  ];
+}
+
+async function whileDataApiIs(server: FaultyServer, act: () => Promise<void>): Promise<void> {
+  try {
+    await withEnvironment({ SUPABASE_URL: server.url }, act);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function balanceOf(phone: string): Promise<unknown> {
+  return dataOf(await call("GET", `bot-credits/${phone}`)).remaining_credits;
+}
+
+Deno.test("every function answers UNAVAILABLE while nothing listens at the Data API's address", async () => {
+  await withEnvironment({ SUPABASE_URL: closedUrl() }, async () => {
+    for (const answer of await Promise.all(callEach())) expectError(answer, UNAVAILABLE);
+  });
+});
+
+Deno.test(
+  "every function answers UNAVAILABLE when the Data API takes its call and never answers",
+  { timeout: 30_000 },
+  async () => {
+    await whileDataApiIs(silentServer(), async () => {
+      for (const answer of await Promise.all(callEach())) expectError(answer, UNAVAILABLE);
+    });
+  },
+);
+
+const PROXY_PAGE = "<html><head><title>Bad Gateway</title></head><body>nginx</body></html>";
+
+Deno.test.each(
+  [
+    ["502 with HTML", 502, "text/html", PROXY_PAGE],
+    ["502 with nothing", 502, "text/plain", ""],
+    ["503 with HTML", 503, "text/html", PROXY_PAGE],
+    ["504 with HTML", 504, "text/html", PROXY_PAGE],
+    ["544 with HTML", 544, "text/html", PROXY_PAGE],
+    ["that it cannot connect", 503, "application/json", postgrestError("PGRST001")],
+    ["that it has no schema yet", 503, "application/json", postgrestError("PGRST002")],
+    ["that its pool is used up", 504, "application/json", postgrestError("PGRST003")],
+    ["that there are too many connections", 503, "application/json", postgrestError("53300")],
+    ["that it waited too long for a lock", 500, "application/json", postgrestError("55P03")],
+    ["that the statement took too long", 500, "application/json", postgrestError("57014")],
+    ["that the server shuts down", 500, "application/json", postgrestError("57P01")],
+    ["of a deadlock", 500, "application/json", postgrestError("40P01")],
+    ["of a serialization failure", 500, "application/json", postgrestError("40001")],
+    ["that it is read-only", 405, "application/json", postgrestError("25006")],
+    ["that the disk is full", 503, "application/json", postgrestError("53100")],
+  ] as const,
+)(
+  "every function answers UNAVAILABLE when the Data API says %s",
+  async (_, status, contentType, text) => {
+    await whileDataApiIs(monotoneServer(status, contentType, text), async () => {
+      for (const answer of await Promise.all(callEach())) expectError(answer, UNAVAILABLE);
+    });
+  },
+);
+
+Deno.test.each(
+  [
+    ["permission denied", 403, postgrestError("42501")],
+    ["an unknown function", 404, postgrestError("PGRST202")],
+    ["a broken promise of ours", 400, postgrestError("22023")],
+    ["a wrong key", 401, '{"message":"Invalid API key","hint":"sb_secret"}'],
+    ["a row of another shape", 200, '[{"outcome":"surprise"}]'],
+    ["no row", 200, "[]"],
+    ["a number", 200, "42"],
+  ] as const,
+)("every function answers INTERNAL, and no more than that, to %s", async (_, status, text) => {
+  await whileDataApiIs(monotoneServer(status, "application/json", text), async () => {
+    for (const answer of await Promise.all(callEach())) {
+      const { httpStatus, body } = answer;
+      // An empty answer to a question about an order is an order that is not there.
+      if (body.code === "ORDER_NOT_FOUND" && text === "[]") continue;
+      deepStrictEqual({ httpStatus, body }, {
+        httpStatus: 500,
+        body: {
+          status: "ERROR",
+          message: "Something went wrong on our side",
+          code: "INTERNAL",
+        },
+      });
+    }
+  });
+});
+
+Deno.test("a call that waits for a lock in vain is UNAVAILABLE, and changes nothing", {
+  timeout: 30_000,
+}, async () => {
+  const phone = newPhoneNumber();
+  const paid = await payForPackage(control, phone, "starter");
+  const reference_id = "job-1";
+  const charged = () => call("POST", "bot-deduct", { body: { phone_number: phone } });
+  const chargedOnce = () =>
+    call("POST", "bot-deduct", { body: { phone_number: phone, reference_id } });
+  const ordered = () =>
+    call("POST", "create-order", { body: { phone_number: phone, package_id: "pro" } });
+  await backend.sql.begin(async (sql) => {
+    await sql`select from public.users where phone_number = ${phone} for update`;
+    const blocked = await Promise.all([charged(), chargedOnce(), ordered(), verify(paid)]);
+    for (const answer of blocked) expectError(answer, UNAVAILABLE);
+    // Who only reads waits for nobody.
+    strictEqual(await balanceOf(phone), 3);
+  });
+  strictEqual(await balanceOf(phone), 3);
+  const deduction = await chargedOnce();
+  strictEqual(deduction.headers.get("idempotent-replayed"), null);
+  strictEqual(dataOf(deduction).remaining_credits, 2);
+  strictEqual(dataOf(await verify(paid)).remaining_credits, 22);
+  dataOf(await ordered());
+});
+
+Deno.test("a deduction whose answer got lost is not charged again under its reference", async () => {
+  const phone = newPhoneNumber();
+  const deduct = () =>
+    call("POST", "bot-deduct", { body: { phone_number: phone, reference_id: "job-1" } });
+  const proxy = lossyProxy(backend.environment.SUPABASE_URL);
+  await whileDataApiIs(proxy, async () => {
+    proxy.loseAnswer = 1;
+    expectError(await deduct(), UNAVAILABLE);
+    const again = await deduct();
+    strictEqual(again.headers.get("idempotent-replayed"), "true");
+    strictEqual(dataOf(again).remaining_credits, 2);
+  });
+  strictEqual(await balanceOf(phone), 2);
+});
+
+Deno.test("a first contact whose answer got lost is welcomed once", async () => {
+  const phone = newPhoneNumber();
+  const proxy = lossyProxy(backend.environment.SUPABASE_URL);
+  await whileDataApiIs(proxy, async () => {
+    proxy.loseAnswer = 1;
+    expectError(await call("GET", `users/${phone}`), UNAVAILABLE);
+    strictEqual(dataOf(await call("GET", `users/${phone}`)).credits, 3);
+  });
+});
+
+Deno.test("an order whose answer got lost on the way to us is the order that is answered later", async () => {
+  const phone = newPhoneNumber();
+  const order = () => orderPackage(phone, "starter");
+  const body = { phone_number: phone, package_id: "starter" };
+  const proxy = lossyProxy(backend.environment.SUPABASE_URL);
+  await whileDataApiIs(proxy, async () => {
+    proxy.loseAnswer = 1;
+    expectError(await call("POST", "create-order", { body }), UNAVAILABLE);
+    strictEqual(await order(), await order());
+  });
+  const [{ count }] = await backend.sql`
+    select count(*)::int from public.payment_orders o
+    join public.users u on u.id = o.user_id where u.phone_number = ${phone}`;
+  strictEqual(count, 1);
+});
+
+Deno.test("a verification whose answer got lost is answered later, and credited once", async () => {
+  const paid = await payForPackage(control, newPhoneNumber(), "starter");
+  const proxy = lossyProxy(backend.environment.SUPABASE_URL);
+  await whileDataApiIs(proxy, async () => {
+    for (const answerThatGetsLost of [1, 2]) {
+      proxy.loseAnswer = answerThatGetsLost;
+      expectError(await verify(paid), UNAVAILABLE);
+    }
+    strictEqual(dataOf(await verify(paid)).remaining_credits, 23);
+  });
+  strictEqual(await balanceOf(paid.phone), 23);
+});
+
+/** An error as PostgREST writes it, full of what no caller should see. */
+function postgrestError(code: string): string {
+  return JSON.stringify({
+    code,
+    message: 'relation "public.users" in schema cache',
+    details: "select u.credits from public.users u",
+    hint: "Try again with sb_secret_key",
+  });
+}

@@ -1,0 +1,90 @@
+/**
+ * Many calls about one purchase at once: one order, one grant, one answer.
+ * @module
+ */
+
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { assertBooksAreRight, startBackend } from "../support/backend.ts";
+import { call, dataOf } from "../support/calls.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
+
+const backend = await startBackend();
+const { control } = backend.razorpay;
+Deno.test.afterAll(() => backend.stop());
+Deno.test.afterEach(() => assertBooksAreRight(backend.sql));
+
+const TWENTY = Array.from({ length: 20 });
+
+async function entriesOf(phone: string): Promise<unknown[]> {
+  const rows = await backend.sql`
+    select t.source, t.credits from public.users u
+    join public.credit_transactions t on t.user_id = u.id
+    where u.phone_number = ${phone} order by t.sequence_number`;
+  return rows.map(({ source, credits }) => [source, credits]);
+}
+
+Deno.test("20 verifications of one payment at once credit it once and answer alike", async () => {
+  const purchase = await payForPackage(control, newPhoneNumber(), "starter");
+  const answers = await Promise.all(TWENTY.map(() => verify(purchase)));
+  for (const answer of answers) {
+    dataOf(answer);
+    deepStrictEqual(answer.body, answers[0].body);
+  }
+  deepStrictEqual(await entriesOf(purchase.phone), [["system", 3], ["payment", 20]]);
+});
+
+Deno.test("20 calls of create-order at once answer one order, with one receipt", async () => {
+  const phone = newPhoneNumber();
+  await control.clearRequests();
+  const ids = await Promise.all(TWENTY.map(() => orderPackage(phone, "starter")));
+  strictEqual(new Set(ids).size, 1);
+  strictEqual(await orderPackage(phone, "starter"), ids[0]);
+  const asked = await control.requests({ method: "POST", path: "/v1/orders" });
+  strictEqual(new Set(asked.map(({ body }) => JSON.parse(body).receipt)).size, 1);
+});
+
+Deno.test("20 packages that one person orders at once are 20 orders, and each grants its own", async () => {
+  const phone = newPhoneNumber();
+  const packageIds = TWENTY.map((_, index) => `at-once-${index}`);
+  await backend.sql`
+    insert into public.packages (id, name, price, credits)
+    select id, 'Test', 10, 5 from unnest(${packageIds}::text[]) as id`;
+  const purchases = await Promise.all(
+    packageIds.map((packageId) => payForPackage(control, phone, packageId)),
+  );
+  const answers = await Promise.all(purchases.map((purchase) => verify(purchase)));
+  const balances = answers.map((answer) => Number(dataOf(answer).remaining_credits));
+  deepStrictEqual(balances.toSorted((a, b) => a - b), TWENTY.map((_, index) => 8 + 5 * index));
+});
+
+Deno.test("two payments on one order at once grant it once", async () => {
+  const first = await payForPackage(control, newPhoneNumber(), "starter");
+  const checkout = await control.payOrder(first.checkout.razorpay_order_id, {
+    outcome: "captured",
+    force: true,
+    deliver_webhooks: false,
+  });
+  const second = { ...first, checkout };
+  const answers = await Promise.all(
+    TWENTY.map((_, index) => verify(index % 2 === 0 ? first : second)),
+  );
+  const successes = answers.filter(({ body }) => body.status === "SUCCESS");
+  strictEqual(successes.length, 10);
+  for (const { body } of successes) deepStrictEqual(body, successes[0].body);
+  deepStrictEqual(await entriesOf(first.phone), [["system", 3], ["payment", 20]]);
+});
+
+Deno.test("deductions, orders and verifications of one person at once neither block nor lose one", async () => {
+  const phone = newPhoneNumber();
+  await buyCredits(control, phone, "starter");
+  const paid = await payForPackage(control, phone, "popular");
+  const calls = TWENTY.flatMap(() => [
+    () => call("POST", "bot-deduct", { body: { phone_number: phone } }),
+    () => call("POST", "create-order", { body: { phone_number: phone, package_id: "pro" } }),
+    () => verify(paid),
+  ]);
+  const answers = await Promise.all(calls.map((act) => act()));
+  for (const answer of answers) dataOf(answer);
+  strictEqual(dataOf(await call("GET", `users/${phone}`)).credits, 3 + 20 + 75 - 20);
+});

@@ -1,0 +1,121 @@
+/**
+ * What the embedded stack makes of its settings, and what it says of those that cannot work.
+ * @module
+ */
+import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
+import { join } from "node:path";
+import { formatEnvFile, functionEnvironment } from "../../local/environment.ts";
+import { OperatorError } from "../../local/operator-error.ts";
+import { parseSettings, REPOSITORY } from "../../local/settings.ts";
+
+Deno.test("without settings everything is embedded, on the documented ports", () => {
+  deepStrictEqual(JSON.parse(JSON.stringify(parseSettings({}))), {
+    apiPort: 54321,
+    dbPort: 54322,
+    razorpayPort: 54323,
+    localDir: join(REPOSITORY, ".local"),
+  });
+});
+
+Deno.test("an empty setting counts as unset", () => {
+  deepStrictEqual(
+    parseSettings({ API_PORT: "", DATABASE_URL: "", LOCAL_DIR: "" }),
+    parseSettings({}),
+  );
+});
+
+Deno.test("port 0 takes any free one", () => {
+  strictEqual(parseSettings({ API_PORT: "0" }).apiPort, 0);
+});
+
+Deno.test("given parts replace the embedded ones", () => {
+  const settings = parseSettings({
+    DATABASE_URL: "postgresql://someone@db.example.com/postgres",
+    SUPABASE_URL: "https://project.example.com/",
+    SUPABASE_PUBLISHABLE_KEY: "publishable",
+    SUPABASE_SECRET_KEY: "secret",
+    RAZORPAY_KEY_ID: "rzp_test_key",
+    RAZORPAY_KEY_SECRET: "key secret",
+  });
+  strictEqual(settings.databaseUrl, "postgresql://someone@db.example.com/postgres");
+  deepStrictEqual(settings.supabase, {
+    url: "https://project.example.com",
+    publishableKey: "publishable",
+    secretKey: "secret",
+  });
+  deepStrictEqual(settings.razorpay, {
+    keyId: "rzp_test_key",
+    keySecret: "key secret",
+    apiUrl: "https://api.razorpay.com",
+  });
+});
+
+const IMPOSSIBLE: [string, Record<string, string>, RegExp][] = [
+  ["a port in words", { API_PORT: "http" }, /API_PORT must be a port .* not "http"/],
+  ["a port too high", { DB_PORT: "65536" }, /DB_PORT must be a port/],
+  ["a negative port", { RAZORPAY_PORT: "-1" }, /RAZORPAY_PORT must be a port/],
+  ["a database that is no URL", { DATABASE_URL: "localhost" }, /DATABASE_URL must be a URL/],
+  ["a database of another kind", { DATABASE_URL: "mysql://db" }, /starts with postgres:/],
+  ["a project without its keys", { SUPABASE_URL: "https://a.example.com" }, /SUPABASE_SECRET_KEY/],
+  ["half a Razorpay key", { RAZORPAY_KEY_ID: "rzp_test_key" }, /belong together/],
+  ["only Razorpay's address", { RAZORPAY_API_URL: "https://api.razorpay.com" }, /needs both/],
+  [
+    "a live key",
+    { RAZORPAY_KEY_ID: "rzp_live_key", RAZORPAY_KEY_SECRET: "key secret" },
+    /must be a test key/,
+  ],
+];
+
+for (const [what, variables, message] of IMPOSSIBLE) {
+  Deno.test(`${what} is refused with a sentence that names the setting`, () => {
+    throws(() => parseSettings(variables), (error: unknown) => {
+      return error instanceof OperatorError && message.test(error.message);
+    });
+  });
+}
+
+Deno.test("a refused database URL is not repeated, as it carries a password", () => {
+  throws(() => parseSettings({ DATABASE_URL: "http://someone:hidden@db.example.com" }), (error) => {
+    return error instanceof Error && !error.message.includes("hidden");
+  });
+});
+
+Deno.test("a shell reads from stack.env what was written, whatever it holds", async () => {
+  const value = `it's "$HOME" \\ and a \`command\``;
+  const file = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(file, formatEnvFile({ VALUE: value }));
+    const shell = new Deno.Command("/bin/sh", {
+      args: ["-c", '. "$1"; printf %s "$VALUE"', "sh", file],
+    });
+    strictEqual(new TextDecoder().decode((await shell.output()).stdout), value);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+Deno.test("functions find the variables of the hosted platform", () => {
+  const variables = functionEnvironment({
+    SUPABASE_URL: "http://127.0.0.1:1",
+    SUPABASE_PUBLISHABLE_KEY: "publishable",
+    SUPABASE_SECRET_KEY: "secret",
+    DATABASE_URL: "postgresql://db",
+    BOT_SECRET: "bot",
+    RAZORPAY_KEY_ID: "id",
+    RAZORPAY_KEY_SECRET: "key",
+    RAZORPAY_WEBHOOK_SECRET: "webhook",
+    RAZORPAY_API_URL: "http://127.0.0.1:2",
+  }, "signing key");
+  deepStrictEqual(variables, {
+    SUPABASE_URL: "http://127.0.0.1:1",
+    SUPABASE_DB_URL: "postgresql://db",
+    SUPABASE_PUBLISHABLE_KEYS: '{"default":"publishable"}',
+    SUPABASE_SECRET_KEYS: '{"default":"secret"}',
+    SUPABASE_JWKS: '{"keys":[{"kty":"oct","alg":"HS256","k":"c2lnbmluZyBrZXk"}]}',
+    BOT_SECRET: "bot",
+    RAZORPAY_KEY_ID: "id",
+    RAZORPAY_KEY_SECRET: "key",
+    RAZORPAY_WEBHOOK_SECRET: "webhook",
+    RAZORPAY_API_URL: "http://127.0.0.1:2",
+  });
+});

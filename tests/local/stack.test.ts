@@ -1,0 +1,221 @@
+/**
+ * The embedded stack, started and ended in every way that somebody at a terminal may start and end it.
+ * @module
+ */
+import { deepStrictEqual, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { join } from "node:path";
+import { exists } from "../../local/files.ts";
+import {
+  end,
+  newStackFolder,
+  nothingRunsOn,
+  processesOn,
+  ready,
+  runLocal,
+  runTask,
+  type StackFolder,
+  until,
+} from "../support/stack-process.ts";
+
+/** These tests look at processes the way Linux shows them. */
+const ignore = Deno.build.os !== "linux";
+const isRoot = Deno.uid() === 0;
+
+/** The settings of this process belong to the tests' backends: a stack of its own finds none of them. */
+for (const name of Object.keys(Deno.env.toObject())) {
+  if (/^(SUPABASE_|RAZORPAY_|BOT_SECRET|DATABASE_URL)/.test(name)) Deno.env.delete(name);
+}
+
+Deno.test("a stack says where everything is, serves it, and leaves nothing behind", {
+  ignore,
+}, async () => {
+  await using folder = await stackFolder();
+  const stack = runLocal("start.ts", folder);
+  const variables = await ready(stack, folder);
+
+  deepStrictEqual(Object.keys(variables), [
+    "SUPABASE_URL",
+    "SUPABASE_PUBLISHABLE_KEY",
+    "SUPABASE_SECRET_KEY",
+    "DATABASE_URL",
+    "BOT_SECRET",
+    "RAZORPAY_KEY_ID",
+    "RAZORPAY_KEY_SECRET",
+    "RAZORPAY_WEBHOOK_SECRET",
+    "RAZORPAY_API_URL",
+  ]);
+  match(variables.SUPABASE_PUBLISHABLE_KEY, /^sb_publishable_/);
+  match(variables.SUPABASE_SECRET_KEY, /^sb_secret_/);
+  match(variables.RAZORPAY_KEY_ID, /^rzp_test_[A-Za-z0-9]{14}$/);
+  ok(variables.BOT_SECRET.length >= 32);
+  strictEqual(await balance(variables), 3);
+  const razorpay = await fetch(`${variables.RAZORPAY_API_URL}/v1/orders`);
+  strictEqual(razorpay.status, 401);
+  await razorpay.body?.cancel();
+
+  const second = runLocal("start.ts", folder);
+  strictEqual((await second.status).code, 1);
+  const refusal = await second.output();
+  ok(refusal.includes(`process ${stack.pid}, ${variables.SUPABASE_URL}`), refusal);
+  const reset = runLocal("reset.ts", folder);
+  strictEqual((await reset.status).code, 1);
+  match(await reset.output(), /already runs/);
+
+  await end(stack, "SIGTERM", folder);
+  strictEqual((await stack.status).code, 0);
+  strictEqual(await exists(join(folder.path, "stack.env")), false);
+});
+
+Deno.test("data and keys survive a restart and a kill, and go with a reset", {
+  ignore,
+}, async () => {
+  await using folder = await stackFolder();
+  const first = runLocal("start.ts", folder);
+  const before = await ready(first, folder);
+  await deduct(before);
+  await end(first, "SIGKILL", folder);
+
+  const second = runLocal("start.ts", folder);
+  const after = await ready(second, folder);
+  strictEqual(after.SUPABASE_SECRET_KEY, before.SUPABASE_SECRET_KEY);
+  strictEqual(after.BOT_SECRET, before.BOT_SECRET);
+  strictEqual(await balance(after), 2);
+  await end(second, "SIGINT", folder);
+
+  strictEqual((await runLocal("reset.ts", folder).status).code, 0);
+  const left = [...Deno.readDirSync(folder.path)].filter(({ name }) => !name.endsWith(".log"));
+  deepStrictEqual(left, []);
+  strictEqual(await exists(join(folder.home, "postgres")), false);
+});
+
+Deno.test("a server that was left running is found and stopped", { ignore }, async () => {
+  await using folder = await stackFolder();
+  const first = runLocal("start.ts", folder);
+  await ready(first, folder);
+  const server = await serverPid(folder);
+  const shells = (await processesOn(folder)).filter(({ command }) => command.startsWith("/bin/sh"));
+  for (const { pid } of shells) Deno.kill(pid, "SIGKILL");
+  Deno.kill(first.pid, "SIGKILL");
+  await first.status;
+  deepStrictEqual((await processesOn(folder)).map(({ pid }) => pid), [server]);
+
+  const second = runLocal("start.ts", folder);
+  strictEqual(await balance(await ready(second, folder)), 3);
+  notStrictEqual(await serverPid(folder), server);
+  await end(second, "SIGTERM", folder);
+});
+
+Deno.test("a server that is killed is started again under a running stack", {
+  ignore,
+}, async () => {
+  await using folder = await stackFolder();
+  const stack = runLocal("start.ts", folder);
+  const variables = await ready(stack, folder);
+  strictEqual(await balance(variables), 3);
+  const server = await serverPid(folder);
+  Deno.kill(server, "SIGKILL");
+  await until("another server runs", async () => {
+    return await exists(pidFile(folder)) && await serverPid(folder) !== server;
+  });
+  await until("the backend answers again", async () => await balance(variables) === 3);
+  await end(stack, "SIGTERM", folder);
+});
+
+Deno.test("a stack ends when the task that started it is killed", { ignore }, async () => {
+  await using folder = await stackFolder();
+  const task = runTask("start", folder);
+  await ready(task, folder);
+  await end(task, "SIGKILL", folder);
+  await until("stack.env is gone", async () => !await exists(join(folder.path, "stack.env")));
+});
+
+Deno.test("a data folder that the server's account cannot reach is kept elsewhere, and reset too", {
+  ignore: ignore || !isRoot,
+}, async () => {
+  await using folder = await stackFolder({ isPrivate: true });
+  match(folder.home, /^\/var\/lib\/whatsapp-credits\//);
+  const stack = runLocal("start.ts", folder);
+  await ready(stack, folder);
+  await end(stack, "SIGTERM", folder);
+  strictEqual((await runLocal("reset.ts", folder).status).code, 0);
+  strictEqual(await exists(join(folder.home, "postgres")), false);
+});
+
+Deno.test("a data folder of another account is refused with a way out", {
+  ignore: ignore || !isRoot,
+}, async () => {
+  await using folder = await stackFolder();
+  const data = join(folder.home, "postgres", "data");
+  await Deno.mkdir(data, { recursive: true });
+  await Deno.chown(data, 12345, 12345);
+  const stack = runLocal("start.ts", folder);
+  strictEqual((await stack.status).code, 1);
+  match(await stack.output(), /belongs to user id 12345.*LOCAL_DIR/);
+});
+
+for (const variable of ["API_PORT", "DB_PORT", "RAZORPAY_PORT"]) {
+  Deno.test(`a port that is taken is named together with ${variable}`, { ignore }, async () => {
+    await using folder = await stackFolder();
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    const stack = runLocal("start.ts", folder, { [variable]: String(port) });
+    strictEqual((await stack.status).code, 1);
+    match(await stack.output(), new RegExp(`Port ${port} is taken .*${variable}`));
+    await nothingRunsOn(folder);
+  });
+}
+
+Deno.test("a given database is used in place of the embedded one", { ignore }, async () => {
+  await using folder = await stackFolder();
+  await using other = await stackFolder();
+  const owner = runLocal("start.ts", folder);
+  const given = await ready(owner, folder);
+  await deduct(given);
+
+  const stack = runLocal("start.ts", other, { DATABASE_URL: given.DATABASE_URL });
+  const variables = await ready(stack, other);
+  strictEqual(variables.DATABASE_URL, given.DATABASE_URL);
+  strictEqual(await balance(variables), 2);
+  strictEqual(await exists(join(other.home, "postgres")), false);
+  await end(stack, "SIGTERM", other);
+  await end(owner, "SIGTERM", folder);
+});
+
+async function stackFolder(
+  options?: { isPrivate: boolean },
+): Promise<StackFolder & AsyncDisposable> {
+  const folder = await newStackFolder(options);
+  return {
+    ...folder,
+    async [Symbol.asyncDispose]() {
+      // Where a test has failed, what it started still runs.
+      for (const { pid } of await processesOn(folder)) Deno.kill(pid, "SIGKILL");
+      await folder.remove();
+    },
+  };
+}
+
+async function balance(variables: Record<string, string>): Promise<unknown> {
+  const response = await fetch(
+    `${variables.SUPABASE_URL}/functions/v1/bot-credits/+919876543210`,
+    { headers: { "x-bot-secret": variables.BOT_SECRET } },
+  );
+  return (await response.json()).data?.remaining_credits;
+}
+
+async function deduct(variables: Record<string, string>): Promise<void> {
+  const response = await fetch(`${variables.SUPABASE_URL}/functions/v1/bot-deduct`, {
+    method: "POST",
+    headers: { "x-bot-secret": variables.BOT_SECRET, "content-type": "application/json" },
+    body: JSON.stringify({ phone_number: "+919876543210" }),
+  });
+  strictEqual((await response.json()).status, "SUCCESS");
+}
+
+function pidFile(folder: StackFolder): string {
+  return join(folder.home, "postgres", "data", "postmaster.pid");
+}
+
+async function serverPid(folder: StackFolder): Promise<number> {
+  return Number((await Deno.readTextFile(pidFile(folder))).split("\n")[0]);
+}

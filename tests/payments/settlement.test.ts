@@ -1,0 +1,321 @@
+/**
+ * One settlement: the page, the webhook and the reconciler report the same payment in any order and
+ * any number of times, and its credits come once.
+ * @module
+ */
+
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { assertBooksAreRight } from "../support/backend.ts";
+import { call, dataOf, expectError } from "../support/calls.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { orderPackage, payForPackage, type Purchase, verify } from "../support/purchases.ts";
+import {
+  deliver,
+  deliverAll,
+  expectBought,
+  historyOf,
+  named,
+  openShop,
+  operatorHeaders,
+  PACKAGES,
+  post,
+} from "./shop.ts";
+
+const shop = await openShop();
+const { control } = shop;
+Deno.test.afterAll(() => shop.stop());
+Deno.test.afterEach(async () => {
+  await control.clearFaults();
+  await assertBooksAreRight(shop.sql);
+});
+
+const { credits: CREDITS } = PACKAGES.starter;
+
+type Payment = Parameters<typeof payForPackage>[3];
+
+const pay = (payment?: Payment) =>
+  payForPackage(control, newPhoneNumber(), "starter", payment);
+
+const eventsOf = ({ checkout }: Purchase) => shop.eventsAbout(checkout.razorpay_payment_id);
+
+/** One credit entry and no other: the payment counted once. */
+async function expectPaidOnce({ phone, checkout }: Purchase): Promise<void> {
+  await expectBought(phone, CREDITS);
+  deepStrictEqual(await historyOf(phone), [
+    `+${CREDITS} payment ${checkout.razorpay_payment_id}: ${3 + CREDITS}`,
+  ]);
+}
+
+Deno.test("a payment that is verified twice counts once, and is answered alike", async () => {
+  const purchase = await pay();
+  const first = await verify(purchase);
+  const second = await verify(purchase);
+  strictEqual(first.body.status, "SUCCESS");
+  deepStrictEqual(second.body, first.body);
+  await expectPaidOnce(purchase);
+});
+
+Deno.test("a payment that is verified ten times at the same moment counts once", async () => {
+  const purchase = await pay();
+  const answers = await Promise.all(Array.from({ length: 10 }, () => verify(purchase)));
+  for (const { body } of answers) deepStrictEqual(body, answers[0].body);
+  strictEqual(answers[0].body.status, "SUCCESS");
+  await expectPaidOnce(purchase);
+});
+
+Deno.test("a payment that is reported by webhook twice counts once", async () => {
+  const purchase = await pay();
+  const captured = named(await eventsOf(purchase), "payment.captured");
+  deepStrictEqual(await deliverAll([captured, captured]), ["settled", "replayed"]);
+  await expectPaidOnce(purchase);
+});
+
+Deno.test("a payment that is reported by ten webhooks at the same moment counts once", async () => {
+  const purchase = await pay();
+  const events = await eventsOf(purchase);
+  const captured = named(events, "payment.captured");
+  const paid = named(events, "order.paid");
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, (_, index) => deliver(index % 2 ? captured : paid)),
+  );
+  const outcomes = answers.map((answer) => dataOf(answer).outcome);
+  strictEqual(outcomes.filter((outcome) => outcome === "settled").length, 1);
+  strictEqual(outcomes.filter((outcome) => outcome === "replayed").length, 9);
+  await expectPaidOnce(purchase);
+});
+
+Deno.test("page, webhook and reconciler at the same moment count a payment once", async () => {
+  for (let round = 0; round < 5; round++) {
+    const purchase = await pay();
+    const events = await eventsOf(purchase);
+    await shop.makeDue();
+    await Promise.all([
+      ...Array.from({ length: 3 }, async () => dataOf(await verify(purchase))),
+      ...events.map(async (event) => dataOf(await deliver(event))),
+      post("reconcile-payments", {}, operatorHeaders()),
+      post("reconcile-payments", {}, operatorHeaders()),
+    ]);
+    await expectPaidOnce(purchase);
+  }
+});
+
+Deno.test("order.paid before payment.captured brings the credits at once", async () => {
+  const purchase = await pay();
+  const events = await eventsOf(purchase);
+  const outcomes = await deliverAll([
+    named(events, "order.paid"),
+    named(events, "payment.captured"),
+    named(events, "payment.authorized"),
+  ]);
+  deepStrictEqual(outcomes, ["settled", "replayed", "replayed"]);
+  await expectPaidOnce(purchase);
+});
+
+Deno.test("the page is answered as the first reporter was, when the webhook came first", async () => {
+  const purchase = await pay();
+  await deliverAll(await eventsOf(purchase));
+  deepStrictEqual(dataOf(await verify(purchase)), {
+    payment_id: purchase.checkout.razorpay_payment_id,
+    order_id: purchase.checkout.razorpay_order_id,
+    credits_added: CREDITS,
+    remaining_credits: 3 + CREDITS,
+  });
+  await expectPaidOnce(purchase);
+});
+
+Deno.test("an authorized payment brings nothing until it is captured, days later or at once", async () => {
+  const purchase = await pay({ outcome: "authorized" });
+  deepStrictEqual(await deliverAll(await eventsOf(purchase)), ["not_captured"]);
+  strictEqual((await verify(purchase)).body.status, "PENDING");
+  await shop.reconcile();
+  await expectBought(purchase.phone, 0);
+
+  await control.capture(purchase.checkout.razorpay_payment_id, { deliver_webhooks: false });
+  await deliver(named(await eventsOf(purchase), "payment.captured"));
+  await expectPaidOnce(purchase);
+});
+
+Deno.test("a failed payment that the bank captures after all brings its credits", async () => {
+  const purchase = await pay({ outcome: "failed" });
+  const failed = named(await eventsOf(purchase), "payment.failed");
+  deepStrictEqual(await deliverAll([failed]), ["not_captured"]);
+  await control.payOrder(purchase.checkout.razorpay_order_id, {
+    outcome: "captured",
+    payment_id: purchase.checkout.razorpay_payment_id,
+    deliver_webhooks: false,
+  });
+  const captured = named(await eventsOf(purchase), "payment.captured");
+  deepStrictEqual(await deliverAll([captured, failed]), ["settled", "replayed"]);
+  await expectPaidOnce(purchase);
+});
+
+Deno.test("a report of the failure that arrives after the capture takes nothing back", async () => {
+  const purchase = await pay({ outcome: "failed" });
+  await control.payOrder(purchase.checkout.razorpay_order_id, {
+    outcome: "captured",
+    payment_id: purchase.checkout.razorpay_payment_id,
+    deliver_webhooks: false,
+  });
+  await deliverAll((await eventsOf(purchase)).reverse());
+  await expectPaidOnce(purchase);
+});
+
+Deno.test("a failed payment and then another one on the same order bring the credits once", async () => {
+  const failed = await pay({ outcome: "failed" });
+  const paid = await control.payOrder(failed.checkout.razorpay_order_id, {
+    outcome: "captured",
+    deliver_webhooks: false,
+  });
+  await deliverAll(await shop.eventsAbout(failed.checkout.razorpay_order_id));
+  await expectPaidOnce({ ...failed, checkout: paid });
+});
+
+Deno.test("a payment whose order id we never stored finds its order by the receipt", async () => {
+  for (const event of ["payment.captured", "order.paid"] as const) {
+    const phone = newPhoneNumber();
+    // The answer is lost twice: Deno repeats a request whose connection broke.
+    await control.addFault({ kind: "drop", method: "POST", path: "/v1/orders", times: 2 });
+    await control.clearRequests();
+    await rejectsToOrder(phone);
+    await control.clearFaults();
+    const orderId = await newestOrderId();
+    const checkout = await control.payOrder(orderId, {
+      outcome: "captured",
+      deliver_webhooks: false,
+    });
+    const events = await shop.eventsAbout(orderId);
+    deepStrictEqual(await deliverAll([named(events, event)]), ["settled"]);
+    const purchase = { phone, packageId: "starter", checkout };
+    dataOf(await verify(purchase));
+    await deliverAll(events);
+    await expectPaidOnce(purchase);
+  }
+});
+
+Deno.test("an order whose id a webhook brought is answered by create-order, and not made again", async () => {
+  const phone = newPhoneNumber();
+  await control.addFault({ kind: "drop", method: "POST", path: "/v1/orders", times: 2 });
+  await rejectsToOrder(phone);
+  await control.clearFaults();
+  const orderId = await newestOrderId();
+  const failed = await control.payOrder(orderId, { outcome: "failed", deliver_webhooks: false });
+  deepStrictEqual(await deliverAll(await shop.eventsAbout(failed.razorpay_payment_id)), [
+    "not_captured",
+  ]);
+  strictEqual(await orderPackage(phone, "starter"), orderId);
+});
+
+Deno.test("an order that was cut off can be made again, and is paid once", async () => {
+  const phone = newPhoneNumber();
+  await control.addFault({ kind: "drop", method: "POST", path: "/v1/orders", times: 2 });
+  await rejectsToOrder(phone);
+  await control.clearFaults();
+  const purchase = await payForPackage(control, phone, "starter");
+  dataOf(await verify(purchase));
+  await expectPaidOnce(purchase);
+});
+
+async function rejectsToOrder(phone: string): Promise<void> {
+  const body = { phone_number: phone, package_id: "starter" };
+  expectError(await call("POST", "create-order", { body }), {
+    httpStatus: 503,
+    code: "GATEWAY_UNAVAILABLE",
+  });
+}
+
+/** The order that Razorpay made last. */
+async function newestOrderId(): Promise<string> {
+  const { RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET } = shop.environment;
+  const response = await fetch(`${shop.razorpay.url}/v1/orders?count=1`, {
+    headers: { authorization: `Basic ${btoa(`${RAZORPAY_KEY_ID}:${RAZORPAY_KEY_SECRET}`)}` },
+  });
+  const { items: [{ id }] } = await response.json();
+  return id;
+}
+
+/** Plays a second payment on a paid order: the customer had two payment apps open. */
+async function payAgain({ checkout }: Purchase, outcome: "captured" | "late_authorized") {
+  return await control.payOrder(checkout.razorpay_order_id, {
+    outcome,
+    force: outcome === "captured",
+    deliver_webhooks: false,
+  });
+}
+
+Deno.test("a second payment on a paid order is flagged and buys nothing, however it is reported", async () => {
+  const purchase = await pay();
+  dataOf(await verify(purchase));
+  const second = await payAgain(purchase, "captured");
+  expectError(await verify({ ...purchase, checkout: second }), {
+    httpStatus: 400,
+    code: "ORDER_MISMATCH",
+    message: "The order was paid by another payment",
+  });
+  const events = await shop.eventsAbout(second.razorpay_payment_id);
+  deepStrictEqual(await deliverAll([named(events, "payment.captured")]), [
+    "paid_by_another_payment",
+  ]);
+  strictEqual((await shop.reconcile()).flagged, 1);
+  await expectPaidOnce(purchase);
+  strictEqual(await flagOf(second.razorpay_payment_id), "second_payment");
+});
+
+Deno.test("the refund of a second payment takes nothing from the first", async () => {
+  const purchase = await pay();
+  dataOf(await verify(purchase));
+  const second = await payAgain(purchase, "captured");
+  await control.refund(second.razorpay_payment_id, { deliver_webhooks: false });
+  await deliverAll(await shop.eventsAbout(second.razorpay_payment_id));
+  await expectPaidOnce(purchase);
+});
+
+Deno.test("a late authorized payment that Razorpay refunds leaves the first one's credits, in any order of reports", async () => {
+  const first = await pay();
+  await payAgain(first, "late_authorized");
+  const { length } = await shop.eventsAbout(first.checkout.razorpay_order_id);
+  for (let rotation = 0; rotation < length; rotation++) {
+    const purchase = await pay();
+    await payAgain(purchase, "late_authorized");
+    const events = await shop.eventsAbout(purchase.checkout.razorpay_order_id);
+    strictEqual(events.length, length);
+    await deliverAll([...events.slice(rotation), ...events.slice(0, rotation)]);
+    await expectBought(purchase.phone, CREDITS);
+    dataOf(await verify(purchase));
+  }
+});
+
+Deno.test("the reconciler finds the payment that was kept beside the one that was refunded", async () => {
+  const purchase = await pay();
+  await payAgain(purchase, "late_authorized");
+  await shop.reconcile();
+  await expectPaidOnce(purchase);
+  dataOf(await verify(purchase));
+});
+
+Deno.test("when the payment that paid an order is refunded, the second one that was kept pays it", async () => {
+  const purchase = await pay();
+  const second = await payAgain(purchase, "captured");
+  const kept = { ...purchase, checkout: second };
+  dataOf(await verify(purchase));
+  await deliverAll(await shop.eventsAbout(second.razorpay_payment_id));
+  await control.refund(purchase.checkout.razorpay_payment_id, { deliver_webhooks: false });
+  await deliverAll(await eventsOf(purchase));
+  await expectBought(purchase.phone, CREDITS);
+  strictEqual(dataOf(await verify(kept)).credits_added, CREDITS);
+  strictEqual(await flagOf(second.razorpay_payment_id), null);
+});
+
+async function flagOf(paymentId: string): Promise<unknown> {
+  const [{ flag }] = await shop.sql`select flag from public.payments where id = ${paymentId}`;
+  return flag;
+}
+
+Deno.test("two users who pay at the same moment each get their own", async () => {
+  const purchases = await Promise.all([pay(), pay(), pay()]);
+  const events = (await Promise.all(purchases.map(eventsOf))).flat();
+  await Promise.all([
+    ...events.map(async (event) => dataOf(await deliver(event))),
+    ...purchases.map(async (purchase) => dataOf(await verify(purchase))),
+  ]);
+  for (const purchase of purchases) await expectPaidOnce(purchase);
+});

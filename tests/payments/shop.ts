@@ -1,0 +1,178 @@
+/**
+ * A shop whose payments are tested: the backend, and what customers, Razorpay and operators do in it.
+ *
+ * Razorpay's events are kept by the stand-in until a test delivers them, so that each test chooses
+ * what is reported, when, how often and in which order.
+ * @module
+ */
+
+import { deepStrictEqual } from "node:assert/strict";
+import { z } from "zod";
+import botPaymentLink from "../../supabase/functions/bot-payment-link/index.ts";
+import razorpayWebhook from "../../supabase/functions/razorpay-webhook/index.ts";
+import reconcilePayments from "../../supabase/functions/reconcile-payments/index.ts";
+import settleOrder from "../../supabase/functions/settle-order/index.ts";
+import type { RazorpayControl } from "../../local/razorpay/control-client.ts";
+import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
+import { type Backend, startBackend } from "../support/backend.ts";
+import { type Answer, call, dataOf, readAnswer } from "../support/calls.ts";
+
+const FUNCTIONS = {
+  "bot-payment-link": botPaymentLink,
+  "razorpay-webhook": razorpayWebhook,
+  "reconcile-payments": reconcilePayments,
+  "settle-order": settleOrder,
+};
+
+/** The packages of the seed, as far as the tests count with them. */
+export const PACKAGES = {
+  starter: { credits: 20, amountPaise: 9_900 },
+  popular: { credits: 75, amountPaise: 29_900 },
+  pro: { credits: 250, amountPaise: 79_900 },
+};
+
+/** What a newcomer gets for nothing. */
+export const FREE_CREDITS = 3;
+
+/** A retry of Razorpay's that comes after 6 seconds comes after 6 milliseconds. */
+const WEBHOOK_TIME_FACTOR = 0.001;
+
+/** A user's money with us. */
+export interface Account {
+  credits: number;
+  debt: number;
+}
+
+/** An event as Razorpay sends it; without an id it carries none. */
+export type SignedEvent = Partial<WebhookEvent> & Pick<WebhookEvent, "body" | "signature">;
+
+/** A running shop. */
+export interface Shop extends Backend {
+  readonly control: RazorpayControl;
+  /** Where Razorpay sends its events. */
+  readonly webhookUrl: string;
+  /** Razorpay's events about an order, a payment or a payment link, oldest first. */
+  eventsAbout(id: string): Promise<WebhookEvent[]>;
+  /** Makes every order that is still watched due, and runs the reconciler. */
+  reconcile(): Promise<Record<string, unknown>>;
+  /** See {@linkcode Shop.reconcile}. */
+  makeDue(): Promise<void>;
+}
+
+/** Opens a shop with a database of its own. To be stopped with `Deno.test.afterAll`. */
+export async function openShop(): Promise<Shop> {
+  const backend = await startBackend();
+  const { control } = backend.razorpay;
+  const webhookUrl = `${backend.environment.SUPABASE_URL}/functions/v1/razorpay-webhook`;
+  await control.changeSettings({
+    webhook_url: webhookUrl,
+    webhook_time_factor: WEBHOOK_TIME_FACTOR,
+  });
+
+  // The reconciler lets minutes pass before it asks about an order, and the time of the next question
+  // is nobody's to change through the API. The tests do not wait: they write the column.
+  async function makeDue(): Promise<void> {
+    await backend.sql`
+      update public.payment_orders set next_check_at = clock_timestamp()
+      where next_check_at is not null`;
+  }
+
+  return {
+    ...backend,
+    control,
+    webhookUrl,
+    makeDue,
+    async eventsAbout(id) {
+      return (await control.webhookEvents()).filter(({ body }) => body.includes(id));
+    },
+    async reconcile() {
+      await makeDue();
+      return dataOf(await post("reconcile-payments", {}, operatorHeaders()));
+    },
+  };
+}
+
+/** Calls a function as {@linkcode call} does the others. Text and bytes go out as they are. */
+export async function post(
+  name: keyof typeof FUNCTIONS,
+  body: string | Uint8Array<ArrayBuffer> | Record<string, unknown>,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const request = new Request(`http://127.0.0.1/${name}`, {
+    method: "POST",
+    headers,
+    body: typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body),
+  });
+  return await readAnswer(await FUNCTIONS[name].fetch(request));
+}
+
+/** What the operator and the scheduler prove themselves with. */
+export function operatorHeaders(): Record<string, string> {
+  const keys = z.object({ default: z.string() })
+    .parse(JSON.parse(Deno.env.get("SUPABASE_SECRET_KEYS") ?? ""));
+  return { apikey: keys.default };
+}
+
+/** Delivers an event to the webhook, as Razorpay does. */
+export function deliver({ id, body, signature }: SignedEvent): Promise<Answer> {
+  return post("razorpay-webhook", body, {
+    "content-type": "application/json",
+    "x-razorpay-signature": signature,
+    ...(id !== undefined && { "x-razorpay-event-id": id }),
+  });
+}
+
+/** Delivers events one after the other, and returns what became of each. */
+export async function deliverAll(events: SignedEvent[]): Promise<unknown[]> {
+  const outcomes: unknown[] = [];
+  for (const event of events) outcomes.push(dataOf(await deliver(event)).outcome);
+  return outcomes;
+}
+
+/** The one event of this name. */
+export function named(events: WebhookEvent[], name: WebhookEvent["event"]): WebhookEvent {
+  const found = events.filter(({ event }) => event === name);
+  if (found.length !== 1) throw new Error(`There are ${found.length} events ${name}`);
+  return found[0];
+}
+
+/** What a user has, as the page sees it. */
+export async function accountOf(phone: string): Promise<Account> {
+  const profile = z.object({ id: z.string(), credits: z.int() })
+    .parse(dataOf(await call("GET", `users/${phone}`)));
+  const { debt_credits } = z.object({ debt_credits: z.int() })
+    .parse(dataOf(await call("GET", `credit-history/${profile.id}`)));
+  return { credits: profile.credits, debt: debt_credits };
+}
+
+/** Fails unless the user has, besides the free credits, these credits, and this debt. */
+export async function expectBought(phone: string, credits: number, debt = 0): Promise<void> {
+  deepStrictEqual(await accountOf(phone), { credits: FREE_CREDITS + credits, debt });
+}
+
+const page = z.object({
+  transactions: z.array(z.object({
+    action: z.string(),
+    credits: z.int(),
+    source: z.string(),
+    reference_id: z.string().nullable(),
+    balance_after: z.int(),
+  })),
+});
+
+/** The user's history after the welcome, oldest first, each entry as `+20 payment pay_...: 23`. */
+export async function historyOf(phone: string): Promise<string[]> {
+  const { id } = dataOf(await call("GET", `users/${phone}`));
+  const { transactions } = page.parse(
+    dataOf(await call("GET", `credit-history/${id}?limit=100`)),
+  );
+  return transactions.reverse().slice(1).map((entry) =>
+    `${entry.action === "credit" ? "+" : "-"}${entry.credits} ${entry.source} ` +
+    `${entry.reference_id}: ${entry.balance_after}`
+  );
+}
+
+/** The user makes images, without a reference. */
+export async function spend(phone: string, credits: number): Promise<void> {
+  dataOf(await call("POST", "bot-deduct", { body: { phone_number: phone, credits } }));
+}

@@ -1,0 +1,84 @@
+/**
+ * A whole backend for one test file: a database of its own, the Data API and the functions over HTTP,
+ * and a Razorpay stand-in. The functions' environment is that of this process, as when deployed.
+ * @module
+ */
+import { deepStrictEqual } from "node:assert/strict";
+import type postgres from "postgres";
+import { openDataApi } from "../../local/data-api.ts";
+import { functionEnvironment, type StackEnvironment } from "../../local/environment.ts";
+import { deferFunctions } from "../../local/functions.ts";
+import { startGateway } from "../../local/gateway.ts";
+import { claimPort } from "../../local/ports.ts";
+import { type RazorpayStandIn, startRazorpay } from "../../local/razorpay/server.ts";
+import { generateSecrets } from "../../local/secrets.ts";
+import { setEnvironment } from "../../local/stack.ts";
+import { createTestDatabase, type TestDatabase } from "./database.ts";
+
+/** A running backend. */
+export interface Backend {
+  /** What a client of it needs. `SUPABASE_URL` also serves the functions, for supabase-js. */
+  readonly environment: StackEnvironment;
+  readonly database: TestDatabase;
+  /** Queries as the role that owns the tables: `database.sql`. */
+  readonly sql: postgres.Sql;
+  readonly razorpay: RazorpayStandIn;
+  /** Fails if the books break an invariant; stops everything and removes the database either way. */
+  stop(): Promise<void>;
+}
+
+/** Starts a backend. A test file has one, and stops it with `Deno.test.afterAll`. */
+export async function startBackend(): Promise<Backend> {
+  const parts = new AsyncDisposableStack();
+  try {
+    const secrets = await generateSecrets();
+    const database = await createTestDatabase();
+    parts.defer(() => database.drop());
+    const razorpay = await startRazorpay({
+      port: claimPort(0, "RAZORPAY_PORT"),
+      keyId: secrets.razorpayKeyId,
+      keySecret: secrets.razorpayKeySecret,
+      webhookSecret: secrets.razorpayWebhookSecret,
+    });
+    parts.defer(() => razorpay.stop());
+    const dataApi = await openDataApi({ databaseUrl: database.url, ...secrets });
+    parts.defer(() => dataApi.close());
+    const gateway = startGateway({ port: 0, dataApi, functions: await deferFunctions() });
+    parts.defer(() => gateway.stop());
+
+    const environment: StackEnvironment = {
+      SUPABASE_URL: gateway.url,
+      SUPABASE_PUBLISHABLE_KEY: secrets.publishableKey,
+      SUPABASE_SECRET_KEY: secrets.secretKey,
+      DATABASE_URL: database.url,
+      BOT_SECRET: secrets.botSecret,
+      RAZORPAY_KEY_ID: secrets.razorpayKeyId,
+      RAZORPAY_KEY_SECRET: secrets.razorpayKeySecret,
+      RAZORPAY_WEBHOOK_SECRET: secrets.razorpayWebhookSecret,
+      RAZORPAY_API_URL: razorpay.url,
+    };
+    setEnvironment(functionEnvironment(environment, secrets.jwtSecret));
+    return {
+      environment,
+      database,
+      sql: database.sql,
+      razorpay,
+      async stop() {
+        try {
+          await assertBooksAreRight(database.sql);
+        } finally {
+          await parts.disposeAsync();
+        }
+      },
+    };
+  } catch (error) {
+    await parts.disposeAsync();
+    throw error;
+  }
+}
+
+/** Fails with every violated invariant of the books. */
+export async function assertBooksAreRight(sql: postgres.Sql): Promise<void> {
+  const violations = await sql`select invariant, subject, detail from public.check_invariants()`;
+  deepStrictEqual([...violations], []);
+}

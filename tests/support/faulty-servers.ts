@@ -1,0 +1,86 @@
+/**
+ * Servers that go wrong in the ways in which a network and what stands behind it go wrong.
+ * @module
+ */
+
+/** A server to be stopped. */
+export interface FaultyServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** An address at which nothing listens. */
+export function closedUrl(): string {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  listener.close();
+  return `http://127.0.0.1:${listener.addr.port}`;
+}
+
+/** Takes connections, reads nothing and answers nothing. */
+export function silentServer(): FaultyServer {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connections: Deno.Conn[] = [];
+  const accepting = (async () => {
+    for await (const connection of listener) connections.push(connection);
+  })();
+  return {
+    url: `http://127.0.0.1:${listener.addr.port}`,
+    async stop() {
+      listener.close();
+      await accepting;
+      for (const connection of connections) connection.close();
+    },
+  };
+}
+
+/** Answers every request alike. */
+export function monotoneServer(status: number, contentType: string, text: string): FaultyServer {
+  return serve(() => new Response(text, { status, headers: { "content-type": contentType } }));
+}
+
+/** A server between a client and `target` that can lose answers after `target` has given them. */
+export interface LossyProxy extends FaultyServer {
+  /** Which of the next answers gets lost, where 1 is the very next one and 0 is none. */
+  loseAnswer: number;
+}
+
+/** Starts a proxy that loses nothing yet. */
+export function lossyProxy(target: string): LossyProxy {
+  const server = serve(async (request) => {
+    const { pathname, search } = new URL(request.url);
+    const headers = new Headers(request.headers);
+    headers.delete("host");
+    const answer = await fetch(`${target}${pathname}${search}`, {
+      method: request.method,
+      headers,
+      body: request.body && await request.bytes(),
+    });
+    const body = await answer.bytes();
+    const isLost = proxy.loseAnswer === 1;
+    proxy.loseAnswer = Math.max(0, proxy.loseAnswer - 1);
+    if (!isLost) return new Response(body, answer);
+    return new Response(brokenOff(body), { headers: { "content-type": "application/json" } });
+  });
+  const proxy = { ...server, loseAnswer: 0 };
+  return proxy;
+}
+
+/** A body whose connection breaks after its first byte. */
+function brokenOff(body: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(body.slice(0, 1));
+    },
+    pull(controller) {
+      controller.error(new Error("The connection is cut here on purpose"));
+    },
+  });
+}
+
+function serve(handler: Deno.ServeHandler): FaultyServer {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, handler);
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    stop: () => server.shutdown(),
+  };
+}

@@ -1,0 +1,69 @@
+/**
+ * Purchases, played from the page's first call to the last one.
+ * @module
+ */
+
+import { createHmac } from "node:crypto";
+import { z } from "zod";
+import type { CheckoutSuccess, RazorpayControl } from "../../local/razorpay/control-client.ts";
+import { type Answer, call, dataOf } from "./calls.ts";
+
+/** A purchase whose payment may or may not have succeeded. */
+export interface Purchase {
+  phone: string;
+  packageId: string;
+  checkout: CheckoutSuccess;
+}
+
+/** Orders a package and returns Razorpay's order id. */
+export async function orderPackage(phone: string, packageId: string): Promise<string> {
+  const body = { package_id: packageId, phone_number: phone };
+  return z.string().parse(dataOf(await call("POST", "create-order", { body })).order_id);
+}
+
+/** What Checkout would sign for this order and this payment. */
+export function signedCheckout(orderId: string, paymentId: string): CheckoutSuccess {
+  const secret = z.string().parse(Deno.env.get("RAZORPAY_KEY_SECRET"));
+  return {
+    razorpay_order_id: orderId,
+    razorpay_payment_id: paymentId,
+    razorpay_signature: createHmac("sha256", secret).update(`${orderId}|${paymentId}`).digest(
+      "hex",
+    ),
+  };
+}
+
+/** Orders a package and pays for it; nothing is verified yet and no webhook is sent. */
+export async function payForPackage(
+  control: RazorpayControl,
+  phone: string,
+  packageId: string,
+  payment: Parameters<RazorpayControl["payOrder"]>[1] = { outcome: "captured" },
+): Promise<Purchase> {
+  const orderId = await orderPackage(phone, packageId);
+  const paid = await control.payOrder(orderId, { deliver_webhooks: false, ...payment });
+  const checkout = "razorpay_signature" in paid
+    ? paid
+    : signedCheckout(paid.razorpay_order_id, paid.razorpay_payment_id);
+  return { phone, packageId, checkout };
+}
+
+/** Calls verify-payment as the page does after Checkout; `changes` replaces fields of its body. */
+export function verify(
+  { phone, packageId, checkout }: Purchase,
+  changes: Record<string, unknown> = {},
+): Promise<Answer> {
+  const body = { ...checkout, phone_number: phone, package_id: packageId, ...changes };
+  return call("POST", "verify-payment", { body });
+}
+
+/** Buys a package and returns once its credits are there. */
+export async function buyCredits(
+  control: RazorpayControl,
+  phone: string,
+  packageId: string,
+): Promise<Purchase> {
+  const purchase = await payForPackage(control, phone, packageId);
+  dataOf(await verify(purchase));
+  return purchase;
+}

@@ -1,0 +1,66 @@
+/**
+ * The PostgreSQL server of one test run, in a folder of its own that goes with it.
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { exists } from "../../local/files.ts";
+import { lockFolder, tryLockFolder } from "../../local/folder-lock.ts";
+import { installPostgres } from "../../local/postgres-binaries.ts";
+import {
+  postgresHome,
+  startPostgres,
+  stopLeftoverPostgres,
+  SUPERUSER,
+} from "../../local/postgres.ts";
+import type { Settings } from "../../local/settings.ts";
+
+/** A server for tests. */
+export interface TestServer {
+  /** Logs in as a superuser. */
+  readonly url: string;
+  /** The folder with its programs, for tests that start servers of their own. */
+  readonly binaries: string;
+  stop(): Promise<void>;
+}
+
+/** Starts a server that is fast because it would not survive a crash of the machine. */
+export async function startTestServer(settings: Settings): Promise<TestServer> {
+  const home = await postgresHome(settings.localDir);
+  const runs = join(home, "test");
+  await removeAbandonedRuns(runs);
+
+  const folder = join(runs, randomBytes(4).toString("hex"));
+  const lock = await lockFolder(folder);
+  const binaries = settings.postgresBin ?? await installPostgres(home);
+  const password = randomBytes(24).toString("hex");
+  const server = await startPostgres({
+    binaries,
+    folder: join(folder, "postgres"),
+    port: 0,
+    password,
+    durable: false,
+  });
+  return {
+    binaries,
+    url: `postgresql://${SUPERUSER}:${password}@127.0.0.1:${server.port}/postgres`,
+    async stop() {
+      await server.stop();
+      await Deno.remove(folder, { recursive: true });
+      lock.release();
+    },
+  };
+}
+
+/** A run that was killed leaves its folder behind. One that goes on still holds its lock. */
+async function removeAbandonedRuns(runs: string): Promise<void> {
+  if (!await exists(runs)) return;
+  for await (const { name } of Deno.readDir(runs)) {
+    const folder = join(runs, name);
+    const lock = await tryLockFolder(folder);
+    if (!lock) continue;
+    await stopLeftoverPostgres(join(folder, "postgres"));
+    await Deno.remove(folder, { recursive: true });
+    lock.release();
+  }
+}

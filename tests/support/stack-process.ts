@@ -1,0 +1,138 @@
+/**
+ * The embedded stack as somebody starts it: a process of its own, in a folder of its own.
+ * @module
+ */
+import { strictEqual } from "node:assert/strict";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { parseEnv } from "node:util";
+import { exists, removeIfPresent } from "../../local/files.ts";
+import { postgresHome } from "../../local/postgres.ts";
+import { findProcess, type Process } from "../../local/processes.ts";
+import { REPOSITORY } from "../../local/settings.ts";
+
+const PATIENCE_MS = 60_000;
+
+/** A folder for one stack after another. */
+export interface StackFolder {
+  readonly path: string;
+  /** Where the data are, which root keeps elsewhere if the server's account cannot reach the folder. */
+  readonly home: string;
+  remove(): Promise<void>;
+}
+
+/** A process that runs a task of this project. */
+export interface TaskProcess {
+  readonly pid: number;
+  readonly status: Promise<Deno.CommandStatus>;
+  /** Everything that it has printed. */
+  output(): Promise<string>;
+}
+
+/** Makes an empty folder. A private one cannot be reached by other accounts. */
+export async function newStackFolder({ isPrivate = false } = {}): Promise<StackFolder> {
+  const path = await Deno.makeTempDir({ prefix: "stack-" });
+  if (!isPrivate) await Deno.chmod(path, 0o755);
+  const home = await postgresHome(path);
+  return {
+    path,
+    home,
+    async remove() {
+      await removeIfPresent(path);
+      await removeIfPresent(home);
+    },
+  };
+}
+
+/** Runs one of local/*.ts on the folder, on free ports unless `variables` say other ones. */
+export function runLocal(
+  script: string,
+  folder: StackFolder,
+  variables: Record<string, string> = {},
+): TaskProcess {
+  return spawn(["run", "--allow-all", `local/${script}`], folder, variables);
+}
+
+/** As {@link runLocal}, below a `deno task` as on the command line. */
+export function runTask(task: string, folder: StackFolder): TaskProcess {
+  return spawn(["task", task], folder, {});
+}
+
+/** Waits until the process has started the stack, and returns what `stack.env` says. */
+export async function ready(
+  process: TaskProcess,
+  folder: StackFolder,
+): Promise<Record<string, string>> {
+  let ended = false;
+  process.status.then(() => ended = true);
+  await until("the stack is ready", async () => {
+    strictEqual(ended, false, ended ? await process.output() : undefined);
+    return (await process.output()).includes("Press Ctrl-C");
+  });
+  const text = await Deno.readTextFile(join(folder.path, "stack.env"));
+  return parseEnv(text) as Record<string, string>;
+}
+
+/** Sends a signal and waits until neither the process nor anything that works on the folder is left. */
+export async function end(
+  process: TaskProcess,
+  signal: Deno.Signal,
+  folder: StackFolder,
+): Promise<void> {
+  Deno.kill(process.pid, signal);
+  await process.status;
+  await nothingRunsOn(folder);
+}
+
+/** Waits until no process has the folder among its arguments. */
+export async function nothingRunsOn(folder: StackFolder): Promise<void> {
+  await until(`nothing runs on ${folder.path}`, async () => {
+    return (await processesOn(folder)).length === 0;
+  });
+}
+
+/** The processes that have the folder among their arguments, as the server and its shell do. */
+export async function processesOn(folder: StackFolder): Promise<Process[]> {
+  const found: Process[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    const process = /^\d+$/.test(name) ? await findProcess(Number(name)) : undefined;
+    if (process?.command.includes(folder.home)) found.push(process);
+  }
+  return found;
+}
+
+/** Waits until the condition holds, and fails with its name if it takes too long. */
+export async function until(name: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  while (!await holds()) {
+    if (Date.now() > deadline) throw new Error(`Waited in vain until ${name}`);
+    await delay(25);
+  }
+}
+
+function spawn(
+  args: string[],
+  folder: StackFolder,
+  variables: Record<string, string>,
+): TaskProcess {
+  const log = join(folder.path, `output-${crypto.randomUUID()}.log`);
+  // The file outlives a process that is killed, and what inherits the pipe of one does not hold it.
+  const process = new Deno.Command("/bin/sh", {
+    args: ["-c", 'log=$1; shift; exec "$@" >"$log" 2>&1', "sh", log, Deno.execPath(), ...args],
+    cwd: REPOSITORY,
+    env: {
+      LOCAL_DIR: folder.path,
+      API_PORT: "0",
+      DB_PORT: "0",
+      RAZORPAY_PORT: "0",
+      NO_COLOR: "1",
+      ...variables,
+    },
+    stdin: "null",
+  }).spawn();
+  return {
+    pid: process.pid,
+    status: process.status,
+    output: async () => await exists(log) ? await Deno.readTextFile(log) : "",
+  };
+}
