@@ -31,6 +31,8 @@ const POOL_SIZE = 20;
 /** Milliseconds that a request may spend in the database: the limit of hosted projects. */
 const STATEMENT_TIMEOUT_MS = 8_000;
 
+const CLOSE_TIMEOUT_SECONDS = 5;
+
 /** Opens the embedded Data API on a migrated database. */
 export async function openDataApi(options: DataApiOptions): Promise<DataApi> {
   Deno.env.set("DO_NOT_TRACK", "1");
@@ -54,19 +56,24 @@ export async function openDataApi(options: DataApiOptions): Promise<DataApi> {
       drivers: { email: new ConsoleEmailDriver() },
     },
   });
+  let refreshing: Promise<unknown> = Promise.resolve();
+  const refresh = () => refreshing = refreshing.then(() => connection.introspect());
   try {
     await provideAuthTables(app, connection);
     // Looked up once, the schema stays known even while the database is away.
-    await connection.introspect({ useCache: true });
+    await refresh();
     // Here PostgreSQL says that a migration has changed the schema, as it says to PostgREST.
-    await connection.driver.listen("pgrst", () => void connection.introspect());
+    await connection.driver.listen("pgrst", refresh);
   } catch (error) {
     await connection.close();
     throw error;
   }
   return {
     fetch: (request) => app.fetch(request, { peerAddress: null }),
-    close: () => connection.close(),
+    async close() {
+      await refreshing;
+      await connection.close();
+    },
   };
 }
 
@@ -125,6 +132,11 @@ class ProjectConnection extends PostgresConnection {
     // Lite grants every table with row level security to everybody when it first meets one
     // (ensureRlsContext), which would undo the migrations' grants. This state says that it has done so.
     Reflect.set(this, "rlsState", "active");
+  }
+
+  /** A session that does not come to its end must not hold up the rest. */
+  override close(): Promise<void> {
+    return this.driver.end({ timeout: CLOSE_TIMEOUT_SECONDS });
   }
 
   /**

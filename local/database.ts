@@ -34,8 +34,8 @@ export async function startDatabase(
   progress: Progress,
 ): Promise<Database> {
   const home = await postgresHome(settings.localDir);
-  progress("Installing PostgreSQL, unless it is there");
-  const binaries = settings.postgresBin ?? await installPostgres(home);
+  const binaries = settings.postgresBin ??
+    await installPostgres(home, () => progress("Installing PostgreSQL"));
   progress("Starting PostgreSQL");
   const server = await keepRunning({
     binaries,

@@ -43,14 +43,17 @@ function lockFile(folder: string): string {
 async function openLockFile(folder: string): Promise<Deno.FsFile> {
   try {
     await Deno.mkdir(folder, { recursive: true });
-    return await Deno.open(lockFile(folder), { create: true, read: true, write: true });
+    const file = await Deno.open(lockFile(folder), { create: true, read: true, write: true });
+    // Root may open anything, and would leave files that their owner could not change any more.
+    if ((await file.stat()).uid === Deno.uid()) return file;
+    file.close();
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-    throw new OperatorError(
-      `${folder} belongs to another account. Run this as the account that made it, or set ` +
-        "LOCAL_DIR to a folder of your own.",
-    );
   }
+  throw new OperatorError(
+    `${folder} belongs to another account. Run this as the account that made it, or set LOCAL_DIR ` +
+      "to a folder of your own.",
+  );
 }
 
 async function write(file: Deno.FsFile, text: string): Promise<void> {

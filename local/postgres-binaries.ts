@@ -14,11 +14,17 @@ const Links = z.array(z.object({ source: z.string(), target: z.string() }));
 
 /**
  * Returns the folder with `initdb` and `postgres`, after installing it below `parent` if it is not
- * there yet. Another version in deno.json gets a folder of its own.
+ * there yet, which is announced. Another version in deno.json gets a folder of its own.
  */
-export async function installPostgres(parent: string): Promise<string> {
+export async function installPostgres(
+  parent: string,
+  announce: () => void = () => {},
+): Promise<string> {
   const folder = join(parent, `postgres-binaries-${await fingerprint()}`);
-  if (!await exists(folder)) await install(folder);
+  if (!await exists(folder)) {
+    announce();
+    await install(folder);
+  }
   return join(await nativeFolder(folder), "bin");
 }
 

@@ -90,11 +90,14 @@ async function isReachable(folder: string): Promise<boolean> {
 
 /** Starts the server on its data folder, which is made first if it is not there. */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
-  await makeFolder(options.folder);
   const data = join(options.folder, "data");
-  if (!await exists(data)) await initialise(options, data);
-  await checkOwner(data);
-  await stopLeftover(data);
+  if (await exists(data)) {
+    await checkOwner(data);
+    await stopLeftover(data);
+  } else {
+    await makeFolder(options.folder);
+    await initialise(options, data);
+  }
   return await launch(options, data);
 }
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { join } from "node:path";
-import { removeIfPresent } from "./files.ts";
+import { exists, removeIfPresent } from "./files.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { runTask } from "./operator-error.ts";
 import { postgresHome, stopLeftoverPostgres } from "./postgres.ts";
@@ -18,13 +18,18 @@ await runTask(async () => {
   const lock = await lockFolder(localDir);
   const home = await postgresHome(localDir);
   await stopLeftoverPostgres(join(home, "postgres"));
-  for (const folder of new Set([home, localDir])) await clear(folder);
+  for (const folder of new Set([home, localDir])) {
+    if (await exists(folder)) await clear(folder);
+  }
   lock.release();
   console.log(`Cleared ${localDir}.`);
 });
 
 async function clear(folder: string): Promise<void> {
+  let isEmpty = true;
   for await (const { name } of Deno.readDir(folder)) {
     if (OWN.test(name)) await removeIfPresent(join(folder, name));
+    else isEmpty = false;
   }
+  if (isEmpty) await removeIfPresent(folder);
 }

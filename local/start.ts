@@ -2,6 +2,7 @@
  * `deno task start`: the whole backend on this machine, until it is told to stop.
  * @module
  */
+import { relative } from "node:path";
 import { launcherEnded } from "./launcher.ts";
 import { runTask } from "./operator-error.ts";
 import { readSettings } from "./settings.ts";
@@ -31,6 +32,7 @@ function interrupted(): Promise<void> {
 
 function summary({ environment, envFile }: Stack): string {
   const url = environment.SUPABASE_URL;
+  const file = relative(Deno.cwd(), envFile);
   return `
 The backend is ready.
 
@@ -38,14 +40,18 @@ The backend is ready.
   Data API   ${url}/rest/v1
   Contract   ${url}/openapi.json
   Razorpay   ${environment.RAZORPAY_API_URL}
-  Database   ${environment.DATABASE_URL || "(of the given Supabase project)"}
-  Secrets    ${envFile}
+  Database   ${withoutPassword(environment.DATABASE_URL) || "of the given Supabase project"}
+  Secrets    ${file}
 
 Try it in another terminal:
 
-  source ${envFile}
+  source ${file}
   curl -H "x-bot-secret: $BOT_SECRET" "$SUPABASE_URL/functions/v1/bot-credits/+919876543210"
 
 Press Ctrl-C to stop it.
 `;
+}
+
+function withoutPassword(databaseUrl: string): string {
+  return databaseUrl.replace(/:[^:@/]*@/, "@");
 }

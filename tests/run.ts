@@ -3,12 +3,16 @@
  * server that is started for them and gone afterwards.
  * @module
  */
+import { stripVTControlCharacters } from "node:util";
 import { exists } from "../local/files.ts";
 import { launcherEnded } from "../local/launcher.ts";
 import { OperatorError, runTask } from "../local/operator-error.ts";
 import { readSettings, REPOSITORY } from "../local/settings.ts";
 import { createTemplate, TEMPLATE_VARIABLE } from "./support/database.ts";
 import { startTestServer } from "./support/server.ts";
+
+/** How much of the tests' output is kept to find its last lines in. */
+const ENDING_LENGTH = 2_000;
 
 /** Variables that say where a stack is: tests make their own, and must not meet somebody's real one. */
 const STACK_VARIABLES = /^(API_PORT|DB_PORT|RAZORPAY_|SUPABASE_|DATABASE_URL$|BOT_SECRET)/;
@@ -44,19 +48,32 @@ async function runTests(
   variables: Record<string, string>,
   interruption: Promise<void>,
 ): Promise<number> {
-  const report = await Deno.makeTempFile({ prefix: "tests-", suffix: ".xml" });
   const tests = new Deno.Command(Deno.execPath(), {
-    args: ["test", "--allow-all", "--no-check", `--junit-path=${report}`, ...await selection()],
+    args: ["test", "--allow-all", "--no-check", ...await selection()],
     cwd: REPOSITORY,
     clearEnv: true,
     env: { ...inheritedEnvironment(), ...variables },
     stdin: "null",
+    stdout: "piped",
   }).spawn();
   interruption.then(() => tests.kill("SIGTERM")).catch(() => {});
+  const ending = await passOn(tests.stdout);
   const { code } = await tests.status;
-  console.log(summary(await Deno.readTextFile(report)));
-  await Deno.remove(report);
+  console.log(summary(ending));
   return code;
+}
+
+/** Prints what the tests print, as they print it, and returns the end of it. */
+async function passOn(output: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
+  const decoder = new TextDecoder();
+  let ending = "";
+  for await (const chunk of output) {
+    for (let written = 0; written < chunk.length;) {
+      written += await Deno.stdout.write(chunk.subarray(written));
+    }
+    ending = (ending + decoder.decode(chunk, { stream: true })).slice(-ENDING_LENGTH);
+  }
+  return stripVTControlCharacters(ending);
 }
 
 /** The arguments as they are, and the folder of all tests where no file or folder is among them. */
@@ -70,13 +87,11 @@ function inheritedEnvironment(): Record<string, string> {
   return Object.fromEntries(variables.filter(([name]) => !STACK_VARIABLES.test(name)));
 }
 
-/** Counts from the report in JUnit's format, which an interrupted run leaves empty. */
-function summary(report: string): string {
-  const suites = /<testsuites [^>]*>/.exec(report)?.[0];
-  if (!suites) throw new OperatorError("The tests ended before they were through.");
-  const count = (name: string) => Number(new RegExp(` ${name}="(\\d+)"`).exec(suites)?.[1] ?? 0);
-  const failed = count("failures") + count("errors");
-  const skipped = (report.match(/<skipped/g) ?? []).length;
-  const passed = count("tests") - failed - skipped;
-  return `${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`;
+/** Says in the plainest words what deno says in its last line, such as "ok | 9 passed | 0 failed (2s)". */
+function summary(ending: string): string {
+  const pattern = /\| (\d+) passed[^|]*\| (\d+) failed[^|\n]*(?:\| (\d+) ignored)?/g;
+  const counts = [...ending.matchAll(pattern)].at(-1);
+  if (!counts) throw new OperatorError("The tests ended before they were through.");
+  const [, passed, failed, ignored] = counts;
+  return `${passed} passed, ${failed} failed${ignored ? `, ${ignored} skipped` : ""}`;
 }

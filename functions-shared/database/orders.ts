@@ -40,13 +40,14 @@ const foundOrder = z.object({
 
 const settlement = z.discriminatedUnion("outcome", [
   z.object({
-    outcome: z.enum(["settled", "replayed", "payment_refunded"]),
+    outcome: z.enum(["settled", "replayed"]),
     credits_added: z.int(),
     remaining_credits: z.int(),
   }),
   z.object({
     outcome: z.enum([
       "order_not_found",
+      "payment_refunded",
       "paid_by_another_payment",
       "amount_mismatch",
       "not_captured",

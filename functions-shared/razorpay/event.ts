@@ -17,6 +17,12 @@ export interface EventReport {
   readonly receipt: string | undefined;
 }
 
+/** The fields of an event that are read. */
+export interface EventInput {
+  readonly payload?: Record<string, unknown> | null;
+  readonly created_at?: number | null;
+}
+
 const entity = <Entity extends z.ZodType>(schema: Entity) => z.object({ entity: schema });
 
 const event = z.object({
@@ -36,9 +42,7 @@ const event = z.object({
  * @throws {z.ZodError} when it is about a payment and cannot be understood: better sent again than
  * forgotten.
  */
-export function readEvent(
-  input: { payload?: Record<string, unknown> | null; created_at?: number | null },
-): EventReport | undefined {
+export function readEvent(input: EventInput): EventReport | undefined {
   if (!input.payload || !("payment" in input.payload)) return undefined;
   const { payload, created_at } = event.parse(input);
   const reportedAt = created_at ? new Date(created_at * 1000) : new Date();
@@ -51,4 +55,20 @@ export function readEvent(
     receipt: payload.order?.entity.receipt ?? payload.payment_link?.entity.reference_id ??
       undefined,
   };
+}
+
+const mention = z.object({
+  payment: entity(z.object({
+    id: z.string().optional().catch(undefined),
+    order_id: z.string().optional().catch(undefined),
+  })),
+});
+
+/** The ids by which an operator finds an event, also one that cannot be understood. */
+export function idsIn({ payload }: EventInput): {
+  razorpayOrderId: string | undefined;
+  razorpayPaymentId: string | undefined;
+} {
+  const payment = mention.safeParse(payload).data?.payment.entity;
+  return { razorpayOrderId: payment?.order_id, razorpayPaymentId: payment?.id };
 }

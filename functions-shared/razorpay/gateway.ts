@@ -26,10 +26,11 @@ const TIMEOUT_MS = 8_000;
 /** Razorpay gave no usable answer. What was asked for may or may not have happened. */
 export class GatewayError extends RequestError {
   /**
-   * `unavailable`: no answer, a rate limit or a failure of Razorpay's own. `refused`: Razorpay
-   * understood and said no. `garbled`: the answer is not what the API promises.
+   * `unavailable`: no answer, a rate limit or a failure of Razorpay's own. `denied`: Razorpay does
+   * not take our key. `refused`: Razorpay understood and said no. `garbled`: the answer is not what
+   * the API promises.
    */
-  constructor(readonly kind: "unavailable" | "refused" | "garbled", reason: string) {
+  constructor(readonly kind: "unavailable" | "denied" | "refused" | "garbled", reason: string) {
     super(kind === "unavailable" ? "GATEWAY_UNAVAILABLE" : "GATEWAY_ERROR", {
       cause: `Razorpay ${kind}: ${reason}`,
     });
@@ -204,8 +205,16 @@ function failureOf(rejection: unknown): GatewayError {
   const { data } = rejectionWithStatus.safeParse(rejection);
   if (data === undefined) return new GatewayError("unavailable", "no answer");
   const { statusCode, error } = data;
-  const kind = statusCode === 429 || statusCode >= 500 ? "unavailable" : "refused";
-  return new GatewayError(kind, `HTTP ${statusCode}: ${error?.description ?? "no description"}`);
+  return new GatewayError(
+    kindOf(statusCode),
+    `HTTP ${statusCode}: ${error?.description ?? "no description"}`,
+  );
+}
+
+function kindOf(statusCode: number): GatewayError["kind"] {
+  if (statusCode === 401 || statusCode === 403) return "denied";
+  if (statusCode === 429 || statusCode >= 500) return "unavailable";
+  return statusCode >= 400 ? "refused" : "garbled";
 }
 
 /** The defaults of the axios instance inside the package, which its types do not show. */

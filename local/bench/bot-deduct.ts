@@ -19,7 +19,7 @@ export async function benchBotDeduct(stack: StackEnvironment): Promise<void> {
   printHeading(
     "bot-deduct over HTTP against a handler that only passes the RPC on (calls per second)",
     [
-      "Both in one process of its own, with the same supabase-js, in front of the embedded stack.",
+      "Both in one process, with the same supabase-js, in front of the embedded Data API.",
     ],
   );
   const module = new URL("./deduct-server.ts", import.meta.url);

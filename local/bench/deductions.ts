@@ -65,7 +65,7 @@ export async function benchDeductions(databaseUrl: string): Promise<void> {
     });
     if (pgbench) {
       printHeading("The same, sent by pgbench", [
-        `${pgbench.version}. It costs next to nothing itself, so this is the stricter figure.`,
+        `${pgbench.version}, which takes little of the processor: the stricter figures.`,
       ]);
       printResults(await compareWithPgbench(pgbench));
     }

@@ -41,14 +41,13 @@ export async function benchKnownUser(stack: StackEnvironment, phoneNumber: strin
       writes.transactions >= CALLS,
       `${CALLS} calls: ${writes.transactions} numbers, ${writes.walBytes} bytes of WAL`,
     );
-    await sql.begin(async (transaction) => {
-      await transaction`select from public.users where phone_number = ${phoneNumber} for update`;
-      await read();
-    });
     printFinding(
       "waits for no lock",
-      true,
-      "answers while another transaction holds the user's row",
+      await sql.begin(async (transaction) => {
+        await transaction`select from public.users where phone_number = ${phoneNumber} for update`;
+        return await read().then(() => true, () => false);
+      }),
+      "asked while another transaction holds the user's row",
     );
   } finally {
     await sql.end();

@@ -24,7 +24,7 @@ export interface Columns {
 }
 
 const NAME_WIDTH = 34;
-const FIGURE_WIDTH = 13;
+const FIGURE_WIDTH = 16;
 
 /** Prints a heading and what has to be known about the figures below it. */
 export function printHeading(heading: string, notes: readonly string[]): void {

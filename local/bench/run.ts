@@ -16,6 +16,7 @@ import { benchKnownUser } from "./known-user.ts";
 import { anyPhoneNumber, checkBooks, makeUsers } from "./users.ts";
 
 await runTask(async () => {
+  printSurroundings();
   await benchColdStarts();
   // Only ever an embedded database: the load leaves hundreds of thousands of entries behind.
   const { localDir, postgresBin } = readSettings();
@@ -31,3 +32,13 @@ await runTask(async () => {
   });
   Deno.exit(0);
 });
+
+/** Other programs widen the spread, and whoever reads the figures should know of them. */
+function printSurroundings(): void {
+  const [load] = Deno.loadavg();
+  const processors = navigator.hardwareConcurrency;
+  console.log(`${processors} processors, load ${load.toFixed(1)} before the first measurement.`);
+  if (load > processors / 2) {
+    console.log("The machine is busy with something else: read the ratios with their spread.");
+  }
+}

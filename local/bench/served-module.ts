@@ -3,6 +3,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { REPOSITORY } from "../settings.ts";
 
 /** The process, while it listens. */
 export interface ServedModule extends AsyncDisposable {
@@ -24,6 +25,7 @@ export async function serveModule(
       "--port=0",
       fileURLToPath(module),
     ],
+    cwd: REPOSITORY,
     env: { ...variables, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
     stdin: "null",
     stdout: "null",

@@ -8,39 +8,46 @@ declare
   v_reversal record;
 begin
   for v_reversal in
-    with shares as (
+    with dues as (
       select
         r.id,
         r.credits_taken,
+        row_number() over so_far as place,
         -- In proportion, rounded down on the whole: parts that add up to the payment add up to
         -- exactly its credits, and no number of refunds and disputes takes more than it granted.
-        p.credits_granted::bigint
+        p.credits_granted
           * least(
-              p.amount_paise::bigint,
-              coalesce(sum(r.amount_paise) filter (where r.is_money_gone) over history, 0)
+              p.amount_paise,
+              sum(case when r.is_money_gone then r.amount_paise else 0 end) over so_far
             )
-          / p.amount_paise as due_with_it
+          / p.amount_paise as due_so_far
       from public.payments p
       join public.payment_reversals r on r.payment_id = p.id
       where p.id = balance_reversals.payment_id
-      window history as (order by r.created_at, r.id)
+      window so_far as (order by r.created_at, r.id)
     ),
-    changes as (
+    differences as (
       select
-        s.id,
-        (s.due_with_it - lag(s.due_with_it, 1, 0::bigint) over (order by s.due_with_it)
-          - s.credits_taken)::integer as credits
-      from shares s
+        d.id,
+        d.due_so_far - lag(d.due_so_far, 1, 0::bigint) over (order by d.place) - d.credits_taken
+          as credits
+      from dues d
     )
-    select c.id, c.credits from changes c where c.credits <> 0 order by c.credits, c.id
+    select d.id, d.credits::integer from differences d where d.credits <> 0
+    -- What goes to the user comes first, so that as little as possible becomes a debt.
+    order by d.credits
   loop
     if v_reversal.credits < 0 then
-      perform private.give_back(
-        balance_reversals.user_id, v_reversal.id, -v_reversal.credits
-      );
+      perform private.give_back(balance_reversals.user_id, v_reversal.id, -v_reversal.credits);
     else
       perform private.take_back(balance_reversals.user_id, v_reversal.id, v_reversal.credits);
     end if;
   end loop;
 end;
 $$;
+
+comment on function private.balance_reversals(uuid, text) is
+  'Idempotent: each reversal takes or gives back only the difference between its share and what it took.';
+
+revoke execute on function private.balance_reversals(uuid, text)
+  from public, anon, authenticated, service_role;

@@ -23,6 +23,7 @@ declare
   v_order public.payment_orders;
   v_payment public.payments;
   v_reversal jsonb;
+  v_was_granted boolean;
 begin
   -- Locks are always taken in one order, the user before the order, so that no two calls wait for
   -- each other.
@@ -59,55 +60,30 @@ begin
       using errcode = 'integrity_constraint_violation';
   end if;
 
-  if v_payment.credits_granted > 0 then
-    -- Whoever reports a payment again is answered as the first reporter was.
-    outcome := 'replayed';
+  for v_reversal in select * from jsonb_array_elements(settle_payment.reversals) loop
+    perform private.record_reversal(v_payment.id, v_reversal);
+  end loop;
+  perform private.balance_reversals(v_order.user_id, v_order.razorpay_payment_id);
+  perform private.pay_order(v_order.id);
+
+  v_was_granted := v_payment.credits_granted > 0;
+  select o.* into strict v_order from public.payment_orders o where o.id = v_order.id;
+  select p.* into strict v_payment from public.payments p where p.id = v_payment.id;
+
+  if v_payment.status in ('captured', 'refunded') and private.kept_paise(v_payment.id) = 0 then
+    -- Money that came and went buys nothing.
+    outcome := 'payment_refunded';
   elsif v_order.amount_paise <> v_payment.amount_paise or v_order.currency <> v_payment.currency then
     outcome := 'amount_mismatch';
   elsif v_payment.status not in ('captured', 'refunded') then
     outcome := 'not_captured';
-  elsif v_order.state = 'paid' then
+  elsif v_order.razorpay_payment_id <> v_payment.id then
     outcome := 'paid_by_another_payment';
   else
-    outcome := 'settled';
-    perform private.post_entry(
-      v_order.user_id, 'credit', v_order.credits, 'payment', v_payment.id
-    );
-    update public.payments p
-    set credits_granted = v_order.credits,
-        balance_after_grant = private.collect_debts(v_order.user_id),
-        granted_at = clock_timestamp()
-    where p.id = v_payment.id
-    returning * into v_payment;
-    update public.payment_orders o
-    set state = 'paid',
-        razorpay_payment_id = v_payment.id,
-        paid_at = clock_timestamp()
-    where o.id = v_order.id;
-  end if;
-
-  -- Captured money that buys nothing is an operator's to look after.
-  if v_payment.status in ('captured', 'refunded')
-    and outcome in ('amount_mismatch', 'paid_by_another_payment')
-  then
-    update public.payments p
-    set flag = case outcome when 'amount_mismatch' then outcome else 'second_payment' end
-    where p.id = v_payment.id and p.flag is null;
-  end if;
-
-  for v_reversal in select * from jsonb_array_elements(settle_payment.reversals) loop
-    perform private.record_reversal(v_order.user_id, v_payment.id, v_reversal);
-  end loop;
-
-  if outcome in ('settled', 'replayed') then
+    -- Whoever reports a payment again is answered as the first reporter was.
+    outcome := case when v_was_granted then 'replayed' else 'settled' end;
     credits_added := v_payment.credits_granted;
     remaining_credits := v_payment.balance_after_grant;
-    -- Money that came and went bought nothing.
-    if v_payment.credits_granted = (
-      select sum(r.credits_taken) from public.payment_reversals r where r.payment_id = v_payment.id
-    ) then
-      outcome := 'payment_refunded';
-    end if;
   end if;
 
   return next;
@@ -115,7 +91,7 @@ end;
 $$;
 
 comment on function public.settle_payment(text, text, text, integer, text, jsonb) is
-  'One row. outcome: settled; replayed (this payment settled this order before: the figures are those of that moment); payment_refunded (settled, and all of it taken back); order_not_found; paid_by_another_payment and amount_mismatch (nothing granted; flagged once captured); not_captured (yet: also a failed payment may still be captured). reversals: see private.record_reversal.';
+  'One row. outcome: settled; replayed (this payment settled this order before: the figures are those of that moment); payment_refunded (all of its money went back, and so did what it had bought); order_not_found; paid_by_another_payment and amount_mismatch (it buys nothing; flagged once captured); not_captured (yet: also a failed payment may still be captured). reversals: see private.record_reversal.';
 
 revoke execute on function public.settle_payment(text, text, text, integer, text, jsonb)
   from public, anon, authenticated;

@@ -24,8 +24,10 @@ as $$
     for no key update skip locked
   )
   update public.payment_orders o
-  -- A claim that is cut off runs out by itself.
-  set next_check_at = clock_timestamp() + interval '2 minutes'
+  -- A claim that is cut off, or that Razorpay gives no answer to, runs out by itself: the sooner the
+  -- younger the order, so that one that Razorpay never answers for is asked about ever more rarely.
+  set next_check_at = clock_timestamp()
+    + greatest(interval '2 minutes', (clock_timestamp() - o.created_at) / 20)
   from due
   where o.id = due.id
   returning o.id, o.razorpay_order_id, o.razorpay_payment_link_id;

@@ -66,37 +66,64 @@ as $$
   having count(t.id) <> 1 or sum(t.credits) <> o.credits
 
   union all
-  select 'every payment entry belongs to the payment of a paid order', 'entry ' || t.id,
+  select 'every payment entry belongs to a payment of a paid order', 'entry ' || t.id,
     format('reference %s', t.reference_id)
   from public.credit_transactions t
   left join public.payments p on p.id = t.reference_id and p.credits_granted = t.credits
   left join public.payment_orders o
-    on o.razorpay_payment_id = p.id and o.id = p.order_id and o.user_id = t.user_id
+    on o.id = p.order_id and o.user_id = t.user_id and o.state = 'paid'
       and o.amount_paise = p.amount_paise and o.currency = p.currency
   where t.source = 'payment' and (o.id is null or t.action <> 'credit')
 
   union all
-  select 'a payment that granted credits paid its order', 'payment ' || p.id,
-    format('granted %s, order %s is %s', p.credits_granted, o.id, o.state)
+  select 'a payment that granted credits had the money', 'payment ' || p.id,
+    format('granted %s while %s, order %s grants %s', p.credits_granted, p.status, o.id, o.credits)
   from public.payments p
   join public.payment_orders o on o.id = p.order_id
   where p.credits_granted > 0
-    and (o.razorpay_payment_id is distinct from p.id or p.credits_granted <> o.credits
-      or p.status not in ('captured', 'refunded'))
+    and (p.credits_granted <> o.credits or p.status not in ('captured', 'refunded'))
+
+  union all
+  select 'one payment pays an order, and the others are flagged', 'payment ' || p.id,
+    format('%s while %s, order %s is paid by %s', coalesce(p.flag, 'not flagged'), p.status, o.id,
+      coalesce(o.razorpay_payment_id, 'none'))
+  from public.payments p
+  join public.payment_orders o on o.id = p.order_id
+  where case
+    when p.id = o.razorpay_payment_id then p.flag is not null
+    when p.credits_granted > 0 then p.flag is null
+    else false
+  end
+
+  union all
+  select 'an order is paid where money for it is here', 'payment ' || p.id,
+    format('%s paise kept, order %s is paid by %s', private.kept_paise(p.id), o.id,
+      coalesce(o.razorpay_payment_id, 'none'))
+  from public.payments p
+  join public.payment_orders o
+    on o.id = p.order_id and o.amount_paise = p.amount_paise and o.currency = p.currency
+  where private.kept_paise(p.id) > 0
+    and coalesce(private.kept_paise(o.razorpay_payment_id), 0) = 0
 
   union all
   select 'reversals take back what went back, and no more', 'payment ' || p.id,
     format('granted %s, taken %s, %s of %s paise gone', p.credits_granted, sum(r.credits_taken),
       sum(r.amount_paise) filter (where r.is_money_gone), p.amount_paise)
   from public.payments p
+  join public.payment_orders o on o.id = p.order_id
   join public.payment_reversals r on r.payment_id = p.id
-  group by p.id
-  having sum(r.credits_taken) <> p.credits_granted::bigint
-    * least(
-        p.amount_paise::bigint,
-        coalesce(sum(r.amount_paise) filter (where r.is_money_gone), 0)
-      )
-    / p.amount_paise
+  group by p.id, o.id
+  having sum(r.credits_taken) <> case
+    when p.id = o.razorpay_payment_id then
+      p.credits_granted::bigint
+        * least(
+            p.amount_paise::bigint,
+            coalesce(sum(r.amount_paise) filter (where r.is_money_gone), 0)
+          )
+        / p.amount_paise
+    -- It paid the order once, until another payment took over.
+    else p.credits_granted
+  end
 
   union all
   select 'the ledger holds what a reversal took', 'reversal ' || r.id,

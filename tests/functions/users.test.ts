@@ -72,6 +72,14 @@ Deno.test("every spelling of a number, by the bot and by the page, is one user",
   }
 });
 
+Deno.test("a plus sign in the query is one: the number is read as international", async () => {
+  const phoneOf = async (path: string) => dataOf(await call("GET", path)).phone_number;
+  strictEqual(await phoneOf("users?phone_number=+6591234567"), "+6591234567");
+  strictEqual(await phoneOf("users?phone_number=%2B6591234567"), "+6591234567");
+  strictEqual(await phoneOf("users?phone_number=6591234567"), "+916591234567");
+  strictEqual(await phoneOf("users?phone_number=%206591234567"), "+916591234567");
+});
+
 Deno.test("users needs no secret", async () => {
   dataOf(await call("GET", `users/${newPhoneNumber()}`, { asBot: false }));
 });

@@ -6,6 +6,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { assertBooksAreRight, startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
+import { openConnections } from "../support/connections.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
 
@@ -34,8 +35,51 @@ Deno.test("20 verifications of one payment at once credit it once and answer ali
   deepStrictEqual(await entriesOf(purchase.phone), [["system", 3], ["payment", 20]]);
 });
 
-Deno.test("20 calls of create-order at once answer one order, with one receipt", async () => {
+Deno.test("20 settlements of one payment at once on connections of their own grant it once", async () => {
   const phone = newPhoneNumber();
+  const orderId = await orderPackage(phone, "starter");
+  await using connections = await openConnections(backend.database.url, 20);
+  const rows = await connections.all((sql) =>
+    sql`
+      select outcome, credits_added, remaining_credits from public.settle_payment(
+        razorpay_order_id => ${orderId},
+        razorpay_payment_id => 'pay_RB58MiP5SPFYyM',
+        payment_status => 'captured',
+        amount_paise => 9900,
+        currency => 'INR'
+      )`
+  );
+  const outcomes = rows.map(([{ outcome }]) => outcome).sort();
+  deepStrictEqual(outcomes, [...Array(19).fill("replayed"), "settled"]);
+  for (const [{ credits_added, remaining_credits }] of rows) {
+    deepStrictEqual([credits_added, remaining_credits], [20, 23]);
+  }
+  deepStrictEqual(await entriesOf(phone), [["system", 3], ["payment", 20]]);
+});
+
+Deno.test("20 orders of one purchase at once on connections of their own are one order", async () => {
+  const phone = newPhoneNumber();
+  await call("GET", `users/${phone}`);
+  await using connections = await openConnections(backend.database.url, 20);
+  const orders = await connections.all((sql) =>
+    sql`select outcome, order_id from public.place_order(${phone}, 'starter', 'test')`
+  );
+  const outcomes = orders.map(([{ outcome }]) => outcome).sort();
+  deepStrictEqual(outcomes, ["placed", ...Array(19).fill("reused")]);
+  const [{ order_id }] = orders[0];
+  const opened = await connections.all((sql, index) => {
+    const razorpayOrderId = `order_${String(index).padStart(14, "0")}`;
+    return sql`select public.open_order(${order_id}, ${razorpayOrderId}) as id`;
+  });
+  strictEqual(new Set(opened.map(([{ id }]) => id)).size, 1);
+});
+
+Deno.test.each([
+  ["a newcomer", () => Promise.resolve()],
+  ["a known user", (phone: string) => call("GET", `users/${phone}`)],
+])("20 calls of create-order at once by %s answer one order, with one receipt", async (_, meet) => {
+  const phone = newPhoneNumber();
+  await meet(phone);
   await control.clearRequests();
   const ids = await Promise.all(TWENTY.map(() => orderPackage(phone, "starter")));
   strictEqual(new Set(ids).size, 1);

@@ -5,6 +5,7 @@
 import { deepStrictEqual, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { exists } from "../../local/files.ts";
+import type { Process } from "../../local/processes.ts";
 import {
   end,
   newStackFolder,
@@ -66,59 +67,52 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
   strictEqual(await exists(join(folder.path, "stack.env")), false);
 });
 
-Deno.test("data and keys survive a restart and a kill, and go with a reset", {
+Deno.test("data and keys survive kills and a restart, and go with a reset", {
   ignore,
-}, async () => {
+}, async (test) => {
   await using folder = await stackFolder();
   const first = runLocal("start.ts", folder);
   const before = await ready(first, folder);
   await deduct(before);
-  await end(first, "SIGKILL", folder);
-
-  const second = runLocal("start.ts", folder);
-  const after = await ready(second, folder);
-  strictEqual(after.SUPABASE_SECRET_KEY, before.SUPABASE_SECRET_KEY);
-  strictEqual(after.BOT_SECRET, before.BOT_SECRET);
-  strictEqual(await balance(after), 2);
-  await end(second, "SIGINT", folder);
-
-  strictEqual((await runLocal("reset.ts", folder).status).code, 0);
-  const left = [...Deno.readDirSync(folder.path)].filter(({ name }) => !name.endsWith(".log"));
-  deepStrictEqual(left, []);
-  strictEqual(await exists(join(folder.home, "postgres")), false);
-});
-
-Deno.test("a server that was left running is found and stopped", { ignore }, async () => {
-  await using folder = await stackFolder();
-  const first = runLocal("start.ts", folder);
-  await ready(first, folder);
   const server = await serverPid(folder);
-  const shells = (await processesOn(folder)).filter(({ command }) => command.startsWith("/bin/sh"));
-  for (const { pid } of shells) Deno.kill(pid, "SIGKILL");
-  Deno.kill(first.pid, "SIGKILL");
-  await first.status;
-  deepStrictEqual((await processesOn(folder)).map(({ pid }) => pid), [server]);
 
-  const second = runLocal("start.ts", folder);
-  strictEqual(await balance(await ready(second, folder)), 3);
-  notStrictEqual(await serverPid(folder), server);
-  await end(second, "SIGTERM", folder);
+  await test.step("a server that is killed is started again under its stack", async () => {
+    Deno.kill(server, "SIGKILL");
+    await until("another server runs", async () => {
+      return await exists(pidFile(folder)) && await serverPid(folder) !== server;
+    });
+    await until("the backend answers again", async () => await balance(before) === 2);
+  });
+
+  await test.step("a server that is left running is found and stopped by the next stack", async () => {
+    const left = await serverPid(folder);
+    for (const { pid } of await shellsOn(folder)) Deno.kill(pid, "SIGKILL");
+    Deno.kill(first.pid, "SIGKILL");
+    await first.status;
+    deepStrictEqual((await processesOn(folder)).map(({ pid }) => pid), [left]);
+
+    const second = runLocal("start.ts", folder);
+    const after = await ready(second, folder);
+    notStrictEqual(await serverPid(folder), left);
+    strictEqual(after.SUPABASE_SECRET_KEY, before.SUPABASE_SECRET_KEY);
+    strictEqual(after.BOT_SECRET, before.BOT_SECRET);
+    strictEqual(await balance(after), 2);
+    await end(second, "SIGINT", folder);
+  });
+
+  await test.step("a reset leaves nothing", async () => {
+    strictEqual((await runLocal("reset.ts", folder).status).code, 0);
+    const left = [...Deno.readDirSync(folder.path)].filter(({ name }) => !name.endsWith(".log"));
+    deepStrictEqual(left, []);
+    strictEqual(await exists(join(folder.home, "postgres")), false);
+  });
 });
 
-Deno.test("a server that is killed is started again under a running stack", {
-  ignore,
-}, async () => {
+Deno.test("a stack that is killed takes its server along", { ignore }, async () => {
   await using folder = await stackFolder();
   const stack = runLocal("start.ts", folder);
-  const variables = await ready(stack, folder);
-  strictEqual(await balance(variables), 3);
-  const server = await serverPid(folder);
-  Deno.kill(server, "SIGKILL");
-  await until("another server runs", async () => {
-    return await exists(pidFile(folder)) && await serverPid(folder) !== server;
-  });
-  await until("the backend answers again", async () => await balance(variables) === 3);
-  await end(stack, "SIGTERM", folder);
+  await ready(stack, folder);
+  await end(stack, "SIGKILL", folder);
 });
 
 Deno.test("a stack ends when the task that started it is killed", { ignore }, async () => {
@@ -151,6 +145,19 @@ Deno.test("a data folder of another account is refused with a way out", {
   const stack = runLocal("start.ts", folder);
   strictEqual((await stack.status).code, 1);
   match(await stack.output(), /belongs to user id 12345.*LOCAL_DIR/);
+});
+
+Deno.test("a folder in which another account runs its stacks is left alone", {
+  ignore: ignore || !isRoot,
+}, async () => {
+  await using folder = await stackFolder();
+  const lock = join(folder.path, "stack.lock");
+  await Deno.writeTextFile(lock, "");
+  await Deno.chown(lock, 12345, 12345);
+  const stack = runLocal("start.ts", folder);
+  strictEqual((await stack.status).code, 1);
+  match(await stack.output(), /belongs to another account.*LOCAL_DIR/);
+  strictEqual(await exists(join(folder.path, "secrets.json")), false);
 });
 
 for (const variable of ["API_PORT", "DB_PORT", "RAZORPAY_PORT"]) {
@@ -210,6 +217,11 @@ async function deduct(variables: Record<string, string>): Promise<void> {
     body: JSON.stringify({ phone_number: "+919876543210" }),
   });
   strictEqual((await response.json()).status, "SUCCESS");
+}
+
+/** The shells above the server: its supervisor and the watcher of the pipe. */
+async function shellsOn(folder: StackFolder): Promise<Process[]> {
+  return (await processesOn(folder)).filter(({ command }) => command.startsWith("/bin/sh"));
 }
 
 function pidFile(folder: StackFolder): string {

@@ -33,8 +33,7 @@ const { credits: CREDITS } = PACKAGES.starter;
 
 type Payment = Parameters<typeof payForPackage>[3];
 
-const pay = (payment?: Payment) =>
-  payForPackage(control, newPhoneNumber(), "starter", payment);
+const pay = (payment?: Payment) => payForPackage(control, newPhoneNumber(), "starter", payment);
 
 const eventsOf = ({ checkout }: Purchase) => shop.eventsAbout(checkout.razorpay_payment_id);
 

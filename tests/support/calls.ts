@@ -7,6 +7,7 @@
  */
 
 import { match, ok, strictEqual } from "node:assert/strict";
+import { ERRORS } from "shared/errors.ts";
 import { z } from "zod";
 import botCredits from "../../supabase/functions/bot-credits/index.ts";
 import botDeduct from "../../supabase/functions/bot-deduct/index.ts";
@@ -24,14 +25,19 @@ const FUNCTIONS = {
   "verify-payment": verifyPayment,
 };
 
+// A line for each of thousands of requests would bury what a failing test has to say.
+console.info = () => {};
+
 /** The functions that can be called here. */
 export type FunctionName = keyof typeof FUNCTIONS;
+
+const ERROR_CODES = Object.keys(ERRORS) as (keyof typeof ERRORS)[];
 
 const envelope = z.strictObject({
   status: z.string(),
   message: z.string().min(1),
   data: z.record(z.string(), z.unknown()).optional(),
-  code: z.string().optional(),
+  code: z.enum(ERROR_CODES).optional(),
 });
 
 /** An answer, read whole. */
@@ -90,7 +96,11 @@ export async function readAnswer(response: Response): Promise<Answer> {
   const isError = body.status === "ERROR";
   strictEqual(httpStatus >= 400, isError, `${httpStatus} with status ${body.status}`);
   strictEqual(body.code !== undefined, isError, "errors have a code, and nothing else has");
+  if (body.code !== undefined) strictEqual(httpStatus, ERRORS[body.code].status);
   if (isError) strictEqual(body.data, undefined);
+  if (body.code !== undefined && httpStatus >= 500) {
+    strictEqual(body.message, ERRORS[body.code].message, "failures say nothing about themselves");
+  }
   if (httpStatus === 503 || httpStatus === 202) {
     match(headers.get("retry-after") ?? "", /^[1-9][0-9]*$/);
   }

@@ -8,20 +8,46 @@ import postgres from "postgres";
 
 /** Open connections; `await using` closes them. */
 export interface Connections extends AsyncDisposable {
-  /** Starts `act` on every connection at once; `index` says on which. */
+  /**
+   * Starts `act` on every connection, where `index` says on which, and lets none of them begin before
+   * all of them are ready.
+   */
   all<Result>(act: (sql: postgres.Sql, index: number) => Promise<Result>): Promise<Result[]>;
 }
 
+/** The advisory lock that holds everybody back until all are ready. */
+const GATE = 20_261_101;
+
 /** Opens `count` connections to the database at `url`. */
 export async function openConnections(url: string, count: number): Promise<Connections> {
-  const sessions = Array.from({ length: count }, () => {
-    return postgres(url, { max: 1, onnotice: () => {} });
-  });
+  const open = () => postgres(url, { max: 1, onnotice: () => {} });
+  const keeper = open();
+  const sessions = Array.from({ length: count }, open);
   await Promise.all(sessions.map((sql) => sql`select 1`));
   return {
-    all: (act) => Promise.all(sessions.map(act)),
+    async all(act) {
+      await keeper`select pg_advisory_lock(${GATE})`;
+      const results = sessions.map(async (sql, index) => {
+        // What follows on the same connection waits behind this in the server's queue.
+        const passed = sql`
+          select pg_advisory_lock_shared(${GATE}), pg_advisory_unlock_shared(${GATE})`.execute();
+        const [result] = await Promise.all([act(sql, index), passed]);
+        return result;
+      });
+      while (await waitingAt(keeper) < count);
+      await keeper`select pg_advisory_unlock(${GATE})`;
+      return await Promise.all(results);
+    },
     async [Symbol.asyncDispose]() {
-      await Promise.all(sessions.map((sql) => sql.end()));
+      await Promise.all([keeper, ...sessions].map((sql) => sql.end()));
     },
   };
+}
+
+async function waitingAt(keeper: postgres.Sql): Promise<number> {
+  const [{ count }] = await keeper`
+    select count(*)::int from pg_catalog.pg_locks
+    where locktype = 'advisory' and objid = ${GATE} and not granted
+      and database = (select oid from pg_catalog.pg_database where datname = current_database())`;
+  return count;
 }

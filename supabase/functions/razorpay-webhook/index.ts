@@ -10,32 +10,37 @@
 import { razorpayWebhook } from "shared/contract/razorpay-webhook.ts";
 import { finishWebhook, receiveWebhook } from "shared/database/webhook-deliveries.ts";
 import { endpoint } from "shared/endpoint.ts";
-import { readEvent } from "shared/razorpay/event.ts";
+import { type EventInput, idsIn, readEvent } from "shared/razorpay/event.ts";
 import { GatewayError, openGateway } from "shared/razorpay/gateway.ts";
 import { success } from "shared/reply.ts";
 import { settle } from "shared/settlement.ts";
 
 export default endpoint(razorpayWebhook, async (input, { headers, bodyText }) => {
-  const report = readEvent(input);
   const deliveryId = await receiveWebhook({
     eventId: headers.get("x-razorpay-event-id") ?? undefined,
     event: input.event,
     payload: bodyText,
-    razorpayOrderId: report?.payment.order_id ?? undefined,
-    razorpayPaymentId: report?.payment.id,
+    ...idsIn(input),
   });
 
   let outcome = "failed";
   try {
-    outcome = report === undefined ? "ignored" : (await settle({
-      ...report,
-      receipt: async () => report.receipt ?? await receiptOf(report.payment.order_id),
-    })).outcome;
+    outcome = await book(input);
   } finally {
     await finishWebhook(deliveryId, outcome);
   }
   return success("Event received", { outcome });
 });
+
+async function book(input: EventInput): Promise<string> {
+  const report = readEvent(input);
+  if (report === undefined) return "ignored";
+  const { outcome } = await settle({
+    ...report,
+    receipt: async () => report.receipt ?? await receiptOf(report.payment.order_id),
+  });
+  return outcome;
+}
 
 /** An order that Razorpay does not know by our key is another account's. */
 async function receiptOf(razorpayOrderId: string | null | undefined) {

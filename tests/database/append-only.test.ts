@@ -1,0 +1,51 @@
+/**
+ * What is written in the ledger stays as it was written.
+ * @module
+ */
+
+import { deepStrictEqual, ok, rejects } from "node:assert/strict";
+import postgres from "postgres";
+import { createTestDatabase } from "../support/database.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+
+const database = await createTestDatabase();
+Deno.test.afterAll(() => database.drop());
+
+const REFUSED = { code: "23001", message: /append-only/ };
+
+Deno.test.each([
+  "update public.credit_transactions set credits = credits + 1",
+  "update public.credit_transactions set reference_id = reference_id",
+  "update public.credit_transactions set balance_after = 1000 where sequence_number = 1",
+  "delete from public.credit_transactions",
+  "delete from public.credit_transactions where action = 'debit'",
+  "truncate public.credit_transactions",
+  "truncate public.users cascade",
+  "insert into public.credit_transactions select * from public.credit_transactions " +
+  "on conflict (id) do update set credits = 1000",
+])("neither the tables' owner nor a superuser gets through: %s", async (statement) => {
+  const phone = newPhoneNumber();
+  await database.sql`select public.deduct_credits(${phone}, 2)`;
+  const ledger = () => database.sql`select * from public.credit_transactions order by id`;
+  const before = [...await ledger()];
+  ok(before.length >= 2);
+
+  await rejects(database.sql.unsafe(statement), REFUSED);
+  const superuser = postgres(database.superuserUrl, { max: 1 });
+  try {
+    await rejects(superuser.unsafe(statement), REFUSED);
+  } finally {
+    await superuser.end();
+  }
+  deepStrictEqual([...await ledger()], before);
+});
+
+Deno.test("a user with a history cannot be removed, and a package that was ordered neither", async () => {
+  const phone = newPhoneNumber();
+  await database.sql`select public.place_order(${phone}, 'starter', 'test')`;
+  await rejects(
+    database.sql`delete from public.users where phone_number = ${phone}`,
+    { code: "23503" },
+  );
+  await rejects(database.sql`delete from public.packages where id = 'starter'`, { code: "23503" });
+});

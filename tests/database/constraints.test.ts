@@ -1,0 +1,169 @@
+/**
+ * The tables refuse nonsense by themselves, whatever the functions above them forget.
+ * @module
+ */
+
+import { rejects, strictEqual } from "node:assert/strict";
+import type postgres from "postgres";
+import { createTestDatabase } from "../support/database.ts";
+
+const database = await createTestDatabase();
+const { sql } = database;
+Deno.test.afterAll(() => database.drop());
+
+const KNOWN_USER = "00000000-0000-4000-8000-000000000001";
+await sql`
+  insert into public.users (id, phone_number, credits, transaction_count)
+  values (${KNOWN_USER}, '+919800000001', 3, 1)`;
+await sql`
+  insert into public.credit_transactions
+    (user_id, sequence_number, action, credits, source, reference_id, balance_after)
+  values (${KNOWN_USER}, 1, 'credit', 3, 'system', 'welcome', 3)`;
+
+type Row = Record<string, postgres.SerializableParameter>;
+
+/** One sound row for each table, whose columns a test replaces by nonsense. */
+const SOUND: Record<string, () => Row> = {
+  users: () => ({ phone_number: "+919800000002", credits: 0, transaction_count: 0 }),
+  credit_transactions: () => ({
+    user_id: KNOWN_USER,
+    sequence_number: 2,
+    action: "debit",
+    credits: 1,
+    source: "image_generation",
+    reference_id: null,
+    balance_after: 2,
+  }),
+  packages: () => ({ id: "sound", name: "Sound", price: "10.00", credits: 5 }),
+  payment_orders: () => ({
+    user_id: KNOWN_USER,
+    package_id: "starter",
+    package_name: "Starter",
+    credits: 20,
+    amount_paise: 9_900,
+    currency: "INR",
+    key_mode: "test",
+    channel: "checkout",
+    state: "open",
+    razorpay_order_id: "order_RB58MiP5SPFYyM",
+    opened_at: new Date(),
+  }),
+};
+
+class Rollback extends Error {}
+
+/** Inserts a row and takes it back. */
+async function insert(table: string, row: Row): Promise<void> {
+  await sql.begin(async (transaction) => {
+    await transaction`insert into public.${sql(table)} ${sql(row)}`;
+    throw new Rollback();
+  }).catch((error) => {
+    if (!(error instanceof Rollback)) throw error;
+  });
+}
+
+Deno.test.each(Object.keys(SOUND))("a sound row is welcome in %s", async (table) => {
+  await insert(table, SOUND[table]());
+});
+
+Deno.test.each(
+  [
+    ["users", { phone_number: "919800000002" }, "phone_number_is_e164"],
+    ["users", { phone_number: "+09198000000" }, "phone_number_is_e164"],
+    ["users", { phone_number: "+91 9800000002" }, "phone_number_is_e164"],
+    ["users", { phone_number: "+919800000002\n" }, "phone_number_is_e164"],
+    ["users", { phone_number: "+123" }, "phone_number_is_e164"],
+    ["users", { phone_number: "+1234567890123456" }, "phone_number_is_e164"],
+    ["users", { phone_number: "" }, "phone_number_is_e164"],
+    ["users", { phone_number: "+919800000001" }, "users_phone_number_key"],
+    ["users", { credits: -1 }, "credits_are_never_negative"],
+    ["users", { transaction_count: -1 }, "transaction_count_is_never_negative"],
+
+    ["credit_transactions", { action: "refund" }, "action_is_credit_or_debit"],
+    ["credit_transactions", { action: "" }, "action_is_credit_or_debit"],
+    ["credit_transactions", { credits: 0 }, "an_entry_moves_at_least_one_credit"],
+    ["credit_transactions", { credits: -1 }, "an_entry_moves_at_least_one_credit"],
+    ["credit_transactions", { source: "gift" }, "source_is_known"],
+    ["credit_transactions", { balance_after: -1 }, "balance_after_is_never_negative"],
+    ["credit_transactions", { sequence_number: 0 }, "sequence_numbers_start_at_one"],
+    ["credit_transactions", { sequence_number: 1 }, "one_entry_per_place_in_the_history"],
+    [
+      "credit_transactions",
+      { source: "system", reference_id: "welcome" },
+      "one_entry_per_reference",
+    ],
+    [
+      "credit_transactions",
+      { user_id: "00000000-0000-4000-8000-000000000009" },
+      "credit_transactions_user_id_fkey",
+    ],
+
+    ["packages", { id: "Starter" }, "id_is_a_short_word"],
+    ["packages", { id: "" }, "id_is_a_short_word"],
+    ["packages", { id: "../starter" }, "id_is_a_short_word"],
+    ["packages", { id: "a".repeat(65) }, "id_is_a_short_word"],
+    ["packages", { id: "starter" }, "packages_pkey"],
+    ["packages", { name: " \t" }, "name_is_not_blank"],
+    ["packages", { price: "0.99" }, "price_is_at_least_one_rupee"],
+    ["packages", { price: "-1" }, "price_is_at_least_one_rupee"],
+    ["packages", { credits: 0 }, "a_package_holds_at_least_one_credit"],
+
+    ["payment_orders", { credits: 0 }, "an_order_grants_at_least_one_credit"],
+    ["payment_orders", { amount_paise: 99 }, "amount_is_at_least_one_rupee"],
+    ["payment_orders", { currency: "USD" }, "currency_is_inr"],
+    ["payment_orders", { key_mode: "prod" }, "key_mode_is_test_or_live"],
+    ["payment_orders", { state: "done" }, "state_is_known"],
+    [
+      "payment_orders",
+      { razorpay_order_id: null, opened_at: null },
+      "only_a_pending_order_has_no_razorpay_order",
+    ],
+    ["payment_orders", { opened_at: null }, "an_order_is_opened_when_razorpay_knows_it"],
+    ["payment_orders", { state: "paid" }, "a_paid_order_names_its_payment"],
+    [
+      "payment_orders",
+      { razorpay_payment_id: "pay_RB58MiP5SPFYyM" },
+      "a_paid_order_names_its_payment",
+    ],
+    [
+      "payment_orders",
+      { state: "paid", razorpay_payment_id: "pay_RB58MiP5SPFYyM" },
+      "a_paid_order_says_when",
+    ],
+    ["payment_orders", { package_id: "no-such-package" }, "payment_orders_package_id_fkey"],
+  ] as const,
+)("%s refuses %j", async (table, nonsense, constraint) => {
+  await rejects(insert(table, { ...SOUND[table](), ...nonsense }), { constraint_name: constraint });
+});
+
+Deno.test.each([
+  ["is no number", "NaN"],
+  ["is too high for an amount in paise", "21474836.48"],
+])("packages refuses a price that %s", async (_, price) => {
+  await rejects(insert("packages", { ...SOUND.packages(), price }), { code: "23514" });
+});
+
+Deno.test("every column that the contract answers has a value", async () => {
+  const nullable = await sql`
+    select table_name || '.' || column_name as column
+    from information_schema.columns
+    where table_schema = 'public' and is_nullable = 'YES'
+      and table_name in ('users', 'credit_transactions', 'packages')`;
+  strictEqual(nullable.map(({ column }) => column).join(), "credit_transactions.reference_id");
+});
+
+Deno.test.each([
+  ["deduct_credits", "select public.deduct_credits('+919800000003', 0)"],
+  ["deduct_credits", "select public.deduct_credits('+919800000003', -5)"],
+  ["deduct_credits", "select public.deduct_credits('+919800000003', null)"],
+  ["get_user", "select public.get_user('9800000003')"],
+  ["get_user", "select public.get_user(null)"],
+  ["place_order", "select public.place_order('nobody', 'starter', 'test')"],
+  ["place_order", "select public.place_order('+919800000003', 'starter', 'prod')"],
+])("%s refuses arguments that no endpoint sends, and writes nothing: %s", async (_, statement) => {
+  const count = () => sql`select count(*) from public.users`;
+  const [before] = await count();
+  await rejects(sql.unsafe(statement));
+  const [after] = await count();
+  strictEqual(after.count, before.count);
+});

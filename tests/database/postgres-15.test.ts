@@ -1,0 +1,77 @@
+/**
+ * The migrations on PostgreSQL 15, which hosted projects may still run, from Debian's postgresql-15.
+ * @module
+ */
+
+import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import postgres from "postgres";
+import { exists } from "../../local/files.ts";
+import { prepareDatabase } from "../../local/platform.ts";
+import { startPostgres, SUPERUSER } from "../../local/postgres.ts";
+import { migrate } from "../../local/supabase-cli.ts";
+import { assertBooksAreRight } from "../support/backend.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+
+const BINARIES = "/usr/lib/postgresql/15/bin";
+
+Deno.test({
+  name: "the migrations run on PostgreSQL 15 (skipped where Debian's postgresql-15 is missing)",
+  ignore: !await exists(join(BINARIES, "initdb")),
+  async fn() {
+    const folder = join(tmpdir(), `postgres-15-${randomBytes(6).toString("hex")}`);
+    const password = randomBytes(24).toString("hex");
+    const server = await startPostgres({
+      binaries: BINARIES,
+      folder,
+      port: 0,
+      password,
+      durable: false,
+    });
+    const urlOf = (role: string) =>
+      `postgresql://${role}:${password}@127.0.0.1:${server.port}/postgres`;
+    const sql = postgres(urlOf("postgres"), { onnotice: () => {} });
+    try {
+      await prepareDatabase(urlOf(SUPERUSER), { password });
+      await migrate(urlOf("postgres"));
+      await playStory(sql);
+      await assertBooksAreRight(sql);
+    } finally {
+      await sql.end();
+      await server.stop();
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+/** A newcomer spends the free credits and orders a package. */
+async function playStory(sql: postgres.Sql): Promise<void> {
+  const [{ server_version }] = await sql`show server_version`;
+  match(server_version, /^15\./);
+
+  const phone = newPhoneNumber();
+  const [user] = await sql`select * from public.get_user(${phone})`;
+  strictEqual(user.credits, 3);
+  const deduct = async (reference: string | null) => {
+    const [{ outcome, remaining_credits }] = await sql`
+      select * from public.deduct_credits(${phone}, 1, ${reference})`;
+    return [outcome, remaining_credits];
+  };
+  deepStrictEqual(await deduct("job-1"), ["deducted", 2]);
+  deepStrictEqual(await deduct("job-1"), ["replayed", 2]);
+  deepStrictEqual(await deduct(null), ["deducted", 1]);
+  deepStrictEqual(await deduct(null), ["deducted", 0]);
+  deepStrictEqual(await deduct(null), ["insufficient_credits", 0]);
+
+  const [order] = await sql`select * from public.place_order(${phone}, 'starter', 'test')`;
+  strictEqual(order.outcome, "placed");
+  const [{ opened }] = await sql`
+    select public.open_order(${order.order_id}, 'order_RB58MiP5SPFYyM') as opened`;
+  strictEqual(opened, "order_RB58MiP5SPFYyM");
+  const [{ total, transactions }] = await sql`
+    select * from public.list_credit_transactions(${user.user_id}, 2)`;
+  strictEqual(total, 4);
+  strictEqual(transactions.length, 2);
+}

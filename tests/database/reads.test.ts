@@ -1,0 +1,61 @@
+/**
+ * Who only asks, only reads: no write, no lock, also while others write.
+ * @module
+ */
+
+import { rejects, strictEqual } from "node:assert/strict";
+import { startBackend } from "../support/backend.ts";
+import { call, dataOf } from "../support/calls.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+
+const backend = await startBackend();
+Deno.test.afterAll(() => backend.stop());
+
+const known = newPhoneNumber();
+const { id: knownId } = dataOf(await call("GET", `users/${known}`));
+
+/** The SQL behind each call that only asks, on something that is there. */
+const READS = {
+  "bot-credits and users": `select * from public.get_user('${known}')`,
+  "credit-history": `select * from public.list_credit_transactions('${knownId}', 50)`,
+  "the look at an order": "select * from public.find_order('order_RB58MiP5SPFYyM')",
+  "the check of the books": "select * from public.check_invariants()",
+};
+
+for (const [name, statement] of Object.entries(READS)) {
+  Deno.test(`${name} works where writing is forbidden`, async () => {
+    await backend.sql.begin("read only", (sql) => sql.unsafe(statement));
+  });
+
+  Deno.test(`${name} takes no lock that a writer would notice, and no transaction id`, async () => {
+    await backend.sql.begin(async (sql) => {
+      await sql.unsafe(statement);
+      const locks = await sql`
+        select relation::regclass::text, mode from pg_catalog.pg_locks
+        where pid = pg_backend_pid() and locktype in ('relation', 'tuple', 'transactionid')
+          and mode <> 'AccessShareLock'`;
+      strictEqual(locks.length, 0);
+      const [{ id }] = await sql`select pg_current_xact_id_if_assigned()::text as id`;
+      strictEqual(id, null);
+    });
+  });
+}
+
+Deno.test("a first contact does write: where writing is forbidden it is refused", async () => {
+  const phone = newPhoneNumber();
+  const reading = backend.sql.begin("read only", (sql) => {
+    return sql`select * from public.get_user(${phone})`;
+  });
+  await rejects(reading, { code: "25006" });
+});
+
+Deno.test("balance, profile and history are answered while every table is locked for writing", async () => {
+  await backend.sql.begin(async (sql) => {
+    await sql`
+      lock table public.users, public.credit_transactions, public.payment_orders
+      in exclusive mode`;
+    strictEqual(dataOf(await call("GET", `bot-credits/${known}`)).remaining_credits, 3);
+    strictEqual(dataOf(await call("GET", `users/${known}`)).credits, 3);
+    strictEqual(dataOf(await call("GET", `credit-history/${knownId}`)).total, 1);
+  });
+});

@@ -1,0 +1,150 @@
+/**
+ * What is read from Razorpay's events, on the shapes that its documentation shows.
+ * @module
+ */
+
+import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
+import { createHmac, randomBytes } from "node:crypto";
+import fc from "fast-check";
+import { z } from "zod";
+import { EVENT_NAMES } from "../../local/razorpay/event-names.ts";
+import { type EventReport, readEvent } from "shared/razorpay/event.ts";
+import { SAMPLES } from "./samples.ts";
+import { deliverAll, openShop } from "./shop.ts";
+
+const shop = await openShop();
+Deno.test.afterAll(() => shop.stop());
+
+const REFUND = { id: "rfnd_RefundSample01", kind: "refund", amount_paise: 4_950 };
+const DISPUTE = { id: "disp_DisputeSample1", kind: "dispute", amount_paise: 9_900 };
+
+/** What each event says: null is nothing that could move credits. */
+const MEANINGS: Record<string, Partial<Essence> | null> = {
+  "payment.authorized": { status: "authorized" },
+  "payment.captured": { status: "captured" },
+  "payment.failed": { status: "failed" },
+  "order.paid": { status: "captured", receipt: "receipt #1" },
+  "refund.created": { reversals: [{ ...REFUND, status: "processed", is_money_gone: true }] },
+  "refund.processed": { reversals: [{ ...REFUND, status: "processed", is_money_gone: true }] },
+  "refund.failed": { reversals: [{ ...REFUND, status: "failed", is_money_gone: false }] },
+  "refund.speed_changed": { reversals: [{ ...REFUND, status: "processed", is_money_gone: true }] },
+  "payment.dispute.created": { reversals: [{ ...DISPUTE, status: "open", is_money_gone: false }] },
+  "payment.dispute.under_review": {
+    reversals: [{ ...DISPUTE, status: "under_review", is_money_gone: false }],
+  },
+  "payment.dispute.action_required": {
+    reversals: [{ ...DISPUTE, status: "open", is_money_gone: false }],
+  },
+  "payment.dispute.lost": { reversals: [{ ...DISPUTE, status: "lost", is_money_gone: true }] },
+  "payment.dispute.won": { reversals: [{ ...DISPUTE, status: "won", is_money_gone: false }] },
+  "payment.dispute.closed": { reversals: [{ ...DISPUTE, status: "closed", is_money_gone: false }] },
+  "payment_link.paid": { status: "captured", receipt: "reference-1" },
+  "payment_link.cancelled": null,
+  "payment_link.expired": null,
+};
+
+/** A report without its times. */
+interface Essence {
+  id: string;
+  orderId: string | null | undefined;
+  amount: number;
+  currency: string;
+  status: string;
+  reversals: object[];
+  receipt: string | undefined;
+}
+
+function essence({ payment, reversals, receipt }: EventReport): Essence {
+  return {
+    id: payment.id,
+    orderId: payment.order_id,
+    amount: payment.amount,
+    currency: payment.currency,
+    status: payment.status,
+    reversals: reversals.map(({ reported_at: _time, ...reversal }) => reversal),
+    receipt,
+  };
+}
+
+Deno.test.each(SAMPLES)("the documented event $name is understood", ({ body }) => {
+  const report = readEvent(body);
+  const meaning = MEANINGS[body.event];
+  if (meaning === null) {
+    strictEqual(report, undefined);
+    return;
+  }
+  ok(report);
+  deepStrictEqual(essence(report), {
+    id: "pay_PaymentSample1",
+    orderId: "order_OrderSample001",
+    amount: 9_900,
+    currency: "INR",
+    status: "captured",
+    reversals: [],
+    receipt: undefined,
+    ...meaning,
+  });
+});
+
+Deno.test("every event that the stand-in sends is among the documented ones, but for part payments", () => {
+  const documented = new Set(SAMPLES.map(({ body }) => body.event));
+  deepStrictEqual(EVENT_NAMES.filter((name) => !documented.has(name)), [
+    "payment_link.partially_paid",
+  ]);
+  deepStrictEqual(Object.keys(MEANINGS).sort(), [...documented].sort());
+});
+
+Deno.test("documented events of another shop are acknowledged, and book nothing", async () => {
+  const events = SAMPLES.map(({ body }) => {
+    const text = JSON.stringify(body);
+    const signature = createHmac("sha256", shop.environment.RAZORPAY_WEBHOOK_SECRET)
+      .update(text).digest("hex");
+    return { id: randomBytes(7).toString("hex"), body: text, signature };
+  });
+  deepStrictEqual(
+    await deliverAll(events),
+    SAMPLES.map(({ body }) => MEANINGS[body.event] === null ? "ignored" : "not_ours"),
+  );
+  const [{ count }] = await shop.sql`select count(*)::integer from public.payments`;
+  strictEqual(count, 0);
+});
+
+Deno.test("a dispute is dated by its event, a refund by itself", () => {
+  const dated = (name: string) => {
+    const sample = SAMPLES.find(({ body }) => body.event === name);
+    return sample && readEvent(sample.body)?.reversals[0].reported_at;
+  };
+  strictEqual(dated("payment.dispute.lost"), new Date(1_750_000_700_000).toISOString());
+  strictEqual(dated("refund.processed"), new Date(1_750_000_600_000).toISOString());
+});
+
+Deno.test("a dispute that was closed with a deduction took that much", () => {
+  const [{ body }] = SAMPLES.filter(({ body }) => body.event === "payment.dispute.closed");
+  const text = JSON.stringify(body).replace('"amount_deducted":0', '"amount_deducted":500');
+  const [reversal] = readEvent(JSON.parse(text))?.reversals ?? [];
+  deepStrictEqual([reversal.amount_paise, reversal.is_money_gone], [500, true]);
+});
+
+Deno.test("an event that is about no payment is none, whatever is in it", () => {
+  fc.assert(fc.property(
+    fc.dictionary(fc.string().filter((name) => name !== "payment"), fc.jsonValue()),
+    (payload) => strictEqual(readEvent({ payload }), undefined),
+  ));
+});
+
+Deno.test("an event about a payment without the facts that decide is not guessed at", () => {
+  const { entity } = z.object({ entity: z.record(z.string(), z.unknown()) })
+    .parse(SAMPLES[0].body.payload.payment);
+  const wrong: Record<string, unknown[]> = {
+    id: [undefined, null, 1, "", "pay_1", "order_OrderSample001"],
+    amount: [undefined, null, "9900", 99.5, 0, -9_900, true],
+    currency: [undefined, null, 356],
+    status: [undefined, null, "paid", 1],
+  };
+  for (const [field, values] of Object.entries(wrong)) {
+    for (const value of values) {
+      const payment = { entity: { ...entity, [field]: value } };
+      throws(() => readEvent({ payload: { payment } }), { name: /ZodError/ }, `${field} ${value}`);
+    }
+  }
+});

@@ -1,0 +1,260 @@
+/**
+ * Razorpay failing in every way it can, and our own process killed between any two steps: nothing is
+ * credited that was not paid, nothing that was paid is lost, and no caller learns anything internal.
+ * @module
+ */
+
+import { deepStrictEqual, doesNotMatch, ok, strictEqual } from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
+import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
+import { assertBooksAreRight } from "../support/backend.ts";
+import { type Answer, call } from "../support/calls.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
+import { type Death, MortalWorker } from "./mortal-worker.ts";
+import {
+  deliver,
+  deliverAll,
+  expectBought,
+  historyOf,
+  named,
+  openShop,
+  operatorHeaders,
+  PACKAGES,
+  post,
+} from "./shop.ts";
+
+const shop = await openShop();
+const { control } = shop;
+const worker = new MortalWorker({
+  dataApiUrl: shop.environment.SUPABASE_URL,
+  razorpayUrl: shop.environment.RAZORPAY_API_URL,
+});
+await worker.start();
+Deno.test.afterAll(async () => {
+  await worker.stop();
+  await shop.stop();
+});
+Deno.test.beforeEach(() => forgetOrders());
+Deno.test.afterEach(async () => {
+  await control.clearFaults();
+  await assertBooksAreRight(shop.sql);
+});
+
+const { credits: CREDITS } = PACKAGES.starter;
+
+/** A run of the reconciler is about the orders of its test alone. */
+async function forgetOrders(): Promise<void> {
+  await shop.sql`update public.payment_orders set next_check_at = null`;
+}
+
+const reconcile = () => post("reconcile-payments", {}, operatorHeaders());
+
+const askForLink = (phone_number: string) =>
+  post("bot-payment-link", { phone_number, package_id: "starter" }, {
+    "x-bot-secret": shop.environment.BOT_SECRET,
+  });
+
+const settleByHand = (order: string) =>
+  post("settle-order", { order, operator: "Asha", reason: "Stuck" }, operatorHeaders());
+
+const placeOrder = (phone_number: string) =>
+  call("POST", "create-order", { body: { phone_number, package_id: "starter" } });
+
+/** A payment on an order whose Razorpay id we never stored, as its webhook reports it. */
+async function unknownPayment(): Promise<{ phone: string; event: WebhookEvent }> {
+  const phone = newPhoneNumber();
+  const orderId = await orderPackage(phone, "starter");
+  await shop.sql`
+    update public.payment_orders
+    set razorpay_order_id = null, opened_at = null, state = 'pending'
+    where razorpay_order_id = ${orderId}`;
+  await control.payOrder(orderId, { outcome: "captured", deliver_webhooks: false });
+  return { phone, event: named(await shop.eventsAbout(orderId), "payment.captured") };
+}
+
+/** What asks Razorpay, each with a purchase of its own, and how one sees that it went well. */
+const OPERATIONS: Record<string, () => Promise<Operation>> = {
+  "create-order": () => {
+    const phone = newPhoneNumber();
+    return Promise.resolve({ phone, bought: 0, act: () => placeOrder(phone) });
+  },
+  "bot-payment-link": () => {
+    const phone = newPhoneNumber();
+    return Promise.resolve({ phone, bought: 0, act: () => askForLink(phone) });
+  },
+  "verify-payment": async () => {
+    const purchase = await payForPackage(control, newPhoneNumber(), "starter");
+    return { phone: purchase.phone, bought: CREDITS, act: () => verify(purchase) };
+  },
+  "razorpay-webhook, for a known order": async () => {
+    const { phone, checkout } = await payForPackage(control, newPhoneNumber(), "starter");
+    const events = await shop.eventsAbout(checkout.razorpay_payment_id);
+    const event = named(events, "payment.captured");
+    return { phone, bought: CREDITS, act: () => deliver(event) };
+  },
+  "razorpay-webhook, for an order that it has to ask about": async () => {
+    const { phone, event } = await unknownPayment();
+    return { phone, bought: CREDITS, act: () => deliver(event) };
+  },
+  "razorpay-webhook, for a refund": async () => {
+    const { phone, checkout } = await buyCredits(control, newPhoneNumber(), "starter");
+    const { id } = await control.refund(checkout.razorpay_payment_id, { deliver_webhooks: false });
+    const event = named(await shop.eventsAbout(id), "refund.processed");
+    return { phone, bought: 0, act: () => deliver(event) };
+  },
+  "reconcile-payments": async () => {
+    const { phone, checkout } = await payForPackage(control, newPhoneNumber(), "starter");
+    await control.refund(checkout.razorpay_payment_id, { amount: 4_950, deliver_webhooks: false });
+    return {
+      phone,
+      bought: CREDITS / 2,
+      act: async () => {
+        await shop.makeDue();
+        return await reconcile();
+      },
+    };
+  },
+  "settle-order": async () => {
+    const { phone, checkout } = await payForPackage(control, newPhoneNumber(), "starter");
+    return { phone, bought: CREDITS, act: () => settleByHand(checkout.razorpay_order_id) };
+  },
+};
+
+interface Operation {
+  phone: string;
+  /** What the user has bought once it went well. */
+  bought: number;
+  act: () => Promise<Answer>;
+}
+
+/** A webhook about an order that we know is booked without a question. */
+const ASKING_RAZORPAY = Object.entries(OPERATIONS).filter(([name]) =>
+  !/known order|refund/.test(name)
+);
+
+/** Neither Razorpay's words nor ours about Razorpay, keys, addresses and database. */
+const INTERNAL =
+  /html|gateway error|authentication|too many|reported|rzp_|127\.0\.0\.1|axios|fetch|SQL|rpc|TypeError/i;
+
+/** How an operation ends that Razorpay did not answer: told so, or left for later. */
+function expectSetback(name: string, { httpStatus, body }: Answer): void {
+  if (name === "verify-payment") strictEqual(`${httpStatus} ${body.status}`, "202 PENDING");
+  else if (name === "reconcile-payments") strictEqual(body.data?.failed, 1);
+  else ok(httpStatus === 502 || httpStatus === 503, `${httpStatus}`);
+  doesNotMatch(body.message, INTERNAL);
+}
+
+const FAULTS = [
+  "401",
+  "429",
+  "500",
+  "502_html",
+  "504_empty",
+  "200_html",
+  "200_cut_off",
+  "200_broken_off",
+  "drop",
+] as const;
+
+Deno.test.each(FAULTS)(
+  "while Razorpay answers %s nothing is credited, and all goes well afterwards",
+  async (kind) => {
+    for (const [name, prepare] of ASKING_RAZORPAY) {
+      await forgetOrders();
+      const { phone, bought, act } = await prepare();
+      // A client may repeat a request by itself when its connection breaks.
+      await control.addFault({ kind, times: 20, applied: false });
+      expectSetback(name, await act());
+      await control.clearFaults();
+      await expectBought(phone, 0);
+      ok((await act()).httpStatus === 200, name);
+      await expectBought(phone, bought);
+    }
+  },
+);
+
+Deno.test("no function waits for ever for a Razorpay that does not answer", async () => {
+  const operations = [];
+  for (const [name, prepare] of ASKING_RAZORPAY) operations.push({ name, ...await prepare() });
+  await control.addFault({ kind: "hang", times: 20 });
+  // Our own limit is 8 seconds for a request; the platform's is 150 for a call.
+  const patience = new AbortController();
+  const answers = await Promise.race([
+    Promise.all(operations.map(({ act }) => act())),
+    delay(60_000, undefined, { signal: patience.signal }).then(() => {
+      throw new Error("A function still waits for Razorpay after a minute");
+    }),
+  ]);
+  patience.abort();
+  await control.clearFaults();
+  for (const [index, { name, phone }] of operations.entries()) {
+    if (name === "reconcile-payments") ok(Number(answers[index].body.data?.failed) > 0);
+    else expectSetback(name, answers[index]);
+    await expectBought(phone, 0);
+  }
+});
+
+/** Lives once for every death there is: at each step, before and after it was carried out. */
+async function dieEveryDeath(live: (death: Death) => Promise<{ died: boolean }>): Promise<void> {
+  for (const carriedOut of [false, true]) {
+    let step = 1;
+    while ((await live({ step, carriedOut })).died) step += 1;
+    ok(step > 1, "there was no step to die at");
+  }
+}
+
+Deno.test.each(Object.entries(OPERATIONS))(
+  "%s may be killed at any step, and what was paid and kept is there in the end",
+  async (_, prepare) => {
+    await dieEveryDeath(async (death) => {
+      await forgetOrders();
+      const { phone, bought, act } = await prepare();
+      const life = await worker.runUntil(death, act);
+      await assertBooksAreRight(shop.sql);
+      for (let repetition = 0; repetition < 2; repetition++) {
+        strictEqual((await act()).httpStatus, 200);
+        await expectBought(phone, bought);
+      }
+      return life;
+    });
+  },
+);
+
+Deno.test("when the page's report is killed at any step, the webhook brings the credits", async () => {
+  await dieEveryDeath(async (death) => {
+    const purchase = await payForPackage(control, newPhoneNumber(), "starter");
+    const life = await worker.runUntil(death, () => verify(purchase));
+    await deliverAll(await shop.eventsAbout(purchase.checkout.razorpay_payment_id));
+    deepStrictEqual(await historyOf(purchase.phone), [
+      `+${CREDITS} payment ${purchase.checkout.razorpay_payment_id}: ${3 + CREDITS}`,
+    ]);
+    return life;
+  });
+});
+
+Deno.test("when the webhook is killed at any step, the reconciler brings the credits", async () => {
+  await dieEveryDeath(async (death) => {
+    await forgetOrders();
+    const { phone, checkout } = await payForPackage(control, newPhoneNumber(), "starter");
+    const events = await shop.eventsAbout(checkout.razorpay_payment_id);
+    const life = await worker.runUntil(death, async () => {
+      for (const event of events) await deliver(event);
+    });
+    await shop.reconcile();
+    await expectBought(phone, CREDITS);
+    return life;
+  });
+});
+
+Deno.test("orders that a killed reconciler had claimed are claimed again", async () => {
+  const purchases = [];
+  for (let count = 0; count < 4; count++) {
+    purchases.push(await payForPackage(control, newPhoneNumber(), "starter"));
+  }
+  await shop.makeDue();
+  const { died } = await worker.runUntil({ step: 6, carriedOut: true }, reconcile);
+  ok(died);
+  await shop.reconcile();
+  for (const { phone } of purchases) await expectBought(phone, CREDITS);
+});

@@ -1,0 +1,554 @@
+/**
+ * A model of the shop: random plans of everything that can happen to payments are played through the
+ * real functions, and what the users have in the end is compared with what Razorpay says they paid.
+ *
+ * The model knows one rule: a user has the free credits, what each order promised in proportion to
+ * the money that was kept for it, less what was spent; what is missing below zero is a debt.
+ * @module
+ */
+
+import { ok } from "node:assert/strict";
+import fc from "fast-check";
+import { z } from "zod";
+import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
+import { assertBooksAreRight } from "../support/backend.ts";
+import { type Answer, call, dataOf } from "../support/calls.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { orderPackage, signedCheckout, verify } from "../support/purchases.ts";
+import { MortalWorker } from "./mortal-worker.ts";
+import {
+  accountOf,
+  deliver,
+  FREE_CREDITS,
+  operatorHeaders,
+  PACKAGES,
+  post,
+  type Shop,
+} from "./shop.ts";
+
+type PackageId = keyof typeof PACKAGES;
+
+/** What reports to us: it may happen at any time, several at once, and may be cut off. */
+type Report =
+  | { kind: "verify"; payment: number }
+  | { kind: "deliver"; events: number[] }
+  | { kind: "reconcile" }
+  | { kind: "settle by hand"; order: number }
+  | { kind: "spend"; user: number; credits: number };
+
+/** What happens at Razorpay, or begins with us. Numbers point into what there is by then. */
+type Happening =
+  | { kind: "order"; user: number; packageId: PackageId }
+  | { kind: "order, cut off"; user: number }
+  | { kind: "link"; user: number }
+  | { kind: "pay"; order: number; outcome: "captured" | "failed" | "authorized"; wrongly: boolean }
+  | { kind: "pay again"; order: number; outcome: "captured" | "late_authorized" }
+  | { kind: "go on"; payment: number }
+  | { kind: "refund"; payment: number; share: number; status: "processed" | "pending" }
+  | { kind: "end refund"; refund: number; status: "processed" | "failed" }
+  | { kind: "dispute"; payment: number; share: number }
+  | { kind: "move dispute"; dispute: number; status: "under_review" | "lost" | "won" | "closed" };
+
+/** One step of a plan. */
+export type Action =
+  | Happening
+  | Report
+  | { kind: "together"; reports: Report[] }
+  | { kind: "killed"; step: number; carriedOut: boolean; report: Report };
+
+const index = fc.nat(11);
+const share = fc.constantFrom(1, 0.5, 1 / 3, 0.7);
+const kind = <Kind extends Action["kind"]>(name: Kind) => fc.constant(name);
+
+const report: fc.Arbitrary<Report> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ kind: kind("verify"), payment: index }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: kind("deliver"),
+      events: fc.array(fc.nat(30), { minLength: 1, maxLength: 4 }),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: kind("reconcile") }) },
+  { weight: 1, arbitrary: fc.record({ kind: kind("settle by hand"), order: index }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: kind("spend"),
+      user: index,
+      credits: fc.integer({ min: 1, max: 25 }),
+    }),
+  },
+);
+
+const happening: fc.Arbitrary<Happening> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: kind("order"),
+      user: index,
+      packageId: fc.constantFrom("starter", "pro"),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: kind("order, cut off"), user: index }) },
+  { weight: 1, arbitrary: fc.record({ kind: kind("link"), user: index }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: kind("pay"),
+      order: index,
+      outcome: fc.constantFrom("captured", "captured", "captured", "failed", "authorized"),
+      wrongly: fc.constantFrom(false, false, false, false, true),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: kind("pay again"),
+      order: index,
+      outcome: fc.constantFrom("captured", "late_authorized"),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: kind("go on"), payment: index }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: kind("refund"),
+      payment: index,
+      share,
+      status: fc.constantFrom("processed", "processed", "pending"),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: kind("end refund"),
+      refund: index,
+      status: fc.constantFrom("processed", "failed"),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: kind("dispute"), payment: index, share }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: kind("move dispute"),
+      dispute: index,
+      status: fc.constantFrom("under_review", "lost", "lost", "won", "closed"),
+    }),
+  },
+);
+
+/** Random plans. Each begins with an order, so that the rest has something to happen to. */
+export const plans: fc.Arbitrary<Action[]> = fc.tuple(
+  fc.constant<Action[]>([{ kind: "order", user: 0, packageId: "starter" }]),
+  fc.array(
+    fc.oneof<fc.MaybeWeightedArbitrary<Action>[]>(
+      { weight: 10, arbitrary: happening },
+      { weight: 5, arbitrary: report },
+      {
+        weight: 3,
+        arbitrary: fc.record({
+          kind: kind("together"),
+          reports: fc.array(report, { minLength: 2, maxLength: 4 }),
+        }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          kind: kind("killed"),
+          step: fc.integer({ min: 1, max: 6 }),
+          carriedOut: fc.boolean(),
+          report,
+        }),
+      },
+    ),
+    { minLength: 8, maxLength: 30, size: "max" },
+  ),
+).map(([beginning, rest]) => [...beginning, ...rest]);
+
+interface Order {
+  phone: string;
+  packageId: PackageId;
+  /** A link has one only when somebody begins to pay it. */
+  razorpayOrderId?: string;
+  linkId?: string;
+}
+
+interface Payment {
+  id: string;
+  order: Order;
+  status: "failed" | "authorized" | "captured";
+}
+
+interface Reversal {
+  id: string;
+  status: string;
+}
+
+/** Which steps of a dispute may follow. */
+const DISPUTE_STEPS: Record<string, string[]> = {
+  open: ["under_review", "lost", "won", "closed"],
+  under_review: ["lost", "won", "closed"],
+  lost: ["won"],
+};
+
+/** Which ends of a refund may follow. */
+const REFUND_STEPS: Record<string, string[]> = {
+  pending: ["processed", "failed"],
+  processed: ["failed"],
+};
+
+const razorpayPayment = z.object({
+  id: z.string(),
+  amount: z.int(),
+  amount_refunded: z.int(),
+  currency: z.string(),
+  status: z.string(),
+});
+const razorpayRefund = z.object({ amount: z.int(), status: z.string() });
+const razorpayDispute = z.object({
+  payment_id: z.string(),
+  amount_deducted: z.int(),
+  status: z.string(),
+});
+const listOf = <Item extends z.ZodType>(item: Item) => z.object({ items: z.array(item) });
+
+/** The shop while a plan is played. */
+class Play {
+  readonly #users = [newPhoneNumber(), newPhoneNumber()];
+  readonly #spent = new Map(this.#users.map((phone) => [phone, 0]));
+  readonly #orders: Order[] = [];
+  readonly #payments: Payment[] = [];
+  readonly #refunds: Reversal[] = [];
+  readonly #disputes: Reversal[] = [];
+
+  constructor(readonly shop: Shop, readonly worker: MortalWorker) {}
+
+  async perform(action: Action): Promise<void> {
+    switch (action.kind) {
+      case "together":
+        await Promise.all(action.reports.map((report) => this.#expectReported(report)));
+        break;
+      case "killed":
+        await this.worker.runUntil(action, () => this.#report(action.report));
+        break;
+      case "verify":
+      case "deliver":
+      case "reconcile":
+      case "settle by hand":
+      case "spend":
+        await this.#expectReported(action);
+        break;
+      default:
+        await this.#happen(action);
+    }
+    await assertBooksAreRight(this.shop.sql);
+  }
+
+  /** Every event gets through in the end, and the reconciler runs until it finds nothing new. */
+  async settle(): Promise<void> {
+    const events = await this.shop.control.webhookEvents();
+    for (let first = 0; first < events.length; first += 4) {
+      await Promise.all(
+        events.slice(first, first + 4).map(async (event) => {
+          dataOf(await deliver(event));
+        }),
+      );
+    }
+    while ((await this.shop.reconcile()).settled !== 0);
+    await assertBooksAreRight(this.shop.sql);
+  }
+
+  /** Compares what each user has with what Razorpay kept for the user. */
+  async check(): Promise<void> {
+    for (const phone of this.#users) {
+      const { credits, debt } = await accountOf(phone);
+      let possible = new Set([FREE_CREDITS - this.#spentBy(phone)]);
+      for (const order of this.#orders.filter((order) => order.phone === phone)) {
+        const worths = await this.#possibleWorths(order);
+        possible = new Set(
+          [...possible].flatMap((sum) => worths.map((worth) => sum + worth)),
+        );
+      }
+      ok(
+        possible.has(credits - debt) && (credits === 0 || debt === 0),
+        `${phone} has ${credits} credits and a debt of ${debt}, and should have one of ` +
+          [...possible].join(", "),
+      );
+    }
+  }
+
+  /**
+   * The credits that an order is worth. Where the money of two payments was kept in part, either may
+   * be the one that pays it.
+   */
+  async #possibleWorths({ razorpayOrderId, packageId }: Order): Promise<number[]> {
+    if (razorpayOrderId === undefined) return [0];
+    const { credits, amountPaise } = PACKAGES[packageId];
+    const { items } = await this.#ask(
+      `orders/${razorpayOrderId}/payments`,
+      listOf(razorpayPayment),
+    );
+    const worths: number[] = [];
+    for (const { id, amount, currency, status } of items) {
+      const isMoney = status === "captured" || status === "refunded";
+      if (!isMoney || amount !== amountPaise || currency !== "INR") continue;
+      const gone = Math.min(amount, await this.#goneOf(id));
+      if (gone < amount) worths.push(credits - Math.floor(credits * gone / amount));
+    }
+    return worths.length === 0 ? [0] : worths;
+  }
+
+  async #goneOf(paymentId: string): Promise<number> {
+    const refunds = await this.#ask(
+      `payments/${paymentId}/refunds?count=100`,
+      listOf(razorpayRefund),
+    );
+    const disputes = await this.#ask("disputes?count=100", listOf(razorpayDispute));
+    const amounts = [
+      ...refunds.items.filter(({ status }) => status === "processed").map(({ amount }) => amount),
+      ...disputes.items
+        .filter(({ payment_id, status }) => payment_id === paymentId && status === "lost")
+        .map(({ amount_deducted }) => amount_deducted),
+    ];
+    return amounts.reduce((sum, amount) => sum + amount, 0);
+  }
+
+  /** Razorpay's own word. */
+  async #ask<Entity>(path: string, schema: z.ZodType<Entity>): Promise<Entity> {
+    const { RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET } = this.shop.environment;
+    const response = await fetch(`${this.shop.razorpay.url}/v1/${path}`, {
+      headers: { authorization: `Basic ${btoa(`${RAZORPAY_KEY_ID}:${RAZORPAY_KEY_SECRET}`)}` },
+    });
+    return schema.parse(await response.json());
+  }
+
+  #spentBy(phone: string): number {
+    return this.#spent.get(phone) ?? 0;
+  }
+
+  async #expectReported(report: Report): Promise<void> {
+    for (const { httpStatus, body } of await this.#report(report)) {
+      // The page may be told that its payment is pending, refunded, or not needed.
+      const isFine = httpStatus === 200 || httpStatus === 202 ||
+        (report.kind === "verify" && httpStatus < 500);
+      ok(isFine, `${JSON.stringify(report)}: ${httpStatus} ${JSON.stringify(body)}`);
+    }
+  }
+
+  async #report(report: Report): Promise<Answer[]> {
+    switch (report.kind) {
+      case "verify": {
+        const payment = pick(this.#payments, report.payment);
+        const { razorpayOrderId, phone, packageId } = payment?.order ?? {};
+        if (payment === undefined || !razorpayOrderId || !phone || !packageId) return [];
+        return [
+          await verify({ phone, packageId, checkout: signedCheckout(razorpayOrderId, payment.id) }),
+        ];
+      }
+      case "deliver": {
+        const events = await this.shop.control.webhookEvents();
+        return await Promise.all(
+          report.events.map((number) => pick(events, number))
+            .filter((event): event is WebhookEvent => event !== undefined)
+            .map(deliver),
+        );
+      }
+      case "reconcile":
+        await this.shop.makeDue();
+        return [await post("reconcile-payments", {}, operatorHeaders())];
+      case "settle by hand": {
+        const { razorpayOrderId, linkId } = pick(this.#orders, report.order) ?? {};
+        const order = linkId ?? razorpayOrderId;
+        if (order === undefined || linkId === undefined && !await this.#isStored(order)) return [];
+        const body = { order, operator: "Asha", reason: "A plan" };
+        return [await post("settle-order", body, operatorHeaders())];
+      }
+      case "spend":
+        return [await this.#spend(pick(this.#users, report.user) ?? "", report.credits)];
+    }
+  }
+
+  /** An order that was cut off is not ours to look up until a webhook has told us its id. */
+  async #isStored(razorpayOrderId: string): Promise<boolean> {
+    const rows = await this.shop.sql`
+      select from public.payment_orders where razorpay_order_id = ${razorpayOrderId}`;
+    return rows.length > 0;
+  }
+
+  /** A call that was cut off may have charged: its reference tells. */
+  async #spend(phone_number: string, credits: number): Promise<Answer> {
+    const body = { phone_number, credits, reference_id: crypto.randomUUID() };
+    const answer = await call("POST", "bot-deduct", { body });
+    const [charged] = await this.shop.sql`
+      select from public.credit_transactions where reference_id = ${body.reference_id}`;
+    if (charged) this.#spent.set(phone_number, this.#spentBy(phone_number) + credits);
+    return answer;
+  }
+
+  async #happen(happening: Happening): Promise<void> {
+    const { control } = this.shop;
+    switch (happening.kind) {
+      case "order":
+        return await this.#order(pick(this.#users, happening.user) ?? "", happening.packageId);
+      case "order, cut off":
+        return await this.#orderCutOff(pick(this.#users, happening.user) ?? "");
+      case "link":
+        return await this.#makeLink(pick(this.#users, happening.user) ?? "");
+      case "pay":
+        return await this.#pay(pick(this.#orders, happening.order), happening);
+      case "pay again":
+        return await this.#payAgain(pick(this.#orders, happening.order), happening.outcome);
+      case "go on":
+        return await this.#goOn(pick(this.#payments, happening.payment));
+      case "refund": {
+        const payment = pick(this.#payments, happening.payment);
+        if (payment?.status !== "captured") return;
+        const { amount, amount_refunded } = await this.#ask(
+          `payments/${payment.id}`,
+          razorpayPayment,
+        );
+        const wanted = Math.max(100, Math.floor(amount * happening.share));
+        const left = amount - amount_refunded;
+        if (left < 100) return;
+        const { id, status } = await control.refund(payment.id, {
+          amount: Math.min(left, wanted),
+          status: happening.status,
+          deliver_webhooks: false,
+        });
+        this.#refunds.push({ id, status });
+        return;
+      }
+      case "end refund": {
+        const { status } = happening;
+        const refund = pick(this.#refunds, happening.refund);
+        if (!refund || !REFUND_STEPS[refund.status]?.includes(status)) return;
+        await control.changeRefund(refund.id, { status, deliver_webhooks: false });
+        refund.status = status;
+        return;
+      }
+      case "dispute": {
+        const payment = pick(this.#payments, happening.payment);
+        if (payment?.status !== "captured") return;
+        const { amount } = await this.#ask(`payments/${payment.id}`, razorpayPayment);
+        const { id, status } = await control.openDispute(payment.id, {
+          amount: Math.floor(amount * happening.share),
+          deliver_webhooks: false,
+        });
+        this.#disputes.push({ id, status });
+        return;
+      }
+      case "move dispute": {
+        const { status } = happening;
+        const dispute = pick(this.#disputes, happening.dispute);
+        if (!dispute || !DISPUTE_STEPS[dispute.status]?.includes(status)) return;
+        await control.changeDispute(dispute.id, { status, deliver_webhooks: false });
+        dispute.status = status;
+        return;
+      }
+    }
+  }
+
+  async #order(phone: string, packageId: PackageId): Promise<void> {
+    const razorpayOrderId = await orderPackage(phone, packageId);
+    if (this.#orders.some((order) => order.razorpayOrderId === razorpayOrderId)) return;
+    this.#orders.push({ phone, packageId, razorpayOrderId });
+  }
+
+  /** Razorpay makes the order, and we never learn its id from the answer. */
+  async #orderCutOff(phone: string): Promise<void> {
+    const packageId = "popular";
+    // Only the last order of its receipt can be the one that is paid, so a user is cut off once.
+    if (this.#orders.some((order) => order.phone === phone && order.packageId === packageId)) {
+      return;
+    }
+    const { control } = this.shop;
+    await control.addFault({ kind: "502_html", path: "/v1/orders", method: "POST", applied: true });
+    await call("POST", "create-order", { body: { phone_number: phone, package_id: packageId } });
+    const { items: [{ id }] } = await this.#ask(
+      "orders?count=1",
+      listOf(z.object({ id: z.string() })),
+    );
+    this.#orders.push({ phone, packageId, razorpayOrderId: id });
+  }
+
+  async #makeLink(phone: string): Promise<void> {
+    const headers = { "x-bot-secret": this.shop.environment.BOT_SECRET };
+    const body = { phone_number: phone, package_id: "starter" };
+    const { short_url } = dataOf(await post("bot-payment-link", body, headers));
+    const [{ id }] = await this.shop.sql<{ id: string }[]>`
+      select razorpay_payment_link_id as id from public.payment_orders
+      where short_url = ${String(short_url)}`;
+    if (this.#orders.some(({ linkId }) => linkId === id)) return;
+    this.#orders.push({ phone, packageId: "starter", linkId: id });
+  }
+
+  async #pay(
+    order: Order | undefined,
+    { outcome, wrongly }: { outcome: Payment["status"]; wrongly: boolean },
+  ): Promise<void> {
+    if (order === undefined || this.#isTaken(order)) return;
+    const details = {
+      outcome,
+      ...(wrongly && { amount: 5_000 }),
+      deliver_webhooks: false,
+    };
+    const { control } = this.shop;
+    const paid = order.linkId === undefined
+      ? await control.payOrder(order.razorpayOrderId ?? "", details)
+      : await control.payPaymentLink(order.linkId, { ...details, force: true });
+    order.razorpayOrderId = paid.razorpay_order_id;
+    this.#payments.push({ id: paid.razorpay_payment_id, order, status: outcome });
+  }
+
+  /** Checkout takes no further payment while one is there. */
+  #isTaken(order: Order): boolean {
+    return this.#payments.some((payment) => payment.order === order && payment.status !== "failed");
+  }
+
+  async #payAgain(
+    order: Order | undefined,
+    outcome: "captured" | "late_authorized",
+  ): Promise<void> {
+    if (!order?.razorpayOrderId || !this.#isTaken(order)) return;
+    const { razorpay_payment_id } = await this.shop.control.payOrder(order.razorpayOrderId, {
+      outcome,
+      force: outcome === "captured",
+      deliver_webhooks: false,
+    });
+    this.#payments.push({ id: razorpay_payment_id, order, status: "captured" });
+  }
+
+  /** The bank captures an authorised payment, or a failed one after all. */
+  async #goOn(payment: Payment | undefined): Promise<void> {
+    if (payment === undefined || payment.status === "captured") return;
+    const { control } = this.shop;
+    if (payment.status === "authorized") {
+      await control.capture(payment.id, { deliver_webhooks: false });
+    } else {
+      await control.payOrder(payment.order.razorpayOrderId ?? "", {
+        outcome: "captured",
+        payment_id: payment.id,
+        force: true,
+        deliver_webhooks: false,
+      });
+    }
+    payment.status = "captured";
+  }
+}
+
+function pick<Item>(items: Item[], number: number): Item | undefined {
+  return items[number % items.length];
+}
+
+/** Plays a plan in the shop, lets everything settle, and fails where the users have anything else. */
+export async function playPlan(shop: Shop, worker: MortalWorker, plan: Action[]): Promise<void> {
+  // Orders and events of former plans would only take time.
+  await shop.sql`update public.payment_orders set next_check_at = null`;
+  await shop.control.clearFaults();
+  await shop.control.forgetWebhookEvents();
+  const play = new Play(shop, worker);
+  for (const action of plan) await play.perform(action);
+  await play.settle();
+  await play.check();
+}

@@ -1,0 +1,390 @@
+/**
+ * POST razorpay-webhook: what Razorpay signed is kept, booked once and acknowledged; what it did not
+ * sign changes nothing.
+ * @module
+ */
+
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { createHmac, randomBytes } from "node:crypto";
+import { z } from "zod";
+import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
+import { assertBooksAreRight } from "../support/backend.ts";
+import { dataOf, expectError } from "../support/calls.ts";
+import { withEnvironment } from "../support/environment.ts";
+import { closedUrl } from "../support/faulty-servers.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { payForPackage, type Purchase } from "../support/purchases.ts";
+import {
+  deliver,
+  deliverAll,
+  expectBought,
+  historyOf,
+  named,
+  openShop,
+  PACKAGES,
+  post,
+} from "./shop.ts";
+
+const shop = await openShop();
+const { control } = shop;
+Deno.test.afterAll(() => shop.stop());
+Deno.test.afterEach(() => assertBooksAreRight(shop.sql));
+
+const { credits: CREDITS } = PACKAGES.starter;
+const { RAZORPAY_WEBHOOK_SECRET, RAZORPAY_KEY_SECRET } = shop.environment;
+
+const pay = (payment?: Parameters<typeof payForPackage>[3]) =>
+  payForPackage(control, newPhoneNumber(), "starter", payment);
+
+async function eventsOf({ checkout }: Purchase): Promise<WebhookEvent[]> {
+  return await shop.eventsAbout(checkout.razorpay_payment_id);
+}
+
+async function capturedEvent(purchase: Purchase): Promise<WebhookEvent> {
+  return named(await eventsOf(purchase), "payment.captured");
+}
+
+const sign = (message: string, secret = RAZORPAY_WEBHOOK_SECRET) =>
+  createHmac("sha256", secret).update(message).digest("hex");
+
+const newEventId = () => randomBytes(7).toString("hex");
+
+/** An event of our own making, signed as Razorpay would. */
+function signedEvent(body: unknown): { id: string; body: string; signature: string } {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return { id: newEventId(), body: text, signature: sign(text) };
+}
+
+async function deliveryCount(): Promise<number> {
+  const [{ count }] = await shop.sql<{ count: number }[]>`
+    select count(*)::integer as count from public.webhook_deliveries`;
+  return count;
+}
+
+/** What is kept of an event, oldest delivery first. */
+async function deliveriesOf(eventId: string) {
+  return [
+    ...await shop.sql<{ event: string; payload: string; outcome: string | null }[]>`
+    select event, payload::text as payload, outcome from public.webhook_deliveries
+    where event_id = ${eventId} order by id`,
+  ];
+}
+
+Deno.test("a customer whose browser is gone gets the credits by webhook, within Razorpay's patience", async () => {
+  const purchase = await pay({ outcome: "captured", deliver_webhooks: true });
+  await control.settleWebhooks();
+  await expectBought(purchase.phone, CREDITS);
+  for (const { state, attempts } of await eventsOf(purchase)) {
+    strictEqual(state, "delivered");
+    deepStrictEqual(attempts.map(({ status, error }) => ({ status, error })), [
+      { status: 200, error: null },
+    ]);
+  }
+});
+
+Deno.test("duplicates, further events of the same fact and any order bring the credits once", async () => {
+  for (const webhook_order of ["in_order", "reversed", "shuffled", "at_once"] as const) {
+    await control.changeSettings({ webhook_order, webhook_duplicates: 2, webhook_event_copies: 2 });
+    const purchase = await pay({ outcome: "captured", deliver_webhooks: true });
+    await control.settleWebhooks();
+    await expectBought(purchase.phone, CREDITS);
+    strictEqual((await historyOf(purchase.phone)).length, 1);
+  }
+  await control.changeSettings({
+    webhook_order: "in_order",
+    webhook_duplicates: 0,
+    webhook_event_copies: 1,
+  });
+});
+
+interface Forgery {
+  name: string;
+  forge(event: WebhookEvent): { body: string; signature: string };
+}
+
+const FORGERIES: Forgery[] = [
+  { name: "without a signature", forge: ({ body }) => ({ body, signature: "" }) },
+  {
+    name: "with a signature of its own invention",
+    forge: ({ body }) => ({ body, signature: randomBytes(32).toString("hex") }),
+  },
+  {
+    name: "signed with another secret",
+    forge: ({ body }) => ({ body, signature: sign(body, randomBytes(18).toString("hex")) }),
+  },
+  {
+    name: "signed with the API key's secret",
+    forge: ({ body }) => ({ body, signature: sign(body, RAZORPAY_KEY_SECRET) }),
+  },
+  {
+    name: "signed in upper case",
+    forge: ({ body, signature }) => ({ body, signature: signature.toUpperCase() }),
+  },
+  {
+    name: "with half of the signature",
+    forge: ({ body, signature }) => ({ body, signature: signature.slice(0, 32) }),
+  },
+  {
+    name: "with the signature of another event",
+    forge: ({ body }) => ({ body, signature: sign('{"event":"payment.captured"}') }),
+  },
+  {
+    name: "for a larger amount",
+    forge: ({ body, signature }) => ({
+      body: body.replaceAll('"amount":9900', '"amount":9901'),
+      signature,
+    }),
+  },
+  {
+    name: "that was parsed and written again",
+    forge: ({ body, signature }) => ({
+      body: JSON.stringify(JSON.parse(body), null, 1),
+      signature,
+    }),
+  },
+  {
+    name: "that was cut off",
+    forge: ({ body, signature }) => ({ body: body.slice(0, -1), signature }),
+  },
+  {
+    name: "with a line end behind it",
+    forge: ({ body, signature }) => ({ body: `${body}\n`, signature }),
+  },
+  { name: "without a body", forge: ({ signature }) => ({ body: "", signature }) },
+];
+
+Deno.test.each(FORGERIES)("an event $name changes nothing", async ({ forge }) => {
+  const purchase = await pay();
+  const event = await capturedEvent(purchase);
+  const before = await deliveryCount();
+  expectError(await deliver({ id: event.id, ...forge(event) }), {
+    httpStatus: 401,
+    code: "INVALID_WEBHOOK_SIGNATURE",
+    message: "Invalid webhook signature",
+  });
+  strictEqual(await deliveryCount(), before);
+  await expectBought(purchase.phone, 0);
+});
+
+Deno.test.each([
+  ["empty", ""],
+  ["not JSON", "payment.captured"],
+  ["cut off before it was signed", '{"event":"payment.captured","payload":{'],
+  ["a list", "[]"],
+  ["without an event", "{}"],
+  ["with an event that is no text", '{"event":1}'],
+  ["with a payload that is no object", '{"event":"payment.captured","payload":"x"}'],
+])("a signed body that is %s is refused and changes nothing", async (_, body) => {
+  const before = await deliveryCount();
+  const answer = await deliver(signedEvent(body));
+  strictEqual(answer.httpStatus, 400);
+  strictEqual(await deliveryCount(), before);
+});
+
+Deno.test("without a configured secret nothing gets in, not even what is signed with an empty one", async () => {
+  const purchase = await pay();
+  const { id, body } = await capturedEvent(purchase);
+  const emptySecrets = [undefined, "", "   "];
+  for (const secret of emptySecrets) {
+    const variables = {
+      RAZORPAY_WEBHOOK_SECRET: secret,
+      RAZORPAY_WEBHOOK_SECRET_PREVIOUS: secret,
+    };
+    await withEnvironment(variables, async () => {
+      for (const signature of [sign(body), sign(body, ""), sign(body, "   "), ""]) {
+        expectError(await deliver({ id, body, signature }), {
+          httpStatus: 401,
+          code: "INVALID_WEBHOOK_SIGNATURE",
+        });
+      }
+    });
+  }
+  await expectBought(purchase.phone, 0);
+});
+
+Deno.test("while the secret is changed the old and the new one are good, and afterwards the new one", async () => {
+  const [before, during, after] = [await pay(), await pay(), await pay()];
+  const newSecret = randomBytes(18).toString("hex");
+  const withSecret = async (purchase: Purchase, secret: string) => {
+    const { id, body } = await capturedEvent(purchase);
+    return deliver({ id, body, signature: sign(body, secret) });
+  };
+  const rotation = {
+    RAZORPAY_WEBHOOK_SECRET: newSecret,
+    RAZORPAY_WEBHOOK_SECRET_PREVIOUS: RAZORPAY_WEBHOOK_SECRET,
+  };
+  await withEnvironment(rotation, async () => {
+    dataOf(await withSecret(before, RAZORPAY_WEBHOOK_SECRET));
+    dataOf(await withSecret(during, newSecret));
+  });
+  await withEnvironment(
+    { ...rotation, RAZORPAY_WEBHOOK_SECRET_PREVIOUS: undefined },
+    async () => {
+      expectError(await withSecret(after, RAZORPAY_WEBHOOK_SECRET), {
+        httpStatus: 401,
+        code: "INVALID_WEBHOOK_SIGNATURE",
+      });
+      dataOf(await withSecret(after, newSecret));
+    },
+  );
+  for (const { phone } of [before, during, after]) await expectBought(phone, CREDITS);
+});
+
+Deno.test("a captured delivery that is sent again under other event ids, or none, counts once", async () => {
+  const purchase = await pay();
+  const event = await capturedEvent(purchase);
+  const outcomes = await deliverAll([
+    event,
+    ...Array.from({ length: 3 }, () => ({ ...event, id: newEventId() })),
+    { body: event.body, signature: event.signature },
+  ]);
+  deepStrictEqual(outcomes, ["settled", "replayed", "replayed", "replayed", "replayed"]);
+  await expectBought(purchase.phone, CREDITS);
+});
+
+Deno.test("what Razorpay's dashboard replays counts once", async () => {
+  const purchase = await pay();
+  const ids = (await eventsOf(purchase)).map(({ id }) => id);
+  for (const new_event_ids of [false, true]) {
+    await control.deliverWebhooks({ event_ids: ids, new_event_ids });
+    await control.settleWebhooks();
+  }
+  await expectBought(purchase.phone, CREDITS);
+  strictEqual((await historyOf(purchase.phone)).length, 1);
+});
+
+Deno.test("every signed delivery is kept as it came, with what became of it", async () => {
+  const purchase = await pay();
+  const { id, body, signature } = await capturedEvent(purchase);
+  await deliverAll([{ id, body, signature }, { id, body, signature }]);
+  deepStrictEqual(await deliveriesOf(id), [
+    { event: "payment.captured", payload: body, outcome: "settled" },
+    { event: "payment.captured", payload: body, outcome: "replayed" },
+  ]);
+});
+
+Deno.test.each([false, true])(
+  "notes in any script are kept and change nothing, escaped: %s",
+  async (webhook_escape_non_ascii) => {
+    await control.changeSettings({ webhook_escape_non_ascii });
+    const purchase = await pay({
+      outcome: "captured",
+      notes: { name: "प्रिया \u0000 🙂 </script>", "'; drop table users; --": "1" },
+    });
+    await control.changeSettings({ webhook_escape_non_ascii: false });
+    const event = await capturedEvent(purchase);
+    dataOf(await deliver(event));
+    const [{ payload }] = await deliveriesOf(event.id);
+    strictEqual(payload, event.body);
+    await expectBought(purchase.phone, CREDITS);
+  },
+);
+
+Deno.test.each([
+  "payment.downtime.started",
+  "settlement.processed",
+  "subscription.charged",
+  "an event that does not exist yet",
+])("the event %s is kept and acknowledged", async (name) => {
+  const event = signedEvent({
+    entity: "event",
+    event: name,
+    contains: ["something"],
+    payload: { something: { entity: { id: "some_00000000000000" } } },
+    created_at: 1_750_000_000,
+  });
+  deepStrictEqual(await deliverAll([event]), ["ignored"]);
+  deepStrictEqual(await deliveriesOf(event.id), [
+    { event: name, payload: event.body, outcome: "ignored" },
+  ]);
+});
+
+Deno.test("an event without a payload is kept and acknowledged", async () => {
+  deepStrictEqual(
+    await deliverAll([signedEvent({ event: "x" }), signedEvent({ event: "x", payload: null })]),
+    ["ignored", "ignored"],
+  );
+});
+
+Deno.test("payments that are none of our business are kept and acknowledged", async () => {
+  const { id: withoutOrder } = await control.payWithoutOrder({
+    outcome: "captured",
+    amount: 9_900,
+    deliver_webhooks: false,
+  });
+  const ofAnotherShop = await otherShopsOrder();
+  const { razorpay_payment_id } = await control.payOrder(ofAnotherShop, {
+    outcome: "captured",
+    deliver_webhooks: false,
+  });
+  for (const paymentId of [withoutOrder, razorpay_payment_id]) {
+    for (const event of await shop.eventsAbout(paymentId)) {
+      deepStrictEqual(await deliverAll([event]), ["not_ours"]);
+      strictEqual((await deliveriesOf(event.id))[0].outcome, "not_ours");
+    }
+  }
+});
+
+/** An order that something else made with the same Razorpay account, whose receipt looks like ours. */
+async function otherShopsOrder(): Promise<string> {
+  const { RAZORPAY_KEY_ID } = shop.environment;
+  const response = await fetch(`${shop.razorpay.url}/v1/orders`, {
+    method: "POST",
+    headers: { authorization: `Basic ${btoa(`${RAZORPAY_KEY_ID}:${RAZORPAY_KEY_SECRET}`)}` },
+    body: JSON.stringify({
+      amount: 9_900,
+      currency: "INR",
+      receipt: randomBytes(16).toString("hex"),
+    }),
+  });
+  return z.object({ id: z.string() }).parse(await response.json()).id;
+}
+
+Deno.test("a payment event that cannot be understood is kept, and Razorpay is asked to send it again", async () => {
+  const event = signedEvent({
+    event: "payment.captured",
+    payload: { payment: { entity: { id: "pay_00000000000000", amount: "9900" } } },
+  });
+  expectError(await deliver(event), { httpStatus: 500, code: "INTERNAL" });
+  strictEqual((await deliveriesOf(event.id))[0].outcome, "failed");
+});
+
+Deno.test("an event as large as Razorpay's limit for notes is taken, and a larger body is refused", async () => {
+  const padded = (size: number) => signedEvent(`{"event":"x","padding":"${"x".repeat(size)}"}`);
+  dataOf(await deliver(padded(200 * 1024)));
+  expectError(await deliver(padded(256 * 1024)), { httpStatus: 413, code: "BODY_TOO_LARGE" });
+});
+
+Deno.test("while the database is away Razorpay is told to come back, and its retry brings the credits", async () => {
+  const purchase = await pay();
+  const event = await capturedEvent(purchase);
+  await withEnvironment({ SUPABASE_URL: closedUrl() }, async () => {
+    expectError(await deliver(event), { httpStatus: 503, code: "UNAVAILABLE" });
+    await control.deliverWebhooks({ event_ids: [event.id] });
+    await control.settleWebhooks({ until: "attempted" });
+  });
+  await control.settleWebhooks();
+  await expectBought(purchase.phone, CREDITS);
+  const delivered = await capturedEvent(purchase);
+  strictEqual(delivered.state, "delivered");
+  ok(delivered.attempts.length > 1);
+  strictEqual(delivered.attempts[0].status, 503);
+});
+
+Deno.test("the webhook is only for POST, and needs no other proof than the signature", async () => {
+  const response = await fetch(shop.webhookUrl);
+  await response.body?.cancel();
+  strictEqual(response.status, 405);
+  const event = signedEvent({ event: "x" });
+  const headers = { "x-razorpay-signature": event.signature, authorization: "Bearer nonsense" };
+  dataOf(await post("razorpay-webhook", event.body, headers));
+});
+
+Deno.test("bytes that are not UTF-8 are refused, signed or not", async () => {
+  const bytes = new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]);
+  const signature = createHmac("sha256", RAZORPAY_WEBHOOK_SECRET).update(bytes).digest("hex");
+  expectError(await post("razorpay-webhook", bytes, { "x-razorpay-signature": signature }), {
+    httpStatus: 400,
+    code: "INVALID_JSON",
+  });
+});

@@ -1,0 +1,176 @@
+/**
+ * Payments that are reported for something else than they paid: nothing is credited for the report,
+ * the answer says what is wrong, and what was really paid is credited by the webhook all the same.
+ * @module
+ */
+
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { assertBooksAreRight } from "../support/backend.ts";
+import { call, expectError } from "../support/calls.ts";
+import { withEnvironment } from "../support/environment.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+import {
+  orderPackage,
+  payForPackage,
+  type Purchase,
+  signedCheckout,
+  verify,
+} from "../support/purchases.ts";
+import { deliverAll, expectBought, openShop, PACKAGES } from "./shop.ts";
+
+const shop = await openShop();
+const { control } = shop;
+Deno.test.afterAll(() => shop.stop());
+Deno.test.afterEach(() => assertBooksAreRight(shop.sql));
+
+const { credits: CREDITS, amountPaise: AMOUNT } = PACKAGES.starter;
+
+const pay = (payment?: Parameters<typeof payForPackage>[3]) =>
+  payForPackage(control, newPhoneNumber(), "starter", payment);
+
+const eventsOf = ({ checkout }: Purchase) => shop.eventsAbout(checkout.razorpay_order_id);
+
+/** The webhook brings what was paid, once, to the one who bought it. */
+async function expectSettledByWebhook(purchase: Purchase): Promise<void> {
+  await expectBought(purchase.phone, 0);
+  await deliverAll(await eventsOf(purchase));
+  await expectBought(purchase.phone, CREDITS);
+}
+
+const MISMATCH = { httpStatus: 400, code: "ORDER_MISMATCH" };
+const NOT_THE_ORDERS = "phone_number and package_id are not those of the order";
+
+Deno.test("a cheap payment that is verified with a dear package buys the cheap one", async () => {
+  const purchase = await pay();
+  for (const package_id of ["popular", "pro", "none"]) {
+    expectError(await verify(purchase, { package_id }), { ...MISMATCH, message: NOT_THE_ORDERS });
+  }
+  await expectSettledByWebhook(purchase);
+  expectError(await verify(purchase, { package_id: "pro" }), MISMATCH);
+  await expectBought(purchase.phone, CREDITS);
+});
+
+Deno.test("a payment that is verified with another phone number is its buyer's", async () => {
+  const purchase = await pay();
+  const thief = newPhoneNumber();
+  expectError(await verify(purchase, { phone_number: thief }), {
+    ...MISMATCH,
+    message: NOT_THE_ORDERS,
+  });
+  await expectSettledByWebhook(purchase);
+  expectError(await verify(purchase, { phone_number: thief }), MISMATCH);
+  await expectBought(thief, 0);
+});
+
+Deno.test("the signature of one order does not serve for another", async () => {
+  const [cheap, dear] = [await pay(), await payForPackage(control, newPhoneNumber(), "pro")];
+  const { razorpay_signature } = cheap.checkout;
+  expectError(await verify(dear, { razorpay_signature }), {
+    httpStatus: 400,
+    code: "INVALID_SIGNATURE",
+    message: "Invalid payment signature",
+  });
+  await expectBought(dear.phone, 0);
+  await expectSettledByWebhook(cheap);
+  await deliverAll(await eventsOf(dear));
+  await expectBought(dear.phone, PACKAGES.pro.credits);
+});
+
+Deno.test("a payment of one order does not pay another, even well signed", async () => {
+  const paid = await pay();
+  const unpaid = await orderPackage(paid.phone, "pro");
+  const checkout = signedCheckout(unpaid, paid.checkout.razorpay_payment_id);
+  expectError(await verify({ ...paid, packageId: "pro", checkout }), {
+    ...MISMATCH,
+    message: "The payment was made for another order",
+  });
+  await expectSettledByWebhook(paid);
+});
+
+Deno.test.each([
+  ["a paisa too little", { amount: AMOUNT - 1 }],
+  ["a paisa too much", { amount: AMOUNT + 1 }],
+  ["a tenth", { amount: AMOUNT / 10 }],
+  ["the same number of another currency", { currency: "USD" }],
+])("a payment of %s is flagged, and a right one on the same order is settled", async (_, wrong) => {
+  const purchase = await pay({ outcome: "captured", ...wrong });
+  expectError(await verify(purchase), {
+    ...MISMATCH,
+    message: "The payment is not of the order's amount and currency",
+  });
+  await deliverAll(await eventsOf(purchase));
+  await shop.reconcile();
+  await expectBought(purchase.phone, 0);
+  const { razorpay_order_id, razorpay_payment_id } = purchase.checkout;
+  const [{ flag }] = await shop.sql`
+    select flag from public.payments where id = ${razorpay_payment_id}`;
+  strictEqual(flag, "amount_mismatch");
+
+  await control.payOrder(razorpay_order_id, {
+    outcome: "captured",
+    amount: AMOUNT,
+    force: true,
+    deliver_webhooks: false,
+  });
+  await deliverAll(await eventsOf(purchase));
+  await expectBought(purchase.phone, CREDITS);
+});
+
+Deno.test("a test payment does not count with a live key, and does with its own", async () => {
+  const purchase = await pay();
+  const liveKey = { RAZORPAY_KEY_ID: `rzp_live_${randomBytes(7).toString("hex")}` };
+  await withEnvironment(liveKey, async () => {
+    expectError(await verify(purchase), {
+      ...MISMATCH,
+      message: "A live payment does not pay for a test order",
+    });
+  });
+  await expectSettledByWebhook(purchase);
+});
+
+Deno.test("a live order is not paid with a test key", async () => {
+  const purchase = await pay();
+  await shop.sql`
+    update public.payment_orders set key_mode = 'live'
+    where razorpay_order_id = ${purchase.checkout.razorpay_order_id}`;
+  expectError(await verify(purchase), {
+    ...MISMATCH,
+    message: "A test payment does not pay for a live order",
+  });
+  await expectBought(purchase.phone, 0);
+});
+
+Deno.test("what a page adds to its report about credits and amounts counts for nothing", async () => {
+  const purchase = await pay();
+  const wishes = { credits: 1_000_000, amount: 1, currency: "USD", status: "captured" };
+  await verify(purchase, wishes);
+  await expectBought(purchase.phone, CREDITS);
+});
+
+Deno.test("a payment in somebody's name for an order that does not exist credits nobody", async () => {
+  const phone = newPhoneNumber();
+  const id = () => randomBytes(7).toString("hex");
+  const checkout = signedCheckout(`order_${id()}`, `pay_${id()}`);
+  expectError(await verify({ phone, packageId: "starter", checkout }), {
+    httpStatus: 404,
+    code: "ORDER_NOT_FOUND",
+    message: "Order not found",
+  });
+  await expectBought(phone, 0);
+});
+
+Deno.test("one wrong report after the other leaves nothing behind", async () => {
+  const purchase = await pay();
+  const rows = () =>
+    shop.sql`select count(*)::integer as users, (select count(*)::integer from public.payments) as
+      payments, (select count(*)::integer from public.credit_transactions) as entries
+      from public.users`;
+  await call("GET", `users/${purchase.phone}`);
+  const [before] = await rows();
+  await verify(purchase, { package_id: "pro" });
+  await verify(purchase, { phone_number: newPhoneNumber() });
+  await verify(purchase, { razorpay_signature: "0".repeat(64) });
+  const [after] = await rows();
+  deepStrictEqual({ ...after }, { ...before });
+});
