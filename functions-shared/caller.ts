@@ -3,30 +3,36 @@
  * @module
  */
 
+import { callerAddress } from "shared/caller-address.ts";
+import { countFailedSecret } from "shared/database/rate-limits.ts";
 import {
   botSecrets,
   ConfigurationError,
   supabaseSecretKeys,
   webhookSecrets,
 } from "shared/environment.ts";
-import { RequestError } from "shared/errors.ts";
+import { rateLimited, RequestError } from "shared/errors.ts";
 import { verifySignature } from "shared/signature.ts";
 
 /**
  * Lets the bot pass, by the shared secret in `x-bot-secret`. Without a configured secret nothing
  * passes.
  *
- * @throws {RequestError} `MISSING_BOT_SECRET` or `INVALID_BOT_SECRET`.
+ * @throws {RequestError} `MISSING_BOT_SECRET`, `INVALID_BOT_SECRET` or `RATE_LIMITED`.
  */
 export async function requireBot(headers: Headers): Promise<void> {
   const presented = headers.get("x-bot-secret");
   if (!presented) throw new RequestError("MISSING_BOT_SECRET");
   const secrets = botSecrets();
-  if (!await isOneOf(presented, secrets)) {
-    throw new RequestError("INVALID_BOT_SECRET", {
-      cause: secrets.length === 0 ? new ConfigurationError("BOT_SECRET is not set") : undefined,
-    });
-  }
+  if (await isOneOf(presented, secrets)) return;
+  // Only a wrong secret is counted: guessing gets slower, and the bot's own calls do not.
+  const wait = await countFailedSecret(callerAddress(headers));
+  if (wait > 0) throw rateLimited(wait);
+  throw new RequestError("INVALID_BOT_SECRET", {
+    cause: secrets.length === 0
+      ? new ConfigurationError("BOT_SECRET is not set, or has less than 32 characters")
+      : undefined,
+  });
 }
 
 /**
@@ -36,13 +42,19 @@ export async function requireBot(headers: Headers): Promise<void> {
  * @throws {RequestError} `INVALID_SECRET_KEY`.
  */
 export async function requireOperator(headers: Headers): Promise<void> {
+  if (!await isOperator(headers)) throw new RequestError("INVALID_SECRET_KEY");
+}
+
+/** Whether the request carries the project's secret key. */
+export async function isOperator(headers: Headers): Promise<boolean> {
   const keys = supabaseSecretKeys();
-  const bearer = headers.get("authorization")?.replace(/^Bearer /i, "");
-  if (
-    !await isOneOf(headers.get("apikey") ?? "", keys) && !await isOneOf(bearer ?? "", keys)
-  ) {
-    throw new RequestError("INVALID_SECRET_KEY");
-  }
+  const bearer = bearerToken(headers);
+  return await isOneOf(headers.get("apikey") ?? "", keys) || await isOneOf(bearer ?? "", keys);
+}
+
+/** The token of an `Authorization: Bearer` header. */
+export function bearerToken(headers: Headers): string | undefined {
+  return headers.get("authorization")?.match(/^Bearer (\S+)$/i)?.[1];
 }
 
 /**
@@ -78,7 +90,9 @@ async function isOneOf(presented: string, secrets: string[]): Promise<boolean> {
   return (await Promise.all(checks)).includes(true);
 }
 
-const comparisonKey = crypto.subtle.generateKey(
+const comparisonKey = crypto.subtle.importKey(
+  "raw",
+  crypto.getRandomValues(new Uint8Array(32)),
   { name: "HMAC", hash: "SHA-256" },
   false,
   ["sign", "verify"],

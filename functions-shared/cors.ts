@@ -1,8 +1,11 @@
 /**
- * CORS headers, on every answer: a browser that misses them hides the answer from the page, and an
+ * CORS headers, on errors too: a browser that misses them hides the answer from the page, and an
  * error of ours would look like a broken network.
  * @module
  */
+
+import type { Operation } from "shared/contract/operation.ts";
+import { allowedOrigins } from "shared/environment.ts";
 
 /**
  * What supabase-js sends (`corsHeaders` of @supabase/supabase-js 2.119.1, plus `x-region`, which
@@ -19,25 +22,31 @@ const ALLOWED_HEADERS = [
   "baggage",
   "x-region",
   "idempotency-key",
-  "x-bot-secret",
+  "x-access-token",
   "x-request-id",
 ].join(", ");
 
 const EXPOSED_HEADERS = ["x-request-id", "retry-after", "idempotent-replayed"].join(", ");
 
-/** The headers that let a page of any origin read the answer. */
-export function corsHeaders(): Record<string, string> {
-  return {
-    "access-control-allow-origin": "*",
-    "access-control-expose-headers": EXPOSED_HEADERS,
-  };
+/**
+ * The headers that let a page of an allowed origin read the answer. Functions for bots, operators
+ * and Razorpay allow none: a secret in a page is no secret.
+ */
+export function corsHeaders({ caller }: Operation, origin: string | null): Record<string, string> {
+  if (caller !== "owner" && caller !== "anyone") return {};
+  const allowed = allowedOrigins();
+  const exposed = { "access-control-expose-headers": EXPOSED_HEADERS };
+  if (allowed.includes("*")) return { "access-control-allow-origin": "*", ...exposed };
+  // The answer depends on who asks, and a cache in between has to know.
+  if (origin === null || !allowed.includes(origin)) return { vary: "Origin" };
+  return { "access-control-allow-origin": origin, vary: "Origin", ...exposed };
 }
 
-/** The answer to a preflight request. */
-export function preflight(methods: string): Record<string, string> {
+/** The headers of the answer to a preflight request. */
+export function preflight(operation: Operation, origin: string | null): Record<string, string> {
   return {
-    ...corsHeaders(),
-    "access-control-allow-methods": methods,
+    ...corsHeaders(operation, origin),
+    "access-control-allow-methods": `${operation.method}, OPTIONS`,
     "access-control-allow-headers": ALLOWED_HEADERS,
     "access-control-max-age": "86400",
   };

@@ -48,6 +48,36 @@ export type Database = {
           },
         ];
       };
+      "identities": {
+        Row: {
+          "created_at": string;
+          "kind": string;
+          "user_id": string;
+          "value": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "kind": string;
+          "user_id": string;
+          "value": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "kind"?: string;
+          "user_id"?: string;
+          "value"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "identities_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "users";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "operator_actions": {
         Row: {
           "created_at": string;
@@ -290,13 +320,61 @@ export type Database = {
           },
         ];
       };
+      "rate_counters": {
+        Row: {
+          "action": string;
+          "count": number;
+          "scope": string;
+          "subject": string;
+          "window_ends_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "action": string;
+          "count": number;
+          "scope": string;
+          "subject": string;
+          "window_ends_at": string;
+        };
+        Update: {
+          "action"?: string;
+          "count"?: number;
+          "scope"?: string;
+          "subject"?: string;
+          "window_ends_at"?: string;
+        };
+        Relationships: [];
+      };
+      "rate_limits": {
+        Row: {
+          "action": string;
+          "max_count": number;
+          "scope": string;
+          "window_seconds": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "action": string;
+          "max_count": number;
+          "scope": string;
+          "window_seconds": number;
+        };
+        Update: {
+          "action"?: string;
+          "max_count"?: number;
+          "scope"?: string;
+          "window_seconds"?: number;
+        };
+        Relationships: [];
+      };
       "users": {
         Row: {
           "created_at": string;
           "credits": number;
           "debt_credits": number;
           "id": string;
-          "phone_number": string;
+          "merged_into": string | null;
+          "phone_number": string | null;
           "transaction_count": number;
         };
         ComputedFields: never;
@@ -305,7 +383,8 @@ export type Database = {
           "credits": number;
           "debt_credits"?: number;
           "id"?: string;
-          "phone_number": string;
+          "merged_into"?: string | null;
+          "phone_number"?: string | null;
           "transaction_count": number;
         };
         Update: {
@@ -313,10 +392,19 @@ export type Database = {
           "credits"?: number;
           "debt_credits"?: number;
           "id"?: string;
-          "phone_number"?: string;
+          "merged_into"?: string | null;
+          "phone_number"?: string | null;
           "transaction_count"?: number;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "users_merged_into_fkey";
+            columns: ["merged_into"];
+            isOneToOne: false;
+            referencedRelation: "users";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "webhook_deliveries": {
         Row: {
@@ -376,8 +464,14 @@ export type Database = {
           "razorpay_payment_link_id": string;
         }[];
       };
+      "count_failed_secret": { Args: { "limited_address": string }; Returns: number };
       "deduct_credits": {
-        Args: { "credits"?: number; "phone_number": string; "reference_id"?: string };
+        Args: {
+          "credits"?: number;
+          "phone_number"?: string;
+          "reference_id"?: string;
+          "whatsapp_user_id"?: string;
+        };
         Returns: {
           "outcome": string;
           "remaining_credits": number;
@@ -385,14 +479,17 @@ export type Database = {
         }[];
       };
       "find_order": {
-        Args: { "razorpay_order_id": string };
+        Args: { "limited_address"?: string; "phone_number": string; "razorpay_order_id": string };
         Returns: {
           "balance_after_payment": number;
           "credits": number;
+          "is_users_phone": boolean;
           "key_mode": string;
+          "outcome": string;
           "package_id": string;
-          "phone_number": string;
           "razorpay_payment_id": string;
+          "retry_after_seconds": number;
+          "user_id": string;
         }[];
       };
       "find_payments": {
@@ -405,10 +502,12 @@ export type Database = {
       "finish_order_check": { Args: { "order_id": string }; Returns: undefined };
       "finish_webhook": { Args: { "delivery_id": number; "outcome": string }; Returns: undefined };
       "get_user": {
-        Args: { "phone_number": string };
+        Args: { "limited_address"?: string; "phone_number"?: string; "whatsapp_user_id"?: string };
         Returns: {
           "created_at": string;
           "credits": number;
+          "outcome": string;
+          "retry_after_seconds": number;
           "user_id": string;
         }[];
       };
@@ -422,7 +521,12 @@ export type Database = {
         }[];
       };
       "list_credit_transactions": {
-        Args: { "before_sequence_number"?: number; "page_size": number; "user_id": string };
+        Args: {
+          "before_sequence_number"?: number;
+          "page_size": number;
+          "proven_phone"?: string;
+          "user_id": string;
+        };
         Returns: {
           "debt_credits": number;
           "next_cursor": number;
@@ -431,6 +535,7 @@ export type Database = {
           "transactions": Json;
         }[];
       };
+      "merge_users": { Args: { "from_user_id": string; "into_user_id": string }; Returns: string };
       "open_link": {
         Args: {
           "expires_at": string;
@@ -448,9 +553,11 @@ export type Database = {
         Args: {
           "channel"?: string;
           "key_mode": string;
+          "limited_address"?: string;
           "package_id": string;
-          "phone_number": string;
+          "phone_number"?: string;
           "reference_id"?: string;
+          "whatsapp_user_id"?: string;
         };
         Returns: {
           "amount_paise": number;
@@ -461,6 +568,7 @@ export type Database = {
           "outcome": string;
           "package_name": string;
           "razorpay_order_id": string;
+          "retry_after_seconds": number;
           "short_url": string;
         }[];
       };

@@ -10,13 +10,15 @@ import type { Operation } from "shared/contract/operation.ts";
 import { corsHeaders, preflight } from "shared/cors.ts";
 import { RequestError } from "shared/errors.ts";
 import { logRequest } from "shared/log.ts";
+import { type Principal, principalOf, warnOfPublicAccess } from "shared/principal.ts";
 import { failure, type Reply } from "shared/reply.ts";
 import { bodyBytes, jsonFields, pathAfter, queryFields } from "shared/request.ts";
 
 /** Razorpay's events carry whole entities with their notes; nobody else has much to say. */
 const MAX_BODY_BYTES = {
   bot: 16 * 1024,
-  frontend: 16 * 1024,
+  owner: 16 * 1024,
+  anyone: 16 * 1024,
   operator: 16 * 1024,
   razorpay: 256 * 1024,
 } satisfies Record<Operation["caller"], number>;
@@ -24,6 +26,7 @@ const MAX_BODY_BYTES = {
 /** What an act gets beside its input. */
 export interface Context {
   readonly headers: Headers;
+  readonly principal: Principal;
   /** The body as it came. */
   readonly bodyText: string;
 }
@@ -42,6 +45,7 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
   act: (input: z.output<Input>, context: Context) => Promise<Reply<z.input<Data>>>,
 ): EdgeFunction {
   const methods = `${operation.method}, OPTIONS`;
+  if (operation.caller === "owner") warnOfPublicAccess();
 
   async function answer(request: Request): Promise<Reply> {
     const url = new URL(request.url);
@@ -50,12 +54,13 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
     if (request.method !== operation.method) {
       throw new RequestError("METHOD_NOT_ALLOWED", { headers: { allow: methods } });
     }
-    const body = await authenticated(operation, request);
+    const { principal, body } = await authenticated(operation, request);
     const fields = operation.method === "GET"
       ? withPathField(operation, path, queryFields(url))
       : withReference(operation, request, jsonFields(body));
     return await act(parse(operation, fields), {
       headers: request.headers,
+      principal,
       bodyText: new TextDecoder().decode(body),
     });
   }
@@ -64,10 +69,11 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
     async fetch(request) {
       const startedAt = performance.now();
       const requestId = requestIdOf(request);
+      const origin = request.headers.get("origin");
       if (request.method === "OPTIONS") {
         return new Response(null, {
           status: 204,
-          headers: { ...preflight(methods), "x-request-id": requestId },
+          headers: { ...preflight(operation, origin), "x-request-id": requestId },
         });
       }
       const reply = await answer(request).catch(failure);
@@ -75,7 +81,7 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
       logRequest({ operation, request, requestId, reply, durationMs });
       return Response.json(reply.body, {
         status: reply.httpStatus,
-        headers: { ...corsHeaders(), ...reply.headers, "x-request-id": requestId },
+        headers: { ...corsHeaders(operation, origin), ...reply.headers, "x-request-id": requestId },
       });
     },
   };
@@ -88,18 +94,30 @@ function requestIdOf(request: Request): string {
 }
 
 /**
- * The body of a request whose caller may call. Who proves itself by a header does so before a byte
- * of the body is read; Razorpay signs the body.
+ * The body of a request whose caller may call, and who that is. Who proves itself by a header does
+ * so before a byte of the body is read; Razorpay signs the body.
  */
 async function authenticated(
   { caller }: Operation,
   request: Request,
-): Promise<BufferSource> {
-  if (caller === "bot") await requireBot(request.headers);
-  if (caller === "operator") await requireOperator(request.headers);
+): Promise<{ principal: Principal; body: BufferSource }> {
+  const { headers } = request;
+  let principal: Principal = { kind: "anyone" };
+  if (caller === "bot") await requireBot(headers);
+  if (caller === "operator") await requireOperator(headers);
+  if (caller === "owner") principal = await principalOf(headers);
+  if (principal.kind === "nobody") throw new RequestError("PROOF_REQUIRED");
+  // Anybody may pay for anybody; a proof that does not hold only hides what it would have shown.
+  if (caller === "anyone") principal = await principalOf(headers).catch(nobody);
+
   const body = await bodyBytes(request, MAX_BODY_BYTES[caller]);
-  if (caller === "razorpay") await requireRazorpay(request.headers, body);
-  return body;
+  if (caller === "razorpay") await requireRazorpay(headers, body);
+  return { principal, body };
+}
+
+function nobody(error: unknown): Principal {
+  if (error instanceof RequestError) return { kind: "nobody" };
+  throw error;
 }
 
 function withPathField(
@@ -128,13 +146,15 @@ function withReference(
 }
 
 function parse<Input extends z.ZodObject>(
-  { input, missing }: Operation<Input>,
+  { input, oneOf, missing }: Operation<Input>,
   fields: Record<string, unknown>,
 ): z.output<Input> {
   const isMissing = (name: string) => fields[name] == null || fields[name] === "";
   const required = Object.keys(input.shape)
     .filter((name) => !input.shape[name].safeParse(undefined).success);
-  if (required.some(isMissing)) throw new RequestError("MISSING_FIELD", { message: missing });
+  if (required.some(isMissing) || oneOf?.every(isMissing)) {
+    throw new RequestError("MISSING_FIELD", { message: missing });
+  }
 
   const result = input.safeParse(fields);
   if (result.success) return result.data;

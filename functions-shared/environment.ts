@@ -49,10 +49,72 @@ export function supabaseCredentials(): SupabaseCredentials {
   return { url: required("SUPABASE_URL"), secretKey };
 }
 
-/** The bot secrets that are valid now: two during a rotation, none when nothing is configured. */
+/**
+ * The bot secrets that are valid now: two during a rotation, none when nothing is configured. What a
+ * person can guess is no secret: outside the local stack it takes 32 characters.
+ */
 export function botSecrets(): string[] {
+  const leastLength = isLocalProject() ? 1 : 32;
   return [optional("BOT_SECRET"), optional("BOT_SECRET_PREVIOUS")]
-    .filter((secret) => secret !== undefined);
+    .filter((secret) => secret !== undefined && secret.length >= leastLength) as string[];
+}
+
+/**
+ * What a page has to prove before it reads an account: `phone-proof` when nothing is set; `public`
+ * lets a phone number or a user id alone be enough.
+ *
+ * @throws {ConfigurationError} for any other word.
+ */
+export function frontendAccess(): "phone-proof" | "public" {
+  const access = optional("FRONTEND_ACCESS") ?? "phone-proof";
+  if (access !== "phone-proof" && access !== "public") {
+    throw new ConfigurationError("FRONTEND_ACCESS is neither phone-proof nor public");
+  }
+  return access;
+}
+
+/** The origins whose pages may call the functions for pages; `*` allows all. None when unset. */
+export function allowedOrigins(): string[] {
+  return (optional("ALLOWED_ORIGINS") ?? "").split(",").map((origin) => origin.trim())
+    .filter((origin) => origin !== "");
+}
+
+/** The page that the bot's links open. @throws {ConfigurationError} when it is missing. */
+export function frontendUrl(): URL {
+  const url = URL.parse(required("FRONTEND_URL"));
+  if (url === null) throw new ConfigurationError("FRONTEND_URL is not a URL");
+  return url;
+}
+
+/** The public keys of Supabase Auth's sessions. */
+export function sessionKeys(): { keys: SessionKey[] } {
+  const text = optional("SUPABASE_JWKS");
+  if (text === undefined) return { keys: [] };
+  try {
+    return z.object({ keys: z.array(sessionKey) }).parse(JSON.parse(text));
+  } catch {
+    throw new ConfigurationError("SUPABASE_JWKS is not a JSON Web Key Set");
+  }
+}
+
+const sessionKey = z.looseObject({
+  kty: z.enum(["RSA", "EC", "oct", "OKP"]),
+  key_ops: z.array(z.string()).default(["verify"]),
+  alg: z.string().optional(),
+  kid: z.string().optional(),
+});
+
+type SessionKey = z.infer<typeof sessionKey>;
+
+/** The project's address, by which its link tokens are told from another project's. */
+export function projectUrl(): string {
+  return required("SUPABASE_URL");
+}
+
+/** Whether this is a stack on somebody's own machine. */
+export function isLocalProject(): boolean {
+  const hostname = URL.parse(optional("SUPABASE_URL") ?? "")?.hostname ?? "";
+  return LOOPBACK.has(hostname) || hostname === "kong";
 }
 
 /** The webhook secrets that are valid now, as {@linkcode botSecrets}. */
@@ -72,13 +134,14 @@ export function razorpayCredentials(): RazorpayCredentials {
   };
 }
 
+const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
+
 /** Only a stand-in on this machine may take Razorpay's place: the key's secret goes there. */
 function razorpayApiUrl(): string {
   const official = "https://api.razorpay.com";
   const given = optional("RAZORPAY_API_URL") ?? official;
-  const hostname = URL.parse(given)?.hostname;
-  const loopback = hostname === "127.0.0.1" || hostname === "localhost" || hostname === "[::1]";
-  if (new URL(official).hostname !== hostname && !loopback) {
+  const hostname = URL.parse(given)?.hostname ?? "";
+  if (new URL(official).hostname !== hostname && !LOOPBACK.has(hostname)) {
     throw new ConfigurationError("RAZORPAY_API_URL may name api.razorpay.com or this machine only");
   }
   return given.replace(/\/+$/, "");

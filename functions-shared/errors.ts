@@ -14,11 +14,20 @@ export const ERRORS = {
   ORDER_MISMATCH: { status: 400, message: "The payment does not belong to this order" },
   MISSING_BOT_SECRET: { status: 401, message: "Missing x-bot-secret header" },
   INVALID_BOT_SECRET: { status: 401, message: "Invalid bot secret" },
+  PROOF_REQUIRED: {
+    status: 401,
+    message: "Prove the phone number: sign in, or open the link from the chat",
+  },
+  INVALID_PROOF: {
+    status: 401,
+    message: "The session or link is not valid any more; sign in again or ask for a new link",
+  },
   INVALID_SECRET_KEY: {
     status: 401,
     message: "This function needs the project's secret key in the apikey header",
   },
   INVALID_WEBHOOK_SIGNATURE: { status: 401, message: "Invalid webhook signature" },
+  NOT_THE_OWNER: { status: 403, message: "This account belongs to another phone number" },
   NOT_FOUND: { status: 404, message: "There is nothing at this address" },
   USER_NOT_FOUND: { status: 404, message: "User not found" },
   PACKAGE_NOT_FOUND: { status: 404, message: "Package not found" },
@@ -29,6 +38,7 @@ export const ERRORS = {
     message: "This reference_id was used before for another request",
   },
   BODY_TOO_LARGE: { status: 413, message: "The request body is too large" },
+  RATE_LIMITED: { status: 429, message: "Too many requests, please try again later" },
   INTERNAL: { status: 500, message: "Something went wrong on our side" },
   GATEWAY_ERROR: { status: 502, message: "The payment gateway refused or garbled the request" },
   GATEWAY_UNAVAILABLE: {
@@ -59,4 +69,9 @@ export class RequestError extends Error {
 
   /** Extra response headers, such as `allow`. */
   readonly headers: Record<string, string>;
+}
+
+/** Ends a request that is one too many; the caller may come again after `seconds`. */
+export function rateLimited(seconds: number): RequestError {
+  return new RequestError("RATE_LIMITED", { headers: { "retry-after": String(seconds) } });
 }

@@ -33,12 +33,18 @@ export function logRequest(
     code: reply.body.code,
     duration_ms: durationMs,
     request_id: requestId,
+    user_id: reply.userId,
     replayed: "idempotent-replayed" in (reply.headers ?? {}) || undefined,
-    cause: ours ? String(cause) : undefined,
+    cause: ours ? withoutNumbers(String(cause)) : undefined,
   }));
 }
 
 /** The innermost reason of a failure. */
 function rootOf(error: unknown): unknown {
   return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
+}
+
+/** A database may quote what it was given, and a phone number has no place in a log. */
+function withoutNumbers(text: string): string {
+  return text.replace(/\+?[0-9]{7,}/g, "(number)");
 }

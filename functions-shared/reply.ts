@@ -9,6 +9,8 @@ import { ERRORS, RequestError } from "shared/errors.ts";
 export interface Reply<Data = unknown> {
   /** What went wrong behind an answer; for the log only. */
   readonly error?: unknown;
+  /** Whom the answer is about; for the log only. */
+  readonly userId?: string;
   readonly httpStatus: number;
   readonly headers?: Record<string, string>;
   readonly body: {
@@ -26,9 +28,10 @@ const RETRY_AFTER_SECONDS = "2";
 export function success<const Data>(
   message: string,
   data: Data,
-  { replayed = false }: { replayed?: boolean } = {},
+  { replayed = false, userId }: { replayed?: boolean; userId?: string } = {},
 ): Reply<Data> {
   return {
+    userId,
     httpStatus: 200,
     headers: replayed ? { "idempotent-replayed": "true" } : {},
     body: { status: "SUCCESS", message, data },
@@ -36,8 +39,12 @@ export function success<const Data>(
 }
 
 /** 200 with status `INSUFFICIENT_CREDITS`: the request was fine, the answer is no. */
-export function insufficientCredits<Data>(message: string, data: Data): Reply<Data> {
-  return { httpStatus: 200, body: { status: "INSUFFICIENT_CREDITS", message, data } };
+export function insufficientCredits<Data>(
+  message: string,
+  data: Data,
+  { userId }: { userId?: string } = {},
+): Reply<Data> {
+  return { userId, httpStatus: 200, body: { status: "INSUFFICIENT_CREDITS", message, data } };
 }
 
 /** 202 with status `PENDING`: nothing is wrong and nothing is done yet; ask again. */

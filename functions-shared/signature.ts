@@ -1,5 +1,5 @@
 /**
- * HMAC-SHA256 signatures as Razorpay makes them: 64 lower-case hexadecimal digits.
+ * HMAC-SHA256 signatures, written as Razorpay writes them: 64 lower-case hexadecimal digits.
  * @module
  */
 
@@ -19,15 +19,21 @@ export async function verifySignature(
   },
 ): Promise<boolean> {
   if (secret === "" || !/^[0-9a-f]{64}$/.test(signature)) return false;
-  const key = await crypto.subtle.importKey(
-    "raw",
-    encoder.encode(secret),
-    { name: "HMAC", hash: "SHA-256" },
-    false,
-    ["verify"],
-  );
+  const key = await importKey(secret, "verify");
   const bytes = typeof message === "string" ? encoder.encode(message) : message;
   return await crypto.subtle.verify("HMAC", key, fromHex(signature), bytes);
+}
+
+/** The HMAC-SHA256 of `message` under `secret`. */
+export async function sign(message: string, secret: string): Promise<string> {
+  const key = await importKey(secret, "sign");
+  const bytes = await crypto.subtle.sign("HMAC", key, encoder.encode(message));
+  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function importKey(secret: string, use: "sign" | "verify"): Promise<CryptoKey> {
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  return crypto.subtle.importKey("raw", encoder.encode(secret), algorithm, false, [use]);
 }
 
 function fromHex(digits: string): BufferSource {

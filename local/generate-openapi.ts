@@ -23,6 +23,15 @@ const REQUEST_ID_HEADER = {
   schema: { type: "string" },
 };
 
+/** What each caller proves itself by: one of the entries. */
+const SECURITY: Record<Operation["caller"], Record<string, string[]>[]> = {
+  bot: [{ bot: [] }],
+  owner: [{ link: [] }, { session: [] }, { bot: [] }, { operator: [] }],
+  anyone: [{}],
+  operator: [{ operator: [] }],
+  razorpay: [{ razorpay: [] }],
+};
+
 /** The whole document. */
 export function openApiDocument(): Json {
   return {
@@ -40,6 +49,8 @@ export function openApiDocument(): Json {
         bot: { type: "apiKey", in: "header", name: "x-bot-secret" },
         operator: { type: "apiKey", in: "header", name: "apikey" },
         razorpay: { type: "apiKey", in: "header", name: "x-razorpay-signature" },
+        link: { type: "apiKey", in: "header", name: "x-access-token" },
+        session: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
       },
       headers: { "x-request-id": REQUEST_ID_HEADER },
       schemas: Object.fromEntries(
@@ -72,7 +83,7 @@ function operationObject(
     operationId: pathField ? `${name}-by-path` : name,
     summary,
     description,
-    ...(caller !== "frontend" && { security: [{ [caller]: [] }] }),
+    security: SECURITY[caller],
     ...(method === "GET"
       ? { parameters: parametersOf(schema, pathField) }
       : { parameters: headersOf(input), requestBody: bodyOf(schema) }),

@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { balance, referenceId, wholeNumber } from "shared/contract/fields.ts";
+import { balance, referenceId, whatsappUserId, wholeNumber } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { phoneNumber } from "shared/contract/phone-number.ts";
 
@@ -21,11 +21,13 @@ export const botDeduct = {
     "as the first call was, charges nothing and carries `idempotent-replayed: true`. A refused " +
     "call leaves nothing behind, so its reference may succeed later.",
   input: z.object({
-    phone_number: phoneNumber("whatsapp"),
+    phone_number: phoneNumber("whatsapp").nullish(),
+    whatsapp_user_id: whatsappUserId.nullish(),
     reference_id: referenceId.nullish(),
     credits: wholeNumber(1, MAX_CREDITS_PER_CALL).nullish()
       .describe("How many credits the image costs; 1 when it is left out."),
   }),
+  oneOf: ["phone_number", "whatsapp_user_id"],
   missing: "Phone number is required",
   data: z.object({ remaining_credits: balance }),
   message: "Image generated successfully. You have 1 credit remaining.",

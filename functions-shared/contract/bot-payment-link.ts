@@ -4,7 +4,13 @@
  */
 
 import { z } from "zod";
-import { boughtPackage, packageId, referenceId, timestamp } from "shared/contract/fields.ts";
+import {
+  boughtPackage,
+  packageId,
+  referenceId,
+  timestamp,
+  whatsappUserId,
+} from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { phoneNumber } from "shared/contract/phone-number.ts";
 
@@ -17,10 +23,12 @@ export const botPaymentLink = {
     "A link that is still open for the same user and package is answered again, and so is the link " +
     "of a repeated `reference_id`. The credits arrive when the link is paid, without another call.",
   input: z.object({
-    phone_number: phoneNumber("whatsapp"),
+    phone_number: phoneNumber("whatsapp").nullish(),
+    whatsapp_user_id: whatsappUserId.nullish(),
     package_id: packageId,
     reference_id: referenceId.nullish(),
   }),
+  oneOf: ["phone_number", "whatsapp_user_id"],
   missing: "Package ID and phone number are required",
   data: z.object({
     short_url: z.url(),

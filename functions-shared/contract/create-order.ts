@@ -11,7 +11,7 @@ import { phoneNumber } from "shared/contract/phone-number.ts";
 export const createOrder = {
   name: "create-order",
   method: "POST",
-  caller: "frontend",
+  caller: "anyone",
   summary: "Order a package of credits",
   description:
     "Answers what Razorpay Checkout needs. Amount and credits are fixed here. The same purchase " +

@@ -13,7 +13,7 @@ export const transaction = z.object({
   user_id: z.uuid(),
   action: z.enum(["credit", "debit"]),
   credits: z.int().min(1),
-  source: z.enum(["system", "payment", "image_generation", "refund", "dispute"]),
+  source: z.enum(["system", "payment", "image_generation", "refund", "dispute", "merge"]),
   reference_id: z.string().nullable(),
   created_at: timestamp,
   balance_after: z.int().min(0),
@@ -22,7 +22,7 @@ export const transaction = z.object({
 export const creditHistory = {
   name: "credit-history",
   method: "GET",
-  caller: "frontend",
+  caller: "owner",
   summary: "List a user's movements of credits, newest first",
   description:
     "`total` counts all of them. Pass `next_cursor` as `cursor` for the page after this.",

@@ -15,6 +15,14 @@ export const referenceId = z.string("must be a string")
     examples: ["wamid.HBgMOTE5ODc2NTQzMjEw"],
   });
 
+/** A business-scoped user id, which WhatsApp may send in place of a phone number. */
+export const whatsappUserId = z.string("must be a string")
+  .regex(/^[A-Z]{2}\.[A-Za-z0-9.]{1,128}$/, "must be a WhatsApp user id, such as IN.1A2B3C")
+  .meta({
+    description: "A WhatsApp user id, for a user whose number WhatsApp does not tell.",
+    examples: ["IN.1A2B3C"],
+  });
+
 /** The id of a package. */
 export const packageId = z.string("must be a string")
   .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be the id of a package, such as starter")

@@ -16,14 +16,19 @@ export interface Operation<
   /** Name of the Edge Function, and first segment of its path. */
   readonly name: string;
   readonly method: "GET" | "POST";
-  /** Who may call it; `functions-shared/caller.ts` tells how each proves itself. */
-  readonly caller: "bot" | "frontend" | "operator" | "razorpay";
+  /**
+   * Who may call it. `owner` is somebody who has proven the phone number it is about;
+   * `functions-shared/caller.ts` and `principal.ts` tell how each proves itself.
+   */
+  readonly caller: "bot" | "owner" | "anyone" | "operator" | "razorpay";
   readonly summary: string;
   readonly description: string;
   /** Which field of `input` may come as the path segment after the name. */
   readonly pathField?: string;
   /** The path field, the query and the body, as one object. */
   readonly input: Input;
+  /** Fields of `input` of which at least one has to be there. */
+  readonly oneOf?: readonly string[];
   /** The sentence for a request that lacks a required field. */
   readonly missing: string;
   /** What `data` holds in the answer with status `SUCCESS`. */
@@ -56,8 +61,15 @@ export const COMMON_ERRORS = [
 
 /** Errors of a caller that does not prove itself. */
 export const CALLER_ERRORS = {
-  bot: ["MISSING_BOT_SECRET", "INVALID_BOT_SECRET"],
-  frontend: [],
+  bot: ["MISSING_BOT_SECRET", "INVALID_BOT_SECRET", "RATE_LIMITED"],
+  owner: [
+    "PROOF_REQUIRED",
+    "INVALID_PROOF",
+    "NOT_THE_OWNER",
+    "INVALID_BOT_SECRET",
+    "RATE_LIMITED",
+  ],
+  anyone: ["RATE_LIMITED"],
   operator: ["INVALID_SECRET_KEY"],
   razorpay: ["INVALID_WEBHOOK_SIGNATURE"],
 } as const satisfies Record<Operation["caller"], readonly ErrorCode[]>;

@@ -4,6 +4,7 @@
  */
 
 import { botCredits } from "shared/contract/bot-credits.ts";
+import { botLink } from "shared/contract/bot-link.ts";
 import { botDeduct } from "shared/contract/bot-deduct.ts";
 import { botPaymentLink } from "shared/contract/bot-payment-link.ts";
 import { createOrder } from "shared/contract/create-order.ts";
@@ -24,6 +25,7 @@ export const OPERATIONS: readonly Operation[] = [
   createOrder,
   verifyPayment,
   botPaymentLink,
+  botLink,
   razorpayWebhook,
   reconcilePayments,
   settleOrder,

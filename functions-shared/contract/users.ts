@@ -11,7 +11,7 @@ import { phoneNumber } from "shared/contract/phone-number.ts";
 export const users = {
   name: "users",
   method: "GET",
-  caller: "frontend",
+  caller: "owner",
   summary: "Read a user's profile",
   description: "An unknown phone number becomes a user with 3 free credits.",
   pathField: "phone_number",

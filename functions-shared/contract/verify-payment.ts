@@ -11,7 +11,7 @@ import { phoneNumber } from "shared/contract/phone-number.ts";
 export const verifyPayment = {
   name: "verify-payment",
   method: "POST",
-  caller: "frontend",
+  caller: "anyone",
   summary: "Turn a payment into credits",
   description:
     "Takes what Razorpay Checkout hands to the page. Safe to call any number of times: the credits " +
@@ -28,7 +28,8 @@ export const verifyPayment = {
     payment_id: z.string(),
     order_id: z.string(),
     credits_added: z.int().min(1),
-    remaining_credits: balance,
+    remaining_credits: balance.optional()
+      .describe("Left out where the payer has not proven that the account is theirs."),
   }),
   message: "Payment verified and credits added successfully",
   otherAnswers: [{

@@ -5,7 +5,9 @@
  */
 
 import { z } from "zod";
+import { type Identity, identityArgs } from "shared/database/credits.ts";
 import { one, rpc } from "shared/database/rpc.ts";
+import { rateLimited, RequestError } from "shared/errors.ts";
 
 const placedOrder = z.object({
   outcome: z.enum(["placed", "reused", "replayed", "reference_reused"]),
@@ -24,19 +26,26 @@ export type PlacedOrder = z.infer<typeof placedOrder>;
 
 const orderPlacement = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("package_not_found") }),
+  z.object({ outcome: z.literal("limited"), retry_after_seconds: z.int() }),
   placedOrder,
 ]);
 
 const storedLink = z.object({ stored_short_url: z.string(), stored_expires_at: z.string() });
 
-const foundOrder = z.object({
-  phone_number: z.string(),
-  package_id: z.string(),
-  key_mode: z.enum(["test", "live"]),
-  credits: z.int(),
-  razorpay_payment_id: z.string().nullable(),
-  balance_after_payment: z.int().nullable(),
-});
+const foundOrder = z.discriminatedUnion("outcome", [
+  z.object({
+    outcome: z.literal("found"),
+    user_id: z.uuid(),
+    is_users_phone: z.boolean(),
+    package_id: z.string(),
+    key_mode: z.enum(["test", "live"]),
+    credits: z.int(),
+    razorpay_payment_id: z.string().nullable(),
+    balance_after_payment: z.int().nullable(),
+  }),
+  z.object({ outcome: z.literal("order_not_found") }),
+  z.object({ outcome: z.literal("limited"), retry_after_seconds: z.int() }),
+]);
 
 const settlement = z.discriminatedUnion("outcome", [
   z.object({
@@ -69,24 +78,43 @@ export interface Reversal {
   readonly reported_at: string;
 }
 
-/** Fixes what a purchase costs and grants, or finds the same purchase still unpaid. */
+/**
+ * Fixes what a purchase costs and grants, or finds the same purchase still unpaid.
+ *
+ * @throws {RequestError} `PACKAGE_NOT_FOUND`, `REFERENCE_REUSED`, or `RATE_LIMITED` when
+ * `limitedAddress` or the number places too many.
+ */
 export async function placeOrder(
-  { phoneNumber, packageId, keyMode, channel, referenceId }: {
-    phoneNumber: string;
+  { identity, packageId, keyMode, channel, referenceId, limitedAddress }: {
+    identity: Identity;
     packageId: string;
     keyMode: "test" | "live";
     channel: "checkout" | "link";
     referenceId?: string;
+    limitedAddress?: string;
   },
-): Promise<z.infer<typeof orderPlacement>> {
-  const args = {
-    phone_number: phoneNumber,
-    package_id: packageId,
-    key_mode: keyMode,
-    channel,
-    reference_id: referenceId,
-  };
-  return one(orderPlacement, await rpc("place_order", args));
+): Promise<PlacedOrder> {
+  const placement = one(
+    orderPlacement,
+    await rpc("place_order", {
+      ...identityArgs(identity),
+      package_id: packageId,
+      key_mode: keyMode,
+      channel,
+      reference_id: referenceId,
+      limited_address: limitedAddress,
+    }),
+  );
+  switch (placement.outcome) {
+    case "package_not_found":
+      throw new RequestError("PACKAGE_NOT_FOUND");
+    case "reference_reused":
+      throw new RequestError("REFERENCE_REUSED");
+    case "limited":
+      throw rateLimited(placement.retry_after_seconds);
+    default:
+      return placement;
+  }
 }
 
 /**
@@ -120,12 +148,27 @@ export async function openLink(
   return one(storedLink, await rpc("open_link", args));
 }
 
-/** The order that Razorpay knows by this id, or `undefined`. */
+/**
+ * The order that Razorpay knows by this id, or `undefined`. `phoneNumber` is compared with its
+ * user's.
+ *
+ * @throws {RequestError} `RATE_LIMITED` when `limitedAddress` asks too often.
+ */
 export async function findOrder(
-  razorpayOrderId: string,
-): Promise<z.infer<typeof foundOrder> | undefined> {
-  const orders = await rpc("find_order", { razorpay_order_id: razorpayOrderId });
-  return orders.length === 0 ? undefined : one(foundOrder, orders);
+  { razorpayOrderId, phoneNumber, limitedAddress }: {
+    razorpayOrderId: string;
+    phoneNumber: string;
+    limitedAddress: string;
+  },
+) {
+  const args = {
+    razorpay_order_id: razorpayOrderId,
+    phone_number: phoneNumber,
+    limited_address: limitedAddress,
+  };
+  const found = one(foundOrder, await rpc("find_order", args));
+  if (found.outcome === "limited") throw rateLimited(found.retry_after_seconds);
+  return found.outcome === "order_not_found" ? undefined : found;
 }
 
 /** Books what Razorpay says of a payment: grants what its order promised, once, and takes back. */

@@ -7,7 +7,7 @@
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import type { z } from "zod";
 import type { Database } from "shared/database.types.ts";
-import { supabaseCredentials } from "shared/environment.ts";
+import { ConfigurationError, sessionKeys, supabaseCredentials } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
 
 /** Longer than any lock wait of ours, shorter than a bot's patience. */
@@ -32,6 +32,21 @@ export async function rpc<Name extends keyof Functions & string>(
   throw new RequestError(isOutage(error.code, status) ? "UNAVAILABLE" : "INTERNAL", {
     cause: `${name}: ${error.code} ${error.message}`,
   });
+}
+
+/**
+ * The claims of a session of Supabase Auth, or `undefined` where it does not hold. A session that is
+ * signed with one of the project's public keys is checked here; only one with the legacy shared
+ * secret takes a round trip to Auth.
+ */
+export async function sessionClaims(token: string): Promise<Record<string, unknown> | undefined> {
+  try {
+    const { data } = await client().auth.getClaims(token, { jwks: sessionKeys() });
+    return data?.claims;
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw error;
+    return undefined;
+  }
 }
 
 /** The only row, in the shape that the code relies on: generated types know no nulls and no words. */

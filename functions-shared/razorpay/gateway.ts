@@ -128,7 +128,7 @@ export class PaymentGateway {
       amountPaise: number;
       currency: string;
       /** Filled in on the payment page. */
-      phoneNumber: string;
+      phoneNumber: string | undefined;
       description: string;
       /** At most 40 characters, unique within the Razorpay account for ever. */
       reference: string;
@@ -141,7 +141,7 @@ export class PaymentGateway {
         this.#razorpay.paymentLink.create({
           amount: amountPaise,
           currency,
-          customer: { contact: phoneNumber },
+          customer: phoneNumber === undefined ? {} : { contact: phoneNumber },
           description,
           reference_id: reference,
           expire_by: Math.floor(expiresAt.getTime() / 1000),

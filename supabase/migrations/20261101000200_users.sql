@@ -1,6 +1,7 @@
 create table public.users (
   id uuid primary key default gen_random_uuid(),
-  phone_number text not null unique,
+  phone_number text unique,
+  merged_into uuid references public.users (id),
   credits integer not null,
   transaction_count integer not null,
   debt_credits integer not null default 0,
@@ -15,13 +16,19 @@ create table public.users (
 with (fillfactor = 70);
 
 comment on table public.users is
-  'One person: a phone number in E.164 and a balance. Written by this schema''s functions only.';
+  'One person and a balance. Written by this schema''s functions only.';
+comment on column public.users.phone_number is
+  'The number to show. Null for somebody known by a WhatsApp user id only; the identities say who is who.';
+comment on column public.users.merged_into is
+  'The account that took over this one''s identities and credits, when an operator merged them.';
 comment on column public.users.credits is
   'The balance: the sum of the user''s credit_transactions, and balance_after of the newest one.';
 comment on column public.users.transaction_count is
   'How many credit_transactions the user has, and the sequence_number of the newest one.';
 comment on column public.users.debt_credits is
   'Credits that were spent before their money went back. The next credits pay it first.';
+
+create index users_merged_into on public.users (merged_into) where merged_into is not null;
 
 alter table public.users enable row level security;
 revoke all on table public.users from public, anon, authenticated, service_role;

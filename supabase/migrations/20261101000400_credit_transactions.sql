@@ -14,7 +14,9 @@ create table public.credit_transactions (
   constraint action_is_credit_or_debit check (action in ('credit', 'debit')),
   constraint an_entry_moves_at_least_one_credit check (credits >= 1),
   constraint source_is_known
-    check (source in ('system', 'payment', 'image_generation', 'refund', 'dispute')),
+    check (
+      source in ('system', 'payment', 'image_generation', 'refund', 'dispute', 'merge')
+    ),
   constraint balance_after_is_never_negative check (balance_after >= 0)
 );
 

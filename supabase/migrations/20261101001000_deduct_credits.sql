@@ -1,8 +1,9 @@
 -- Spends a user's credits, at most once for each reference.
 create function public.deduct_credits(
-  phone_number text,
+  phone_number text default null,
   credits integer default 1,
-  reference_id text default null
+  reference_id text default null,
+  whatsapp_user_id text default null
 )
 returns table (outcome text, user_id uuid, remaining_credits integer)
 language plpgsql
@@ -13,7 +14,7 @@ set lock_timeout = '3s'
 as $$
 #variable_conflict use_column
 declare
-  v_source constant text := 'image_generation';
+  v_user_id uuid;
   v_user public.users;
   v_first public.credit_transactions;
 begin
@@ -22,17 +23,32 @@ begin
       using errcode = 'invalid_parameter_value';
   end if;
 
+  if num_nonnulls(deduct_credits.phone_number, deduct_credits.whatsapp_user_id) = 2 then
+    perform private.ensure_user(deduct_credits.phone_number, deduct_credits.whatsapp_user_id);
+  end if;
+
   loop
+    -- As private.find_user_id does, spelt out: this is the one hot path.
+    v_user_id := coalesce(
+      (
+        select i.user_id from public.identities i
+        where i.kind = 'phone' and i.value = deduct_credits.phone_number
+      ),
+      (
+        select i.user_id from public.identities i
+        where i.kind = 'whatsapp_user_id' and i.value = deduct_credits.whatsapp_user_id
+      )
+    );
+
     if deduct_credits.reference_id is not null then
       -- The lock comes before the look: two calls with one reference take turns, and the second
       -- sees what the first has written.
-      select u.* into v_user from public.users u
-      where u.phone_number = deduct_credits.phone_number
-      for no key update;
+      perform from public.users u where u.id = v_user_id for no key update;
 
       select t.* into v_first from public.credit_transactions t
-      where t.user_id = v_user.id
-        and t.source = v_source
+      where t.user_id = v_user_id
+        -- Not a variable: the planner has to see that the index of the references covers it.
+        and t.source = 'image_generation'
         and t.reference_id = deduct_credits.reference_id;
 
       -- A repeated reference is a retry: answer as the first call did, and charge nothing.
@@ -51,14 +67,14 @@ begin
       update public.users u
       set credits = u.credits - deduct_credits.credits,
           transaction_count = u.transaction_count + 1
-      where u.phone_number = deduct_credits.phone_number
+      where u.id = v_user_id
         and u.credits >= deduct_credits.credits
       returning u.id, u.credits, u.transaction_count
     )
     insert into public.credit_transactions
       (user_id, sequence_number, action, credits, source, reference_id, balance_after)
-    select c.id, c.transaction_count, 'debit', deduct_credits.credits, v_source,
-      deduct_credits.reference_id, c.credits
+    select c.id, c.transaction_count, 'debit', deduct_credits.credits,
+      'image_generation', deduct_credits.reference_id, c.credits
     from charged c
     returning user_id, balance_after into user_id, remaining_credits;
 
@@ -70,7 +86,7 @@ begin
 
     -- Nothing was charged: the user is unknown, or has too few credits. A newcomer's free credits,
     -- or credits that arrived meanwhile, are worth another try.
-    v_user := private.ensure_user(deduct_credits.phone_number);
+    v_user := private.ensure_user(deduct_credits.phone_number, deduct_credits.whatsapp_user_id);
     if v_user.credits < deduct_credits.credits then
       return query select 'insufficient_credits', v_user.id, v_user.credits;
       return;
@@ -79,9 +95,9 @@ begin
 end;
 $$;
 
-comment on function public.deduct_credits(text, integer, text) is
+comment on function public.deduct_credits(text, integer, text, text) is
   'One row. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call answered); reference_reused (charged before with another number of credits); insufficient_credits (nothing changed: remaining_credits is the balance).';
 
-revoke execute on function public.deduct_credits(text, integer, text)
+revoke execute on function public.deduct_credits(text, integer, text, text)
   from public, anon, authenticated;
-grant execute on function public.deduct_credits(text, integer, text) to service_role;
+grant execute on function public.deduct_credits(text, integer, text, text) to service_role;

@@ -2,7 +2,8 @@
 create function public.list_credit_transactions(
   user_id uuid,
   page_size integer,
-  before_sequence_number integer default null
+  before_sequence_number integer default null,
+  proven_phone text default null
 )
 returns table (
   outcome text,
@@ -22,6 +23,16 @@ declare
   v_total integer;
   v_debt_credits integer;
 begin
+  -- Who has proven a number reads that number's history. A stranger is told the same of a user that
+  -- exists and of one that does not.
+  if list_credit_transactions.proven_phone is not null
+    and list_credit_transactions.user_id
+      is distinct from private.find_user_id(list_credit_transactions.proven_phone, null)
+  then
+    return query select 'not_the_owner', 0, 0, null::integer, '[]'::jsonb;
+    return;
+  end if;
+
   select u.transaction_count, u.debt_credits into v_total, v_debt_credits from public.users u
   where u.id = list_credit_transactions.user_id;
   if not found then
@@ -63,9 +74,9 @@ begin
 end;
 $$;
 
-comment on function public.list_credit_transactions(uuid, integer, integer) is
-  'One row. outcome: listed or user_not_found. total counts all entries of the user; next_cursor is null on the last page.';
+comment on function public.list_credit_transactions(uuid, integer, integer, text) is
+  'One row. outcome: listed; user_not_found; not_the_owner (of proven_phone, where that is given). total counts all entries of the user; next_cursor is null on the last page.';
 
-revoke execute on function public.list_credit_transactions(uuid, integer, integer)
+revoke execute on function public.list_credit_transactions(uuid, integer, integer, text)
   from public, anon, authenticated;
-grant execute on function public.list_credit_transactions(uuid, integer, integer) to service_role;
+grant execute on function public.list_credit_transactions(uuid, integer, integer, text) to service_role;

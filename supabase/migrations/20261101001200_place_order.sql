@@ -1,10 +1,12 @@
 -- Fixes what a purchase costs and grants, before Razorpay hears of it.
 create function public.place_order(
-  phone_number text,
   package_id text,
   key_mode text,
   channel text default 'checkout',
-  reference_id text default null
+  reference_id text default null,
+  phone_number text default null,
+  whatsapp_user_id text default null,
+  limited_address text default null
 )
 returns table (
   outcome text,
@@ -15,7 +17,8 @@ returns table (
   amount_paise integer,
   currency text,
   short_url text,
-  expires_at timestamptz
+  expires_at timestamptz,
+  retry_after_seconds integer
 )
 language plpgsql
 -- The tables are closed to every role; only this function's owner may write them.
@@ -41,8 +44,27 @@ begin
     return;
   end if;
 
+  -- Whoever can reach a page could otherwise fill the tables, here and at Razorpay.
+  if place_order.limited_address is not null then
+    retry_after_seconds := private.count_against_limits(
+      'create_order', place_order.limited_address, place_order.phone_number
+    );
+    if retry_after_seconds = 0
+      and private.find_user_id(place_order.phone_number, place_order.whatsapp_user_id) is null
+    then
+      retry_after_seconds := private.count_against_limits(
+        'create_user', place_order.limited_address
+      );
+    end if;
+    if retry_after_seconds > 0 then
+      outcome := 'limited';
+      return next;
+      return;
+    end if;
+  end if;
+
   -- The lock makes calls of one user take turns, so that two of them share one order.
-  v_user := private.ensure_user(place_order.phone_number);
+  v_user := private.ensure_user(place_order.phone_number, place_order.whatsapp_user_id);
   perform from public.users u where u.id = v_user.id for no key update;
 
   -- A repeated reference is a retry, whatever became of its order since.
@@ -80,13 +102,14 @@ begin
   end if;
 
   return query select outcome, v_order.id, v_order.razorpay_order_id, v_order.package_name,
-    v_order.credits, v_order.amount_paise, v_order.currency, v_order.short_url, v_order.expires_at;
+    v_order.credits, v_order.amount_paise, v_order.currency, v_order.short_url, v_order.expires_at,
+    0;
 end;
 $$;
 
-comment on function public.place_order(text, text, text, text, text) is
-  'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before); reference_reused (this reference placed another order); package_not_found. razorpay_order_id is null until open_order has stored it, short_url until open_link has.';
+comment on function public.place_order(text, text, text, text, text, text, text) is
+  'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before); reference_reused (this reference placed another order); package_not_found; limited (too many orders from limited_address, for this number or in all; nothing was placed). razorpay_order_id is null until open_order has stored it, short_url until open_link has.';
 
-revoke execute on function public.place_order(text, text, text, text, text)
+revoke execute on function public.place_order(text, text, text, text, text, text, text)
   from public, anon, authenticated;
-grant execute on function public.place_order(text, text, text, text, text) to service_role;
+grant execute on function public.place_order(text, text, text, text, text, text, text) to service_role;

@@ -48,7 +48,8 @@ as $$
     )
   from public.payment_orders o
   join public.users u on u.id = o.user_id
-  where $1 in (o.razorpay_order_id, o.razorpay_payment_link_id, o.reference_id, u.phone_number)
+  where $1 in (o.razorpay_order_id, o.razorpay_payment_link_id, o.reference_id)
+    or o.user_id = private.find_user_id($1, $1)
     -- The receipt is the order's id without its hyphens.
     or replace($1, '-', '') = replace(o.id::text, '-', '')
     or exists (
@@ -60,7 +61,7 @@ as $$
 $$;
 
 comment on function public.find_payments(text) is
-  'One row per order, newest first. search: a Razorpay order, payment, payment link, refund or dispute id, our order id or receipt, a bot''s reference, or a phone number in E.164.';
+  'One row per order, newest first. search: a Razorpay order, payment, payment link, refund or dispute id, our order id or receipt, a bot''s reference, a phone number in E.164 or a WhatsApp user id.';
 
 revoke execute on function public.find_payments(text) from public, anon, authenticated;
 grant execute on function public.find_payments(text) to service_role;

@@ -16,7 +16,7 @@ as $$
   having coalesce(sum(r.amount_paise), 0) < p.amount_paise
 
   union all
-  select 'debt', u.phone_number, min(r.created_at),
+  select 'debt', coalesce(u.phone_number, u.id::text), min(r.created_at),
     format('%s credits were spent before their money went back', u.debt_credits)
   from public.users u
   join public.payment_orders o on o.user_id = u.id

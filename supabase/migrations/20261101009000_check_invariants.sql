@@ -16,6 +16,10 @@ as $$
     from public.credit_transactions t
     window history as (partition by t.user_id order by t.sequence_number)
   ),
+  -- A user's entries, and those of the accounts that were merged into it.
+  accounts as (
+    select u.id as account_id, coalesce(u.merged_into, u.id) as user_id from public.users u
+  ),
   totals as (
     select l.user_id, sum(l.delta) as credits, count(*) as entries from ledger l group by l.user_id
   )
@@ -45,6 +49,27 @@ as $$
     or l.sequence_number <> l.previous_number + 1
 
   union all
+  select 'every identity of a user is its own, and its number is one of them', 'user ' || u.id,
+    format('%s identities, merged %s', count(i.value), u.merged_into is not null)
+  from public.users u
+  left join public.identities i on i.user_id = u.id
+  group by u.id
+  having (count(i.value) = 0) <> (u.merged_into is not null)
+    or u.phone_number is not null
+      and count(*) filter (where i.kind = 'phone' and i.value = u.phone_number) = 0
+    or u.merged_into is not null and (u.credits > 0 or u.debt_credits > 0)
+
+  union all
+  select 'a merge moves what it takes', 'entry ' || t.id, format('%s %s', t.action, t.reference_id)
+  from public.credit_transactions t
+  where t.source = 'merge' and not exists (
+    select from public.credit_transactions other
+    where other.source = 'merge' and other.action <> t.action and other.credits = t.credits
+      and other.reference_id = case t.action when 'debit' then 'from ' else 'into ' end || t.user_id
+      and other.user_id::text = right(t.reference_id, 36)
+  )
+
+  union all
   select 'the welcome is given once, first, and to everybody', 'user ' || u.id,
     format('%s system entries', count(t.id))
   from public.users u
@@ -59,8 +84,8 @@ as $$
     format('promised %s, granted %s', o.credits, coalesce(sum(t.credits), 0))
   from public.payment_orders o
   left join public.credit_transactions t
-    on t.user_id = o.user_id and t.source = 'payment' and t.action = 'credit'
-      and t.reference_id = o.razorpay_payment_id
+    on t.user_id in (select a.account_id from accounts a where a.user_id = o.user_id)
+      and t.source = 'payment' and t.action = 'credit' and t.reference_id = o.razorpay_payment_id
   where o.state = 'paid'
   group by o.id
   having count(t.id) <> 1 or sum(t.credits) <> o.credits
@@ -71,7 +96,8 @@ as $$
   from public.credit_transactions t
   left join public.payments p on p.id = t.reference_id and p.credits_granted = t.credits
   left join public.payment_orders o
-    on o.id = p.order_id and o.user_id = t.user_id and o.state = 'paid'
+    on o.id = p.order_id and o.state = 'paid'
+      and t.user_id in (select a.account_id from accounts a where a.user_id = o.user_id)
       and o.amount_paise = p.amount_paise and o.currency = p.currency
   where t.source = 'payment' and (o.id is null or t.action <> 'credit')
 
@@ -132,7 +158,8 @@ as $$
   from public.payment_reversals r
   join public.payments p on p.id = r.payment_id
   join public.payment_orders o on o.id = p.order_id
-  left join ledger l on l.reference_id = r.id and l.source = r.kind and l.user_id = o.user_id
+  left join ledger l on l.reference_id = r.id and l.source = r.kind
+    and l.user_id in (select a.account_id from accounts a where a.user_id = o.user_id)
   group by r.id
   having r.credits_taken - r.credits_owed <> coalesce(sum(-l.delta), 0)
 

@@ -9,7 +9,9 @@ import { getUser } from "shared/database/credits.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { success } from "shared/reply.ts";
 
-export default endpoint(botCredits, async ({ phone_number }) => {
-  const { credits } = await getUser(phone_number);
-  return success(creditsRemaining(credits), { remaining_credits: credits, user_exists: true });
+export default endpoint(botCredits, async (input) => {
+  const { user_id, credits } = await getUser(input);
+  return success(creditsRemaining(credits), { remaining_credits: credits, user_exists: true }, {
+    userId: user_id,
+  });
 });

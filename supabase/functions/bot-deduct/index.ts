@@ -14,8 +14,8 @@ import { insufficientCredits, success } from "shared/reply.ts";
 
 export default endpoint(botDeduct, async (input) => {
   const credits = input.credits ?? 1;
-  const { outcome, remaining_credits } = await deductCredits({
-    phoneNumber: input.phone_number,
+  const { outcome, user_id: userId, remaining_credits } = await deductCredits({
+    identity: input,
     credits,
     referenceId: input.reference_id ?? undefined,
   });
@@ -25,10 +25,12 @@ export default endpoint(botDeduct, async (input) => {
       return success(
         `Image generated successfully. ${creditsRemaining(remaining_credits)}`,
         { remaining_credits },
-        { replayed: outcome === "replayed" },
+        { replayed: outcome === "replayed", userId },
       );
     case "insufficient_credits":
-      return insufficientCredits(tooFewCredits(remaining_credits, credits), { remaining_credits });
+      return insufficientCredits(tooFewCredits(remaining_credits, credits), { remaining_credits }, {
+        userId,
+      });
     case "reference_reused":
       throw new RequestError("REFERENCE_REUSED");
   }

@@ -9,7 +9,6 @@
 import { botPaymentLink } from "shared/contract/bot-payment-link.ts";
 import { openLink, type PlacedOrder, placeOrder } from "shared/database/orders.ts";
 import { endpoint } from "shared/endpoint.ts";
-import { RequestError } from "shared/errors.ts";
 import { packageSummary } from "shared/package-summary.ts";
 import { openGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
 import { success } from "shared/reply.ts";
@@ -21,14 +20,12 @@ const LINK_LIFE_MS = 60 * 60 * 1000;
 export default endpoint(botPaymentLink, async (input) => {
   const gateway = openGateway();
   const order = await placeOrder({
-    phoneNumber: input.phone_number,
+    identity: input,
     packageId: input.package_id,
     keyMode: gateway.mode,
     channel: "link",
     referenceId: input.reference_id ?? undefined,
   });
-  if (order.outcome === "package_not_found") throw new RequestError("PACKAGE_NOT_FOUND");
-  if (order.outcome === "reference_reused") throw new RequestError("REFERENCE_REUSED");
 
   const link = storedLink(order) ?? await makeLink(order, { gateway, ...input });
   return success("Payment link created successfully", {
@@ -49,14 +46,14 @@ async function makeLink(
   order: PlacedOrder,
   { gateway, phone_number }: {
     gateway: PaymentGateway;
-    phone_number: string;
+    phone_number?: string | null;
   },
 ) {
   const expiresAt = new Date(Date.now() + LINK_LIFE_MS);
   const link = await gateway.createPaymentLink({
     amountPaise: order.amount_paise,
     currency: order.currency,
-    phoneNumber: phone_number,
+    phoneNumber: phone_number ?? undefined,
     description: `${order.package_name}: ${order.credits} credits`,
     reference: toReceipt(order.order_id),
     expiresAt,

@@ -6,24 +6,24 @@
  * @module
  */
 
+import { callerAddress } from "shared/caller-address.ts";
 import { createOrder } from "shared/contract/create-order.ts";
 import { openOrder, placeOrder } from "shared/database/orders.ts";
 import { endpoint } from "shared/endpoint.ts";
-import { RequestError } from "shared/errors.ts";
 import { packageSummary } from "shared/package-summary.ts";
 import { openGateway } from "shared/razorpay/gateway.ts";
 import { success } from "shared/reply.ts";
 import { toReceipt } from "shared/settlement.ts";
 
-export default endpoint(createOrder, async ({ package_id, phone_number }) => {
+export default endpoint(createOrder, async ({ package_id, phone_number }, { headers }) => {
   const gateway = openGateway();
   const order = await placeOrder({
-    phoneNumber: phone_number,
+    identity: { phone_number },
     packageId: package_id,
     keyMode: gateway.mode,
     channel: "checkout",
+    limitedAddress: callerAddress(headers),
   });
-  if (order.outcome === "package_not_found") throw new RequestError("PACKAGE_NOT_FOUND");
 
   const razorpayOrderId = order.razorpay_order_id ?? await openOrder({
     orderId: order.order_id,

@@ -11,12 +11,20 @@ import { success } from "shared/reply.ts";
 
 const DEFAULT_PAGE_SIZE = 50;
 
-export default endpoint(creditHistory, async ({ user_id, limit, cursor }) => {
+/** Who has proven an account without a number has proven no number. */
+const NO_PHONE = "none";
+
+export default endpoint(creditHistory, async ({ user_id, limit, cursor }, { principal }) => {
+  const isOwnHistory = principal.kind === "owner" && principal.userId === user_id;
   const page = await listCreditTransactions({
     userId: user_id,
     pageSize: limit ?? DEFAULT_PAGE_SIZE,
     before: cursor,
+    provenPhone: principal.kind === "owner" && !isOwnHistory
+      ? principal.phoneNumber ?? NO_PHONE
+      : undefined,
   });
+  if (page.outcome === "not_the_owner") throw new RequestError("NOT_THE_OWNER");
   if (page.outcome === "user_not_found") throw new RequestError("USER_NOT_FOUND");
   return success("Credit history retrieved successfully", {
     user_id,
@@ -24,5 +32,5 @@ export default endpoint(creditHistory, async ({ user_id, limit, cursor }) => {
     total: page.total,
     debt_credits: page.debt_credits,
     next_cursor: page.next_cursor?.toString() ?? null,
-  });
+  }, { userId: user_id });
 });

@@ -3,12 +3,22 @@
  * @module
  */
 
+import { callerAddress } from "shared/caller-address.ts";
 import { users } from "shared/contract/users.ts";
 import { getUser } from "shared/database/credits.ts";
 import { endpoint } from "shared/endpoint.ts";
+import { RequestError } from "shared/errors.ts";
+import { ownsPhoneNumber } from "shared/principal.ts";
 import { success } from "shared/reply.ts";
 
-export default endpoint(users, async ({ phone_number }) => {
-  const { user_id: id, credits, created_at } = await getUser(phone_number);
-  return success("User profile retrieved successfully", { id, phone_number, credits, created_at });
+export default endpoint(users, async ({ phone_number }, { headers, principal }) => {
+  // Before the database is asked: a stranger learns nothing about who is a user.
+  if (!ownsPhoneNumber(principal, phone_number)) throw new RequestError("NOT_THE_OWNER");
+  const { user_id: id, credits, created_at } = await getUser(
+    { phone_number },
+    callerAddress(headers),
+  );
+  return success("User profile retrieved successfully", { id, phone_number, credits, created_at }, {
+    userId: id,
+  });
 });

@@ -6,17 +6,19 @@
  * @module
  */
 
+import { callerAddress } from "shared/caller-address.ts";
 import { verifyPayment } from "shared/contract/verify-payment.ts";
 import { findOrder } from "shared/database/orders.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { razorpayCredentials } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
+import { ownsPhoneNumber } from "shared/principal.ts";
 import { GatewayError, openGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
 import { pending, success } from "shared/reply.ts";
 import { refundReversal, settle } from "shared/settlement.ts";
 import { verifySignature } from "shared/signature.ts";
 
-export default endpoint(verifyPayment, async (input) => {
+export default endpoint(verifyPayment, async (input, { headers, principal }) => {
   const { razorpay_order_id: orderId, razorpay_payment_id: paymentId } = input;
   const signed = await verifySignature({
     message: `${orderId}|${paymentId}`,
@@ -25,11 +27,16 @@ export default endpoint(verifyPayment, async (input) => {
   });
   if (!signed) throw new RequestError("INVALID_SIGNATURE");
 
-  const order = await findOrder(orderId);
+  const order = await findOrder({
+    razorpayOrderId: orderId,
+    phoneNumber: input.phone_number,
+    limitedAddress: callerAddress(headers),
+  });
   if (order === undefined) throw new RequestError("ORDER_NOT_FOUND");
-  if (order.phone_number !== input.phone_number || order.package_id !== input.package_id) {
+  if (!order.is_users_phone || order.package_id !== input.package_id) {
     throw mismatch("phone_number and package_id are not those of the order");
   }
+  const { user_id: userId } = order;
   if (order.razorpay_payment_id === paymentId && order.balance_after_payment !== null) {
     return verified(order.credits, order.balance_after_payment);
   }
@@ -67,13 +74,15 @@ export default endpoint(verifyPayment, async (input) => {
     return { payment, reversals: refunds.map(refundReversal) };
   }
 
+  /** Anybody may pay for anybody, and only the owner learns what is in the account. */
   function verified(creditsAdded: number, remainingCredits: number) {
+    const isOwner = ownsPhoneNumber(principal, input.phone_number);
     return success("Payment verified and credits added successfully", {
       payment_id: paymentId,
       order_id: orderId,
       credits_added: creditsAdded,
-      remaining_credits: remainingCredits,
-    });
+      ...(isOwner && { remaining_credits: remainingCredits }),
+    }, { userId });
   }
 });
 
