@@ -19,13 +19,23 @@ export interface StackEnvironment {
 }
 
 /**
+ * What the functions are told on a developer's machine, where the settings say nothing else: a phone
+ * number alone opens an account, and any page may call.
+ */
+const LOCAL_OPTIONS = {
+  FRONTEND_ACCESS: "public",
+  ALLOWED_ORIGINS: "*",
+  FRONTEND_URL: "http://127.0.0.1:3000/",
+};
+
+/**
  * Returns the variables that a function finds when it is deployed: the platform's own
  * (Supabase docs, "Environment variables (secrets)" of Edge Functions) and the project's secrets.
- * `jwtSecret` is the key that signs users' sessions, where it is known.
+ * `sessionKey` is the public key of users' sessions, where it is known.
  */
 export function functionEnvironment(
   stack: StackEnvironment,
-  jwtSecret?: string,
+  sessionKey?: JsonWebKey,
 ): Record<string, string> {
   const {
     SUPABASE_URL,
@@ -39,7 +49,8 @@ export function functionEnvironment(
     SUPABASE_DB_URL: DATABASE_URL,
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: SUPABASE_PUBLISHABLE_KEY }),
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: SUPABASE_SECRET_KEY }),
-    SUPABASE_JWKS: JSON.stringify({ keys: jwtSecret ? [symmetricKey(jwtSecret)] : [] }),
+    SUPABASE_JWKS: JSON.stringify({ keys: sessionKey ? [sessionKey] : [] }),
+    ...LOCAL_OPTIONS,
     ...projectSecrets,
   };
 }
@@ -49,12 +60,4 @@ export function formatEnvFile(variables: object): string {
   return Object.entries(variables)
     .map(([name, value]) => `${name}='${String(value).replaceAll("'", `'\\''`)}'\n`)
     .join("");
-}
-
-function symmetricKey(secret: string): Record<string, string> {
-  return {
-    kty: "oct",
-    alg: "HS256",
-    k: new TextEncoder().encode(secret).toBase64({ alphabet: "base64url", omitPadding: true }),
-  };
 }

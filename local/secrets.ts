@@ -8,11 +8,22 @@ import { join } from "node:path";
 import { z } from "zod";
 import { OperatorError } from "./operator-error.ts";
 
+/** A private ES256 key, as hosted projects sign their users' sessions. */
+const SessionKey = z.looseObject({
+  kty: z.literal("EC"),
+  crv: z.literal("P-256"),
+  x: z.string(),
+  y: z.string(),
+  d: z.string(),
+  kid: z.string(),
+});
+
 const Secrets = z.object({
   databasePassword: z.string().min(1),
   publishableKey: z.string().startsWith("sb_publishable_"),
   secretKey: z.string().startsWith("sb_secret_"),
   jwtSecret: z.string().min(32),
+  sessionKey: SessionKey,
   botSecret: z.string().min(32),
   razorpayKeyId: z.string().startsWith("rzp_test_"),
   razorpayKeySecret: z.string().min(1),
@@ -29,6 +40,7 @@ export async function generateSecrets(): Promise<Secrets> {
     publishableKey: (await generateApiKey("publishable")).key,
     secretKey: (await generateApiKey("secret")).key,
     jwtSecret: randomBytes(48).toString("base64url"),
+    sessionKey: await generateSessionKey(),
     botSecret: randomBytes(32).toString("base64url"),
     razorpayKeyId: `rzp_test_${alphanumerics(14)}`,
     razorpayKeySecret: alphanumerics(24),
@@ -51,6 +63,22 @@ export async function keepSecrets(localDir: string): Promise<Secrets> {
   const secrets = await generateSecrets();
   await Deno.writeTextFile(path, JSON.stringify(secrets, null, 2) + "\n", { mode: 0o600 });
   return secrets;
+}
+
+/** The part of the session key that the functions know. */
+export function publicSessionKey({ sessionKey }: Secrets): JsonWebKey & { kid: string } {
+  const { kty, crv, x, y, kid } = sessionKey;
+  return { kty, crv, x, y, kid, alg: "ES256", key_ops: ["verify"] };
+}
+
+async function generateSessionKey(): Promise<z.infer<typeof SessionKey>> {
+  const pair = await crypto.subtle.generateKey(
+    { name: "ECDSA", namedCurve: "P-256" },
+    true,
+    ["sign", "verify"],
+  );
+  const key = await crypto.subtle.exportKey("jwk", pair.privateKey);
+  return SessionKey.parse({ ...key, kid: crypto.randomUUID() });
 }
 
 function alphanumerics(length: number): string {

@@ -43,7 +43,19 @@ export interface Settings {
   razorpay?: GivenRazorpay;
   botSecret?: string;
   razorpayWebhookSecret?: string;
+  /** Variables that go to the functions as they are. */
+  functionOptions: Record<string, string>;
 }
+
+/** Options of the functions that the stack has nothing to do with but to pass them on. */
+const FUNCTION_OPTIONS = [
+  "ALLOWED_ORIGINS",
+  "BOT_SECRET_PREVIOUS",
+  "DEFAULT_COUNTRY",
+  "FRONTEND_ACCESS",
+  "FRONTEND_URL",
+  "RAZORPAY_WEBHOOK_SECRET_PREVIOUS",
+];
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -65,6 +77,9 @@ export function parseSettings(variables: Variables): Settings {
     razorpay: givenRazorpay(variables),
     botSecret: variables.BOT_SECRET || undefined,
     razorpayWebhookSecret: variables.RAZORPAY_WEBHOOK_SECRET || undefined,
+    functionOptions: Object.fromEntries(
+      FUNCTION_OPTIONS.map((name) => [name, variables[name] ?? ""]).filter(([, value]) => value),
+    ),
   };
 }
 

@@ -17,7 +17,7 @@ import { startGateway } from "./gateway.ts";
 import { claimPort } from "./ports.ts";
 import { startRazorpay } from "./razorpay/server.ts";
 import { startScheduler } from "./scheduler.ts";
-import { keepSecrets, type Secrets } from "./secrets.ts";
+import { keepSecrets, publicSessionKey, type Secrets } from "./secrets.ts";
 import type { GivenRazorpay, Settings } from "./settings.ts";
 
 /** A running stack. */
@@ -64,8 +64,9 @@ export async function startStack(
     setEnvironment(
       settings.supabase
         ? functionEnvironment({ ...environment, SUPABASE_URL: settings.supabase.url })
-        : functionEnvironment(environment, secrets.jwtSecret),
+        : functionEnvironment(environment, publicSessionKey(secrets)),
     );
+    setEnvironment(settings.functionOptions);
 
     progress("Loading the functions");
     const functions = await loadFunctions();

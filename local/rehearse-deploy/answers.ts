@@ -52,6 +52,8 @@ export interface Story {
 export interface Rehearsal {
   slug: string;
   method: "GET" | "POST";
+  /** Whether pages call it, so that it has to answer with CORS headers. */
+  forPages?: boolean;
   /** Packages that the function must not be able to load, because they would slow its start. */
   withoutPackages?: string[];
   exchanges: (story: Story) => Exchange[] | Promise<Exchange[]>;
@@ -117,6 +119,7 @@ export const REHEARSALS: readonly Rehearsal[] = [
   {
     slug: "users",
     method: "GET",
+    forPages: true,
     withoutPackages: ["razorpay"],
     exchanges: (story) => [
       {
@@ -140,6 +143,7 @@ export const REHEARSALS: readonly Rehearsal[] = [
   {
     slug: "credit-history",
     method: "GET",
+    forPages: true,
     withoutPackages: ["razorpay"],
     exchanges: ({ userId }) => [
       {
@@ -164,6 +168,7 @@ export const REHEARSALS: readonly Rehearsal[] = [
   {
     slug: "create-order",
     method: "POST",
+    forPages: true,
     exchanges: (story) => [
       {
         method: "POST",
@@ -191,6 +196,7 @@ export const REHEARSALS: readonly Rehearsal[] = [
   {
     slug: "verify-payment",
     method: "POST",
+    forPages: true,
     exchanges: async (story) => {
       const paid = await story.pay(String(story.orderId));
       return [
@@ -235,6 +241,20 @@ export const REHEARSALS: readonly Rehearsal[] = [
             package: { id: "starter", name: "Starter", credits: 20, price: 99 },
           }),
         },
+      },
+    ],
+  },
+  {
+    slug: "bot-link",
+    method: "POST",
+    withoutPackages: ["razorpay"],
+    exchanges: ({ botSecret }) => [
+      missingSecret("POST"),
+      {
+        method: "POST",
+        headers: { "x-bot-secret": botSecret },
+        body: { phone_number: PHONE_NUMBER },
+        answer: { status: 200, body: success("Link created successfully", {}) },
       },
     ],
   },
@@ -299,21 +319,22 @@ export const REHEARSALS: readonly Rehearsal[] = [
 ];
 
 /** What every function answers, whoever it is for. */
-export function commonExchanges({ method }: Rehearsal): Exchange[] {
+export function commonExchanges({ method, forPages }: Rehearsal): Exchange[] {
   const allow = `${method}, OPTIONS`;
+  const origin: Record<string, string> = forPages ? { "access-control-allow-origin": "*" } : {};
   return [
     {
       method: "OPTIONS",
       answer: {
         status: 204,
-        headers: { "access-control-allow-origin": "*", "access-control-allow-methods": allow },
+        headers: { ...origin, "access-control-allow-methods": allow },
       },
     },
     {
       method: "PUT",
       answer: {
         status: 405,
-        headers: { allow, "access-control-allow-origin": "*" },
+        headers: { allow, ...origin },
         body: failure("This method is not allowed here", "METHOD_NOT_ALLOWED"),
       },
     },

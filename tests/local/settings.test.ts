@@ -107,13 +107,16 @@ Deno.test("functions find the variables of the hosted platform", () => {
     RAZORPAY_KEY_SECRET: "key",
     RAZORPAY_WEBHOOK_SECRET: "webhook",
     RAZORPAY_API_URL: "http://127.0.0.1:2",
-  }, "signing key");
+  }, { kty: "EC", kid: "one" });
   deepStrictEqual(variables, {
     SUPABASE_URL: "http://127.0.0.1:1",
     SUPABASE_DB_URL: "postgresql://db",
     SUPABASE_PUBLISHABLE_KEYS: '{"default":"publishable"}',
     SUPABASE_SECRET_KEYS: '{"default":"secret"}',
-    SUPABASE_JWKS: '{"keys":[{"kty":"oct","alg":"HS256","k":"c2lnbmluZyBrZXk"}]}',
+    SUPABASE_JWKS: '{"keys":[{"kty":"EC","kid":"one"}]}',
+    FRONTEND_ACCESS: "public",
+    ALLOWED_ORIGINS: "*",
+    FRONTEND_URL: "http://127.0.0.1:3000/",
     BOT_SECRET: "bot",
     RAZORPAY_KEY_ID: "id",
     RAZORPAY_KEY_SECRET: "key",

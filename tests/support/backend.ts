@@ -11,7 +11,7 @@ import { deferFunctions } from "../../local/functions.ts";
 import { startGateway } from "../../local/gateway.ts";
 import { claimPort } from "../../local/ports.ts";
 import { type RazorpayStandIn, startRazorpay } from "../../local/razorpay/server.ts";
-import { generateSecrets } from "../../local/secrets.ts";
+import { generateSecrets, publicSessionKey } from "../../local/secrets.ts";
 import { setEnvironment } from "../../local/stack.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
 
@@ -57,7 +57,7 @@ export async function startBackend(): Promise<Backend> {
       RAZORPAY_WEBHOOK_SECRET: secrets.razorpayWebhookSecret,
       RAZORPAY_API_URL: razorpay.url,
     };
-    setEnvironment(functionEnvironment(environment, secrets.jwtSecret));
+    setEnvironment(functionEnvironment(environment, publicSessionKey(secrets)));
     return {
       environment,
       database,

@@ -1,0 +1,51 @@
+/**
+ * `deno task session +91...`: what a user of the running local stack would have in hand, a session of
+ * Supabase Auth and a link from the chat, for trying what a page can read.
+ * @module
+ */
+import { join } from "node:path";
+import { parseEnv } from "node:util";
+import { readIfPresent } from "./files.ts";
+import { OperatorError, runTask } from "./operator-error.ts";
+import { keepSecrets } from "./secrets.ts";
+import { mintSession } from "./session-token.ts";
+import { readSettings } from "./settings.ts";
+
+const SESSION_LIFE_SECONDS = 60 * 60;
+
+await runTask(async () => {
+  const [phoneNumber] = Deno.args;
+  if (phoneNumber === undefined) throw new OperatorError("Usage: deno task session +919876543210");
+  const { localDir } = readSettings();
+  const envFile = await readIfPresent(join(localDir, "stack.env"));
+  if (envFile === undefined) throw new OperatorError('No stack is running. Run "deno task start".');
+
+  const { SUPABASE_URL, BOT_SECRET = "" } = parseEnv(envFile);
+  const { sessionKey } = await keepSecrets(localDir);
+  const response = await fetch(`${SUPABASE_URL}/functions/v1/bot-link`, {
+    method: "POST",
+    headers: { "x-bot-secret": BOT_SECRET },
+    body: JSON.stringify({ phone_number: phoneNumber }),
+  });
+  const { message, data } = await response.json();
+  if (!response.ok) throw new OperatorError(message);
+
+  const session = await mintSession({
+    key: sessionKey,
+    phoneNumber,
+    issuer: `${SUPABASE_URL}/auth/v1`,
+    expiresAt: new Date(Date.now() + SESSION_LIFE_SECONDS * 1000),
+  });
+  console.log(`A session, for an hour:
+
+  curl -H "authorization: Bearer ${session}" \\
+    "${SUPABASE_URL}/functions/v1/users/${phoneNumber}"
+
+A link, until ${data.expires_at}:
+
+  ${data.url}
+
+  curl -H "x-access-token: ${data.token}" \\
+    "${SUPABASE_URL}/functions/v1/users/${phoneNumber}"
+`);
+});
