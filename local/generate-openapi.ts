@@ -92,7 +92,7 @@ function operationObject(
 }
 
 function parametersOf(schema: Json, pathField: string | undefined): Json[] {
-  const required = schema.required as string[];
+  const required = [...(schema.required ?? []) as string[], pathField];
   return Object.entries(schema.properties as Record<string, Json>).map(
     ([name, { description, ...property }]) => ({
       name,
