@@ -30,7 +30,7 @@ for (const name of Object.keys(Deno.env.toObject())) {
 Deno.test("a stack says where everything is, serves it, and leaves nothing behind", {
   ignore,
 }, async () => {
-  await using folder = await stackFolder();
+  await using folder = await newStackFolder();
   const stack = runLocal("start.ts", folder);
   const variables = await ready(stack, folder);
 
@@ -70,7 +70,7 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
 Deno.test("data and keys survive kills and a restart, and go with a reset", {
   ignore,
 }, async (test) => {
-  await using folder = await stackFolder();
+  await using folder = await newStackFolder();
   const first = runLocal("start.ts", folder);
   const before = await ready(first, folder);
   await deduct(before);
@@ -109,14 +109,14 @@ Deno.test("data and keys survive kills and a restart, and go with a reset", {
 });
 
 Deno.test("a stack that is killed takes its server along", { ignore }, async () => {
-  await using folder = await stackFolder();
+  await using folder = await newStackFolder();
   const stack = runLocal("start.ts", folder);
   await ready(stack, folder);
   await end(stack, "SIGKILL", folder);
 });
 
 Deno.test("a stack ends when the task that started it is killed", { ignore }, async () => {
-  await using folder = await stackFolder();
+  await using folder = await newStackFolder();
   const task = runTask("start", folder);
   await ready(task, folder);
   await end(task, "SIGKILL", folder);
@@ -126,7 +126,7 @@ Deno.test("a stack ends when the task that started it is killed", { ignore }, as
 Deno.test("a data folder that the server's account cannot reach is kept elsewhere, and reset too", {
   ignore: ignore || !isRoot,
 }, async () => {
-  await using folder = await stackFolder({ isPrivate: true });
+  await using folder = await newStackFolder({ isPrivate: true });
   match(folder.home, /^\/var\/lib\/whatsapp-credits\//);
   const stack = runLocal("start.ts", folder);
   await ready(stack, folder);
@@ -138,7 +138,7 @@ Deno.test("a data folder that the server's account cannot reach is kept elsewher
 Deno.test("a data folder of another account is refused with a way out", {
   ignore: ignore || !isRoot,
 }, async () => {
-  await using folder = await stackFolder();
+  await using folder = await newStackFolder();
   const data = join(folder.home, "postgres", "data");
   await Deno.mkdir(data, { recursive: true });
   await Deno.chown(data, 12345, 12345);
@@ -150,7 +150,7 @@ Deno.test("a data folder of another account is refused with a way out", {
 Deno.test("a folder in which another account runs its stacks is left alone", {
   ignore: ignore || !isRoot,
 }, async () => {
-  await using folder = await stackFolder();
+  await using folder = await newStackFolder();
   const lock = join(folder.path, "stack.lock");
   await Deno.writeTextFile(lock, "");
   await Deno.chown(lock, 12345, 12345);
@@ -162,7 +162,7 @@ Deno.test("a folder in which another account runs its stacks is left alone", {
 
 for (const variable of ["API_PORT", "DB_PORT", "RAZORPAY_PORT"]) {
   Deno.test(`a port that is taken is named together with ${variable}`, { ignore }, async () => {
-    await using folder = await stackFolder();
+    await using folder = await newStackFolder();
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = listener.addr;
     const stack = runLocal("start.ts", folder, { [variable]: String(port) });
@@ -173,8 +173,8 @@ for (const variable of ["API_PORT", "DB_PORT", "RAZORPAY_PORT"]) {
 }
 
 Deno.test("a given database is used in place of the embedded one", { ignore }, async () => {
-  await using folder = await stackFolder();
-  await using other = await stackFolder();
+  await using folder = await newStackFolder();
+  await using other = await newStackFolder();
   const owner = runLocal("start.ts", folder);
   const given = await ready(owner, folder);
   await deduct(given);
@@ -187,20 +187,6 @@ Deno.test("a given database is used in place of the embedded one", { ignore }, a
   await end(stack, "SIGTERM", other);
   await end(owner, "SIGTERM", folder);
 });
-
-async function stackFolder(
-  options?: { isPrivate: boolean },
-): Promise<StackFolder & AsyncDisposable> {
-  const folder = await newStackFolder(options);
-  return {
-    ...folder,
-    async [Symbol.asyncDispose]() {
-      // Where a test has failed, what it started still runs.
-      for (const { pid } of await processesOn(folder)) Deno.kill(pid, "SIGKILL");
-      await folder.remove();
-    },
-  };
-}
 
 async function balance(variables: Record<string, string>): Promise<unknown> {
   const response = await fetch(

@@ -6,19 +6,20 @@ import { strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseEnv } from "node:util";
-import { exists, removeIfPresent } from "../../local/files.ts";
+import { readIfPresent, removeIfPresent } from "../../local/files.ts";
 import { postgresHome } from "../../local/postgres.ts";
-import { findProcess, type Process } from "../../local/processes.ts";
+import { findProcess, type Process, sendSignal } from "../../local/processes.ts";
 import { REPOSITORY } from "../../local/settings.ts";
 
 const PATIENCE_MS = 60_000;
 
-/** A folder for one stack after another. */
-export interface StackFolder {
+/** A folder for one stack after another. It goes, and what still runs on it, when it is disposed of. */
+export interface StackFolder extends AsyncDisposable {
   readonly path: string;
   /** Where the data are, which root keeps elsewhere if the server's account cannot reach the folder. */
   readonly home: string;
-  remove(): Promise<void>;
+  /** The processes that were started on the folder and have not ended. */
+  readonly running: Set<TaskProcess>;
 }
 
 /** A process that runs a task of this project. */
@@ -34,14 +35,19 @@ export async function newStackFolder({ isPrivate = false } = {}): Promise<StackF
   const path = await Deno.makeTempDir({ prefix: "stack-" });
   if (!isPrivate) await Deno.chmod(path, 0o755);
   const home = await postgresHome(path);
-  return {
+  const folder: StackFolder = {
     path,
     home,
-    async remove() {
+    running: new Set(),
+    async [Symbol.asyncDispose]() {
+      for (const { pid } of folder.running) sendSignal(pid, "SIGKILL");
+      for (const { pid } of await processesOn(folder)) sendSignal(pid, "SIGKILL");
+      await nothingRunsOn(folder);
       await removeIfPresent(path);
       await removeIfPresent(home);
     },
   };
+  return folder;
 }
 
 /** Runs one of local/*.ts on the folder, on free ports unless `variables` say other ones. */
@@ -130,9 +136,12 @@ function spawn(
     },
     stdin: "null",
   }).spawn();
-  return {
+  const task: TaskProcess = {
     pid: process.pid,
     status: process.status,
-    output: async () => await exists(log) ? await Deno.readTextFile(log) : "",
+    output: async () => await readIfPresent(log) ?? "",
   };
+  folder.running.add(task);
+  task.status.then(() => folder.running.delete(task));
+  return task;
 }
