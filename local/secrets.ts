@@ -30,6 +30,9 @@ const Secrets = z.object({
   razorpayWebhookSecret: z.string().min(1),
 });
 
+/** See {@linkcode SessionKey}. */
+export type SessionKey = z.infer<typeof SessionKey>;
+
 /** One value for each thing in the embedded stack that needs a secret. */
 export type Secrets = z.infer<typeof Secrets>;
 
@@ -71,7 +74,7 @@ export function publicSessionKey({ sessionKey }: Secrets): JsonWebKey & { kid: s
   return { kty, crv, x, y, kid, alg: "ES256", key_ops: ["verify"] };
 }
 
-async function generateSessionKey(): Promise<z.infer<typeof SessionKey>> {
+async function generateSessionKey(): Promise<SessionKey> {
   const pair = await crypto.subtle.generateKey(
     { name: "ECDSA", namedCurve: "P-256" },
     true,
