@@ -42,12 +42,15 @@ export function monotoneServer(status: number, contentType: string, text: string
 export interface LossyProxy extends FaultyServer {
   /** Which of the next answers gets lost, where 1 is the very next one and 0 is none. */
   loseAnswer: number;
+  /** What was asked for so far. */
+  readonly paths: string[];
 }
 
 /** Starts a proxy that loses nothing yet. */
 export function lossyProxy(target: string): LossyProxy {
   const server = serve(async (request) => {
     const { pathname, search } = new URL(request.url);
+    proxy.paths.push(pathname);
     const headers = new Headers(request.headers);
     headers.delete("host");
     const answer = await fetch(`${target}${pathname}${search}`, {
@@ -61,7 +64,7 @@ export function lossyProxy(target: string): LossyProxy {
     if (!isLost) return new Response(body, answer);
     return new Response(brokenOff(body), { headers: { "content-type": "application/json" } });
   });
-  const proxy = { ...server, loseAnswer: 0 };
+  const proxy: LossyProxy = { ...server, loseAnswer: 0, paths: [] };
   return proxy;
 }
 

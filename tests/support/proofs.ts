@@ -1,0 +1,38 @@
+/**
+ * What people prove a phone number with: a session of Supabase Auth, or a link from the chat.
+ * @module
+ */
+
+import { z } from "zod";
+import { mintSession } from "../../local/session-token.ts";
+import type { Backend } from "./backend.ts";
+import { call, dataOf } from "./calls.ts";
+
+const HOUR_MS = 60 * 60 * 1000;
+
+/** The headers of somebody who signed in with this number; `claims` replaces parts of the token. */
+export async function signedIn(
+  { environment, sessionKey }: Backend,
+  phoneNumber: string,
+  claims: Record<string, unknown> = {},
+): Promise<Record<string, string>> {
+  const session = await mintSession({
+    key: sessionKey,
+    phoneNumber,
+    issuer: `${environment.SUPABASE_URL}/auth/v1`,
+    expiresAt: new Date(Date.now() + HOUR_MS),
+    claims,
+  });
+  return { authorization: `Bearer ${session}` };
+}
+
+/** The token of the link that the bot sends to this number. */
+export async function linkTokenOf(phoneNumber: string): Promise<string> {
+  const body = { phone_number: phoneNumber };
+  return z.string().parse(dataOf(await call("POST", "bot-link", { body })).token);
+}
+
+/** The headers of a page that was opened by the link from the chat. */
+export async function cameByLink(phoneNumber: string): Promise<Record<string, string>> {
+  return { "x-access-token": await linkTokenOf(phoneNumber) };
+}
