@@ -28,8 +28,11 @@ export interface DataApiOptions {
 /** Connections that the Data API keeps at most. */
 const POOL_SIZE = 20;
 
-/** Milliseconds that a request may spend in the database: the limit of hosted projects. */
-const STATEMENT_TIMEOUT_MS = 8_000;
+/**
+ * Milliseconds that a request may spend in the database: what the SQL functions that lock say of
+ * themselves, and PostgREST puts into force (PostgREST docs, "Functions: timeouts").
+ */
+const STATEMENT_TIMEOUT_MS = 4_000;
 
 const CLOSE_TIMEOUT_SECONDS = 5;
 

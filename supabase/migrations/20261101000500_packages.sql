@@ -7,6 +7,8 @@ create table public.packages (
   constraint id_is_a_short_word check (id ~ '^[a-z0-9][a-z0-9_-]{0,63}$'),
   constraint name_is_not_blank check (name ~ '\S'),
   constraint price_is_at_least_one_rupee check (price >= 1),
+  -- Not a number counts as the largest one; an amount in paise has to fit an integer.
+  constraint price_has_an_end check (price < 20000000),
   constraint a_package_holds_at_least_one_credit check (credits >= 1)
 );
 

@@ -27,3 +27,5 @@ comment on column public.webhook_deliveries.outcome is
 
 alter table public.webhook_deliveries enable row level security;
 revoke all on table public.webhook_deliveries from public, anon, authenticated, service_role;
+revoke all on sequence public.webhook_deliveries_id_seq
+  from public, anon, authenticated, service_role;

@@ -24,3 +24,5 @@ create trigger operator_actions_are_not_truncated
 
 alter table public.operator_actions enable row level security;
 revoke all on table public.operator_actions from public, anon, authenticated, service_role;
+revoke all on sequence public.operator_actions_id_seq
+  from public, anon, authenticated, service_role;

@@ -16,6 +16,7 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '3s'
+set statement_timeout = '4s'
 as $$
 #variable_conflict use_column
 declare

@@ -6,6 +6,7 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '3s'
+set statement_timeout = '4s'
 as $$
 declare
   v_razorpay_order_id text;

@@ -11,6 +11,7 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '3s'
+set statement_timeout = '4s'
 as $$
 begin
   -- The first link stays, so that calls at the same moment hand out one link.

@@ -7,6 +7,7 @@ volatile
 security definer
 set search_path = ''
 set lock_timeout = '3s'
+set statement_timeout = '4s'
 as $$
   select private.count_against_limits('fail_secret', $1);
 $$;

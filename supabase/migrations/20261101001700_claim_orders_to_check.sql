@@ -11,6 +11,7 @@ volatile
 security definer
 set search_path = ''
 set lock_timeout = '3s'
+set statement_timeout = '4s'
 as $$
   -- The reconciler comes by every few minutes anyway, and counters that have run out are nobody's.
   delete from public.rate_counters c where c.window_ends_at < clock_timestamp();

@@ -7,6 +7,7 @@ volatile
 security definer
 set search_path = ''
 set lock_timeout = '3s'
+set statement_timeout = '4s'
 as $$
   -- Often while it is young, ever more rarely later. A late authorisation can come for five days;
   -- a refund or a dispute that no webhook told us of, for half a year.

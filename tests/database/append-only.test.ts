@@ -42,7 +42,10 @@ Deno.test.each([
 
 Deno.test("a user with a history cannot be removed, and a package that was ordered neither", async () => {
   const phone = newPhoneNumber();
-  await database.sql`select public.place_order(${phone}, 'starter', 'test')`;
+  await database.sql`
+    select public.place_order(
+      package_id => 'starter', key_mode => 'test', phone_number => ${phone}
+    )`;
   await rejects(
     database.sql`delete from public.users where phone_number = ${phone}`,
     { code: "23503" },

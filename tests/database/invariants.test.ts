@@ -67,14 +67,23 @@ const BREAKAGES: Record<string, string[]> = {
     `update public.credit_transactions set action = 'credit'
       where user_id = ${user(BUYER)} and action = 'debit'`,
   ],
+  "every identity of a user is its own, and its number is one of them": [
+    `delete from public.identities where user_id = ${user(BUYER)}`,
+    `update public.identities set user_id = ${user(DEBTOR)} where user_id = ${user(BUYER)}`,
+    `update public.users set merged_into = ${user(DEBTOR)} where id = ${user(BUYER)}`,
+  ],
+  "a merge moves what it takes": [
+    `update public.credit_transactions
+      set source = 'merge', reference_id = 'into ' || ${user(DEBTOR)}::text
+      where user_id = ${user(BUYER)} and source = 'image_generation'`,
+  ],
   "the welcome is given once, first, and to everybody": [
     `delete from public.credit_transactions
       where user_id = ${user(BUYER)} and source = 'system'`,
     `insert into public.credit_transactions
       (user_id, sequence_number, action, credits, source, reference_id, balance_after)
       values (${user(BUYER)}, 50, 'credit', 3, 'system', 'again', 11)`,
-    `insert into public.users (phone_number, credits, transaction_count)
-      values ('${newPhoneNumber()}', 0, 0)`,
+    `insert into public.users (credits, transaction_count) values (0, 0)`,
   ],
   "a paid order granted its credits once, to its user": [
     `delete from public.credit_transactions

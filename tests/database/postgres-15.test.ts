@@ -65,7 +65,10 @@ async function playStory(sql: postgres.Sql): Promise<void> {
   deepStrictEqual(await deduct(null), ["deducted", 0]);
   deepStrictEqual(await deduct(null), ["insufficient_credits", 0]);
 
-  const [order] = await sql`select * from public.place_order(${phone}, 'starter', 'test')`;
+  const [order] = await sql`
+    select * from public.place_order(
+      package_id => 'starter', key_mode => 'test', phone_number => ${phone}
+    )`;
   strictEqual(order.outcome, "placed");
   const [{ opened }] = await sql`
     select public.open_order(${order.order_id}, 'order_RB58MiP5SPFYyM') as opened`;

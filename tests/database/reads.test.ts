@@ -18,7 +18,6 @@ const { id: knownId } = dataOf(await call("GET", `users/${known}`));
 const READS = {
   "bot-credits and users": `select * from public.get_user('${known}')`,
   "credit-history": `select * from public.list_credit_transactions('${knownId}', 50)`,
-  "the look at an order": "select * from public.find_order('order_RB58MiP5SPFYyM')",
   "the check of the books": "select * from public.check_invariants()",
 };
 

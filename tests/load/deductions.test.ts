@@ -59,6 +59,9 @@ async function userWithCredits(sql: postgres.Sql, credits: number): Promise<stri
       insert into public.users (phone_number, credits, transaction_count)
       values (${phone}, ${credits}, 1)
       returning id
+    ), identity as (
+      insert into public.identities (kind, value, user_id)
+      select 'phone', ${phone}, id from newcomer
     )
     insert into public.credit_transactions
       (user_id, sequence_number, action, credits, source, reference_id, balance_after)

@@ -62,7 +62,10 @@ Deno.test("20 orders of one purchase at once on connections of their own are one
   await call("GET", `users/${phone}`);
   await using connections = await openConnections(backend.database.url, 20);
   const orders = await connections.all((sql) =>
-    sql`select outcome, order_id from public.place_order(${phone}, 'starter', 'test')`
+    sql`
+      select outcome, order_id from public.place_order(
+        package_id => 'starter', key_mode => 'test', phone_number => ${phone}
+      )`
   );
   const outcomes = orders.map(([{ outcome }]) => outcome).sort();
   deepStrictEqual(outcomes, ["placed", ...Array(19).fill("reused")]);
