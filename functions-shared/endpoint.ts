@@ -102,7 +102,7 @@ async function authenticated(
   request: Request,
 ): Promise<{ principal: Principal; body: BufferSource }> {
   const { headers } = request;
-  let principal: Principal = { kind: "anyone" };
+  let principal: Principal = { kind: "trusted" };
   if (caller === "bot") await requireBot(headers);
   if (caller === "operator") await requireOperator(headers);
   if (caller === "owner") principal = await principalOf(headers);

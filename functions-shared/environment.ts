@@ -73,6 +73,12 @@ export function frontendAccess(): "phone-proof" | "public" {
   return access;
 }
 
+/** Whether a project that is not on somebody's own machine lets everybody read every account. */
+export function isOpenToEverybody(): boolean {
+  // Not frontendAccess: a word that is none fails the requests, and not the start of the worker.
+  return optional("FRONTEND_ACCESS") === "public" && !isLocalProject();
+}
+
 /** The origins whose pages may call the functions for pages; `*` allows all. None when unset. */
 export function allowedOrigins(): string[] {
   return (optional("ALLOWED_ORIGINS") ?? "").split(",").map((origin) => origin.trim())

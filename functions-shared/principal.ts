@@ -8,14 +8,16 @@
 
 import { bearerToken, isOperator, requireBot } from "shared/caller.ts";
 import { sessionClaims } from "shared/database/rpc.ts";
-import { frontendAccess, isLocalProject } from "shared/environment.ts";
+import { frontendAccess, isOpenToEverybody } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
 import { readLinkToken } from "shared/link-token.ts";
 
-/** Somebody who may read no account, every account, or their own. */
+/**
+ * Somebody who may read no account, every account, or their own. `trusted` are the bot and the
+ * operator, `anyone` is everybody where accounts are public.
+ */
 export type Principal =
-  | { readonly kind: "nobody" }
-  | { readonly kind: "anyone" }
+  | { readonly kind: "nobody" | "anyone" | "trusted" }
   | {
     readonly kind: "owner";
     /** E.164. */
@@ -32,9 +34,10 @@ export type Principal =
 export async function principalOf(headers: Headers): Promise<Principal> {
   if (headers.has("x-bot-secret")) {
     await requireBot(headers);
-    return { kind: "anyone" };
+    return { kind: "trusted" };
   }
-  if (frontendAccess() === "public" || await isOperator(headers)) return { kind: "anyone" };
+  if (await isOperator(headers)) return { kind: "trusted" };
+  if (frontendAccess() === "public") return { kind: "anyone" };
 
   const linkToken = headers.get("x-access-token");
   if (linkToken !== null) return await linkOwner(linkToken);
@@ -44,8 +47,9 @@ export async function principalOf(headers: Headers): Promise<Principal> {
 
 /** Whether the account of this phone number is the principal's to read. */
 export function ownsPhoneNumber(principal: Principal, phoneNumber: string): boolean {
-  return principal.kind === "anyone" ||
-    principal.kind === "owner" && principal.phoneNumber === phoneNumber;
+  return principal.kind === "owner"
+    ? principal.phoneNumber === phoneNumber
+    : principal.kind !== "nobody";
 }
 
 async function linkOwner(token: string): Promise<Principal> {
@@ -54,9 +58,8 @@ async function linkOwner(token: string): Promise<Principal> {
   return { kind: "owner", ...owner };
 }
 
-/** supabase-js sends a legacy publishable key in the same header: a visitor, who proves nothing. */
 async function sessionOwner(token: string): Promise<Principal> {
-  if (roleOf(token) === "anon") return { kind: "nobody" };
+  if (isPublishableKey(token)) return { kind: "nobody" };
   const claims = await sessionClaims(token);
   const phone = claims?.role === "authenticated" ? claims.phone : undefined;
   if (typeof phone !== "string" || phone === "") throw new RequestError("INVALID_PROOF");
@@ -64,19 +67,23 @@ async function sessionOwner(token: string): Promise<Principal> {
   return { kind: "owner", phoneNumber: `+${phone.replace(/^\+/, "")}`, userId: undefined };
 }
 
-/** The role that a token claims, unproven. */
-function roleOf(token: string): unknown {
+/**
+ * Where nobody is signed in, supabase-js may send its key in the same header: a visitor, who tries to
+ * prove nothing. A legacy key is a token that claims the role `anon`.
+ */
+function isPublishableKey(token: string): boolean {
+  if (token.startsWith("sb_publishable_")) return true;
   try {
     const [, payload = ""] = token.split(".");
-    return JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))).role;
+    return JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))).role === "anon";
   } catch {
-    return undefined;
+    return false;
   }
 }
 
 /** Said once per worker, at its start: somebody opened a project to everybody, or forgot to close it. */
 export function warnOfPublicAccess(): void {
-  if (frontendAccess() === "public" && !isLocalProject()) {
+  if (isOpenToEverybody()) {
     console.warn(JSON.stringify({
       time: new Date().toISOString(),
       level: "warn",

@@ -4,10 +4,14 @@
  * @module
  */
 
-import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import {
+  createClient,
+  isAuthRetryableFetchError,
+  type SupabaseClient,
+} from "@supabase/supabase-js";
 import type { z } from "zod";
 import type { Database } from "shared/database.types.ts";
-import { ConfigurationError, sessionKeys, supabaseCredentials } from "shared/environment.ts";
+import { sessionKeys, supabaseCredentials } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
 
 /** Longer than any lock wait of ours, shorter than a bot's patience. */
@@ -25,9 +29,7 @@ export async function rpc<Name extends keyof Functions & string>(
   name: Name,
   args: Functions[Name]["Args"],
 ): Promise<Functions[Name]["Returns"]> {
-  const { data, error, status } = await client()
-    .rpc(name, args)
-    .abortSignal(AbortSignal.timeout(TIMEOUT_MS));
+  const { data, error, status } = await client().rpc(name, args);
   if (error === null) return data;
   throw new RequestError(isOutage(error.code, status) ? "UNAVAILABLE" : "INTERNAL", {
     cause: `${name}: ${error.code} ${error.message}`,
@@ -38,15 +40,18 @@ export async function rpc<Name extends keyof Functions & string>(
  * The claims of a session of Supabase Auth, or `undefined` where it does not hold. A session that is
  * signed with one of the project's public keys is checked here; only one with the legacy shared
  * secret takes a round trip to Auth.
+ *
+ * @throws {RequestError} `UNAVAILABLE` when Auth would have to be asked and cannot answer now.
  */
 export async function sessionClaims(token: string): Promise<Record<string, unknown> | undefined> {
-  try {
-    const { data } = await client().auth.getClaims(token, { jwks: sessionKeys() });
-    return data?.claims;
-  } catch (error) {
-    if (error instanceof ConfigurationError) throw error;
-    return undefined;
+  const { auth } = client();
+  const options = { jwks: sessionKeys() };
+  // It throws at a token that it cannot decode, and answers an error for one that does not hold.
+  const result = await auth.getClaims(token, options).catch(() => undefined);
+  if (isAuthRetryableFetchError(result?.error)) {
+    throw new RequestError("UNAVAILABLE", { cause: result.error });
   }
+  return result?.data?.claims;
 }
 
 /** The only row, in the shape that the code relies on: generated types know no nulls and no words. */
@@ -65,6 +70,11 @@ function client(): SupabaseClient<Database> {
       secretKey,
       client: createClient<Database>(url, secretKey, {
         auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+        global: {
+          fetch: (input, init) => {
+            return fetch(input, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+          },
+        },
       }),
     };
   }

@@ -22,6 +22,7 @@ revoke all on table public.rate_limits from public, anon, authenticated, service
 insert into public.rate_limits (action, scope, max_count, window_seconds)
 values
   ('fail_secret', 'address', 20, 600),
+  ('fail_secret', 'project', 1000, 600),
   ('create_user', 'address', 30, 3600),
   ('create_user', 'project', 3000, 3600),
   ('create_order', 'address', 60, 3600),

@@ -47,13 +47,19 @@ begin
       or private.find_user_id(null, ensure_user.whatsapp_user_id) is null
     )
   then
-    insert into public.identities (kind, value, user_id)
-    values
-      ('phone', ensure_user.phone_number, v_user_id),
-      ('whatsapp_user_id', ensure_user.whatsapp_user_id, v_user_id)
-    on conflict on constraint identities_pkey do nothing;
+    with claimed as (
+      insert into public.identities as i (kind, value, user_id)
+      values
+        ('phone', ensure_user.phone_number, v_user_id),
+        ('whatsapp_user_id', ensure_user.whatsapp_user_id, v_user_id)
+      on conflict on constraint identities_pkey do nothing
+      returning i.kind
+    )
     update public.users u set phone_number = ensure_user.phone_number
-    where u.id = v_user_id and u.phone_number is null;
+    where u.id = v_user_id
+      and u.phone_number is null
+      -- Another call may have claimed the number for a user of its own meanwhile.
+      and exists (select from claimed c where c.kind = 'phone');
   end if;
 
   select u.* into strict v_user from public.users u where u.id = v_user_id;

@@ -46,8 +46,11 @@ begin
       -- sees what the first has written.
       perform from public.users u where u.id = v_user_id for no key update;
 
+      -- Accounts that were merged into this one may have served the first call.
       select t.* into v_first from public.credit_transactions t
-      where t.user_id = v_user_id
+      where t.user_id = any (
+          array(select v_user_id union all select u.id from public.users u where u.merged_into = v_user_id)
+        )
         -- Not a variable: the planner has to see that the index of the references covers it.
         and t.source = 'image_generation'
         and t.reference_id = deduct_credits.reference_id;

@@ -16,7 +16,7 @@ export default endpoint(users, async ({ phone_number }, { headers, principal }) 
   if (!ownsPhoneNumber(principal, phone_number)) throw new RequestError("NOT_THE_OWNER");
   const { user_id: id, credits, created_at } = await getUser(
     { phone_number },
-    callerAddress(headers),
+    principal.kind === "trusted" ? undefined : callerAddress(headers),
   );
   return success("User profile retrieved successfully", { id, phone_number, credits, created_at }, {
     userId: id,

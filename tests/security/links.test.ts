@@ -1,0 +1,168 @@
+/**
+ * The link that the bot sends into the chat: what it opens, and when it stops.
+ * @module
+ */
+
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { createHmac, randomUUID } from "node:crypto";
+import { makeLinkToken, readLinkToken } from "shared/link-token.ts";
+import { setEnvironment } from "../../local/stack.ts";
+import { startBackend } from "../support/backend.ts";
+import { call, dataOf, expectError } from "../support/calls.ts";
+import { withEnvironment } from "../support/environment.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { linkTokenOf } from "../support/proofs.ts";
+import { history, INVALID_PROOF, newSecret, newUser, NOT_THE_OWNER, profile } from "./accounts.ts";
+
+const backend = await startBackend();
+const { environment } = backend;
+Deno.test.afterAll(() => backend.stop());
+setEnvironment({ FRONTEND_ACCESS: "phone-proof" });
+
+const encode = (part: unknown) => Buffer.from(JSON.stringify(part)).toString("base64url");
+
+Deno.test("bot-link answers a page's address that carries the token where no server sees it", async () => {
+  const phone = newPhoneNumber();
+  const before = Date.now();
+  await withEnvironment({ FRONTEND_URL: "https://shop.example/account?lang=hi" }, async () => {
+    const { url, token, expires_at } = dataOf(
+      await call("POST", "bot-link", { body: { phone_number: phone.slice(1) } }),
+    );
+    const { origin, pathname, search, hash } = new URL(String(url));
+    strictEqual(`${origin}${pathname}${search}`, "https://shop.example/account?lang=hi");
+    const fields = Object.fromEntries(new URLSearchParams(hash.slice(1)));
+    const { user_id: _, ...rest } = fields;
+    deepStrictEqual(rest, { access_token: token, phone_number: phone });
+    const lifeMs = Date.parse(String(expires_at)) - before;
+    ok(lifeMs > 60_000 && lifeMs <= 31 * 60_000, `${lifeMs} ms`);
+    dataOf(await profile(phone, { "x-access-token": fields.access_token }));
+    dataOf(await history(fields.user_id, { "x-access-token": fields.access_token }));
+  });
+});
+
+Deno.test("bot-link makes no link where the page's address is missing or none", async () => {
+  for (const address of [undefined, "", "shop"]) {
+    await withEnvironment({ FRONTEND_URL: address }, async () => {
+      const body = { phone_number: newPhoneNumber() };
+      const answer = await call("POST", "bot-link", { body });
+      expectError(answer, { httpStatus: 500, code: "INTERNAL" });
+    });
+  }
+});
+
+Deno.test("a link for somebody without a number opens that history, and no other", async () => {
+  const body = { whatsapp_user_id: `IN.${randomUUID().replaceAll("-", "")}` };
+  const { url, token } = dataOf(await call("POST", "bot-link", { body }));
+  const userId = new URLSearchParams(new URL(String(url)).hash.slice(1)).get("user_id") ?? "";
+  const headers = { "x-access-token": String(token) };
+  strictEqual(dataOf(await history(userId, headers)).total, 1);
+  expectError(await history(await newUser(newPhoneNumber()), headers), NOT_THE_OWNER);
+  expectError(await profile(newPhoneNumber(), headers), NOT_THE_OWNER);
+});
+
+Deno.test("a link ends with its time", async () => {
+  const phone = newPhoneNumber();
+  const owner = { userId: await newUser(phone), phoneNumber: phone };
+  const token = await makeLinkToken(owner, new Date(Date.now() - 1000));
+  expectError(await profile(phone, { "x-access-token": token }), INVALID_PROOF);
+  const valid = await makeLinkToken(owner, new Date(Date.now() + 60_000));
+  dataOf(await profile(phone, { "x-access-token": valid }));
+});
+
+Deno.test("a link that was altered anywhere proves nothing", async () => {
+  const [mine, his] = [newPhoneNumber(), newPhoneNumber()];
+  const [token, hisToken] = [await linkTokenOf(mine), await linkTokenOf(his)];
+  const [payload, signature] = token.split(".");
+  const [hisPayload] = hisToken.split(".");
+  const fields = JSON.parse(Buffer.from(payload, "base64url").toString());
+  const later = encode({ ...fields, expires_at: fields.expires_at + 3600 });
+  const flipped = (signature.startsWith("0") ? "1" : "0") + signature.slice(1);
+  const altered = [
+    `${hisPayload}.${signature}`,
+    `${encode({ ...fields, phone_number: his })}.${signature}`,
+    `${later}.${signature}`,
+    `${payload}=.${signature}`,
+    `${payload}.${flipped}`,
+    `${payload}.${signature.toUpperCase()}`,
+    `${payload}.${signature.slice(1)}`,
+    `${payload}.${signature}0`,
+    `${payload}.`,
+    `${payload}`,
+    `.${signature}`,
+    `${payload}.${signature}.`,
+    `${token}.${token}`,
+    `${signature}.${payload}`,
+    `${token}, ${hisToken}`,
+    "",
+    ".",
+    "null",
+  ];
+  for (const text of altered) {
+    for (const phone of [mine, his]) {
+      expectError(await profile(phone, { "x-access-token": text }), INVALID_PROOF);
+    }
+  }
+});
+
+Deno.test("a link that was signed with something else proves nothing", async () => {
+  const phone = newPhoneNumber();
+  const [payload] = (await linkTokenOf(phone)).split(".");
+  const text = `credits link token\n${environment.SUPABASE_URL}\n${payload}`;
+  const sign = (secret: string, message: string) =>
+    createHmac("sha256", secret).update(message).digest("hex");
+  const { BOT_SECRET, RAZORPAY_KEY_SECRET, RAZORPAY_WEBHOOK_SECRET } = environment;
+  for (
+    const signature of [
+      sign("", text),
+      sign(newSecret(), text),
+      sign(RAZORPAY_KEY_SECRET, text),
+      sign(RAZORPAY_WEBHOOK_SECRET, text),
+      // The right secret, but over the payload alone.
+      sign(BOT_SECRET, payload),
+    ]
+  ) {
+    const headers = { "x-access-token": `${payload}.${signature}` };
+    expectError(await profile(phone, headers), INVALID_PROOF);
+  }
+  dataOf(await profile(phone, { "x-access-token": `${payload}.${sign(BOT_SECRET, text)}` }));
+});
+
+Deno.test("a link of another project proves nothing, even where both have one bot secret", async () => {
+  const phone = newPhoneNumber();
+  const owner = { userId: await newUser(phone), phoneNumber: phone };
+  const token = await withEnvironment(
+    { SUPABASE_URL: "https://another.supabase.co" },
+    () => makeLinkToken(owner, new Date(Date.now() + 60_000)),
+  );
+  expectError(await profile(phone, { "x-access-token": token }), INVALID_PROOF);
+});
+
+Deno.test("a link outlives the bot's secret only while the secret is BOT_SECRET_PREVIOUS", async () => {
+  const phone = newPhoneNumber();
+  const headers = { "x-access-token": await linkTokenOf(phone) };
+  const rotated = { BOT_SECRET: newSecret(), BOT_SECRET_PREVIOUS: environment.BOT_SECRET };
+  await withEnvironment(rotated, async () => {
+    dataOf(await profile(phone, headers));
+    // New links are signed with the new secret at once.
+    const fresh = await linkTokenOf(phone);
+    await withEnvironment({ BOT_SECRET_PREVIOUS: undefined }, async () => {
+      expectError(await profile(phone, headers), INVALID_PROOF);
+      dataOf(await profile(phone, { "x-access-token": fresh }));
+    });
+  });
+});
+
+Deno.test("where no bot secret is configured, or only a short one, no link proves anything", async () => {
+  const owner = { userId: randomUUID(), phoneNumber: newPhoneNumber() };
+  const short = "x".repeat(31);
+  const token = await withEnvironment(
+    { BOT_SECRET: short },
+    () => makeLinkToken(owner, new Date(Date.now() + 60_000)),
+  );
+  const project = { SUPABASE_URL: "https://project.supabase.co" };
+  for (const secret of [undefined, short]) {
+    await withEnvironment({ ...project, BOT_SECRET: secret }, async () => {
+      strictEqual(await readLinkToken(token), undefined);
+    });
+  }
+});

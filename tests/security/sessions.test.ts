@@ -1,0 +1,184 @@
+/**
+ * Sessions of Supabase Auth: which ones prove a phone number, and which attempts to forge one fail.
+ * @module
+ */
+
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { createHmac, generateKeyPairSync, randomUUID } from "node:crypto";
+import { createClient } from "@supabase/supabase-js";
+import { setEnvironment } from "../../local/stack.ts";
+import { startBackend } from "../support/backend.ts";
+import { dataOf, expectError } from "../support/calls.ts";
+import { withEnvironment } from "../support/environment.ts";
+import { closedUrl, lossyProxy } from "../support/faulty-servers.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { signedIn } from "../support/proofs.ts";
+import {
+  history,
+  INVALID_PROOF,
+  newSecret,
+  newUser,
+  NOT_THE_OWNER,
+  profile,
+  PROOF_REQUIRED,
+  type RequestHeaders,
+} from "./accounts.ts";
+
+const backend = await startBackend();
+const { environment, sessionKey } = backend;
+Deno.test.afterAll(() => backend.stop());
+setEnvironment({ FRONTEND_ACCESS: "phone-proof" });
+
+Deno.test("a session that supabase-js holds goes along by itself", async () => {
+  const phone = newPhoneNumber();
+  const { authorization } = await signedIn(backend, phone);
+  const supabase = createClient(environment.SUPABASE_URL, environment.SUPABASE_PUBLISHABLE_KEY, {
+    accessToken: () => Promise.resolve(authorization.replace("Bearer ", "")),
+  });
+  const { data, error } = await supabase.functions.invoke(`users/${phone}`, { method: "GET" });
+  strictEqual(error, null);
+  strictEqual(data.data.credits, 3);
+});
+
+Deno.test("a session is checked without a round trip", async () => {
+  const proxy = lossyProxy(environment.SUPABASE_URL);
+  try {
+    const phone = newPhoneNumber();
+    const headers = await signedIn(backend, phone);
+    await withEnvironment({ SUPABASE_URL: proxy.url }, async () => {
+      dataOf(await profile(phone, headers));
+      expectError(await profile(newPhoneNumber(), headers), NOT_THE_OWNER);
+    });
+    deepStrictEqual(proxy.paths, ["/rest/v1/rpc/get_user"]);
+  } finally {
+    await proxy.stop();
+  }
+});
+
+Deno.test("the number in a session may be written with its plus sign", async () => {
+  const phone = newPhoneNumber();
+  dataOf(await profile(phone, await signedIn(backend, phone, { phone })));
+});
+
+const encode = (part: unknown) => Buffer.from(JSON.stringify(part)).toString("base64url");
+
+/** A token that is signed by `sign`, with the payload of a session that would hold. */
+function forgedSession(
+  phone: string,
+  header: Record<string, unknown>,
+  sign: (text: string) => string,
+): RequestHeaders {
+  const text = `${encode(header)}.${
+    encode({
+      role: "authenticated",
+      aud: "authenticated",
+      phone: phone.slice(1),
+      sub: randomUUID(),
+      exp: Math.floor(Date.now() / 1000) + 3600,
+    })
+  }`;
+  return { authorization: `Bearer ${text}.${sign(text)}` };
+}
+
+const { kid } = sessionKey;
+const publicKey = { kty: sessionKey.kty, crv: sessionKey.crv, x: sessionKey.x, y: sessionKey.y };
+const hmacWith = (secret: string) => (text: string) =>
+  createHmac("sha256", secret).update(text).digest("base64url");
+
+function strangersKey(keyId: string) {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const key = privateKey.export({ format: "jwk" });
+  return { ...sessionKey, x: String(key.x), y: String(key.y), d: String(key.d), kid: keyId };
+}
+
+const secondsFromNow = (seconds: number) => Math.floor(Date.now() / 1000) + seconds;
+
+const BAD_SESSIONS: Record<string, (phone: string) => RequestHeaders | Promise<RequestHeaders>> = {
+  "signed by another key under the project's key id": (phone) =>
+    signedIn({ ...backend, sessionKey: strangersKey(kid) }, phone),
+  "signed by another key under an unknown key id": (phone) =>
+    signedIn({ ...backend, sessionKey: strangersKey(randomUUID()) }, phone),
+  "that has expired": (phone) => signedIn(backend, phone, { exp: secondsFromNow(-1) }),
+  "that never expires": (phone) => signedIn(backend, phone, { exp: undefined }),
+  "without a phone number": (phone) => signedIn(backend, phone, { phone: undefined }),
+  "with an empty phone number": (phone) => signedIn(backend, phone, { phone: "" }),
+  "with a number for a phone number": (phone) =>
+    signedIn(backend, phone, { phone: Number(phone.slice(1)) }),
+  "whose phone number is metadata that users write themselves": (phone) =>
+    signedIn(backend, phone, { phone: "", user_metadata: { phone: phone.slice(1) } }),
+  "of the role service_role": (phone) => signedIn(backend, phone, { role: "service_role" }),
+  "without a role": (phone) => signedIn(backend, phone, { role: undefined }),
+  "with alg none and no signature": (phone) => forgedSession(phone, { alg: "none" }, () => ""),
+  "with alg none and a key id": (phone) => forgedSession(phone, { alg: "none", kid }, () => ""),
+  "with alg none and a signature": (phone) =>
+    forgedSession(phone, { alg: "none", kid }, hmacWith("")),
+  "without an alg": (phone) => forgedSession(phone, { kid }, hmacWith("")),
+  "signed with the public key as an HS256 secret": (phone) =>
+    forgedSession(phone, { alg: "HS256", kid }, hmacWith(JSON.stringify(publicKey))),
+  "signed with a coordinate of the public key as an HS256 secret": (phone) =>
+    forgedSession(phone, { alg: "HS256" }, hmacWith(sessionKey.x)),
+  "signed with the publishable key as an HS256 secret": (phone) =>
+    forgedSession(phone, { alg: "HS256" }, hmacWith(environment.SUPABASE_PUBLISHABLE_KEY)),
+  "whose payload was exchanged": async (phone) => {
+    const [mine, his] = await Promise.all([
+      signedIn(backend, newPhoneNumber()),
+      signedIn(backend, phone),
+    ]);
+    const [header, , signature] = mine.authorization.split(".");
+    return { authorization: `${header}.${his.authorization.split(".")[1]}.${signature}` };
+  },
+  "without its signature": async (phone) => {
+    const { authorization } = await signedIn(backend, phone);
+    return { authorization: authorization.slice(0, authorization.lastIndexOf(".") + 1) };
+  },
+  "that is no token": () => ({ authorization: "Bearer session" }),
+  "of three empty parts": () => ({ authorization: "Bearer .." }),
+  "of three parts of nonsense": () => ({ authorization: "Bearer a.b.c" }),
+};
+
+for (const [name, forge] of Object.entries(BAD_SESSIONS)) {
+  Deno.test(`a session ${name} proves nothing`, async () => {
+    const phone = newPhoneNumber();
+    const headers = await forge(phone);
+    expectError(await profile(phone, headers), INVALID_PROOF);
+    expectError(await history(await newUser(phone), headers), INVALID_PROOF);
+  });
+}
+
+Deno.test("a key that visitors have is no proof, and no failed one either", async () => {
+  const phone = newPhoneNumber();
+  const anonymous = await signedIn(backend, phone, { role: "anon" });
+  const apikey = environment.SUPABASE_PUBLISHABLE_KEY;
+  const visitors: RequestHeaders[] = [
+    anonymous,
+    { apikey },
+    { authorization: `Bearer ${apikey}` },
+    { authorization: "Basic abc" },
+  ];
+  for (const headers of visitors) {
+    expectError(await profile(phone, headers), PROOF_REQUIRED);
+  }
+});
+
+Deno.test("somebody who signed in with an e-mail address has proven no phone number", async () => {
+  const supabase = createClient(environment.SUPABASE_URL, environment.SUPABASE_PUBLISHABLE_KEY, {
+    auth: { persistSession: false, autoRefreshToken: false },
+  });
+  const phone = newPhoneNumber();
+  const { data, error } = await supabase.auth.signUp({
+    email: `${randomUUID()}@example.com`,
+    password: newSecret(),
+    options: { data: { phone: phone.slice(1) } },
+  });
+  strictEqual(error, null);
+  const headers = { authorization: `Bearer ${data.session?.access_token}` };
+  expectError(await profile(phone, headers), INVALID_PROOF);
+});
+
+Deno.test("while Auth is away, a session that only Auth can check is answered UNAVAILABLE", async () => {
+  const phone = newPhoneNumber();
+  const headers = forgedSession(phone, { alg: "HS256" }, hmacWith(newSecret()));
+  await withEnvironment({ SUPABASE_URL: closedUrl() }, async () => {
+    expectError(await profile(phone, headers), { httpStatus: 503, code: "UNAVAILABLE" });
+  });
+});
