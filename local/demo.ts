@@ -19,6 +19,7 @@ import { withTemporaryStack } from "./temporary-stack.ts";
 const PACKAGE_ID = "starter";
 const LOOK_TIMEOUT_MS = 2_000;
 const LINE_WIDTH = 96;
+const LONGEST_TEXT = 72;
 
 const RunningStack = z.object({
   SUPABASE_URL: z.url(),
@@ -65,7 +66,6 @@ interface Expected {
 
 async function playStory(backend: Backend): Promise<void> {
   const bot = new Bot(backend);
-  const page = new Page(backend);
   // An Indian mobile number that nobody has seen before.
   const phone_number = `+9198${String(randomInt(100_000_000)).padStart(8, "0")}`;
 
@@ -101,6 +101,14 @@ async function playStory(backend: Backend): Promise<void> {
       data: { remaining_credits: 0 },
     },
   });
+
+  tell("The bot sends a link to the customer's own page. Its token proves the number there.");
+  const link = await bot.post("bot-link", { phone_number });
+  check(link, {
+    httpStatus: 200,
+    answer: { status: "SUCCESS", message: "Link created successfully" },
+  });
+  const page = new Page(backend, parseData(LinkData, link).token);
 
   tell("The customer opens the page and orders a package.");
   const order = await page.post("create-order", { package_id: PACKAGE_ID, phone_number });
@@ -183,6 +191,8 @@ async function playStory(backend: Backend): Promise<void> {
   console.log("\nEvery answer was what the story says.");
 }
 
+const LinkData = z.object({ token: z.string() });
+
 const OrderData = z.object({
   order_id: z.string(),
   package: z.object({ credits: z.int() }),
@@ -233,11 +243,14 @@ class Bot {
   }
 }
 
-/** A page in a browser: supabase-js, with the publishable key. */
+/** A page in a browser, opened by the bot's link: supabase-js, with the publishable key. */
 class Page {
   readonly #client: SupabaseClient;
 
-  constructor({ SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY }: Backend) {
+  constructor(
+    { SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY }: Backend,
+    private readonly accessToken: string,
+  ) {
     this.#client = createClient(SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, {
       auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
     });
@@ -256,7 +269,11 @@ class Page {
     path: string,
     body?: Record<string, unknown>,
   ): Promise<Exchange> {
-    const { data, error, response } = await this.#client.functions.invoke(path, { method, body });
+    const { data, error, response } = await this.#client.functions.invoke(path, {
+      method,
+      body,
+      headers: { "x-access-token": this.accessToken },
+    });
     // supabase-js hands out an answer with an error status unread.
     if (error && !(error instanceof FunctionsHttpError)) throw error;
     return {
@@ -321,15 +338,22 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Writes JSON on one line where it fits, and else opens it up level by level. */
+/** Writes JSON on one line where it fits, and else opens it up level by level. Long texts are cut. */
 function layOut(value: unknown): string {
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(
+    value,
+    (_name, entry) => typeof entry === "string" ? cut(entry) : entry,
+  );
   if (text.length <= LINE_WIDTH || typeof value !== "object" || value === null) return text;
   const [open, close] = Array.isArray(value) ? "[]" : "{}";
   const entries = Array.isArray(value)
     ? value.map(layOut)
     : Object.entries(value).map(([name, entry]) => `${JSON.stringify(name)}: ${layOut(entry)}`);
   return `${open}\n${indent(entries.join(",\n"))}\n${close}`;
+}
+
+function cut(text: string): string {
+  return text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT)}...`;
 }
 
 function indent(text: string): string {

@@ -11,7 +11,7 @@ import { sideBySide } from "./statistics.ts";
 import { anyPhoneNumber } from "./users.ts";
 
 const CONCURRENT_CALLERS = 8;
-const ROUNDS = 20;
+const ROUNDS = 60;
 const LIMIT = { atLeast: 0.9 };
 
 /** Measures and prints. */

@@ -13,7 +13,7 @@ import { printComparisons, printFinding, printHeading } from "./report.ts";
 import { serveModule } from "./served-module.ts";
 import { sideBySide } from "./statistics.ts";
 
-const ROUNDS = 15;
+const ROUNDS = 25;
 const LIMIT = { atMost: 1.5 };
 
 /** A function, and a request that it refuses after reading all of it. */

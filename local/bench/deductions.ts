@@ -16,7 +16,7 @@ import { anyPhoneNumber, FIRST_NATIONAL_NUMBER, USERS } from "./users.ts";
 /** Connections that call at the same time. */
 const CONNECTIONS = 8;
 
-const ROUNDS = 20;
+const ROUNDS = 60;
 const PGBENCH_ROUNDS = 7;
 
 /** Commits do not wait for the disk: that costs both sides the same and would hide a difference. */

@@ -24,16 +24,23 @@ export async function makeUsers(databaseUrl: string): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1 });
   try {
     await sql`
-      with made as (
-        insert into public.users (phone_number, credits, transaction_count)
-        select '+91' || ${FIRST_NATIONAL_NUMBER}::bigint + index, ${CREDITS_PER_USER}::integer, 1
+      with newcomers as (
+        select gen_random_uuid() as id, '+91' || ${FIRST_NATIONAL_NUMBER}::bigint + index as phone
         from generate_series(0, ${USERS}::integer - 1) index
+      ),
+      identified as (
+        insert into public.identities (kind, value, user_id)
+        select 'phone', phone, id from newcomers
+      ),
+      made as (
+        insert into public.users (id, phone_number, credits, transaction_count)
+        select id, phone, ${CREDITS_PER_USER}::integer, 1 from newcomers
         returning id, credits
       )
       insert into public.credit_transactions
         (user_id, sequence_number, action, credits, source, reference_id, balance_after)
       select id, 1, 'credit', credits, 'system', 'welcome', credits from made`;
-    await sql`analyze public.users, public.credit_transactions`;
+    await sql`analyze public.users, public.identities, public.credit_transactions`;
   } finally {
     await sql.end();
   }

@@ -109,25 +109,71 @@ const alternatives = (schema: unknown): string[] =>
 
 const OUTAGE = { SUPABASE_URL: closedUrl() };
 const MISCONFIGURED = { SUPABASE_SECRET_KEYS: "{" };
+const PROOF_WANTED = { FRONTEND_ACCESS: "phone-proof" };
 const WRONG_SECRET = { headers: { "x-bot-secret": "wrong" } };
 
-/** Answers that every function gives, provoked. `path` and `options` are those of a good call. */
-async function commonAnswers(
-  method: string,
-  path: string,
-  options: CallOptions = {},
-): Promise<Answer[]> {
-  const isBot = path.startsWith("bot-");
-  return [
+/** What a call is made with. */
+interface GoodCall {
+  method: string;
+  path: string;
+  options?: CallOptions;
+}
+
+/** Answers that every function gives, provoked by changing a good call. */
+async function commonAnswers({ method, path, options = {} }: GoodCall): Promise<Answer[]> {
+  const answers = [
     await call(method, `${path.split("?")[0]}/no/such/path`, options),
     await call("DELETE", path),
     await withEnvironment(OUTAGE, () => call(method, path, options)),
     await withEnvironment(MISCONFIGURED, () => call(method, path, options)),
-    ...(isBot ? [await call(method, path, { ...options, asBot: false })] : []),
-    ...(isBot ? [await call(method, path, { ...options, ...WRONG_SECRET })] : []),
-    ...(method === "POST" ? [await call(method, path, { body: "[]" })] : []),
-    ...(method === "POST" ? [await call(method, path, { body: " ".repeat(20_000) })] : []),
   ];
+  if (method === "POST") {
+    answers.push(
+      await call(method, path, { ...options, body: "[]" }),
+      await call(method, path, { ...options, body: " ".repeat(20_000) }),
+    );
+  }
+  return answers;
+}
+
+/** Answers to whoever is not the bot. */
+async function strangersAnswers({ method, path, options = {} }: GoodCall): Promise<Answer[]> {
+  const guess = () => call(method, path, { ...options, ...WRONG_SECRET });
+  return [
+    await call(method, path, { ...options, asBot: false }),
+    await guess(),
+    await withLimit("fail_secret", 0, guess),
+  ];
+}
+
+/** Answers to whoever has not proven that the account is theirs. */
+async function unprovenAnswers({ method, path }: GoodCall): Promise<Answer[]> {
+  const body = { phone_number: newPhoneNumber() };
+  const { token } = dataOf(await call("POST", "bot-link", { body }));
+  const present = (proof: string) => call(method, path, { headers: { "x-access-token": proof } });
+  return await withEnvironment(PROOF_WANTED, async () => [
+    await call(method, path),
+    await present("nonsense"),
+    await present(String(token)),
+    ...(await strangersAnswers({ method, path })).slice(1),
+  ]);
+}
+
+/** Runs `act` while an action may happen this often only. */
+async function withLimit<Result>(
+  action: string,
+  maxCount: number,
+  act: () => Promise<Result>,
+): Promise<Result> {
+  const setLimit = (count: number) => {
+    return backend.sql`update public.rate_limits set max_count = ${count} where action = ${action}`;
+  };
+  await setLimit(maxCount);
+  try {
+    return await act();
+  } finally {
+    await setLimit(1_000_000);
+  }
 }
 
 /** Everything that a path can answer was answered, and all of it stands in the document. */
@@ -138,17 +184,21 @@ function expectAll(path: Path, method: string, answers: Answer[]): void {
 
 Deno.test("bot-credits answers what the document says, and all that it says", async () => {
   const phone = newPhoneNumber();
+  const byQuery = { method: "GET", path: `bot-credits?phone_number=${phone}` };
+  const byPath = { method: "GET", path: `bot-credits/${phone}` };
   expectAll("/bot-credits", "GET", [
     await call("GET", `bot-credits?phone_number=${phone}`),
     await call("GET", "bot-credits"),
     await call("GET", "bot-credits?phone_number=1"),
-    ...await commonAnswers("GET", `bot-credits?phone_number=${phone}`),
+    ...await commonAnswers(byQuery),
+    ...await strangersAnswers(byQuery),
   ]);
   for (
     const answer of [
       await call("GET", `bot-credits/${phone}`),
       await call("GET", "bot-credits/1"),
-      ...await commonAnswers("GET", `bot-credits/${phone}`),
+      ...await commonAnswers(byPath),
+      ...await strangersAnswers(byPath),
     ]
   ) {
     expectDocumented("/bot-credits/{phone_number}", "GET", answer);
@@ -158,6 +208,7 @@ Deno.test("bot-credits answers what the document says, and all that it says", as
 Deno.test("bot-deduct answers what the document says, and all that it says", async () => {
   const phone_number = newPhoneNumber();
   const deduct = (body: unknown) => call("POST", "bot-deduct", { body });
+  const good = { method: "POST", path: "bot-deduct", options: { body: { phone_number } } };
   expectAll("/bot-deduct", "POST", [
     await deduct({ phone_number, reference_id: "job-1" }),
     await deduct({ phone_number, reference_id: "job-1" }),
@@ -167,23 +218,29 @@ Deno.test("bot-deduct answers what the document says, and all that it says", asy
     await deduct({ phone_number }),
     await deduct({ phone_number, credits: 0 }),
     await deduct({}),
-    ...await commonAnswers("POST", "bot-deduct", { body: { phone_number } }),
+    ...await commonAnswers(good),
+    ...await strangersAnswers(good),
   ]);
 });
 
 Deno.test("users answers what the document says, and all that it says", async () => {
   const phone = newPhoneNumber();
+  const byQuery = { method: "GET", path: `users?phone_number=${phone}` };
+  const byPath = { method: "GET", path: `users/${phone}` };
   expectAll("/users", "GET", [
     await call("GET", `users?phone_number=${phone}`),
     await call("GET", "users"),
     await call("GET", "users?phone_number=1"),
-    ...await commonAnswers("GET", `users?phone_number=${phone}`),
+    ...await commonAnswers(byQuery),
+    ...await unprovenAnswers(byQuery),
+    await withLimit("create_user", 0, () => call("GET", `users?phone_number=${newPhoneNumber()}`)),
   ]);
   for (
     const answer of [
       await call("GET", `users/${phone}`),
       await call("GET", "users/%"),
-      ...await commonAnswers("GET", `users/${phone}`),
+      ...await commonAnswers(byPath),
+      ...await unprovenAnswers(byPath),
     ]
   ) {
     expectDocumented("/users/{phone_number}", "GET", answer);
@@ -196,6 +253,8 @@ Deno.test("credit-history answers what the document says, and all that it says",
   await buyCredits(control, phone, "starter");
   await call("POST", "bot-deduct", { body: { phone_number: phone, reference_id: "job-1" } });
   await call("POST", "bot-deduct", { body: { phone_number: phone } });
+  const byQuery = { method: "GET", path: `credit-history?user_id=${id}` };
+  const byPath = { method: "GET", path: `credit-history/${id}` };
   expectAll("/credit-history", "GET", [
     await call("GET", `credit-history?user_id=${id}`),
     await call("GET", `credit-history?user_id=${id}&limit=2`),
@@ -203,13 +262,15 @@ Deno.test("credit-history answers what the document says, and all that it says",
     await call("GET", `credit-history?user_id=${id}&limit=0`),
     await call("GET", "credit-history"),
     await call("GET", `credit-history?user_id=${randomUUID()}`),
-    ...await commonAnswers("GET", `credit-history?user_id=${id}`),
+    ...await commonAnswers(byQuery),
+    ...await unprovenAnswers(byQuery),
   ]);
   for (
     const answer of [
       await call("GET", `credit-history/${id}`),
       await call("GET", `credit-history/${randomUUID()}`),
-      ...await commonAnswers("GET", `credit-history/${id}`),
+      ...await commonAnswers(byPath),
+      ...await unprovenAnswers(byPath),
     ]
   ) {
     expectDocumented("/credit-history/{user_id}", "GET", answer);
@@ -230,7 +291,12 @@ Deno.test("create-order answers what the document says, and all that it says", a
     await order({ ...purchase(), package_id: "no-such-package" }),
     await order({ ...purchase(), phone_number: "1" }),
     await order({}),
-    ...await commonAnswers("POST", "create-order", { body: purchase() }),
+    await withLimit("create_order", 0, () => order(purchase())),
+    ...await commonAnswers({
+      method: "POST",
+      path: "create-order",
+      options: { body: purchase() },
+    }),
   ]);
 });
 
@@ -254,7 +320,8 @@ Deno.test("verify-payment answers what the document says, and all that it says",
     await verify({ ...paid, checkout: unknownOrder }),
     await verify(paid, { package_id: "Starter!" }),
     await verify(paid, { package_id: undefined }),
-    ...await commonAnswers("POST", "verify-payment", { body }),
+    await withLimit("verify_payment", 0, () => verify(paid)),
+    ...await commonAnswers({ method: "POST", path: "verify-payment", options: { body } }),
   ]);
 });
 

@@ -130,7 +130,7 @@ Deno.test.each([
 
 Deno.test("any text is read or refused, and never throws", () => {
   const text = fc.oneof(
-    fc.string({ unit: "binary", maxLength: 64 }),
+    fc.string({ unit: "binary", maxLength: 40 }),
     fc.string({ unit: fc.constantFrom(..."+0123456789 ()-./x\u0000९９\ud800"), maxLength: 40 }),
   );
   fc.assert(
@@ -138,7 +138,7 @@ Deno.test("any text is read or refused, and never throws", () => {
       const number = toE164(spelling, source);
       ok(number === undefined || /^\+[1-9][0-9]{6,14}$/.test(number));
     }),
-    { numRuns: 2_000 },
+    { numRuns: 1_000 },
   );
 });
 
@@ -172,6 +172,6 @@ Deno.test("every Indian mobile number is one person however a page spells it", (
         strictEqual(toE164(spelling, "page"), number);
       }
     }),
-    { numRuns: 2_000 },
+    { numRuns: 1_000 },
   );
 });

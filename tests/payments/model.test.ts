@@ -80,11 +80,11 @@ const MUTANTS = [
     break: [["and private.kept_paise(v_order.razorpay_payment_id) > 0", ""]],
   },
   {
-    rule: "a refund only moves forward",
+    rule: "a dispute is as its newest report says",
     in: "private.record_reversal(text, jsonb)",
     break: [[
-      "array_position(v_refund_steps, excluded.status) > array_position(v_refund_steps, r.status)",
-      "true",
+      "(excluded.reported_at, array_position(v_dispute_steps, excluded.status))",
+      "('infinity'::timestamptz, array_position(v_dispute_steps, excluded.status))",
     ]],
   },
   {

@@ -106,7 +106,7 @@ export async function readAnswer(response: Response): Promise<Answer> {
   if (body.code !== undefined && httpStatus >= 500) {
     strictEqual(body.message, ERRORS[body.code].message, "failures say nothing about themselves");
   }
-  if (httpStatus === 503 || httpStatus === 202) {
+  if ([202, 429, 503].includes(httpStatus)) {
     match(headers.get("retry-after") ?? "", /^[1-9][0-9]*$/);
   }
   return { httpStatus, headers, body };

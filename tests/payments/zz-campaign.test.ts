@@ -1,0 +1,134 @@
+/**
+ * Everything that can happen to payments, in random order and several at once, ends with exactly the
+ * credits that were paid and kept. The rules that the database keeps for it are broken one by one, to
+ * show that the model would notice.
+ * @module
+ */
+
+import { notStrictEqual, rejects } from "node:assert/strict";
+import fc from "fast-check";
+import { plans, playPlan } from "./model.ts";
+import { MortalWorker } from "./mortal-worker.ts";
+import { openShop, type Shop } from "./shop.ts";
+
+/** The same plans in every run; a failure names the seed and the plan. */
+const SEED = Date.now() % 1e9;
+const TIME_LIMIT_MS = 200_000;
+
+/** Plays random plans until one fails, or all the time is used up. */
+async function playPlans(shop: Shop, options: fc.Parameters<unknown>): Promise<void> {
+  const worker = new MortalWorker({
+    dataApiUrl: shop.environment.SUPABASE_URL,
+    razorpayUrl: shop.environment.RAZORPAY_API_URL,
+  });
+  await worker.start();
+  try {
+    await fc.assert(
+      fc.asyncProperty(plans, (plan) => playPlan(shop, worker, plan)),
+      { seed: SEED, ...options },
+    );
+  } finally {
+    await worker.stop();
+  }
+}
+
+/** Thousands of requests are logged otherwise. */
+async function withoutLog(act: () => Promise<void>): Promise<void> {
+  const { info, error } = console;
+  console.info = console.error = () => {};
+  try {
+    await act();
+  } finally {
+    Object.assign(console, { info, error });
+  }
+}
+
+Deno.test("whatever happens in whatever order, everybody has what was paid and kept", async () => {
+  const shop = await openShop();
+  try {
+    await withoutLog(() =>
+      playPlans(shop, { numRuns: 5000, interruptAfterTimeLimit: TIME_LIMIT_MS })
+    );
+  } finally {
+    await shop.stop();
+  }
+});
+
+const MUTANTS = [
+  {
+    rule: "a payment is granted once",
+    in: "private.pay_order(uuid)",
+    break: [
+      ["v_payment_id is not distinct from v_order.razorpay_payment_id", "v_payment_id is null"],
+      ["and p.credits_granted = 0", ""],
+      ["'payment', v_payment_id", "'payment', v_payment_id || clock_timestamp()"],
+    ],
+  },
+  {
+    rule: "only money that is here pays",
+    in: "private.pay_order(uuid)",
+    break: [["and private.kept_paise(p.id) > 0", ""]],
+  },
+  {
+    rule: "only the right amount pays",
+    in: "private.pay_order(uuid)",
+    break: [["and p.amount_paise = v_order.amount_paise", ""]],
+  },
+  {
+    rule: "another payment takes over when the first one's money is gone",
+    in: "private.pay_order(uuid)",
+    break: [["and private.kept_paise(v_order.razorpay_payment_id) > 0", ""]],
+  },
+  {
+    rule: "a dispute is as its newest report says",
+    in: "private.record_reversal(text, jsonb)",
+    break: [[
+      "(excluded.reported_at, array_position(v_dispute_steps, excluded.status))",
+      "('infinity'::timestamptz, array_position(v_dispute_steps, excluded.status))",
+    ]],
+  },
+  {
+    rule: "reversals together take no more than was granted",
+    in: "private.balance_reversals(uuid, text)",
+    break: [["* least(\n              p.amount_paise,", "* greatest(0,"]],
+  },
+  {
+    rule: "what was spent becomes a debt",
+    in: "private.take_back(uuid, text, integer)",
+    break: [["u.debt_credits + take_back.credits - v_available", "u.debt_credits"]],
+  },
+  {
+    rule: "an order that Razorpay told us of late is found by its receipt",
+    in: "public.open_order(uuid, text)",
+    break: [["o.state = 'pending'", "false"]],
+  },
+] as const;
+
+Deno.test.each(MUTANTS)("the model notices when this rule is broken: $rule", async (mutant) => {
+  const shop = await openShop();
+  try {
+    await breakRule(shop, mutant.in, mutant.break);
+    await withoutLog(() =>
+      rejects(playPlans(shop, { numRuns: 100, endOnFailure: true }), /Property failed/)
+    );
+  } finally {
+    // Its books are wrong, as they should be.
+    await shop.stop().catch(() => {});
+  }
+});
+
+/** Replaces passages of a database function. */
+async function breakRule(
+  { sql }: Shop,
+  name: string,
+  changes: readonly (readonly [before: string, after: string])[],
+): Promise<void> {
+  const [{ definition }] = await sql<{ definition: string }[]>`
+    select pg_get_functiondef(${name}::regprocedure) as definition`;
+  const broken = changes.reduce((text, [before, after]) => {
+    const changed = text.replaceAll(before, after);
+    notStrictEqual(changed, text, `${name} has no ${before}`);
+    return changed;
+  }, definition);
+  await sql.unsafe(broken);
+}
