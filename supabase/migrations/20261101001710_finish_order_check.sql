@@ -10,7 +10,7 @@ set lock_timeout = '3s'
 set statement_timeout = '4s'
 as $$
   -- Often while it is young, ever more rarely later. A late authorisation can come for five days;
-  -- a refund or a dispute that no webhook told us of, for half a year.
+  -- a refund that no webhook told us of, for half a year.
   update public.payment_orders o
   set next_check_at = case
     when clock_timestamp() - o.created_at

@@ -17,6 +17,9 @@ Deno.test.afterAll(() => backend.stop());
 
 const { SUPABASE_SECRET_KEY } = backend.environment;
 
+/** A key in the form of a secret key, which nobody has given out. */
+const newKey = () => `sb_secret_${randomBytes(16).toString("base64url")}`;
+
 /** No way to the Data API is configured, but for what a test adds. */
 const NO_KEYS = {
   SUPABASE_SECRET_KEYS: undefined,
@@ -39,7 +42,7 @@ Deno.test.each([
   ["SUPABASE_SECRET_KEYS", JSON.stringify({ default: SUPABASE_SECRET_KEY })],
   [
     "SUPABASE_SECRET_KEYS",
-    JSON.stringify({ other: "sb_secret_of_another", default: SUPABASE_SECRET_KEY }),
+    JSON.stringify({ other: newKey(), default: SUPABASE_SECRET_KEY }),
   ],
   ["SUPABASE_SECRET_KEY", SUPABASE_SECRET_KEY],
   ["SUPABASE_SERVICE_ROLE_KEY", SUPABASE_SECRET_KEY],
@@ -53,8 +56,8 @@ Deno.test.each([
 Deno.test("the newest kind of key wins over the older ones", async () => {
   const variables = {
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: SUPABASE_SECRET_KEY }),
-    SUPABASE_SECRET_KEY: "sb_secret_that_was_revoked",
-    SUPABASE_SERVICE_ROLE_KEY: "a.legacy.jwt",
+    SUPABASE_SECRET_KEY: newKey(),
+    SUPABASE_SERVICE_ROLE_KEY: newKey(),
   };
   await withEnvironment(variables, async () => void dataOf(await readProfile()));
   await withEnvironment(
@@ -70,11 +73,11 @@ Deno.test.each([
     SUPABASE_SECRET_KEY: " ",
     SUPABASE_SERVICE_ROLE_KEY: "",
   }],
-  ["keys that are not JSON", { ...NO_KEYS, SUPABASE_SECRET_KEYS: "{default: sb_secret}" }],
+  ["keys that are not JSON", { ...NO_KEYS, SUPABASE_SECRET_KEYS: "{default: key}" }],
   ["keys that are null", { ...NO_KEYS, SUPABASE_SECRET_KEYS: "null" }],
   ["keys that are a list", { ...NO_KEYS, SUPABASE_SECRET_KEYS: "[]" }],
   ["a default key that is no text", { ...NO_KEYS, SUPABASE_SECRET_KEYS: '{"default":{}}' }],
-  ["a key that the Data API does not know", { ...NO_KEYS, SUPABASE_SECRET_KEY: "sb_secret_wrong" }],
+  ["a key that the Data API does not know", { ...NO_KEYS, SUPABASE_SECRET_KEY: newKey() }],
   ["no address", { SUPABASE_URL: undefined }],
   ["an address that is none", { SUPABASE_URL: "not an address" }],
 ])("with %s every function that needs the database answers INTERNAL", async (_, variables) => {
@@ -139,7 +142,7 @@ Deno.test("a changed secret counts from the next call on", async () => {
   const phone = newPhoneNumber();
   await orderPackage(phone, "starter");
   await withEnvironment(
-    { SUPABASE_SECRET_KEY: "sb_secret_wrong", SUPABASE_SECRET_KEYS: undefined },
+    { SUPABASE_SECRET_KEY: newKey(), SUPABASE_SECRET_KEYS: undefined },
     async () => {
       expectInternal(await readProfile());
     },

@@ -101,7 +101,7 @@ Deno.test.each(
     ["permission denied", 403, postgrestError("42501")],
     ["an unknown function", 404, postgrestError("PGRST202")],
     ["a broken promise of ours", 400, postgrestError("22023")],
-    ["a wrong key", 401, '{"message":"Invalid API key","hint":"sb_secret"}'],
+    ["a wrong key", 401, '{"message":"Invalid API key","hint":"Double check your key"}'],
     ["a row of another shape", 200, '[{"outcome":"surprise"}]'],
     ["no row", 200, "[]"],
     ["a number", 200, "42"],
@@ -210,6 +210,6 @@ function postgrestError(code: string): string {
     code,
     message: 'relation "public.users" in schema cache',
     details: "select u.credits from public.users u",
-    hint: "Try again with sb_secret_key",
+    hint: "Try again with another key",
   });
 }

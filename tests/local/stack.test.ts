@@ -4,7 +4,7 @@
  */
 import { deepStrictEqual, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
-import { exists } from "../../local/files.ts";
+import { exists, readIfPresent } from "../../local/files.ts";
 import type { Process } from "../../local/processes.ts";
 import {
   end,
@@ -75,21 +75,25 @@ Deno.test("data and keys survive kills and a restart, and go with a reset", {
   const before = await ready(first, folder);
   await deduct(before);
   const server = await serverPid(folder);
+  ok(server);
 
   await test.step("a server that is killed is started again under its stack", async () => {
     Deno.kill(server, "SIGKILL");
     await until("another server runs", async () => {
-      return await exists(pidFile(folder)) && await serverPid(folder) !== server;
+      const another = await serverPid(folder);
+      return another !== undefined && another !== server;
     });
     await until("the backend answers again", async () => await balance(before) === 2);
   });
 
   await test.step("a server that is left running is found and stopped by the next stack", async () => {
     const left = await serverPid(folder);
+    ok(left);
     for (const { pid } of await shellsOn(folder)) Deno.kill(pid, "SIGKILL");
     Deno.kill(first.pid, "SIGKILL");
     await first.status;
-    deepStrictEqual((await processesOn(folder)).map(({ pid }) => pid), [left]);
+    await until("the server is alone", async () => (await processesOn(folder)).length === 1);
+    strictEqual(await serverPid(folder), left);
 
     const second = runLocal("start.ts", folder);
     const after = await ready(second, folder);
@@ -210,10 +214,8 @@ async function shellsOn(folder: StackFolder): Promise<Process[]> {
   return (await processesOn(folder)).filter(({ command }) => command.startsWith("/bin/sh"));
 }
 
-function pidFile(folder: StackFolder): string {
-  return join(folder.home, "postgres", "data", "postmaster.pid");
-}
-
-async function serverPid(folder: StackFolder): Promise<number> {
-  return Number((await Deno.readTextFile(pidFile(folder))).split("\n")[0]);
+/** Returns nothing while no server has the data. */
+async function serverPid(folder: StackFolder): Promise<number | undefined> {
+  const pidFile = await readIfPresent(join(folder.home, "postgres", "data", "postmaster.pid"));
+  return pidFile ? Number(pidFile.split("\n")[0]) : undefined;
 }
