@@ -25,7 +25,8 @@ export async function requireBot(headers: Headers): Promise<void> {
   if (!presented) throw new RequestError("MISSING_BOT_SECRET");
   const secrets = botSecrets();
   if (await isOneOf(presented, secrets)) return;
-  // Only a wrong secret is counted: guessing gets slower, and the bot's own calls do not.
+  // Only a wrong secret is counted: the bot itself is never held up. What keeps a secret from being
+  // guessed is its length; the count tells a guesser to go away.
   const wait = await countFailedSecret(callerAddress(headers));
   if (wait > 0) throw rateLimited(wait);
   throw new RequestError("INVALID_BOT_SECRET", {

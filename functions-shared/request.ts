@@ -73,7 +73,11 @@ export function jsonFields(bytes: BufferSource): Record<string, unknown> {
 export async function bodyBytes(request: Request, maxBytes: number): Promise<BufferSource> {
   if (request.body === null) return new Uint8Array();
   const reader = request.body.getReader();
-  const timeout = setTimeout(() => reader.cancel(), BODY_TIMEOUT_MS);
+  let isLate = false;
+  const timeout = setTimeout(() => {
+    isLate = true;
+    reader.cancel();
+  }, BODY_TIMEOUT_MS);
   const bytes = new Uint8Array(maxBytes);
   let length = 0;
   try {
@@ -85,6 +89,8 @@ export async function bodyBytes(request: Request, maxBytes: number): Promise<Buf
       bytes.set(part.value, length);
       length += part.value.length;
     }
+    // A body that was given up ends like one that is whole, and what came of it may even be JSON.
+    if (isLate) throw new Error(`The body took longer than ${BODY_TIMEOUT_MS} ms`);
   } catch (cause) {
     if (cause instanceof RequestError) throw cause;
     throw new RequestError("INVALID_JSON", { message: "The request body did not arrive", cause });

@@ -5,6 +5,12 @@
 
 import { z } from "zod";
 
+/** Text that the database can keep, which is any but a NUL and halves of characters. */
+export const text = (most: number) =>
+  z.string("must be a string")
+    .max(most, `must be at most ${most} characters long`)
+    .regex(/^[^\0\p{Cs}]*$/u, "must not contain a NUL or half a character");
+
 /** What makes a call safe to retry. */
 export const referenceId = z.string("must be a string")
   .min(1, "must not be empty")

@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod";
+import { text } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 
 export const razorpayWebhook = {
@@ -15,7 +16,7 @@ export const razorpayWebhook = {
     "Signed by Razorpay in `x-razorpay-signature`. 200 means that the event is handled or none of " +
     "our business; anything else makes Razorpay send it again.",
   input: z.looseObject({
-    event: z.string("must be a string").min(1).max(100),
+    event: text(100).min(1, "must not be empty"),
     created_at: z.int().nullish(),
     payload: z.looseObject({}).nullish(),
   }),

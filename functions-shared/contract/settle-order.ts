@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod";
+import { text } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 
 export const settleOrder = {
@@ -14,10 +15,10 @@ export const settleOrder = {
   description:
     "Asks Razorpay about one order and books what it says. Who asked, and why, is kept for good.",
   input: z.object({
-    order: z.string("must be a string").min(1).max(100)
+    order: text(100).min(1, "must not be empty")
       .describe("Any id of the order: Razorpay's, ours, its receipt, or one of its payments."),
-    operator: z.string("must be a string").regex(/\S/, "must be a name").max(200),
-    reason: z.string("must be a string").regex(/\S/, "must say why").max(2000),
+    operator: text(200).regex(/\S/, "must be a name"),
+    reason: text(2000).regex(/\S/, "must say why"),
   }),
   missing: "order, operator and reason are required",
   data: z.object({ order_id: z.uuid(), outcomes: z.array(z.string()) }),

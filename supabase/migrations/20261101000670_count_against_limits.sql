@@ -12,7 +12,6 @@ as $$
 declare
   v_limit record;
   v_counter public.rate_counters;
-  v_retry_after integer := 0;
 begin
   for v_limit in
     select l.scope, l.max_count, make_interval(secs => l.window_seconds) as period, s.subject
@@ -25,8 +24,9 @@ begin
         ('project', 'all')
     ) s (scope, subject) on s.scope = l.scope
     where l.action = count_against_limits.action and s.subject is not null
-    -- Counters are always taken in one order, so that no two calls wait for each other.
-    order by l.scope
+    -- Counters are always taken in one order, so that no two calls wait for each other. What all
+    -- have together comes last: who is refused for themselves must not use it up for the others.
+    order by l.scope = 'project', l.scope
   loop
     insert into public.rate_counters as c (action, scope, subject, window_ends_at, count)
     values (count_against_limits.action, v_limit.scope, v_limit.subject,
@@ -40,13 +40,11 @@ begin
     returning * into v_counter;
 
     if v_counter.count > v_limit.max_count then
-      v_retry_after := greatest(
-        v_retry_after, ceil(extract(epoch from v_counter.window_ends_at - clock_timestamp())), 1
-      );
+      return greatest(ceil(extract(epoch from v_counter.window_ends_at - clock_timestamp())), 1);
     end if;
   end loop;
 
-  return v_retry_after;
+  return 0;
 end;
 $$;
 

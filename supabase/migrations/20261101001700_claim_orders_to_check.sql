@@ -14,7 +14,15 @@ set lock_timeout = '3s'
 set statement_timeout = '4s'
 as $$
   -- The reconciler comes by every few minutes anyway, and counters that have run out are nobody's.
-  delete from public.rate_counters c where c.window_ends_at < clock_timestamp();
+  delete from public.rate_counters c
+  using (
+    select r.action, r.scope, r.subject
+    from public.rate_counters r
+    where r.window_ends_at < clock_timestamp()
+    -- One that is being counted starts anew, and its caller must not be waited for.
+    for update skip locked
+  ) forgotten
+  where c.action = forgotten.action and c.scope = forgotten.scope and c.subject = forgotten.subject;
 
   with due as (
     select o.id

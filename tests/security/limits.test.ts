@@ -299,3 +299,28 @@ Deno.test("an order is used again only while it is young, unpaid and of today's 
   strictEqual(new Set([first, second, dearer.order_id]).size, 3);
   strictEqual(dearer.amount, 10_000);
 });
+
+Deno.test("an address that is refused uses up nothing of what all have together", async () => {
+  await limitOnly("create_user", "address", 1);
+  await sql`insert into public.rate_limits values ('create_user', 'project', 3, ${WINDOW_SECONDS})`;
+  const [greedy, ...others] = Array.from({ length: 4 }, newCaller);
+  const refused: boolean[] = [];
+  for (const caller of [greedy, greedy, greedy, greedy, ...others]) {
+    refused.push(isLimited(await ATTEMPTS.create_user(caller)));
+  }
+  deepStrictEqual(refused, [false, true, true, true, false, false, true]);
+});
+
+Deno.test("the reconciler does not wait for a counter that is counting", async () => {
+  await sql`delete from public.rate_counters`;
+  await sql`
+    insert into public.rate_counters
+    select 'create_user', 'address', subject, clock_timestamp() - '1 hour'::interval, 1
+    from unnest(array['held', 'free']) as subject`;
+  await sql.begin(async (holder) => {
+    await holder`update public.rate_counters set count = 2 where subject = 'held'`;
+    dataOf(await post("reconcile-payments", {}, operatorHeaders()));
+    const left = await sql`select subject from public.rate_counters`;
+    deepStrictEqual(left.map(({ subject }) => subject), ["held"]);
+  });
+});

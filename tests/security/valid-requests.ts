@@ -1,0 +1,69 @@
+/**
+ * A request to each function that it serves, to be spoilt in one place or another.
+ * @module
+ */
+
+import { createHmac, randomUUID } from "node:crypto";
+import { z } from "zod";
+import type { Operation } from "shared/contract/operation.ts";
+import { OPERATIONS } from "shared/contract/operations.ts";
+import type { Backend } from "../support/backend.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { payForPackage } from "../support/purchases.ts";
+
+/** The fields and headers of a request that succeeds. */
+export interface ValidRequest {
+  readonly operation: Operation;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Makes the users and orders that the requests are about. */
+export async function validRequests(
+  { environment, razorpay, sql }: Backend,
+): Promise<ValidRequest[]> {
+  const phone_number = newPhoneNumber();
+  const package_id = "starter";
+  const { checkout } = await payForPackage(razorpay.control, phone_number, package_id);
+  const [{ user_id }] = await sql`
+    select user_id from public.identities where value = ${phone_number}`;
+  const fields: Record<string, Record<string, unknown>> = {
+    "bot-credits": { phone_number },
+    "bot-deduct": { phone_number, reference_id: `wamid.${randomUUID()}`, credits: 1 },
+    "users": { phone_number },
+    "credit-history": { user_id, limit: "50", cursor: "100" },
+    "create-order": { package_id, phone_number },
+    "verify-payment": { ...checkout, phone_number, package_id },
+    "bot-payment-link": { phone_number, package_id, reference_id: "link-1" },
+    "bot-link": { phone_number },
+    "razorpay-webhook": { event: "invoice.paid", created_at: 1_750_000_000, payload: {} },
+    "reconcile-payments": {},
+    "settle-order": {
+      order: checkout.razorpay_order_id,
+      operator: "An operator",
+      reason: "The customer asked",
+    },
+  };
+  const credentials: Record<Operation["caller"], Record<string, string>> = {
+    bot: { "x-bot-secret": environment.BOT_SECRET },
+    operator: { apikey: environment.SUPABASE_SECRET_KEY },
+    owner: {},
+    anyone: {},
+    razorpay: {},
+  };
+  return OPERATIONS.map((operation) => ({
+    operation,
+    fields: z.record(z.string(), z.unknown()).parse(fields[operation.name]),
+    headers: credentials[operation.caller],
+  }));
+}
+
+/** Razorpay's signature, for whoever has to look like Razorpay to be heard at all. */
+export function signatureOf(
+  body: string | Uint8Array,
+  { environment }: Backend,
+): Record<string, string> {
+  const signature = createHmac("sha256", environment.RAZORPAY_WEBHOOK_SECRET).update(body)
+    .digest("hex");
+  return { "x-razorpay-signature": signature };
+}
