@@ -30,8 +30,7 @@ const Secrets = z.object({
   razorpayWebhookSecret: z.string().min(1),
 });
 
-/** See {@linkcode SessionKey}. */
-export type SessionKey = z.infer<typeof SessionKey>;
+type SessionKey = z.infer<typeof SessionKey>;
 
 /** One value for each thing in the embedded stack that needs a secret. */
 export type Secrets = z.infer<typeof Secrets>;

@@ -11,6 +11,7 @@ import { rateLimited, RequestError } from "shared/errors.ts";
 
 const placedOrder = z.object({
   outcome: z.enum(["placed", "reused", "replayed", "reference_reused"]),
+  user_id: z.uuid(),
   order_id: z.uuid(),
   razorpay_order_id: z.string().nullable(),
   package_name: z.string(),

@@ -16,7 +16,10 @@ import { deliverAll, expectBought, historyOf, named, openShop, PACKAGES, post } 
 const shop = await openShop();
 const { control } = shop;
 Deno.test.afterAll(() => shop.stop());
-Deno.test.beforeEach(() => control.clearRequests());
+Deno.test.beforeEach(async () => {
+  await shop.forgetOrders();
+  await control.clearRequests();
+});
 Deno.test.afterEach(async () => {
   await control.clearFaults();
   await assertBooksAreRight(shop.sql);
@@ -209,6 +212,21 @@ Deno.test("a repeated reference is answered with its own link, whatever became o
   await control.payPaymentLink(id, { outcome: "captured", deliver_webhooks: true });
   await control.settleWebhooks();
   deepStrictEqual((await ask(phone, { reference_id })).body, first.body);
+  strictEqual((await linksMade()).length, 1);
+});
+
+Deno.test("a reference that got an older open link keeps it too, so that nobody pays twice", async () => {
+  const phone = newPhoneNumber();
+  const first = await ask(phone, { reference_id: randomUUID() });
+  const reference_id = randomUUID();
+  deepStrictEqual((await ask(phone, { reference_id })).body, first.body);
+
+  const id = await linkId(offer.parse(dataOf(first)));
+  await control.payPaymentLink(id, { outcome: "captured", deliver_webhooks: true });
+  await control.settleWebhooks();
+  const again = await ask(phone, { reference_id });
+  strictEqual(again.headers.get("idempotent-replayed"), "true");
+  deepStrictEqual(again.body, first.body);
   strictEqual((await linksMade()).length, 1);
 });
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { match, ok, strictEqual } from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { OPERATIONS } from "shared/contract/operations.ts";
@@ -24,6 +24,12 @@ const encoder = new TextEncoder();
 const REQUESTS = await validRequests(backend);
 const SENDERS = REQUESTS.filter(({ operation }) => operation.method === "POST");
 const READERS = REQUESTS.filter(({ operation }) => operation.method === "GET");
+
+function requestTo(name: string): ValidRequest {
+  const request = REQUESTS.find(({ operation }) => operation.name === name);
+  ok(request);
+  return request;
+}
 
 type Body = string | Uint8Array<ArrayBuffer>;
 
@@ -51,12 +57,18 @@ async function send(
 }
 
 /** The same, with fields as the function takes them. */
-function sendFields(request: ValidRequest, fields: Record<string, unknown>) {
-  if (request.operation.method === "POST") return send(request, { body: JSON.stringify(fields) });
+function sendFields(
+  request: ValidRequest,
+  fields: Record<string, unknown>,
+  headers: Record<string, string> = {},
+): Promise<KeptAnswer | undefined> {
+  if (request.operation.method === "POST") {
+    return send(request, { headers, body: JSON.stringify(fields) });
+  }
   const query = new URLSearchParams(
     Object.entries(fields).map(([name, value]) => [name, asText(value)]),
   );
-  return send(request, { path: `?${query}` });
+  return send(request, { headers, path: `?${query}` });
 }
 
 /** A value as it stands in a query. */
@@ -314,15 +326,13 @@ Deno.test.each([
   ["1", 200],
   ["100", 200],
   ["007", 200],
-  ["", 200],
+  ["", 400],
 ])("a history with limit %j is answered %s", async (limit, expected) => {
-  const request = REQUESTS.find(({ operation }) => operation.name === "credit-history");
-  ok(request);
+  const request = requestTo("credit-history");
   const answer = await send(request, {
     path: `/${request.fields.user_id}?limit=${encodeURIComponent(limit)}`,
   });
-  strictEqual(answer?.httpStatus, limit === "" ? answer?.httpStatus : expected);
-  ok([200, 400].includes(answer?.httpStatus ?? 0));
+  strictEqual(answer?.httpStatus, expected);
 });
 
 Deno.test.each(["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND", "BREW"])(
@@ -340,7 +350,6 @@ Deno.test.each(["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND", "BREW"]
 
 Deno.test("large and many headers do no harm", async () => {
   await forEach(REQUESTS, async (request) => {
-    const body = request.operation.method === "POST" ? JSON.stringify(request.fields) : undefined;
     for (
       const headers of [
         { "x-large": "x".repeat(60_000) },
@@ -350,16 +359,23 @@ Deno.test("large and many headers do no harm", async () => {
         Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`x-many-${index}`, "x"])),
       ] as Record<string, string>[]
     ) {
-      strictEqual((await send(request, { headers, body }))?.httpStatus, 200);
+      const answer = await sendFields(request, request.fields, headers);
+      strictEqual(answer && describe(answer), "200 SUCCESS", request.operation.name);
     }
   });
 });
 
-/** Writes a request byte by byte as given, and returns all that comes back. */
+/** Writes a request byte by byte as given, and returns the answer with its head. */
 async function sendRaw(request: string): Promise<string> {
   using connection = await Deno.connect({ hostname, port: Number(port) });
   await connection.write(encoder.encode(request));
-  return await new Response(connection.readable).text();
+  let answer = "";
+  // Not until the end: a server may wait for the rest of a request that it has answered.
+  for await (const text of connection.readable.pipeThrough(new TextDecoderStream())) {
+    answer += text;
+    if (/\r\n\r\n\{.*\}$/s.test(answer)) break;
+  }
+  return answer;
 }
 
 /** The head of a raw request. */
@@ -406,7 +422,7 @@ Deno.test("a body that ends early changes nothing", async () => {
 
 /** How a request comes about, as far as a client can shape it. */
 const anyRequest = fc.record({
-  request: fc.constantFrom(...REQUESTS),
+  name: fc.constantFrom(...REQUESTS.map(({ operation }) => operation.name)),
   method: fc.oneof(
     { weight: 6, arbitrary: fc.constant(undefined) },
     fc.constantFrom("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"),
@@ -439,7 +455,9 @@ const anyRequest = fc.record({
       "range",
     ),
     fc.string({
-      unit: fc.integer({ min: 0x20, max: 0xff }).map((code) => String.fromCharCode(code)),
+      unit: fc.integer({ min: 0x20, max: 0xff }).filter((code) => code !== 0x7f).map((code) =>
+        String.fromCharCode(code)
+      ),
     }),
     { maxKeys: 4, noNullPrototype: true },
   ),
@@ -473,7 +491,7 @@ const FUZZ_MS = 10_000;
 Deno.test("anything at all gets an answer that keeps the promises", async () => {
   let answered = 0;
   const property = fc.asyncProperty(anyRequest, async (any) => {
-    const { operation, headers, fields } = any.request;
+    const { operation, headers, fields } = requestTo(any.name);
     const method = any.method ?? operation.method;
     const answer = await send(
       { operation, fields, headers: any.isAuthentic ? headers : {} },

@@ -51,7 +51,7 @@ export interface KeptAnswer {
 export async function expectPromises(
   answer: Response,
   { operation, method, text: sent }: Sent,
-  { environment, sessionKey }: Backend,
+  { environment, secrets }: Backend,
 ): Promise<KeptAnswer | undefined> {
   const { status: httpStatus, headers } = answer;
   const text = await answer.text();
@@ -60,12 +60,16 @@ export async function expectPromises(
   strictEqual(headers.get("access-control-allow-origin"), isForPages ? "*" : null);
 
   const said = `${text}\n${[...headers].join("\n")}`;
-  const secrets = Object.entries(environment)
-    .filter(([name]) => /SECRET|DATABASE_URL/.test(name))
-    .map(([, value]) => value);
-  for (const secret of [...secrets, sessionKey.d]) {
-    ok(!said.includes(secret), "an answer holds a secret");
-  }
+  const hidden = [
+    environment.DATABASE_URL,
+    secrets.secretKey,
+    secrets.jwtSecret,
+    secrets.sessionKey.d,
+    secrets.botSecret,
+    secrets.razorpayKeySecret,
+    secrets.razorpayWebhookSecret,
+  ];
+  for (const secret of hidden) ok(!said.includes(secret), "an answer holds a secret");
   if (method === "OPTIONS") {
     strictEqual(`${httpStatus} ${text}`, "204 ");
     return undefined;

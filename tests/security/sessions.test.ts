@@ -25,7 +25,8 @@ import {
 } from "./accounts.ts";
 
 const backend = await startBackend();
-const { environment, sessionKey } = backend;
+const { environment, secrets } = backend;
+const { sessionKey } = secrets;
 Deno.test.afterAll(() => backend.stop());
 setEnvironment({ FRONTEND_ACCESS: "phone-proof" });
 
@@ -85,19 +86,21 @@ const publicKey = { kty: sessionKey.kty, crv: sessionKey.crv, x: sessionKey.x, y
 const hmacWith = (secret: string) => (text: string) =>
   createHmac("sha256", secret).update(text).digest("base64url");
 
-function strangersKey(keyId: string) {
+/** The secrets of somebody who has everything but the private key. */
+function withStrangersKey(keyId: string) {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const key = privateKey.export({ format: "jwk" });
-  return { ...sessionKey, x: String(key.x), y: String(key.y), d: String(key.d), kid: keyId };
+  const stranger = { x: String(key.x), y: String(key.y), d: String(key.d), kid: keyId };
+  return { ...secrets, sessionKey: { ...sessionKey, ...stranger } };
 }
 
 const secondsFromNow = (seconds: number) => Math.floor(Date.now() / 1000) + seconds;
 
 const BAD_SESSIONS: Record<string, (phone: string) => RequestHeaders | Promise<RequestHeaders>> = {
   "signed by another key under the project's key id": (phone) =>
-    signedIn({ ...backend, sessionKey: strangersKey(kid) }, phone),
+    signedIn({ environment, secrets: withStrangersKey(kid) }, phone),
   "signed by another key under an unknown key id": (phone) =>
-    signedIn({ ...backend, sessionKey: strangersKey(randomUUID()) }, phone),
+    signedIn({ environment, secrets: withStrangersKey(randomUUID()) }, phone),
   "that has expired": (phone) => signedIn(backend, phone, { exp: secondsFromNow(-1) }),
   "that never expires": (phone) => signedIn(backend, phone, { exp: undefined }),
   "without a phone number": (phone) => signedIn(backend, phone, { phone: undefined }),

@@ -11,8 +11,9 @@ import { deferFunctions } from "../../local/functions.ts";
 import { startGateway } from "../../local/gateway.ts";
 import { claimPort } from "../../local/ports.ts";
 import { type RazorpayStandIn, startRazorpay } from "../../local/razorpay/server.ts";
-import { generateSecrets, publicSessionKey, type SessionKey } from "../../local/secrets.ts";
+import { generateSecrets, publicSessionKey, type Secrets } from "../../local/secrets.ts";
 import { setEnvironment } from "../../local/stack.ts";
+import { assertNothingLeaked, keepPrivate } from "./private-values.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
 
 /** A running backend. */
@@ -23,17 +24,30 @@ export interface Backend {
   /** Queries as the role that owns the tables: `database.sql`. */
   readonly sql: postgres.Sql;
   readonly razorpay: RazorpayStandIn;
-  /** Signs the sessions of users. */
-  readonly sessionKey: SessionKey;
-  /** Fails if the books break an invariant; stops everything and removes the database either way. */
+  /** Everything that signs or opens something, the keys of users' sessions among it. */
+  readonly secrets: Secrets;
+  /**
+   * Fails if the books break an invariant or the log holds what is private; stops everything and
+   * removes the database either way.
+   */
   stop(): Promise<void>;
 }
+
+const SECRETS = [
+  "secretKey",
+  "jwtSecret",
+  "botSecret",
+  "razorpayKeySecret",
+  "razorpayWebhookSecret",
+] as const;
 
 /** Starts a backend. A test file has one, and stops it with `Deno.test.afterAll`. */
 export async function startBackend(): Promise<Backend> {
   const parts = new AsyncDisposableStack();
   try {
     const secrets = await generateSecrets();
+    for (const name of SECRETS) keepPrivate(secrets[name]);
+    keepPrivate(secrets.sessionKey.d);
     const database = await createTestDatabase();
     parts.defer(() => database.drop());
     await liftLimits(database.sql);
@@ -66,10 +80,11 @@ export async function startBackend(): Promise<Backend> {
       database,
       sql: database.sql,
       razorpay,
-      sessionKey: secrets.sessionKey,
+      secrets,
       async stop() {
         try {
           await assertBooksAreRight(database.sql);
+          assertNothingLeaked();
         } finally {
           await parts.disposeAsync();
         }

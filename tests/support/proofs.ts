@@ -7,29 +7,33 @@ import { z } from "zod";
 import { mintSession } from "../../local/session-token.ts";
 import type { Backend } from "./backend.ts";
 import { call, dataOf } from "./calls.ts";
+import { keepPrivate } from "./private-values.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
 /** The headers of somebody who signed in with this number; `claims` replaces parts of the token. */
 export async function signedIn(
-  { environment, sessionKey }: Backend,
+  { environment, secrets }: Pick<Backend, "environment" | "secrets">,
   phoneNumber: string,
   claims: Record<string, unknown> = {},
 ): Promise<Record<string, string>> {
   const session = await mintSession({
-    key: sessionKey,
+    key: secrets.sessionKey,
     phoneNumber,
     issuer: `${environment.SUPABASE_URL}/auth/v1`,
     expiresAt: new Date(Date.now() + HOUR_MS),
     claims,
   });
+  keepPrivate(session.slice(session.lastIndexOf(".") + 1));
   return { authorization: `Bearer ${session}` };
 }
 
 /** The token of the link that the bot sends to this number. */
 export async function linkTokenOf(phoneNumber: string): Promise<string> {
   const body = { phone_number: phoneNumber };
-  return z.string().parse(dataOf(await call("POST", "bot-link", { body })).token);
+  const token = z.string().parse(dataOf(await call("POST", "bot-link", { body })).token);
+  keepPrivate(token);
+  return token;
 }
 
 /** The headers of a page that was opened by the link from the chat. */

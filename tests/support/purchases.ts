@@ -7,6 +7,7 @@ import { createHmac } from "node:crypto";
 import { z } from "zod";
 import type { CheckoutSuccess, RazorpayControl } from "../../local/razorpay/control-client.ts";
 import { type Answer, call, dataOf } from "./calls.ts";
+import { keepPrivate } from "./private-values.ts";
 
 /** A purchase whose payment may or may not have succeeded. */
 export interface Purchase {
@@ -45,6 +46,7 @@ export async function payForPackage(
   const checkout = "razorpay_signature" in paid
     ? paid
     : signedCheckout(paid.razorpay_order_id, paid.razorpay_payment_id);
+  keepPrivate(checkout.razorpay_signature);
   return { phone, packageId, checkout };
 }
 

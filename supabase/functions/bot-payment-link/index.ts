@@ -34,7 +34,7 @@ export default endpoint(botPaymentLink, async (input) => {
     currency: order.currency,
     package: packageSummary(input.package_id, order),
     expires_at: link.stored_expires_at,
-  }, { replayed: order.outcome === "replayed" });
+  }, { replayed: order.outcome === "replayed", userId: order.user_id });
 });
 
 function storedLink({ short_url, expires_at }: PlacedOrder) {

@@ -42,5 +42,5 @@ export default endpoint(createOrder, async ({ package_id, phone_number }, { head
     currency: order.currency,
     key_id: gateway.keyId,
     package: packageSummary(package_id, order),
-  });
+  }, { userId: order.user_id });
 });

@@ -1,0 +1,334 @@
+/**
+ * The log of every function: what an operator needs, and nobody's number, secret, token or signature.
+ * @module
+ */
+
+import { ok, strictEqual } from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { OPERATIONS } from "shared/contract/operations.ts";
+import { setEnvironment } from "../../local/stack.ts";
+import { call, dataOf } from "../support/calls.ts";
+import { withEnvironment } from "../support/environment.ts";
+import { closedUrl } from "../support/faulty-servers.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { linkTokenOf, signedIn } from "../support/proofs.ts";
+import { payForPackage, type Purchase } from "../support/purchases.ts";
+import { deliver, named, openShop, post, type SignedEvent } from "../payments/shop.ts";
+import { history, newSecret, newUser, profile } from "./accounts.ts";
+
+const shop = await openShop();
+const { control, environment, secrets } = shop;
+Deno.test.afterAll(() => shop.stop());
+setEnvironment({ FRONTEND_ACCESS: "phone-proof" });
+
+const Line = z.strictObject({
+  time: z.iso.datetime(),
+  level: z.enum(["info", "error"]),
+  function: z.enum(OPERATIONS.map(({ name }) => name)),
+  method: z.string(),
+  http_status: z.int(),
+  status: z.string(),
+  code: z.string().optional(),
+  duration_ms: z.int().min(0),
+  request_id: z.string(),
+  user_id: z.uuid().optional(),
+  replayed: z.boolean().optional(),
+  cause: z.string().optional(),
+});
+
+type Line = z.infer<typeof Line>;
+
+/** Everything that is logged while `act` runs. */
+async function logOf(act: () => Promise<unknown>): Promise<string[]> {
+  const lines: string[] = [];
+  const usual = { ...console };
+  const record = (...parts: unknown[]) => void lines.push(parts.join(" "));
+  Object.assign(console, { log: record, debug: record, info: record, warn: record, error: record });
+  try {
+    await act();
+  } finally {
+    Object.assign(console, usual);
+  }
+  return lines;
+}
+
+async function linesOf(act: () => Promise<unknown>): Promise<Line[]> {
+  return (await logOf(act)).map((text) => Line.parse(JSON.parse(text)));
+}
+
+const OPERATOR = { apikey: environment.SUPABASE_SECRET_KEY };
+
+/** A customer, and everything about them that is nobody else's business. */
+interface Customer {
+  phone: string;
+  userId: string;
+  whatsappUserId: string;
+  reference: string;
+  wrongSecret: string;
+  link: Record<string, string>;
+  session: Record<string, string>;
+  purchase: Purchase;
+  event: SignedEvent;
+}
+
+async function newCustomer(): Promise<Customer> {
+  const phone = newPhoneNumber();
+  const purchase = await payForPackage(control, phone, "starter");
+  const events = await shop.eventsAbout(purchase.checkout.razorpay_payment_id);
+  return {
+    phone,
+    userId: await newUser(phone),
+    whatsappUserId: `IN.${randomUUID().replaceAll("-", "")}`,
+    reference: `wamid.${randomUUID()}`,
+    wrongSecret: newSecret(),
+    link: { "x-access-token": await linkTokenOf(phone) },
+    session: await signedIn(shop, phone),
+    purchase,
+    event: named(events, "payment.captured"),
+  };
+}
+
+/** Requests of each function about the customer, whether they succeed or not. */
+const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
+  "bot-credits": ({ phone, whatsappUserId, wrongSecret }) => [
+    call("GET", `bot-credits/${phone}`),
+    call("GET", `bot-credits?phone_number=${phone}&whatsapp_user_id=${whatsappUserId}`),
+    call("GET", `bot-credits/${phone}9`),
+    call("GET", `bot-credits/${phone}`, { headers: { "x-bot-secret": wrongSecret } }),
+  ],
+  "bot-deduct": ({ phone, reference }) => {
+    const body = { phone_number: phone, reference_id: reference };
+    return [
+      call("POST", "bot-deduct", { body }),
+      call("POST", "bot-deduct", { body }),
+      call("POST", "bot-deduct", { body: { ...body, credits: 2 } }),
+      call("POST", "bot-deduct", { body: { ...body, reference_id: null, credits: 1000 } }),
+      call("POST", "bot-deduct", { body: `{"phone_number":"${phone}", ${reference}` }),
+      call("POST", "bot-deduct", { body: {}, headers: { "idempotency-key": reference } }),
+    ];
+  },
+  "bot-link": ({ phone, whatsappUserId }) => [
+    call("POST", "bot-link", { body: { phone_number: phone } }),
+    call("POST", "bot-link", { body: { whatsapp_user_id: whatsappUserId } }),
+    call("POST", "bot-link", { body: { whatsapp_user_id: `${whatsappUserId}!` } }),
+  ],
+  "bot-payment-link": ({ phone, reference }) => {
+    const body = { phone_number: phone, package_id: "pro", reference_id: reference };
+    const headers = { "x-bot-secret": environment.BOT_SECRET };
+    return [
+      post("bot-payment-link", body, headers),
+      post("bot-payment-link", body, headers),
+      post("bot-payment-link", { ...body, package_id: phone }, headers),
+    ];
+  },
+  "users": ({ phone, link, session, wrongSecret }) => [
+    profile(phone),
+    profile(phone, link),
+    profile(phone, session),
+    profile(newPhoneNumber(), session),
+    profile(phone, { "x-access-token": `${link["x-access-token"]}0` }),
+    profile(phone, { authorization: `${session.authorization}0` }),
+    profile(phone, { "x-bot-secret": wrongSecret }),
+    call("GET", `users?phone_number=${phone}&phone_number=${phone}`, { headers: session }),
+  ],
+  "credit-history": ({ userId, link, session }) => [
+    history(userId),
+    history(userId, link),
+    history(userId, session),
+    history(randomUUID(), session),
+  ],
+  "create-order": ({ phone, session }) => {
+    const body = { phone_number: phone, package_id: "popular" };
+    return [
+      call("POST", "create-order", { body }),
+      call("POST", "create-order", { body, headers: session }),
+      call("POST", "create-order", { body: { ...body, package_id: "unknown" } }),
+      call("POST", "create-order", { body: { ...body, phone_number: `${phone} home` } }),
+    ];
+  },
+  "verify-payment": ({ purchase: { checkout, phone, packageId }, link }) => {
+    const body = { ...checkout, phone_number: phone, package_id: packageId };
+    const razorpay_signature = checkout.razorpay_signature.slice(1);
+    return [
+      call("POST", "verify-payment", { body: { ...body, razorpay_signature } }),
+      call("POST", "verify-payment", { body: { ...body, phone_number: newPhoneNumber() } }),
+      call("POST", "verify-payment", { body, headers: link }),
+      call("POST", "verify-payment", { body }),
+    ];
+  },
+  "razorpay-webhook": ({ event }) => [
+    deliver(event),
+    deliver(event),
+    deliver({ ...event, signature: event.signature.toUpperCase() }),
+  ],
+  "reconcile-payments": () => [
+    post("reconcile-payments", {}, OPERATOR),
+    post("reconcile-payments", {}, { apikey: environment.SUPABASE_PUBLISHABLE_KEY }),
+  ],
+  "settle-order": ({ phone, purchase: { checkout } }) => {
+    const body = {
+      order: checkout.razorpay_order_id,
+      operator: `Somebody, ${phone}`,
+      reason: `Asked for by ${phone}`,
+    };
+    return [
+      post("settle-order", body, OPERATOR),
+      post("settle-order", { ...body, order: phone }, OPERATOR),
+      post("settle-order", body, { apikey: environment.SUPABASE_PUBLISHABLE_KEY }),
+    ];
+  },
+};
+
+/** The states of the world in which something different is logged. */
+const WORLDS: Record<string, Record<string, string | undefined>> = {
+  "all is well": {},
+  "the database is away": { SUPABASE_URL: closedUrl() },
+  "Razorpay is away": { RAZORPAY_API_URL: closedUrl() },
+  "the Data API does not know the key": {
+    SUPABASE_SECRET_KEYS: undefined,
+    SUPABASE_SECRET_KEY: "sb_secret_wrong",
+  },
+  "nothing is configured": {
+    SUPABASE_SECRET_KEYS: undefined,
+    BOT_SECRET: undefined,
+    RAZORPAY_KEY_SECRET: undefined,
+    RAZORPAY_WEBHOOK_SECRET: undefined,
+    FRONTEND_URL: undefined,
+  },
+};
+
+/** What must never be logged, by what it is. */
+function hidden(customer: Customer): Record<string, string> {
+  const { phone, link, session, purchase, event } = customer;
+  return {
+    "the phone number": phone.slice(3),
+    "the WhatsApp user id": customer.whatsappUserId,
+    "the reference": customer.reference,
+    "the wrong secret": customer.wrongSecret,
+    "the link's token": link["x-access-token"].split(".")[0],
+    "the link's signature": link["x-access-token"].split(".")[1],
+    "the session": session.authorization.split(".")[1],
+    "the session's signature": session.authorization.split(".")[2],
+    "Checkout's signature": purchase.checkout.razorpay_signature.slice(1),
+    "the webhook's signature": event.signature,
+    "the database's address": environment.DATABASE_URL,
+    "the database's password": new URL(environment.DATABASE_URL).password,
+    "the session key": secrets.sessionKey.d,
+    "the shared secret of sessions": secrets.jwtSecret,
+    "the secret key": secrets.secretKey,
+    "the bot's secret": secrets.botSecret,
+    "Razorpay's key secret": secrets.razorpayKeySecret,
+    "Razorpay's webhook secret": secrets.razorpayWebhookSecret,
+  };
+}
+
+strictEqual(Object.keys(REQUESTS).length, OPERATIONS.length);
+
+for (const [world, variables] of Object.entries(WORLDS)) {
+  Deno.test(`while ${world}, each request of each function leaves one line, and nothing secret in it`, async () => {
+    const customer = await newCustomer();
+    const secretWords = Object.entries(hidden(customer));
+    await withEnvironment(variables, async () => {
+      for (const [name, requestsTo] of Object.entries(REQUESTS)) {
+        let count = 0;
+        const lines = await logOf(async () => {
+          count = (await Promise.all(requestsTo(customer))).length;
+        });
+        strictEqual(lines.length, count, lines.join("\n"));
+        for (const text of lines) {
+          strictEqual(Line.parse(JSON.parse(text)).function, name);
+          for (const [what, word] of secretWords) {
+            ok(!text.includes(word), `${what} stands in ${text}`);
+          }
+        }
+      }
+    });
+  });
+}
+
+Deno.test("whom a request was about stands in its line", async () => {
+  const customer = await newCustomer();
+  const { phone, userId, link } = customer;
+  const body = { phone_number: phone };
+  const order = { ...body, package_id: "pro" };
+  const { checkout, packageId } = customer.purchase;
+  const about = [
+    () => call("GET", `bot-credits/${phone}`),
+    () => call("POST", "bot-deduct", { body }),
+    () => call("POST", "bot-deduct", { body: { ...body, credits: 1000 } }),
+    () => call("POST", "bot-link", { body }),
+    () => post("bot-payment-link", order, { "x-bot-secret": environment.BOT_SECRET }),
+    () => profile(phone, link),
+    () => history(userId, link),
+    () => call("POST", "create-order", { body: order }),
+    () => call("POST", "verify-payment", { body: { ...checkout, ...body, package_id: packageId } }),
+  ];
+  for (const request of about) {
+    const [line] = await linesOf(request);
+    strictEqual(line.user_id, userId, line.function);
+    strictEqual(line.level, "info");
+  }
+  const [stranger] = await linesOf(() => profile(phone));
+  strictEqual(stranger.user_id, undefined);
+});
+
+Deno.test("a replay says so", async () => {
+  const body = { phone_number: newPhoneNumber(), reference_id: `wamid.${randomUUID()}` };
+  const [first] = await linesOf(() => call("POST", "bot-deduct", { body }));
+  const [again] = await linesOf(() => call("POST", "bot-deduct", { body }));
+  strictEqual(first.replayed, undefined);
+  strictEqual(again.replayed, true);
+});
+
+Deno.test("what is ours to mend is an error with its cause, and what a caller did is not", async () => {
+  const phone = newPhoneNumber();
+  const deduct = () => call("POST", "bot-deduct", { body: { phone_number: phone } });
+  const order = () =>
+    call("POST", "create-order", { body: { phone_number: phone, package_id: "pro" } });
+  const callers = [
+    () => profile(phone),
+    () => profile(phone, { authorization: "Bearer wrong" }),
+    () => call("GET", "bot-credits/nobody"),
+    () => call("GET", `bot-credits/${phone}`, { headers: { "x-bot-secret": newSecret() } }),
+    () => call("PUT", "users"),
+    () => call("POST", "bot-deduct", { body: { phone_number: phone, credits: 1000 } }),
+    () => call("POST", "create-order", { body: "{" }),
+  ];
+  for (const request of callers) {
+    const [line] = await linesOf(request);
+    strictEqual(line.level, "info", JSON.stringify(line));
+    strictEqual(line.cause, undefined);
+  }
+  const ours: [Record<string, string | undefined>, () => Promise<unknown>][] = [
+    [{ SUPABASE_URL: closedUrl() }, deduct],
+    [{ SUPABASE_SECRET_KEYS: "{" }, deduct],
+    [
+      { BOT_SECRET: undefined },
+      () => call("GET", `bot-credits/${phone}`, { headers: { "x-bot-secret": newSecret() } }),
+    ],
+    [{ RAZORPAY_API_URL: closedUrl() }, order],
+    [{ RAZORPAY_KEY_ID: undefined }, order],
+    [{ FRONTEND_ACCESS: "nonsense" }, () => profile(phone)],
+    [{ DEFAULT_COUNTRY: "nowhere" }, () => call("GET", `bot-credits/${phone.slice(3)}0`)],
+  ];
+  for (const [variables, request] of ours) {
+    const [line] = await linesOf(() => withEnvironment(variables, request));
+    strictEqual(line.level, "error", JSON.stringify(line));
+    ok(line.cause && line.cause.length < 300, line.cause);
+  }
+});
+
+Deno.test("a caller's own request id stands in the line, unless it could do harm there", async () => {
+  const { link } = await newCustomer();
+  const withId = async (id: string) => {
+    const headers = { ...link, "x-request-id": id };
+    const [line] = await linesOf(() => profile("nobody", headers));
+    return line.request_id;
+  };
+  strictEqual(await withId("job-12345678.9_a"), "job-12345678.9_a");
+  for (const id of ['","level":"error', "short", "x".repeat(129), "blank blank", "ünïcödé-id"]) {
+    ok(await withId(id) !== id, id);
+  }
+  dataOf(await call("POST", "bot-deduct", { body: { phone_number: newPhoneNumber() } }));
+});

@@ -1,0 +1,145 @@
+/**
+ * /rest/v1, past the functions: what a page gets there with the key that every page has, and what with
+ * somebody's session.
+ * @module
+ */
+
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { createClient } from "@supabase/supabase-js";
+import { startBackend } from "../support/backend.ts";
+import { call, dataOf } from "../support/calls.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+
+const backend = await startBackend();
+const { environment, secrets, sql } = backend;
+Deno.test.afterAll(() => backend.stop());
+
+/** Every table and view, and every function that PostgREST could offer. */
+const TABLES = await sql<{ name: string; column: string }[]>`
+  select c.relname as name, a.attname as column
+  from pg_catalog.pg_class c
+  join lateral (
+    select attname from pg_catalog.pg_attribute
+    where attrelid = c.oid and attnum > 0 and attidentity = '' order by attnum limit 1
+  ) a on true
+  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v', 'm', 'p')`;
+const FUNCTIONS = await sql<{ name: string; args: string[] }[]>`
+  select p.proname as name, coalesce(p.proargnames[1:p.pronargs], '{}') as args
+  from pg_catalog.pg_proc p where p.pronamespace = 'public'::regnamespace`;
+
+const member = newPhoneNumber();
+const memberId = String(dataOf(await call("GET", `users/${member}`)).id);
+await call("POST", "bot-deduct", { body: { phone_number: member } });
+dataOf(await call("GET", `users/${newPhoneNumber()}`));
+
+const encode = (part: unknown) => Buffer.from(JSON.stringify(part)).toString("base64url");
+
+/** A session that the embedded Data API knows: signed with the shared secret, as older projects do. */
+function sessionOf(claims: Record<string, unknown>): string {
+  const text = `${encode({ alg: "HS256", typ: "JWT" })}.${
+    encode({
+      role: "authenticated",
+      aud: "authenticated",
+      sub: crypto.randomUUID(),
+      exp: Math.floor(Date.now() / 1000) + 3600,
+      ...claims,
+    })
+  }`;
+  const signature = createHmac("sha256", secrets.jwtSecret).update(text).digest("base64url");
+  return `${text}.${signature}`;
+}
+
+/** A client with the key that every page has, and perhaps a session. */
+function client(session?: string) {
+  return createClient(environment.SUPABASE_URL, environment.SUPABASE_PUBLISHABLE_KEY, {
+    ...(session ? { accessToken: () => Promise.resolve(session) } : {
+      auth: { persistSession: false, autoRefreshToken: false },
+    }),
+  });
+}
+
+const CLIENTS = {
+  "a visitor": client(),
+  "a session without a number": client(sessionOf({ phone: "" })),
+  "a session of somebody unknown": client(sessionOf({ phone: newPhoneNumber().slice(1) })),
+  "a session of a user": client(sessionOf({ phone: member.slice(1) })),
+  "a session that claims the role service_role in its metadata": client(
+    sessionOf({
+      app_metadata: { role: "service_role" },
+      user_metadata: { phone: member.slice(1) },
+    }),
+  ),
+};
+
+/** What each of them may read besides the packages. */
+const mayRead = (who: string, table: string) =>
+  table === "packages" || who !== "a visitor" && ["users", "credit_transactions"].includes(table);
+
+for (const [who, supabase] of Object.entries(CLIENTS)) {
+  Deno.test(`${who} tries every table, and gets what is on sale and at most the own rows`, async () => {
+    ok(TABLES.length >= 10);
+    for (const { name } of TABLES) {
+      const { data, error } = await supabase.from(name).select("*");
+      if (!mayRead(who, name)) {
+        strictEqual(error?.code, "42501", name);
+        strictEqual(data, null);
+      } else if (name === "packages") {
+        strictEqual(data?.length, 3);
+      } else {
+        const owners = new Set(data?.map((row) => name === "users" ? row.id : row.user_id));
+        deepStrictEqual([...owners], who === "a session of a user" ? [memberId] : [], name);
+      }
+    }
+  });
+
+  Deno.test(`${who} writes nowhere`, async () => {
+    for (const { name, column } of TABLES) {
+      const attempts = [
+        await supabase.from(name).insert({ [column]: null }),
+        await supabase.from(name).upsert({ [column]: null }),
+        await supabase.from(name).update({ [column]: null }).not(column, "is", null),
+        await supabase.from(name).delete().not(column, "is", null),
+      ];
+      for (const { error } of attempts) strictEqual(error?.code, "42501", name);
+    }
+  });
+
+  Deno.test(`${who} calls no function`, async () => {
+    ok(FUNCTIONS.length >= 15);
+    for (const { name, args } of FUNCTIONS) {
+      const nothing = Object.fromEntries(args.map((arg) => [arg, null]));
+      for (const options of [{}, { get: true }]) {
+        const { data, error } = await supabase.rpc(name, nothing, options);
+        ok(error !== null && data === null, name);
+        strictEqual(error.code, "42501", `${name}: ${error.message}`);
+      }
+    }
+  });
+}
+
+Deno.test("with a session a page follows its balance and its history as they change", async () => {
+  const supabase = CLIENTS["a session of a user"];
+  const read = async () => {
+    const { data: users } = await supabase.from("users").select("credits, phone_number");
+    const { data: entries } = await supabase.from("credit_transactions")
+      .select("action, credits, balance_after").order("sequence_number", { ascending: false });
+    return [users?.[0].credits, users?.[0].phone_number, entries?.[0].balance_after];
+  };
+  deepStrictEqual(await read(), [2, member, 2]);
+  dataOf(await call("POST", "bot-deduct", { body: { phone_number: member } }));
+  deepStrictEqual(await read(), [1, member, 1]);
+});
+
+Deno.test("joins and filters reach nobody else's rows either", async () => {
+  const supabase = CLIENTS["a session of a user"];
+  const { data } = await supabase.from("credit_transactions").select(
+    "user_id, users(phone_number)",
+  );
+  ok(data && data.length > 0);
+  for (const { user_id } of data) strictEqual(user_id, memberId);
+  const others = await supabase.from("users").select("id").neq("id", memberId);
+  deepStrictEqual(others.data, []);
+  const { error } = await supabase.from("users").select("id, payment_orders(*)");
+  ok(error !== null);
+});
