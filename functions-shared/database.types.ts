@@ -114,6 +114,43 @@ export type Database = {
           },
         ];
       };
+      "order_references": {
+        Row: {
+          "created_at": string;
+          "order_id": string;
+          "reference_id": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "order_id": string;
+          "reference_id": string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "order_id"?: string;
+          "reference_id"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "order_references_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "payment_orders";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "order_references_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "users";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "packages": {
         Row: {
           "credits": number;
@@ -157,7 +194,6 @@ export type Database = {
           "razorpay_order_id": string | null;
           "razorpay_payment_id": string | null;
           "razorpay_payment_link_id": string | null;
-          "reference_id": string | null;
           "short_url": string | null;
           "state": string;
           "user_id": string;
@@ -180,7 +216,6 @@ export type Database = {
           "razorpay_order_id"?: string | null;
           "razorpay_payment_id"?: string | null;
           "razorpay_payment_link_id"?: string | null;
-          "reference_id"?: string | null;
           "short_url"?: string | null;
           "state"?: string;
           "user_id": string;
@@ -202,7 +237,6 @@ export type Database = {
           "razorpay_order_id"?: string | null;
           "razorpay_payment_id"?: string | null;
           "razorpay_payment_link_id"?: string | null;
-          "reference_id"?: string | null;
           "short_url"?: string | null;
           "state"?: string;
           "user_id"?: string;

@@ -113,6 +113,9 @@ const jsonType = (oid: number) => ({
   parse: (text: string): unknown => JSON.parse(text),
 });
 
+/** PostgREST writes numbers as JSON numbers, the driver as text. */
+const NUMERIC_TYPE = { to: 1700, from: [1700], serialize: String, parse: Number };
+
 /** PostgREST writes timestamps as ISO 8601, PostgreSQL with a space and a short offset. */
 const TIMESTAMP_TYPE = {
   to: 1184,
@@ -129,7 +132,12 @@ class ProjectConnection extends PostgresConnection {
         max: POOL_SIZE,
         onnotice: () => {},
         connection: { statement_timeout: STATEMENT_TIMEOUT_MS },
-        types: { json: jsonType(114), jsonb: jsonType(3802), timestamptz: TIMESTAMP_TYPE },
+        types: {
+          json: jsonType(114),
+          jsonb: jsonType(3802),
+          numeric: NUMERIC_TYPE,
+          timestamptz: TIMESTAMP_TYPE,
+        },
       },
     });
     // Lite grants every table with row level security to everybody when it first meets one

@@ -8,7 +8,6 @@ create table public.payment_orders (
   currency text not null default 'INR',
   key_mode text not null,
   channel text not null,
-  reference_id text,
   state text not null default 'pending',
   razorpay_order_id text unique,
   razorpay_payment_id text unique,
@@ -42,8 +41,6 @@ create index payment_orders_of_a_user on public.payment_orders (user_id, package
 create index payment_orders_of_a_package on public.payment_orders (package_id);
 create index payment_orders_to_check on public.payment_orders (next_check_at)
   where next_check_at is not null;
-create unique index one_order_per_reference on public.payment_orders (user_id, reference_id)
-  where reference_id is not null;
 
 comment on table public.payment_orders is
   'One intent to buy. What it grants and costs is fixed when it is made, whatever the package becomes.';
@@ -53,8 +50,6 @@ comment on column public.payment_orders.key_mode is
   'Which kind of Razorpay key made the order; a test payment never settles a live order.';
 comment on column public.payment_orders.channel is
   'checkout: paid on a page. link: paid by a payment link in the chat.';
-comment on column public.payment_orders.reference_id is
-  'The bot''s own reference for a payment link; repeated, it names the same order.';
 comment on column public.payment_orders.next_check_at is
   'When the reconciler asks Razorpay about the order next; null when there is nothing left to learn.';
 

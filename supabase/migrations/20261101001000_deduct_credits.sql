@@ -88,10 +88,11 @@ begin
       return;
     end if;
 
-    -- Nothing was charged: the user is unknown, or has too few credits. A newcomer's free credits,
-    -- or credits that arrived meanwhile, are worth another try.
+    -- Nothing was charged: the user is unknown, or has too few credits. A newcomer, whom a call at
+    -- the same moment may have made and charged under this reference, and credits that arrived
+    -- meanwhile are worth another try.
     v_user := private.ensure_user(deduct_credits.phone_number, deduct_credits.whatsapp_user_id);
-    if v_user.credits < deduct_credits.credits then
+    if v_user.id = v_user_id and v_user.credits < deduct_credits.credits then
       return query select 'insufficient_credits', v_user.id, v_user.credits;
       return;
     end if;

@@ -69,8 +69,10 @@ begin
   perform from public.users u where u.id = v_user.id for no key update;
 
   -- A repeated reference is a retry, whatever became of its order since.
-  select o.* into v_order from public.payment_orders o
-  where o.user_id = v_user.id and o.reference_id = place_order.reference_id;
+  select o.* into v_order
+  from public.order_references r
+  join public.payment_orders o on o.id = r.order_id
+  where r.user_id = v_user.id and r.reference_id = place_order.reference_id;
   if found then
     outcome := case
       when v_order.package_id = v_package.id and v_order.channel = place_order.channel
@@ -95,10 +97,15 @@ begin
     else
       outcome := 'placed';
       insert into public.payment_orders
-        (user_id, package_id, package_name, credits, amount_paise, key_mode, channel, reference_id)
+        (user_id, package_id, package_name, credits, amount_paise, key_mode, channel)
       values (v_user.id, v_package.id, v_package.name, v_package.credits, v_package.price * 100,
-        place_order.key_mode, place_order.channel, place_order.reference_id)
+        place_order.key_mode, place_order.channel)
       returning * into v_order;
+    end if;
+
+    if place_order.reference_id is not null then
+      insert into public.order_references (user_id, reference_id, order_id)
+      values (v_user.id, place_order.reference_id, v_order.id);
     end if;
   end if;
 

@@ -48,7 +48,10 @@ as $$
     )
   from public.payment_orders o
   join public.users u on u.id = o.user_id
-  where $1 in (o.razorpay_order_id, o.razorpay_payment_link_id, o.reference_id)
+  where $1 in (o.razorpay_order_id, o.razorpay_payment_link_id)
+    or exists (
+      select from public.order_references r where r.order_id = o.id and r.reference_id = $1
+    )
     or o.user_id = private.find_user_id($1, $1)
     -- The receipt is the order's id without its hyphens.
     or replace($1, '-', '') = replace(o.id::text, '-', '')

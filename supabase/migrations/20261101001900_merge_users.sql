@@ -42,15 +42,12 @@ begin
   end if;
 
   -- Open orders will be paid, and paid ones may be refunded: both are the merged user's from now on.
-  update public.payment_orders o
-  set user_id = v_into.id,
-      reference_id = case
-        when not exists (
-          select from public.payment_orders mine
-          where mine.user_id = v_into.id and mine.reference_id = o.reference_id
-        ) then o.reference_id
-      end
-  where o.user_id = v_from.id;
+  update public.payment_orders o set user_id = v_into.id where o.user_id = v_from.id;
+  update public.order_references r set user_id = v_into.id
+  where r.user_id = v_from.id and not exists (
+    select from public.order_references mine
+    where mine.user_id = v_into.id and mine.reference_id = r.reference_id
+  );
   update public.users u set debt_credits = u.debt_credits + v_from.debt_credits
   where u.id = v_into.id;
   update public.users u set debt_credits = 0 where u.id = v_from.id;

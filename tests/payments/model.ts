@@ -205,6 +205,8 @@ interface Reversal {
   status: string;
 }
 
+const LEAST_REFUND_PAISE = 100;
+
 /** Which steps of a dispute may follow. */
 const DISPUTE_STEPS: Record<string, string[]> = {
   open: ["under_review", "lost", "won", "closed"],
@@ -410,7 +412,6 @@ class Play {
   }
 
   async #happen(happening: Happening): Promise<void> {
-    const { control } = this.shop;
     switch (happening.kind) {
       case "order":
         return await this.#order(pick(this.#users, happening.user) ?? "", happening.packageId);
@@ -424,45 +425,12 @@ class Play {
         return await this.#payAgain(pick(this.#orders, happening.order), happening.outcome);
       case "go on":
         return await this.#goOn(pick(this.#payments, happening.payment));
-      case "refund": {
-        const payment = pick(this.#payments, happening.payment);
-        if (payment?.status !== "captured") return;
-        const { amount, amount_refunded } = await this.#ask(
-          `payments/${payment.id}`,
-          razorpayPayment,
-        );
-        const wanted = Math.max(100, Math.floor(amount * happening.share));
-        const left = amount - amount_refunded;
-        if (left < 100) return;
-        const { id, status } = await control.refund(payment.id, {
-          amount: Math.min(left, wanted),
-          status: happening.status,
-          deliver_webhooks: false,
-        });
-        this.#refunds.push({ id, status });
-        return;
-      }
-      case "end refund": {
-        const { status } = happening;
-        const refund = pick(this.#refunds, happening.refund);
-        if (!refund || !REFUND_STEPS[refund.status]?.includes(status)) return;
-        await control.changeRefund(refund.id, { status, deliver_webhooks: false });
-        refund.status = status;
-        return;
-      }
-      case "dispute": {
-        const payment = pick(this.#payments, happening.payment);
-        if (payment?.status !== "captured") return;
-        const { amount } = await this.#ask(`payments/${payment.id}`, razorpayPayment);
-        const { id, status } = await control.openDispute(payment.id, {
-          amount: Math.floor(amount * happening.share),
-          deliver_webhooks: false,
-        });
-        const dispute = { id, status };
-        this.#disputes.push(dispute);
-        for (const step of happening.steps) await this.#moveDispute(dispute, step);
-        return;
-      }
+      case "refund":
+        return await this.#refund(pick(this.#payments, happening.payment), happening);
+      case "end refund":
+        return await this.#endRefund(pick(this.#refunds, happening.refund), happening.status);
+      case "dispute":
+        return await this.#dispute(pick(this.#payments, happening.payment), happening);
       case "move dispute":
         return await this.#moveDispute(pick(this.#disputes, happening.dispute), happening.status);
     }
@@ -538,6 +506,46 @@ class Play {
     this.#payments.push({ id: razorpay_payment_id, order, status: "captured" });
   }
 
+  async #refund(
+    payment: Payment | undefined,
+    { share, status }: { share: number; status: "processed" | "pending" },
+  ): Promise<void> {
+    if (payment?.status !== "captured") return;
+    const { amount, amount_refunded } = await this.#ask(`payments/${payment.id}`, razorpayPayment);
+    const left = amount - amount_refunded;
+    if (left < LEAST_REFUND_PAISE) return;
+    const refund = await this.shop.control.refund(payment.id, {
+      amount: Math.min(left, Math.max(LEAST_REFUND_PAISE, Math.floor(amount * share))),
+      status,
+      deliver_webhooks: false,
+    });
+    this.#refunds.push({ id: refund.id, status });
+  }
+
+  async #endRefund(
+    refund: Reversal | undefined,
+    status: "processed" | "failed",
+  ): Promise<void> {
+    if (!refund || !REFUND_STEPS[refund.status]?.includes(status)) return;
+    await this.shop.control.changeRefund(refund.id, { status, deliver_webhooks: false });
+    refund.status = status;
+  }
+
+  async #dispute(
+    payment: Payment | undefined,
+    { share, steps }: { share: number; steps: readonly DisputeStep[] },
+  ): Promise<void> {
+    if (payment?.status !== "captured") return;
+    const { amount } = await this.#ask(`payments/${payment.id}`, razorpayPayment);
+    const { id, status } = await this.shop.control.openDispute(payment.id, {
+      amount: Math.floor(amount * share),
+      deliver_webhooks: false,
+    });
+    const dispute = { id, status };
+    this.#disputes.push(dispute);
+    for (const step of steps) await this.#moveDispute(dispute, step);
+  }
+
   async #moveDispute(dispute: Reversal | undefined, status: DisputeStep): Promise<void> {
     if (!dispute || !DISPUTE_STEPS[dispute.status]?.includes(status)) return;
     await this.shop.control.changeDispute(dispute.id, { status, deliver_webhooks: false });
@@ -584,7 +592,7 @@ export async function playPlan(
   { actions, lastOrder }: Plan,
 ): Promise<void> {
   // Orders and events of former plans would only take time.
-  await shop.sql`update public.payment_orders set next_check_at = null`;
+  await shop.forgetOrders();
   await shop.control.clearFaults();
   await shop.control.forgetWebhookEvents();
   const play = new Play(shop, worker);

@@ -25,6 +25,7 @@ import {
 const shop = await openShop();
 const { control } = shop;
 Deno.test.afterAll(() => shop.stop());
+Deno.test.beforeEach(() => shop.forgetOrders());
 Deno.test.afterEach(() => assertBooksAreRight(shop.sql));
 
 const { credits: CREDITS, amountPaise: AMOUNT } = PACKAGES.starter;

@@ -16,6 +16,7 @@ import { deliverAll, expectBought, openShop, operatorHeaders, PACKAGES, post } f
 const shop = await openShop();
 const { control } = shop;
 Deno.test.afterAll(() => shop.stop());
+Deno.test.beforeEach(() => shop.forgetOrders());
 Deno.test.afterEach(async () => {
   await control.clearFaults();
   await assertBooksAreRight(shop.sql);

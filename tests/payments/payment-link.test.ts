@@ -16,7 +16,10 @@ import { deliverAll, expectBought, historyOf, named, openShop, PACKAGES, post } 
 const shop = await openShop();
 const { control } = shop;
 Deno.test.afterAll(() => shop.stop());
-Deno.test.beforeEach(() => control.clearRequests());
+Deno.test.beforeEach(async () => {
+  await shop.forgetOrders();
+  await control.clearRequests();
+});
 Deno.test.afterEach(async () => {
   await control.clearFaults();
   await assertBooksAreRight(shop.sql);

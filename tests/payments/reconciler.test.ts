@@ -18,8 +18,7 @@ const shop = await openShop();
 const { control } = shop;
 Deno.test.afterAll(() => shop.stop());
 Deno.test.beforeEach(async () => {
-  // An order of another test that is still watched would be counted here.
-  await shop.sql`update public.payment_orders set next_check_at = null`;
+  await shop.forgetOrders();
   await control.clearRequests();
 });
 Deno.test.afterEach(async () => {

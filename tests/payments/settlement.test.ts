@@ -24,6 +24,7 @@ import {
 const shop = await openShop();
 const { control } = shop;
 Deno.test.afterAll(() => shop.stop());
+Deno.test.beforeEach(() => shop.forgetOrders());
 Deno.test.afterEach(async () => {
   await control.clearFaults();
   await assertBooksAreRight(shop.sql);

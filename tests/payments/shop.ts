@@ -57,6 +57,8 @@ export interface Shop extends Backend {
   reconcile(): Promise<Record<string, unknown>>;
   /** See {@linkcode Shop.reconcile}. */
   makeDue(): Promise<void>;
+  /** Has the reconciler leave the orders of earlier tests alone: it is about those to come. */
+  forgetOrders(): Promise<void>;
 }
 
 /** Opens a shop with a database of its own. To be stopped with `Deno.test.afterAll`. */
@@ -82,6 +84,9 @@ export async function openShop(): Promise<Shop> {
     control,
     webhookUrl,
     makeDue,
+    async forgetOrders() {
+      await backend.sql`update public.payment_orders set next_check_at = null`;
+    },
     async eventsAbout(id) {
       return (await control.webhookEvents()).filter(({ body }) => body.includes(id));
     },

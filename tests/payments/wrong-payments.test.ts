@@ -22,6 +22,7 @@ import { deliverAll, expectBought, openShop, PACKAGES } from "./shop.ts";
 const shop = await openShop();
 const { control } = shop;
 Deno.test.afterAll(() => shop.stop());
+Deno.test.beforeEach(() => shop.forgetOrders());
 Deno.test.afterEach(() => assertBooksAreRight(shop.sql));
 
 const { credits: CREDITS, amountPaise: AMOUNT } = PACKAGES.starter;
