@@ -39,6 +39,16 @@ export function logRequest(
   }));
 }
 
+/** Writes the line of a failure that the answer to the request does not show. */
+export function logFailure(functionName: string, error: unknown): void {
+  console.error(JSON.stringify({
+    time: new Date().toISOString(),
+    level: "error",
+    function: functionName,
+    cause: withoutNumbers(String(rootOf(error))),
+  }));
+}
+
 /** The innermost reason of a failure. */
 function rootOf(error: unknown): unknown {
   return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;

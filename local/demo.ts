@@ -188,6 +188,21 @@ async function playStory(backend: Backend): Promise<void> {
     },
   });
 
+  tell("Another time the customer pays and closes the browser before the page can report it.");
+  const again = await page.post("create-order", { package_id: PACKAGE_ID, phone_number });
+  const { order_id: secondOrderId } = parseData(OrderData, again);
+  check(again, { httpStatus: 200, answer: { status: "SUCCESS" } });
+  check(await pay(backend, secondOrderId), { httpStatus: 200, answer: {} });
+
+  tell(
+    "Nobody calls verify-payment. Razorpay's webhook reports the payment, and the credits come.",
+  );
+  await webhooksDelivered(backend);
+  check(await bot.get(`bot-credits/${phone_number}`), {
+    httpStatus: 200,
+    answer: { status: "SUCCESS", data: { remaining_credits: credits * 2 } },
+  });
+
   console.log("\nEvery answer was what the story says.");
 }
 

@@ -11,8 +11,9 @@ import {
   finishOrderCheck,
 } from "shared/database/order-checks.ts";
 import { endpoint } from "shared/endpoint.ts";
+import { logFailure } from "shared/log.ts";
 import { checkOrder } from "shared/order-check.ts";
-import { GatewayError, openGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
+import { openGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
 import { success } from "shared/reply.ts";
 import type { SettlementOutcome } from "shared/settlement.ts";
 
@@ -47,7 +48,7 @@ export default endpoint(reconcilePayments, async (_input) => {
   }
 });
 
-/** An order that Razorpay gives no answer about keeps its claim until it runs out, and comes again. */
+/** An order that cannot be asked about keeps its claim until it runs out, and comes again. */
 async function check(
   claimed: ClaimedOrder,
   gateway: PaymentGateway,
@@ -64,7 +65,8 @@ async function check(
     await finishOrderCheck(claimed.order_id);
     return outcomes;
   } catch (error) {
-    if (error instanceof GatewayError) return undefined;
-    throw error;
+    // The other orders of the run are not to blame. A database that is away fails the next claim.
+    logFailure("reconcile-payments", error);
+    return undefined;
   }
 }
