@@ -27,6 +27,7 @@ const line = z.object({
   code: z.string().optional(),
   duration_ms: z.int().min(0),
   request_id: z.string(),
+  user_id: z.uuid().optional(),
   cause: z.string().optional(),
 });
 
@@ -49,7 +50,10 @@ Deno.test("each request leaves one line of JSON that names it and how it ended",
     call("GET", `users/${newPhoneNumber()}`, { headers: { "x-request-id": id } })
   );
   deepStrictEqual(more, []);
-  const { time: _, duration_ms: __, ...entry } = line.parse(JSON.parse(text));
+  const { time: _, duration_ms: __, user_id, ...entry } = line.parse(JSON.parse(text));
+  const [{ known }] = await backend.sql`
+    select count(*)::int as known from public.users where id = ${user_id ?? null}`;
+  strictEqual(known, 1, "the line says whom it is about");
   deepStrictEqual(entry, {
     level: "info",
     function: "users",

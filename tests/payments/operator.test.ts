@@ -99,8 +99,10 @@ Deno.test("an order is found by every id that anybody may have, with its whole l
     { "x-bot-secret": BOT_SECRET },
   );
   const [{ id, razorpay_payment_link_id }] = await shop.sql`
-    select id, razorpay_payment_link_id from public.payment_orders
-    where reference_id = ${reference_id}`;
+    select o.id, o.razorpay_payment_link_id
+    from public.payment_orders o
+    join public.order_references r on r.order_id = o.id
+    where r.reference_id = ${reference_id}`;
   const paid = await control.payPaymentLink(razorpay_payment_link_id, {
     outcome: "captured",
     deliver_webhooks: false,

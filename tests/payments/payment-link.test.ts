@@ -215,6 +215,21 @@ Deno.test("a repeated reference is answered with its own link, whatever became o
   strictEqual((await linksMade()).length, 1);
 });
 
+Deno.test("a reference that got an older open link keeps it too, so that nobody pays twice", async () => {
+  const phone = newPhoneNumber();
+  const first = await ask(phone, { reference_id: randomUUID() });
+  const reference_id = randomUUID();
+  deepStrictEqual((await ask(phone, { reference_id })).body, first.body);
+
+  const id = await linkId(offer.parse(dataOf(first)));
+  await control.payPaymentLink(id, { outcome: "captured", deliver_webhooks: true });
+  await control.settleWebhooks();
+  const again = await ask(phone, { reference_id });
+  strictEqual(again.headers.get("idempotent-replayed"), "true");
+  deepStrictEqual(again.body, first.body);
+  strictEqual((await linksMade()).length, 1);
+});
+
 Deno.test("a reference that stands for another package is REFERENCE_REUSED", async () => {
   const phone = newPhoneNumber();
   const reference_id = randomUUID();
