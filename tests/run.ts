@@ -15,7 +15,8 @@ import { startTestServer } from "./support/server.ts";
 const ENDING_LENGTH = 2_000;
 
 /** Variables that say where a stack is: tests make their own, and must not meet somebody's real one. */
-const STACK_VARIABLES = /^(API_PORT|DB_PORT|RAZORPAY_|SUPABASE_|DATABASE_URL$|BOT_SECRET)/;
+const STACK_VARIABLES =
+  /^(API_PORT|DB_PORT|RAZORPAY_|SUPABASE_|DATABASE_URL$|BOT_SECRET|FRONTEND_|ALLOWED_ORIGINS$|DEFAULT_COUNTRY$)/;
 
 await runTask(async () => {
   const interruption = interrupted();

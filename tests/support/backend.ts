@@ -13,6 +13,7 @@ import { claimPort } from "../../local/ports.ts";
 import { type RazorpayStandIn, startRazorpay } from "../../local/razorpay/server.ts";
 import { generateSecrets, publicSessionKey, type SessionKey } from "../../local/secrets.ts";
 import { setEnvironment } from "../../local/stack.ts";
+import { assertNothingLeaked, keepPrivate } from "./private-values.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
 
 /** A running backend. */
@@ -25,15 +26,24 @@ export interface Backend {
   readonly razorpay: RazorpayStandIn;
   /** Signs the sessions of users. */
   readonly sessionKey: SessionKey;
-  /** Fails if the books break an invariant; stops everything and removes the database either way. */
+  /** Fails if the books break an invariant or the log holds what is private; stops everything and removes the database either way. */
   stop(): Promise<void>;
 }
+
+const SECRETS = [
+  "secretKey",
+  "jwtSecret",
+  "botSecret",
+  "razorpayKeySecret",
+  "razorpayWebhookSecret",
+] as const;
 
 /** Starts a backend. A test file has one, and stops it with `Deno.test.afterAll`. */
 export async function startBackend(): Promise<Backend> {
   const parts = new AsyncDisposableStack();
   try {
     const secrets = await generateSecrets();
+    for (const name of SECRETS) keepPrivate(secrets[name]);
     const database = await createTestDatabase();
     parts.defer(() => database.drop());
     await liftLimits(database.sql);
@@ -70,6 +80,7 @@ export async function startBackend(): Promise<Backend> {
       async stop() {
         try {
           await assertBooksAreRight(database.sql);
+          assertNothingLeaked();
         } finally {
           await parts.disposeAsync();
         }

@@ -4,6 +4,7 @@
  */
 
 import { randomInt } from "node:crypto";
+import { keepPrivate } from "./private-values.ts";
 
 const used = new Set<string>();
 
@@ -12,5 +13,6 @@ export function newPhoneNumber(): string {
   const number = `+9198${String(randomInt(100_000_000)).padStart(8, "0")}`;
   if (used.has(number)) return newPhoneNumber();
   used.add(number);
+  keepPrivate(number);
   return number;
 }
