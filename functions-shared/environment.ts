@@ -169,12 +169,14 @@ function required(name: string): string {
   return value;
 }
 
+const keysByName = z.record(z.string(), z.string().min(1));
+
 /** Reads a variable that holds a JSON object of keys by name. */
 function namedKeys(variable: string): Record<string, string> {
   const text = optional(variable);
   if (text === undefined) return {};
   try {
-    return z.record(z.string(), z.string().min(1)).parse(JSON.parse(text));
+    return keysByName.parse(JSON.parse(text));
   } catch {
     throw new ConfigurationError(`${variable} is not a JSON object of keys by name`);
   }

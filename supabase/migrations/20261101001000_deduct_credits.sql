@@ -29,22 +29,22 @@ begin
   end if;
 
   loop
-    -- As private.find_user_id does, spelt out: this is the one hot path.
-    v_user_id := coalesce(
-      (
-        select i.user_id from public.identities i
-        where i.kind = 'phone' and i.value = deduct_credits.phone_number
-      ),
-      (
-        select i.user_id from public.identities i
-        where i.kind = 'whatsapp_user_id' and i.value = deduct_credits.whatsapp_user_id
-      )
-    );
-
     if deduct_credits.reference_id is not null then
       -- The lock comes before the look: two calls with one reference take turns, and the second
-      -- sees what the first has written.
-      perform from public.users u where u.id = v_user_id for no key update;
+      -- sees what the first has written. Who is meant is looked up as private.find_user_id does,
+      -- here and below: this is the hot path, and a call of a function costs as much as the rest.
+      select u.id into v_user_id from public.users u
+      where u.id = coalesce(
+        (
+          select i.user_id from public.identities i
+          where i.kind = 'phone' and i.value = deduct_credits.phone_number
+        ),
+        (
+          select i.user_id from public.identities i
+          where i.kind = 'whatsapp_user_id' and i.value = deduct_credits.whatsapp_user_id
+        )
+      )
+      for no key update;
 
       -- Accounts that were merged into this one may have served the first call.
       select t.* into v_first from public.credit_transactions t
@@ -71,7 +71,19 @@ begin
       update public.users u
       set credits = u.credits - deduct_credits.credits,
           transaction_count = u.transaction_count + 1
-      where u.id = v_user_id
+      where u.id = case
+          when deduct_credits.reference_id is not null then v_user_id
+          else coalesce(
+            (
+              select i.user_id from public.identities i
+              where i.kind = 'phone' and i.value = deduct_credits.phone_number
+            ),
+            (
+              select i.user_id from public.identities i
+              where i.kind = 'whatsapp_user_id' and i.value = deduct_credits.whatsapp_user_id
+            )
+          )
+        end
         and u.credits >= deduct_credits.credits
       returning u.id, u.credits, u.transaction_count
     )
@@ -92,7 +104,9 @@ begin
     -- the same moment may have made and charged under this reference, and credits that arrived
     -- meanwhile are worth another try.
     v_user := private.ensure_user(deduct_credits.phone_number, deduct_credits.whatsapp_user_id);
-    if v_user.id = v_user_id and v_user.credits < deduct_credits.credits then
+    if v_user.credits < deduct_credits.credits
+      and (deduct_credits.reference_id is null or v_user.id = v_user_id)
+    then
       return query select 'insufficient_credits', v_user.id, v_user.credits;
       return;
     end if;
