@@ -92,12 +92,16 @@ export function frontendUrl(): URL {
   return url;
 }
 
-/** The public keys of Supabase Auth's sessions. */
+/**
+ * The public keys of Supabase Auth's sessions. The platform gives them as a JSON Web Key Set or as the
+ * bare list of its keys (supabase/server, docs/environment-variables.md).
+ */
 export function sessionKeys(): { keys: SessionKey[] } {
   const text = optional("SUPABASE_JWKS");
   if (text === undefined) return { keys: [] };
   try {
-    return z.object({ keys: z.array(sessionKey) }).parse(JSON.parse(text));
+    const set = JSON.parse(text);
+    return sessionKeySet.parse(Array.isArray(set) ? { keys: set } : set);
   } catch {
     throw new ConfigurationError("SUPABASE_JWKS is not a JSON Web Key Set");
   }
@@ -109,6 +113,8 @@ const sessionKey = z.looseObject({
   alg: z.string().optional(),
   kid: z.string().optional(),
 });
+
+const sessionKeySet = z.object({ keys: z.array(sessionKey) });
 
 type SessionKey = z.infer<typeof sessionKey>;
 

@@ -142,6 +142,27 @@ Deno.test("a wrong secret opens nothing, with a proof beside it or without", asy
   expectError(await profile(phone, { authorization: "Bearer sb_secret_wrong" }), INVALID_PROOF);
 });
 
+Deno.test("a bot secret that could be guessed is none, but on a developer's machine", async () => {
+  // This address leads to the same place, and is none that a local stack has.
+  const hosted = environment.SUPABASE_URL.replace("127.0.0.1", "0.0.0.0");
+  const phone = newPhoneNumber();
+  for (
+    const [length, projectUrl, httpStatus] of [
+      [31, hosted, 401],
+      [32, hosted, 200],
+      [8, environment.SUPABASE_URL, 200],
+    ] as const
+  ) {
+    const secret = "x".repeat(length);
+    await withEnvironment({ SUPABASE_URL: projectUrl, BOT_SECRET: secret }, async () => {
+      const answer = await call("GET", `bot-credits/${phone}`, {
+        headers: { "x-bot-secret": secret },
+      });
+      strictEqual(answer.httpStatus, httpStatus);
+    });
+  }
+});
+
 Deno.test("FRONTEND_ACCESS=public opens every account to everybody", async () => {
   await withEnvironment({ FRONTEND_ACCESS: "public" }, async () => {
     const { id } = dataOf(await profile(newPhoneNumber()));

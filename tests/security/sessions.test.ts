@@ -56,6 +56,19 @@ Deno.test("a session is checked without a round trip", async () => {
   }
 });
 
+Deno.test("the keys of sessions may come as a key set or as a bare list, and not as anything else", async () => {
+  const phone = newPhoneNumber();
+  const headers = await signedIn(backend, phone);
+  const askWith = (keys: unknown) =>
+    withEnvironment({ SUPABASE_JWKS: JSON.stringify(keys) }, () => profile(phone, headers));
+  const key = { ...publicKey, kid, alg: "ES256" };
+  const shared = { kty: "oct", k: "c2VjcmV0", alg: "HS256" };
+  for (const keys of [[key], { keys: [key] }, [shared, key]]) dataOf(await askWith(keys));
+  for (const keys of [null, "", {}, { keys: {} }, [{ kid }], [null]]) {
+    expectError(await askWith(keys), { httpStatus: 500, code: "INTERNAL" });
+  }
+});
+
 Deno.test("the number in a session may be written with its plus sign", async () => {
   const phone = newPhoneNumber();
   dataOf(await profile(phone, await signedIn(backend, phone, { phone })));
