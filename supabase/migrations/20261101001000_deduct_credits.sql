@@ -46,14 +46,21 @@ begin
       )
       for no key update;
 
-      -- Accounts that were merged into this one may have served the first call.
       select t.* into v_first from public.credit_transactions t
-      where t.user_id = any (
-          array(select v_user_id union all select u.id from public.users u where u.merged_into = v_user_id)
-        )
+      where t.user_id = v_user_id
         -- Not a variable: the planner has to see that the index of the references covers it.
         and t.source = 'image_generation'
         and t.reference_id = deduct_credits.reference_id;
+
+      -- An account that was merged into this one may have served the first call.
+      if not found then
+        select t.* into v_first
+        from public.users u
+        join public.credit_transactions t on t.user_id = u.id
+        where u.merged_into = v_user_id
+          and t.source = 'image_generation'
+          and t.reference_id = deduct_credits.reference_id;
+      end if;
 
       -- A repeated reference is a retry: answer as the first call did, and charge nothing.
       if found then
