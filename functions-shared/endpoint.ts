@@ -45,6 +45,7 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
   act: (input: z.output<Input>, context: Context) => Promise<Reply<z.input<Data>>>,
 ): EdgeFunction {
   const methods = `${operation.method}, OPTIONS`;
+  const required = requiredFields(operation.input);
   if (operation.caller === "owner") warnOfPublicAccess();
 
   async function answer(request: Request): Promise<Reply> {
@@ -58,7 +59,7 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
     const fields = operation.method === "GET"
       ? withPathField(operation, path, queryFields(url))
       : withReference(operation, request, jsonFields(body));
-    return await act(parse(operation, fields), {
+    return await act(parse(operation, required, fields), {
       headers: request.headers,
       principal,
       bodyText: new TextDecoder().decode(body),
@@ -145,13 +146,17 @@ function withReference(
   return { ...fields, reference_id: fields.reference_id ?? key };
 }
 
+/** Looked up once, not at each request: asking a schema means trying it. */
+function requiredFields({ shape }: z.ZodObject): string[] {
+  return Object.keys(shape).filter((name) => !shape[name].safeParse(undefined).success);
+}
+
 function parse<Input extends z.ZodObject>(
   { input, oneOf, missing }: Operation<Input>,
+  required: string[],
   fields: Record<string, unknown>,
 ): z.output<Input> {
   const isMissing = (name: string) => fields[name] == null || fields[name] === "";
-  const required = Object.keys(input.shape)
-    .filter((name) => !input.shape[name].safeParse(undefined).success);
   if (required.some(isMissing) || oneOf?.every(isMissing)) {
     throw new RequestError("MISSING_FIELD", { message: missing });
   }

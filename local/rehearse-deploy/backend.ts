@@ -2,6 +2,7 @@
  * A real backend behind the rehearsed functions: an embedded stack of its own, with nothing in it.
  * @module
  */
+import { sign } from "shared/signature.ts";
 import { functionEnvironment } from "../environment.ts";
 import { removeIfPresent } from "../files.ts";
 import { installPostgres } from "../postgres-binaries.ts";
@@ -54,20 +55,4 @@ export async function startBackend(folder: string): Promise<Backend> {
     },
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   };
-}
-
-async function sign(body: string, secret: string): Promise<string> {
-  const encoder = new TextEncoder();
-  const key = await crypto.subtle.importKey(
-    "raw",
-    encoder.encode(secret),
-    { name: "HMAC", hash: "SHA-256" },
-    false,
-    ["sign"],
-  );
-  const signature = await crypto.subtle.sign("HMAC", key, encoder.encode(body));
-  return new Uint8Array(signature).reduce(
-    (hex, byte) => hex + byte.toString(16).padStart(2, "0"),
-    "",
-  );
 }
