@@ -5,14 +5,14 @@
  */
 
 import type { z } from "zod";
-import { requireBot, requireOperator, requireRazorpay } from "shared/caller.ts";
+import { requireBot, requireOperator, requireRazorpay } from "shared/auth/caller.ts";
 import type { Operation } from "shared/contract/operation.ts";
-import { corsHeaders, preflight } from "shared/cors.ts";
+import { corsHeaders, preflight } from "shared/http/cors.ts";
 import { RequestError } from "shared/errors.ts";
-import { logRequest } from "shared/log.ts";
-import { type Principal, principalOf, warnOfPublicAccess } from "shared/principal.ts";
-import { failure, type Reply } from "shared/reply.ts";
-import { bodyBytes, jsonFields, pathAfter, queryFields } from "shared/request.ts";
+import { logRequest } from "shared/http/log.ts";
+import { type Principal, principalOf, warnOfPublicAccess } from "shared/auth/principal.ts";
+import { failure, type Reply } from "shared/http/reply.ts";
+import { bodyBytes, jsonFields, pathAfter, queryFields } from "shared/http/request.ts";
 
 /** Razorpay's events carry whole entities with their notes; nobody else has much to say. */
 const MAX_BODY_BYTES = {

@@ -4,10 +4,10 @@
  * @module
  */
 import { stripVTControlCharacters } from "node:util";
-import { exists } from "../local/files.ts";
-import { launcherEnded } from "../local/launcher.ts";
-import { OperatorError, runTask } from "../local/operator-error.ts";
-import { readSettings, REPOSITORY } from "../local/settings.ts";
+import { exists } from "../local/system/files.ts";
+import { launcherEnded } from "../local/system/launcher.ts";
+import { runTask, TaskError } from "../local/system/task.ts";
+import { readSettings, REPOSITORY } from "../local/system/settings.ts";
 import { createTemplate, TEMPLATE_VARIABLE } from "./support/database.ts";
 import { startTestServer } from "./support/server.ts";
 
@@ -92,7 +92,7 @@ function inheritedEnvironment(): Record<string, string> {
 function summary(ending: string): string {
   const pattern = /\| (\d+) passed[^|]*\| (\d+) failed[^|\n]*(?:\| (\d+) ignored)?/g;
   const counts = [...ending.matchAll(pattern)].at(-1);
-  if (!counts) throw new OperatorError("The tests ended before they were through.");
+  if (!counts) throw new TaskError("The tests ended before they were through.");
   const [, passed, failed, ignored] = counts;
   return `${passed} passed, ${failed} failed${ignored ? `, ${ignored} skipped` : ""}`;
 }

@@ -18,7 +18,7 @@ export interface Operation<
   readonly method: "GET" | "POST";
   /**
    * Who may call it. `owner` is somebody who has proven the phone number it is about;
-   * `functions-shared/caller.ts` and `principal.ts` tell how each proves itself.
+   * `functions-shared/auth/caller.ts` and `principal.ts` tell how each proves itself.
    */
   readonly caller: "bot" | "owner" | "anyone" | "operator" | "razorpay";
   readonly summary: string;

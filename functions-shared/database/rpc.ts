@@ -4,14 +4,10 @@
  * @module
  */
 
-import {
-  createClient,
-  isAuthRetryableFetchError,
-  type SupabaseClient,
-} from "@supabase/supabase-js";
+import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import type { z } from "zod";
-import type { Database } from "shared/database.types.ts";
-import { sessionKeys, supabaseCredentials } from "shared/environment.ts";
+import type { Database } from "shared/database/types.generated.ts";
+import { supabaseCredentials } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
 
 /** Longer than any lock wait of ours, shorter than a bot's patience. */
@@ -36,24 +32,6 @@ export async function rpc<Name extends keyof Functions & string>(
   });
 }
 
-/**
- * The claims of a session of Supabase Auth, or `undefined` where it does not hold. A session that is
- * signed with one of the project's public keys is checked here; only one with the legacy shared
- * secret takes a round trip to Auth.
- *
- * @throws {RequestError} `UNAVAILABLE` when Auth would have to be asked and cannot answer now.
- */
-export async function sessionClaims(token: string): Promise<Record<string, unknown> | undefined> {
-  const { auth } = client();
-  const options = { jwks: sessionKeys() };
-  // It throws at a token that it cannot decode, and answers an error for one that does not hold.
-  const result = await auth.getClaims(token, options).catch(() => undefined);
-  if (isAuthRetryableFetchError(result?.error)) {
-    throw new RequestError("UNAVAILABLE", { cause: result.error });
-  }
-  return result?.data?.claims;
-}
-
 /** The only row, in the shape that the code relies on: generated types know no nulls and no words. */
 export function one<Row>(schema: z.ZodType<Row>, rows: unknown[]): Row {
   return schema.parse(rows[0]);
@@ -62,7 +40,7 @@ export function one<Row>(schema: z.ZodType<Row>, rows: unknown[]): Row {
 let connection: { url: string; secretKey: string; client: SupabaseClient<Database> } | undefined;
 
 /** One client serves all requests of a worker, as long as the credentials are the same. */
-function client(): SupabaseClient<Database> {
+export function client(): SupabaseClient<Database> {
   const { url, secretKey } = supabaseCredentials();
   if (connection?.url !== url || connection.secretKey !== secretKey) {
     connection = {

@@ -3,7 +3,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { functionEnvironment, type StackEnvironment } from "../environment.ts";
+import { functionEnvironment, type StackEnvironment } from "../stack/environment.ts";
 import { type Caller, throughput } from "./load.ts";
 import { printComparisons, printHeading } from "./report.ts";
 import { serveModule } from "./served-module.ts";

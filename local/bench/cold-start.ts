@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
-import { REPOSITORY } from "../settings.ts";
+import { REPOSITORY } from "../system/settings.ts";
 import { printComparisons, printFinding, printHeading } from "./report.ts";
 import { serveModule } from "./served-module.ts";
 import { sideBySide } from "./statistics.ts";

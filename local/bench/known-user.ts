@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import postgres from "postgres";
-import type { StackEnvironment } from "../environment.ts";
+import type { StackEnvironment } from "../stack/environment.ts";
 import { printFinding, printHeading } from "./report.ts";
 
 const CALLS = 200;

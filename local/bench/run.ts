@@ -6,9 +6,9 @@
  * is no fault of the code.
  * @module
  */
-import { runTask } from "../operator-error.ts";
-import { parseSettings, readSettings } from "../settings.ts";
-import { withTemporaryStack } from "../temporary-stack.ts";
+import { runTask } from "../system/task.ts";
+import { parseSettings, readSettings } from "../system/settings.ts";
+import { withTemporaryStack } from "../stack/temporary.ts";
 import { benchBotDeduct } from "./bot-deduct.ts";
 import { benchColdStarts } from "./cold-start.ts";
 import { benchDeductions } from "./deductions.ts";

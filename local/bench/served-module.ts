@@ -3,7 +3,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { REPOSITORY } from "../settings.ts";
+import { REPOSITORY } from "../system/settings.ts";
 
 /** The process, while it listens. */
 export interface ServedModule extends AsyncDisposable {

@@ -2,13 +2,13 @@
  * A real backend behind the rehearsed functions: an embedded stack of its own, with nothing in it.
  * @module
  */
-import { sign } from "shared/signature.ts";
-import { functionEnvironment } from "../environment.ts";
-import { removeIfPresent } from "../files.ts";
-import { installPostgres } from "../postgres-binaries.ts";
-import { postgresHome } from "../postgres.ts";
-import { parseSettings, readSettings } from "../settings.ts";
-import { startStack } from "../stack.ts";
+import { sign } from "shared/auth/signature.ts";
+import { functionEnvironment } from "../stack/environment.ts";
+import { removeIfPresent } from "../system/files.ts";
+import { installPostgres } from "../postgres/binaries.ts";
+import { postgresHome } from "../postgres/server.ts";
+import { parseSettings, readSettings } from "../system/settings.ts";
+import { startStack } from "../stack/stack.ts";
 import { CheckoutResult, type Story } from "./answers.ts";
 
 /** A running backend. */

@@ -3,8 +3,8 @@
  * @module
  */
 import { join } from "node:path";
-import { OperatorError } from "../operator-error.ts";
-import { REPOSITORY } from "../settings.ts";
+import { TaskError } from "../system/task.ts";
+import { REPOSITORY } from "../system/settings.ts";
 
 /** Where the CLI deploys to, and with which rights. */
 export interface Target {
@@ -21,7 +21,7 @@ const TIMEOUT_MS = 300_000;
  * Runs `supabase functions deploy --use-api` for all functions. `folder` is an empty folder that the
  * CLI gets for itself, so that it neither reads nor changes anybody's login; `signal` breaks it off.
  *
- * @throws {OperatorError} with the CLI's words, when it fails or warns.
+ * @throws {TaskError} with the CLI's words, when it fails or warns.
  */
 export async function deployFunctions(
   target: Target,
@@ -57,8 +57,8 @@ export async function deployFunctions(
   });
   const { success, stdout, stderr } = await cli.output();
   const said = new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout);
-  if (!success) throw new OperatorError(`The Supabase CLI did not deploy the functions:\n${said}`);
+  if (!success) throw new TaskError(`The Supabase CLI did not deploy the functions:\n${said}`);
   // A file that the CLI could not find or would not take is only a warning to it.
   const warning = said.split("\n").find((line) => line.startsWith("WARN"));
-  if (warning) throw new OperatorError(`The Supabase CLI deployed, but warned: ${warning}`);
+  if (warning) throw new TaskError(`The Supabase CLI deployed, but warned: ${warning}`);
 }

@@ -6,8 +6,8 @@
 import { dirname, join } from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";
 import { z } from "zod";
-import { OperatorError } from "../operator-error.ts";
-import { REPOSITORY } from "../settings.ts";
+import { TaskError } from "../system/task.ts";
+import { REPOSITORY } from "../system/settings.ts";
 import type { UploadedFunction } from "./management-api.ts";
 
 /** The hosted version of Deno on this machine. */
@@ -61,7 +61,7 @@ export async function layOut({ files }: UploadedFunction, folder: string): Promi
 /**
  * Resolves every import of a function in `folder` and downloads what is missing.
  *
- * @throws {OperatorError} when an import leads nowhere.
+ * @throws {TaskError} when an import leads nowhere.
  */
 export async function resolveImports(
   runtime: HostedRuntime,
@@ -82,7 +82,7 @@ export async function resolveImports(
     ),
   );
   const broken = graph.modules.find(({ error }) => error !== undefined);
-  if (broken) throw new OperatorError(`${slug} imports what is not there: ${broken.error}`);
+  if (broken) throw new TaskError(`${slug} imports what is not there: ${broken.error}`);
   return { npmPackages: Object.keys(graph.npmPackages) };
 }
 
@@ -131,7 +131,7 @@ async function entriesOf(folder: string): Promise<Deno.DirEntry[]> {
  * Starts a function that lies in `folder`, with `variables` as its whole environment. It can read its
  * own folder and reach this machine, and nothing else.
  *
- * @throws {OperatorError} with what the function wrote, when it does not start.
+ * @throws {TaskError} with what the function wrote, when it does not start.
  */
 export async function boot(
   runtime: HostedRuntime,
@@ -167,10 +167,10 @@ export async function boot(
   }
   const followed = Promise.all([follow(process.stdout), follow(process.stderr)]);
   const timeout = setTimeout(
-    () => listening.reject(new OperatorError(`${slug} did not start in time:\n${log}`)),
+    () => listening.reject(new TaskError(`${slug} did not start in time:\n${log}`)),
     BOOT_TIMEOUT_MS,
   );
-  followed.then(() => listening.reject(new OperatorError(`${slug} does not start:\n${log}`)));
+  followed.then(() => listening.reject(new TaskError(`${slug} does not start:\n${log}`)));
 
   async function stop(): Promise<void> {
     try {
@@ -209,7 +209,7 @@ async function runForJson(
   }).output();
   if (!success) {
     const said = new TextDecoder().decode(stderr);
-    throw new OperatorError(`This command failed: ${program} ${args.join(" ")}\n${said}`);
+    throw new TaskError(`This command failed: ${program} ${args.join(" ")}\n${said}`);
   }
   return JSON.parse(new TextDecoder().decode(stdout));
 }

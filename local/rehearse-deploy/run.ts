@@ -10,8 +10,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { OperatorError, runTask } from "../operator-error.ts";
-import { REPOSITORY } from "../settings.ts";
+import { runTask, TaskError } from "../system/task.ts";
+import { REPOSITORY } from "../system/settings.ts";
 import { commonExchanges, Envelope, type Exchange, type Rehearsal, REHEARSALS } from "./answers.ts";
 import { type Backend, startBackend } from "./backend.ts";
 import { deployFunctions } from "./deploy.ts";
@@ -51,7 +51,7 @@ await runTask(async () => {
   try {
     await rehearse(brokenOff.signal);
   } catch (error) {
-    throw brokenOff.signal.aborted ? new OperatorError("The rehearsal was broken off.") : error;
+    throw brokenOff.signal.aborted ? new TaskError("The rehearsal was broken off.") : error;
   } finally {
     for (const signal of SIGNALS) Deno.removeSignalListener(signal, breakOff);
   }
@@ -92,7 +92,7 @@ async function deploy(
 
   if (api.unknownRequests.length > 0) {
     const requests = api.unknownRequests.join(", ");
-    throw new OperatorError(
+    throw new TaskError(
       `The Supabase CLI asked for what the stand-in does not know: ${requests}.`,
     );
   }
@@ -115,13 +115,13 @@ async function rehearseFunction(
   const graph = await resolveImports(runtime, upload, folder, signal);
   for (const name of rehearsal.withoutPackages ?? []) {
     if (graph.npmPackages.some((npmPackage) => npmPackage.startsWith(`${name}@`))) {
-      throw new OperatorError(`${upload.slug} can load ${name}, which it has no use for.`);
+      throw new TaskError(`${upload.slug} can load ${name}, which it has no use for.`);
     }
   }
   const bundleBytes = await estimateBundleBytes(runtime, upload, graph);
   if (bundleBytes > MAX_BUNDLE_BYTES) {
     const [size, limit] = [kilobytes(bundleBytes), kilobytes(MAX_BUNDLE_BYTES)];
-    throw new OperatorError(
+    throw new TaskError(
       `${upload.slug} would make a bundle of about ${size}, and the platform takes ${limit}.`,
     );
   }
@@ -161,7 +161,7 @@ async function play(
     assert.partialDeepStrictEqual(actual, answer);
   } catch (error) {
     if (!(error instanceof assert.AssertionError)) throw error;
-    throw new OperatorError(
+    throw new TaskError(
       `${request} was answered against the contract.\n` +
         `  expected, at least: ${JSON.stringify(answer)}\n` +
         `  answered: ${JSON.stringify(actual)}\n` +
@@ -177,7 +177,7 @@ function readEnvelope(text: string): Envelope | undefined {
   try {
     return Envelope.parse(JSON.parse(text));
   } catch {
-    throw new OperatorError(`An answer is not in the envelope of this API: ${text}`);
+    throw new TaskError(`An answer is not in the envelope of this API: ${text}`);
   }
 }
 

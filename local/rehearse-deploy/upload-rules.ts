@@ -2,7 +2,7 @@
  * What an upload has to be, whatever its function does.
  * @module
  */
-import { OperatorError } from "../operator-error.ts";
+import { TaskError } from "../system/task.ts";
 import type { UploadedFunction } from "./management-api.ts";
 
 /** The platform's limit for functions that it bundles itself (Supabase docs, Functions, Limits). */
@@ -14,11 +14,11 @@ const CONFIGURATION = "deno.json";
 /**
  * Holds one upload against the rules.
  *
- * @throws {OperatorError} that names the function and the first rule it breaks.
+ * @throws {TaskError} that names the function and the first rule it breaks.
  */
 export function checkUpload({ slug, metadata, files }: UploadedFunction): void {
   const refuse = (reason: string): never => {
-    throw new OperatorError(`${slug} cannot be deployed like this: ${reason}.`);
+    throw new TaskError(`${slug} cannot be deployed like this: ${reason}.`);
   };
   // With the check on, the platform's gateway refuses bots and webhooks, which have no JWT.
   if (metadata.verify_jwt !== false) refuse("supabase/config.toml must say verify_jwt = false");
@@ -53,14 +53,14 @@ export function checkNames(
 ): void {
   const undeployed = [...configured.symmetricDifference(deployed)].join(", ");
   if (undeployed !== "") {
-    throw new OperatorError(
+    throw new TaskError(
       `supabase/config.toml and the deployed functions differ in ${undeployed}. Every function ` +
         "needs supabase/functions/<name>/index.ts and a block [functions.<name>].",
     );
   }
   const unrehearsed = [...deployed.symmetricDifference(rehearsed)].join(", ");
   if (unrehearsed !== "") {
-    throw new OperatorError(
+    throw new TaskError(
       `The functions and the rehearsed answers differ in ${unrehearsed}. Every function needs an ` +
         "entry in local/rehearse-deploy/answers.ts.",
     );

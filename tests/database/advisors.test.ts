@@ -4,7 +4,7 @@
  */
 
 import { match, ok, strictEqual } from "node:assert/strict";
-import { runSupabase } from "../../local/supabase-cli.ts";
+import { runSupabase } from "../../local/postgres/supabase-cli.ts";
 import { createTestDatabase } from "../support/database.ts";
 
 const database = await createTestDatabase();

@@ -8,10 +8,10 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
-import { exists } from "../../local/files.ts";
-import { prepareDatabase } from "../../local/platform.ts";
-import { startPostgres, SUPERUSER } from "../../local/postgres.ts";
-import { migrate } from "../../local/supabase-cli.ts";
+import { exists } from "../../local/system/files.ts";
+import { prepareDatabase } from "../../local/postgres/platform.ts";
+import { startPostgres, SUPERUSER } from "../../local/postgres/server.ts";
+import { migrate } from "../../local/postgres/supabase-cli.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 

@@ -6,7 +6,7 @@
 import { strictEqual } from "node:assert/strict";
 import { createHmac, randomBytes } from "node:crypto";
 import fc from "fast-check";
-import { verifySignature } from "shared/signature.ts";
+import { verifySignature } from "shared/auth/signature.ts";
 
 /** The payment.authorized event of razorpay-go resources/verify_payment_test.go, byte by byte. */
 const EVENT =

@@ -3,9 +3,9 @@
  * @module
  */
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
-import { OperatorError } from "../../local/operator-error.ts";
-import { prepareDatabase } from "../../local/platform.ts";
-import { migrate } from "../../local/supabase-cli.ts";
+import { TaskError } from "../../local/system/task.ts";
+import { prepareDatabase } from "../../local/postgres/platform.ts";
+import { migrate } from "../../local/postgres/supabase-cli.ts";
 import { createEmptyDatabase } from "../support/database.ts";
 
 Deno.test("migrations run as a role that is no superuser and owns the database", async () => {
@@ -44,7 +44,7 @@ Deno.test("a migration that fails is told in the words of the Supabase CLI", asy
   try {
     await sql`create table public.users ()`;
     await rejects(() => migrate(url), (error: unknown) => {
-      ok(error instanceof OperatorError);
+      ok(error instanceof TaskError);
       ok(error.message.includes('relation "users" already exists'), error.message);
       ok(error.message.includes("_users.sql"), error.message);
       return true;

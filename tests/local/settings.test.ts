@@ -4,9 +4,9 @@
  */
 import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
 import { join } from "node:path";
-import { formatEnvFile, functionEnvironment } from "../../local/environment.ts";
-import { OperatorError } from "../../local/operator-error.ts";
-import { parseSettings, REPOSITORY } from "../../local/settings.ts";
+import { formatEnvFile, functionEnvironment } from "../../local/stack/environment.ts";
+import { TaskError } from "../../local/system/task.ts";
+import { parseSettings, REPOSITORY } from "../../local/system/settings.ts";
 
 Deno.test("without settings everything is embedded, on the documented ports", () => {
   const settings = parseSettings({});
@@ -71,7 +71,7 @@ const IMPOSSIBLE: [string, Record<string, string>, RegExp][] = [
 for (const [what, variables, message] of IMPOSSIBLE) {
   Deno.test(`${what} is refused with a sentence that names the setting`, () => {
     throws(() => parseSettings(variables), (error: unknown) => {
-      return error instanceof OperatorError && message.test(error.message);
+      return error instanceof TaskError && message.test(error.message);
     });
   });
 }

@@ -4,8 +4,8 @@
  */
 import { deepStrictEqual, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
-import { exists, readIfPresent } from "../../local/files.ts";
-import type { Process } from "../../local/processes.ts";
+import { exists, readIfPresent } from "../../local/system/files.ts";
+import type { Process } from "../../local/system/processes.ts";
 import {
   end,
   newStackFolder,

@@ -8,7 +8,7 @@ import { createHmac, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { z } from "zod";
 import { EVENT_NAMES } from "../../local/razorpay/event-names.ts";
-import { type EventReport, readEvent } from "shared/razorpay/event.ts";
+import { type EventReport, readEvent } from "shared/payments/event.ts";
 import { SAMPLES } from "./samples.ts";
 import { deliverAll, openShop } from "./shop.ts";
 

@@ -7,7 +7,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { chromium, type Page } from "playwright-core";
 import { z } from "zod";
-import { exists } from "../../local/files.ts";
+import { exists } from "../../local/system/files.ts";
 import { startBackend } from "../support/backend.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";

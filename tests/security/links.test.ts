@@ -5,8 +5,8 @@
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { createHmac, randomUUID } from "node:crypto";
-import { makeLinkToken, readLinkToken } from "shared/link-token.ts";
-import { setEnvironment } from "../../local/stack.ts";
+import { makeLinkToken, readLinkToken } from "shared/auth/link-token.ts";
+import { setEnvironment } from "../../local/stack/stack.ts";
 import { startBackend } from "../support/backend.ts";
 import { call, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";

@@ -7,7 +7,7 @@ import { ok, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { OPERATIONS } from "shared/contract/operations.ts";
-import { setEnvironment } from "../../local/stack.ts";
+import { setEnvironment } from "../../local/stack/stack.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { closedUrl } from "../support/faulty-servers.ts";

@@ -6,7 +6,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { createHmac, generateKeyPairSync, randomUUID } from "node:crypto";
 import { createClient } from "@supabase/supabase-js";
-import { setEnvironment } from "../../local/stack.ts";
+import { setEnvironment } from "../../local/stack/stack.ts";
 import { startBackend } from "../support/backend.ts";
 import { dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";

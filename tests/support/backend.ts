@@ -5,14 +5,14 @@
  */
 import { deepStrictEqual } from "node:assert/strict";
 import type postgres from "postgres";
-import { openDataApi } from "../../local/data-api.ts";
-import { functionEnvironment, type StackEnvironment } from "../../local/environment.ts";
-import { deferFunctions } from "../../local/functions.ts";
-import { startGateway } from "../../local/gateway.ts";
-import { claimPort } from "../../local/ports.ts";
+import { openDataApi } from "../../local/stack/data-api.ts";
+import { functionEnvironment, type StackEnvironment } from "../../local/stack/environment.ts";
+import { deferFunctions } from "../../local/stack/functions.ts";
+import { startGateway } from "../../local/stack/gateway.ts";
+import { claimPort } from "../../local/system/ports.ts";
 import { type RazorpayStandIn, startRazorpay } from "../../local/razorpay/server.ts";
-import { generateSecrets, publicSessionKey, type Secrets } from "../../local/secrets.ts";
-import { setEnvironment } from "../../local/stack.ts";
+import { generateSecrets, publicSessionKey, type Secrets } from "../../local/stack/secrets.ts";
+import { setEnvironment } from "../../local/stack/stack.ts";
 import { assertNothingLeaked, keepPrivate } from "./private-values.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
 

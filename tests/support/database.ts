@@ -4,8 +4,8 @@
  */
 import { randomBytes } from "node:crypto";
 import postgres from "postgres";
-import { prepareDatabase } from "../../local/platform.ts";
-import { migrate } from "../../local/supabase-cli.ts";
+import { prepareDatabase } from "../../local/postgres/platform.ts";
+import { migrate } from "../../local/postgres/supabase-cli.ts";
 
 /** The variable that names the template, as a superuser, for the tests' process. */
 export const TEMPLATE_VARIABLE = "TEST_TEMPLATE_URL";

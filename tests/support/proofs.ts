@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { mintSession } from "../../local/session-token.ts";
+import { mintSession } from "../../local/stack/session-token.ts";
 import type { Backend } from "./backend.ts";
 import { call, dataOf } from "./calls.ts";
 import { keepPrivate } from "./private-values.ts";

@@ -4,16 +4,16 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { exists } from "../../local/files.ts";
-import { lockFolder, tryLockFolder } from "../../local/folder-lock.ts";
-import { installPostgres } from "../../local/postgres-binaries.ts";
+import { exists } from "../../local/system/files.ts";
+import { lockFolder, tryLockFolder } from "../../local/system/folder-lock.ts";
+import { installPostgres } from "../../local/postgres/binaries.ts";
 import {
   postgresHome,
   startPostgres,
   stopLeftoverPostgres,
   SUPERUSER,
-} from "../../local/postgres.ts";
-import type { Settings } from "../../local/settings.ts";
+} from "../../local/postgres/server.ts";
+import type { Settings } from "../../local/system/settings.ts";
 
 /** A server for tests. */
 export interface TestServer {

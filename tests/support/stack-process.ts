@@ -6,10 +6,10 @@ import { strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseEnv } from "node:util";
-import { readIfPresent, removeIfPresent } from "../../local/files.ts";
-import { postgresHome } from "../../local/postgres.ts";
-import { findProcess, type Process, sendSignal } from "../../local/processes.ts";
-import { REPOSITORY } from "../../local/settings.ts";
+import { readIfPresent, removeIfPresent } from "../../local/system/files.ts";
+import { postgresHome } from "../../local/postgres/server.ts";
+import { findProcess, type Process, sendSignal } from "../../local/system/processes.ts";
+import { REPOSITORY } from "../../local/system/settings.ts";
 
 const PATIENCE_MS = 60_000;
 

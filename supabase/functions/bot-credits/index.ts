@@ -4,10 +4,10 @@
  */
 
 import { botCredits } from "shared/contract/bot-credits.ts";
-import { creditsRemaining } from "shared/credits-left.ts";
+import { creditsRemaining } from "shared/messages.ts";
 import { getUser } from "shared/database/credits.ts";
 import { endpoint } from "shared/endpoint.ts";
-import { success } from "shared/reply.ts";
+import { success } from "shared/http/reply.ts";
 
 export default endpoint(botCredits, async (input) => {
   const { user_id, credits } = await getUser(input);

@@ -6,11 +6,11 @@
  */
 
 import { botDeduct } from "shared/contract/bot-deduct.ts";
-import { creditsRemaining, tooFewCredits } from "shared/credits-left.ts";
+import { creditsRemaining, tooFewCredits } from "shared/messages.ts";
 import { deductCredits } from "shared/database/credits.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
-import { insufficientCredits, success } from "shared/reply.ts";
+import { insufficientCredits, success } from "shared/http/reply.ts";
 
 export default endpoint(botDeduct, async (input) => {
   const credits = input.credits ?? 1;

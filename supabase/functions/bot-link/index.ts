@@ -10,8 +10,8 @@ import { botLink } from "shared/contract/bot-link.ts";
 import { getUser } from "shared/database/credits.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { frontendUrl } from "shared/environment.ts";
-import { makeLinkToken } from "shared/link-token.ts";
-import { success } from "shared/reply.ts";
+import { makeLinkToken } from "shared/auth/link-token.ts";
+import { success } from "shared/http/reply.ts";
 
 const LINK_LIFE_MS = 30 * 60 * 1000;
 

@@ -9,10 +9,10 @@
 import { botPaymentLink } from "shared/contract/bot-payment-link.ts";
 import { openLink, type PlacedOrder, placeOrder } from "shared/database/orders.ts";
 import { endpoint } from "shared/endpoint.ts";
-import { packageSummary } from "shared/package-summary.ts";
+import { packageSummary } from "shared/payments/package-summary.ts";
 import { openGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
-import { success } from "shared/reply.ts";
-import { toReceipt } from "shared/settlement.ts";
+import { success } from "shared/http/reply.ts";
+import { toReceipt } from "shared/payments/settlement.ts";
 
 /** Razorpay takes 15 minutes at the least; an hour is a chat's patience. */
 const LINK_LIFE_MS = 60 * 60 * 1000;

@@ -6,14 +6,14 @@
  * @module
  */
 
-import { callerAddress } from "shared/caller-address.ts";
+import { callerAddress } from "shared/auth/caller-address.ts";
 import { createOrder } from "shared/contract/create-order.ts";
 import { openOrder, placeOrder } from "shared/database/orders.ts";
 import { endpoint } from "shared/endpoint.ts";
-import { packageSummary } from "shared/package-summary.ts";
+import { packageSummary } from "shared/payments/package-summary.ts";
 import { openGateway } from "shared/razorpay/gateway.ts";
-import { success } from "shared/reply.ts";
-import { toReceipt } from "shared/settlement.ts";
+import { success } from "shared/http/reply.ts";
+import { toReceipt } from "shared/payments/settlement.ts";
 
 export default endpoint(createOrder, async ({ package_id, phone_number }, { headers }) => {
   const gateway = openGateway();

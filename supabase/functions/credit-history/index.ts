@@ -7,7 +7,7 @@ import { creditHistory } from "shared/contract/credit-history.ts";
 import { listCreditTransactions } from "shared/database/credit-history.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
-import { success } from "shared/reply.ts";
+import { success } from "shared/http/reply.ts";
 
 const DEFAULT_PAGE_SIZE = 50;
 

@@ -10,10 +10,10 @@
 import { razorpayWebhook } from "shared/contract/razorpay-webhook.ts";
 import { finishWebhook, receiveWebhook } from "shared/database/webhook-deliveries.ts";
 import { endpoint } from "shared/endpoint.ts";
-import { type EventInput, idsIn, readEvent } from "shared/razorpay/event.ts";
+import { type EventInput, idsIn, readEvent } from "shared/payments/event.ts";
 import { GatewayError, openGateway } from "shared/razorpay/gateway.ts";
-import { success } from "shared/reply.ts";
-import { settle } from "shared/settlement.ts";
+import { success } from "shared/http/reply.ts";
+import { settle } from "shared/payments/settlement.ts";
 
 export default endpoint(razorpayWebhook, async (input, { headers, bodyText }) => {
   const deliveryId = await receiveWebhook({

@@ -11,11 +11,11 @@ import {
   finishOrderCheck,
 } from "shared/database/order-checks.ts";
 import { endpoint } from "shared/endpoint.ts";
-import { logFailure } from "shared/log.ts";
-import { checkOrder } from "shared/order-check.ts";
+import { logFailure } from "shared/http/log.ts";
+import { checkOrder } from "shared/payments/check-order.ts";
 import { openGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
-import { success } from "shared/reply.ts";
-import type { SettlementOutcome } from "shared/settlement.ts";
+import { success } from "shared/http/reply.ts";
+import type { SettlementOutcome } from "shared/payments/settlement.ts";
 
 const BATCH_SIZE = 10;
 

@@ -7,9 +7,9 @@ import { settleOrder } from "shared/contract/settle-order.ts";
 import { findPayments, recordOperatorAction } from "shared/database/order-checks.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
-import { checkOrder } from "shared/order-check.ts";
+import { checkOrder } from "shared/payments/check-order.ts";
 import { openGateway } from "shared/razorpay/gateway.ts";
-import { success } from "shared/reply.ts";
+import { success } from "shared/http/reply.ts";
 
 export default endpoint(settleOrder, async ({ order: search, operator, reason }) => {
   const found = await findPayments(search);

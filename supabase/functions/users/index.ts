@@ -3,13 +3,13 @@
  * @module
  */
 
-import { callerAddress } from "shared/caller-address.ts";
+import { callerAddress } from "shared/auth/caller-address.ts";
 import { users } from "shared/contract/users.ts";
 import { getUser } from "shared/database/credits.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
-import { ownsPhoneNumber } from "shared/principal.ts";
-import { success } from "shared/reply.ts";
+import { ownsPhoneNumber } from "shared/auth/principal.ts";
+import { success } from "shared/http/reply.ts";
 
 export default endpoint(users, async ({ phone_number }, { headers, principal }) => {
   // Before the database is asked: a stranger learns nothing about who is a user.

@@ -6,17 +6,17 @@
  * @module
  */
 
-import { callerAddress } from "shared/caller-address.ts";
+import { callerAddress } from "shared/auth/caller-address.ts";
 import { verifyPayment } from "shared/contract/verify-payment.ts";
 import { findOrder } from "shared/database/orders.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { razorpayCredentials } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
-import { ownsPhoneNumber } from "shared/principal.ts";
+import { ownsPhoneNumber } from "shared/auth/principal.ts";
 import { GatewayError, openGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
-import { pending, success } from "shared/reply.ts";
-import { refundReversal, settle } from "shared/settlement.ts";
-import { verifySignature } from "shared/signature.ts";
+import { pending, success } from "shared/http/reply.ts";
+import { refundReversal, settle } from "shared/payments/settlement.ts";
+import { verifySignature } from "shared/auth/signature.ts";
 
 export default endpoint(verifyPayment, async (input, { headers, principal }) => {
   const { razorpay_order_id: orderId, razorpay_payment_id: paymentId } = input;

@@ -3,7 +3,7 @@
  * @module
  */
 import { join } from "node:path";
-import { OperatorError } from "./operator-error.ts";
+import { TaskError } from "./task.ts";
 
 /** The lock, while it is held. */
 export interface FolderLock {
@@ -26,12 +26,12 @@ export async function tryLockFolder(folder: string): Promise<FolderLock | undefi
   };
 }
 
-/** Takes the folder. Throws an {@link OperatorError} that names the holder if it is taken. */
+/** Takes the folder. Throws an {@link TaskError} that names the holder if it is taken. */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   const lock = await tryLockFolder(folder);
   if (lock) return lock;
   const holder = await Deno.readTextFile(lockFile(folder));
-  throw new OperatorError(
+  throw new TaskError(
     `A stack already runs on ${folder} (${holder}). End that one, or set LOCAL_DIR to another folder.`,
   );
 }
@@ -50,7 +50,7 @@ async function openLockFile(folder: string): Promise<Deno.FsFile> {
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
   }
-  throw new OperatorError(
+  throw new TaskError(
     `${folder} belongs to another account. Run this as the account that made it, or set LOCAL_DIR ` +
       "to a folder of your own.",
   );

@@ -3,11 +3,11 @@
  * @module
  */
 import { join } from "node:path";
-import { exists, removeIfPresent } from "./files.ts";
-import { lockFolder } from "./folder-lock.ts";
-import { runTask } from "./operator-error.ts";
-import { postgresHome, stopLeftoverPostgres } from "./postgres.ts";
-import { readSettings } from "./settings.ts";
+import { exists, removeIfPresent } from "../system/files.ts";
+import { lockFolder } from "../system/folder-lock.ts";
+import { runTask } from "../system/task.ts";
+import { postgresHome, stopLeftoverPostgres } from "../postgres/server.ts";
+import { readSettings } from "../system/settings.ts";
 
 /** The names that a stack and the tests use. Nothing else goes: LOCAL_DIR may be any folder. */
 const OWN =

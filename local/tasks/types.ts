@@ -1,18 +1,18 @@
 /**
- * Writes `functions-shared/database.types.ts`: the migrated database as TypeScript, by the Supabase
+ * Writes `functions-shared/database/types.generated.ts`: the migrated database as TypeScript, by the Supabase
  * CLI.
  *
  * `deno task types` writes the file, `deno task types --check` fails when it is not up to date.
  * @module
  */
-import { startDatabase } from "./database.ts";
-import { removeIfPresent } from "./files.ts";
-import { writeGenerated } from "./generated-file.ts";
-import { OperatorError, runTask } from "./operator-error.ts";
-import { installPostgres } from "./postgres-binaries.ts";
-import { postgresHome } from "./postgres.ts";
-import { readSettings } from "./settings.ts";
-import { runSupabase } from "./supabase-cli.ts";
+import { startDatabase } from "../postgres/database.ts";
+import { removeIfPresent } from "../system/files.ts";
+import { writeGenerated } from "../system/generated-file.ts";
+import { runTask, TaskError } from "../system/task.ts";
+import { installPostgres } from "../postgres/binaries.ts";
+import { postgresHome } from "../postgres/server.ts";
+import { readSettings } from "../system/settings.ts";
+import { runSupabase } from "../postgres/supabase-cli.ts";
 
 /** Generates from a database of its own, so that a running stack with other data is left alone. */
 async function generateTypes(): Promise<string> {
@@ -29,7 +29,7 @@ async function generateTypes(): Promise<string> {
     try {
       const args = ["gen", "types", "--lang", "typescript", "--schema", "public"];
       const { success, stdout, output } = await runSupabase(args, database.url);
-      if (!success) throw new OperatorError(`The Supabase CLI made no types. It says:\n${output}`);
+      if (!success) throw new TaskError(`The Supabase CLI made no types. It says:\n${output}`);
       return stdout;
     } finally {
       await database.stop();
@@ -54,5 +54,8 @@ async function format(source: string): Promise<string> {
 }
 
 await runTask(async () => {
-  await writeGenerated("functions-shared/database.types.ts", await format(await generateTypes()));
+  await writeGenerated(
+    "functions-shared/database/types.generated.ts",
+    await format(await generateTypes()),
+  );
 });

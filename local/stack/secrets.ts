@@ -6,7 +6,7 @@ import { generateApiKey } from "@supabase/lite";
 import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
-import { OperatorError } from "./operator-error.ts";
+import { TaskError } from "../system/task.ts";
 
 /** A private ES256 key, as hosted projects sign their users' sessions. */
 const SessionKey = z.looseObject({
@@ -57,7 +57,7 @@ export async function keepSecrets(localDir: string): Promise<Secrets> {
     return Secrets.parse(JSON.parse(await Deno.readTextFile(path)));
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) {
-      throw new OperatorError(
+      throw new TaskError(
         `${path} cannot be read as the secrets of a stack. Run "deno task reset" to start over.`,
       );
     }

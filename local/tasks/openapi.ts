@@ -14,7 +14,7 @@ import {
 } from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { type ErrorCode, ERRORS } from "shared/errors.ts";
-import { writeGenerated } from "./generated-file.ts";
+import { writeGenerated } from "../system/generated-file.ts";
 
 type Json = Record<string, unknown>;
 

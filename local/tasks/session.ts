@@ -5,20 +5,20 @@
  */
 import { join } from "node:path";
 import { parseEnv } from "node:util";
-import { readIfPresent } from "./files.ts";
-import { OperatorError, runTask } from "./operator-error.ts";
-import { keepSecrets } from "./secrets.ts";
-import { mintSession } from "./session-token.ts";
-import { readSettings } from "./settings.ts";
+import { readIfPresent } from "../system/files.ts";
+import { runTask, TaskError } from "../system/task.ts";
+import { keepSecrets } from "../stack/secrets.ts";
+import { mintSession } from "../stack/session-token.ts";
+import { readSettings } from "../system/settings.ts";
 
 const SESSION_LIFE_SECONDS = 60 * 60;
 
 await runTask(async () => {
   const [phoneNumber] = Deno.args;
-  if (phoneNumber === undefined) throw new OperatorError("Usage: deno task session +919876543210");
+  if (phoneNumber === undefined) throw new TaskError("Usage: deno task session +919876543210");
   const { localDir } = readSettings();
   const envFile = await readIfPresent(join(localDir, "stack.env"));
-  if (envFile === undefined) throw new OperatorError('No stack is running. Run "deno task start".');
+  if (envFile === undefined) throw new TaskError('No stack is running. Run "deno task start".');
 
   const { SUPABASE_URL, BOT_SECRET = "" } = parseEnv(envFile);
   const { sessionKey } = await keepSecrets(localDir);
@@ -28,7 +28,7 @@ await runTask(async () => {
     body: JSON.stringify({ phone_number: phoneNumber }),
   });
   const { message, data } = await response.json();
-  if (!response.ok) throw new OperatorError(message);
+  if (!response.ok) throw new TaskError(message);
 
   const session = await mintSession({
     key: sessionKey,

@@ -4,7 +4,12 @@
  */
 
 import type { PaymentGateway } from "shared/razorpay/gateway.ts";
-import { refundReversal, settle, type SettlementOutcome, toReceipt } from "shared/settlement.ts";
+import {
+  refundReversal,
+  settle,
+  type SettlementOutcome,
+  toReceipt,
+} from "shared/payments/settlement.ts";
 
 /** The ids by which Razorpay may know an order. */
 export interface CheckableOrder {

@@ -3,10 +3,10 @@
  * @module
  */
 import { relative } from "node:path";
-import { launcherEnded } from "./launcher.ts";
-import { runTask } from "./operator-error.ts";
-import { readSettings } from "./settings.ts";
-import { type Stack, startStack } from "./stack.ts";
+import { launcherEnded } from "../system/launcher.ts";
+import { runTask } from "../system/task.ts";
+import { readSettings } from "../system/settings.ts";
+import { type Stack, startStack } from "../stack/stack.ts";
 
 await runTask(async () => {
   const ending = Promise.race([interrupted(), launcherEnded()]);

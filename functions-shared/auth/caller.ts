@@ -3,7 +3,7 @@
  * @module
  */
 
-import { callerAddress } from "shared/caller-address.ts";
+import { callerAddress } from "shared/auth/caller-address.ts";
 import { countFailedSecret } from "shared/database/rate-limits.ts";
 import {
   botSecrets,
@@ -12,7 +12,7 @@ import {
   webhookSecrets,
 } from "shared/environment.ts";
 import { rateLimited, RequestError } from "shared/errors.ts";
-import { verifySignature } from "shared/signature.ts";
+import { verifySignature } from "shared/auth/signature.ts";
 
 /**
  * Lets the bot pass, by the shared secret in `x-bot-secret`. Without a configured secret nothing

@@ -6,11 +6,11 @@
  * @module
  */
 
-import { bearerToken, isOperator, requireBot } from "shared/caller.ts";
-import { sessionClaims } from "shared/database/rpc.ts";
+import { bearerToken, isOperator, requireBot } from "shared/auth/caller.ts";
+import { sessionClaims } from "shared/auth/session.ts";
 import { frontendAccess, isOpenToEverybody } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
-import { readLinkToken } from "shared/link-token.ts";
+import { readLinkToken } from "shared/auth/link-token.ts";
 
 /**
  * Somebody who may read no account, every account, or their own. `trusted` are the bot and the

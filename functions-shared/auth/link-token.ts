@@ -8,7 +8,7 @@
 
 import { z } from "zod";
 import { botSecrets, ConfigurationError, projectUrl } from "shared/environment.ts";
-import { sign, verifySignature } from "shared/signature.ts";
+import { sign, verifySignature } from "shared/auth/signature.ts";
 
 const payload = z.object({
   phone_number: z.string().nullable(),

@@ -10,11 +10,11 @@ import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";
 import { isDeepStrictEqual, parseEnv } from "node:util";
 import { z } from "zod";
-import { readIfPresent } from "./files.ts";
-import { OperatorError, runTask } from "./operator-error.ts";
-import { connectControl } from "./razorpay/control-client.ts";
-import { readSettings } from "./settings.ts";
-import { withTemporaryStack } from "./temporary-stack.ts";
+import { readIfPresent } from "../system/files.ts";
+import { runTask, TaskError } from "../system/task.ts";
+import { connectControl } from "../razorpay/control-client.ts";
+import { readSettings } from "../system/settings.ts";
+import { withTemporaryStack } from "../stack/temporary.ts";
 
 const PACKAGE_ID = "starter";
 const LOOK_TIMEOUT_MS = 2_000;
@@ -332,7 +332,7 @@ function check({ method, path, body, httpStatus, answer }: Exchange, expected: E
   const request = body === undefined ? "" : ` ${layOut(body)}`;
   console.log(indent(`\n${method} ${path}${request}\n${httpStatus} ${layOut(answer)}`));
   if (httpStatus === expected.httpStatus && contains(answer, expected.answer)) return;
-  throw new OperatorError(
+  throw new TaskError(
     `The story says that ${method} ${path} answers ${expected.httpStatus} with\n` +
       `${layOut(expected.answer)}\nand the answer was another one, shown above.`,
   );

@@ -10,10 +10,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { exists, readIfPresent, removeIfPresent } from "./files.ts";
-import { OperatorError } from "./operator-error.ts";
-import { claimPort, portTaken } from "./ports.ts";
-import { findProcess, sendSignal, waitForExit } from "./processes.ts";
+import { exists, readIfPresent, removeIfPresent } from "../system/files.ts";
+import { TaskError } from "../system/task.ts";
+import { claimPort, portTaken } from "../system/ports.ts";
+import { findProcess, sendSignal, waitForExit } from "../system/processes.ts";
 
 /** The role that owns the cluster, as in a hosted Supabase project. */
 export const SUPERUSER = "supabase_admin";
@@ -141,7 +141,7 @@ async function initialise(options: PostgresOptions, data: string): Promise<void>
     });
     const { success, stderr } = await initdb.output();
     if (!success) {
-      throw new OperatorError(
+      throw new TaskError(
         `PostgreSQL could not make its data folder in ${options.folder}. initdb says:\n` +
           new TextDecoder().decode(stderr).trim(),
       );
@@ -158,7 +158,7 @@ async function checkOwner(data: string): Promise<void> {
   const expected = account().uid ?? Deno.uid();
   const { uid } = await Deno.stat(data);
   if (uid === expected) return;
-  throw new OperatorError(
+  throw new TaskError(
     `The data folder ${data} belongs to user id ${uid}, and this run needs one of user id ` +
       `${expected}. Run this as the account that made it, or set LOCAL_DIR to another folder.`,
   );
@@ -177,7 +177,7 @@ async function stopLeftover(data: string): Promise<void> {
   const found = await findProcess(pid);
   const ours = found !== undefined && !found.zombie && found.command.includes(data);
   if (ours && !await shutDown(pid)) {
-    throw new OperatorError(
+    throw new TaskError(
       `A PostgreSQL server (process ${pid}) runs on ${data} and cannot be ended.`,
     );
   }
@@ -212,7 +212,7 @@ async function launch(options: PostgresOptions, data: string): Promise<Postgres>
       await delay(200);
       continue;
     }
-    throw new OperatorError(
+    throw new TaskError(
       `PostgreSQL did not start. The end of ${join(options.folder, "server.log")}:\n` +
         log.trim().split("\n").slice(-10).join("\n"),
     );

@@ -5,9 +5,9 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
-import { exists } from "./files.ts";
-import { OperatorError } from "./operator-error.ts";
-import { REPOSITORY } from "./settings.ts";
+import { exists } from "../system/files.ts";
+import { TaskError } from "../system/task.ts";
+import { REPOSITORY } from "../system/settings.ts";
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
@@ -50,7 +50,7 @@ async function findFunctions(): Promise<Map<string, string>> {
 async function loadFunction(path: string): Promise<Handler> {
   const module = FunctionModule.safeParse(await import(pathToFileURL(path).href));
   if (!module.success) {
-    throw new OperatorError(`${path} must have "export default { fetch }" to be an Edge Function.`);
+    throw new TaskError(`${path} must have "export default { fetch }" to be an Edge Function.`);
   }
   return module.data.default.fetch;
 }

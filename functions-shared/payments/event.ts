@@ -6,7 +6,7 @@
 import { z } from "zod";
 import type { Reversal } from "shared/database/orders.ts";
 import { dispute, type GatewayPayment, payment, refund } from "shared/razorpay/entities.ts";
-import { disputeReversal, refundReversal } from "shared/settlement.ts";
+import { disputeReversal, refundReversal } from "shared/payments/settlement.ts";
 
 /** What an event says. */
 export interface EventReport {

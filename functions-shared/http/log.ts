@@ -5,7 +5,7 @@
 
 import type { Operation } from "shared/contract/operation.ts";
 import { ConfigurationError } from "shared/environment.ts";
-import type { Reply } from "shared/reply.ts";
+import type { Reply } from "shared/http/reply.ts";
 
 /** Writes the line of one answered request. Failures of ours are errors, the caller's are not. */
 export function logRequest(

@@ -2,18 +2,18 @@
  * TCP ports of 127.0.0.1, the only address that anything here listens on.
  * @module
  */
-import { OperatorError } from "./operator-error.ts";
+import { TaskError } from "./task.ts";
 
 /** The message for a port that another program holds. `setting` is the variable that moves it. */
-export function portTaken(port: number, setting: string): OperatorError {
-  return new OperatorError(
+export function portTaken(port: number, setting: string): TaskError {
+  return new TaskError(
     `Port ${port} is taken by another program. End that one, or set ${setting} to another port ` +
       "(0 takes any free one).",
   );
 }
 
 /**
- * Returns the port if it is free, or any free one for 0. Throws an {@link OperatorError} that names
+ * Returns the port if it is free, or any free one for 0. Throws an {@link TaskError} that names
  * `setting` if it is taken.
  */
 export function claimPort(port: number, setting: string): number {
@@ -24,7 +24,7 @@ export function claimPort(port: number, setting: string): number {
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) throw portTaken(port, setting);
     if (error instanceof Deno.errors.PermissionDenied) {
-      throw new OperatorError(
+      throw new TaskError(
         `Port ${port} may not be used by this account. Set ${setting} to a port above 1023.`,
       );
     }

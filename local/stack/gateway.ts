@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { DataApi } from "./data-api.ts";
 import type { Functions } from "./functions.ts";
-import { portTaken } from "./ports.ts";
-import { REPOSITORY } from "./settings.ts";
+import { portTaken } from "../system/ports.ts";
+import { REPOSITORY } from "../system/settings.ts";
 
 /** What the gateway passes requests on to. */
 export interface GatewayOptions {

@@ -2,11 +2,11 @@
  * A stack for the length of one task: on free ports, in a folder of its own, with nothing left behind.
  * @module
  */
-import { removeIfPresent } from "./files.ts";
-import { OperatorError } from "./operator-error.ts";
-import { installPostgres } from "./postgres-binaries.ts";
-import { postgresHome } from "./postgres.ts";
-import type { Settings } from "./settings.ts";
+import { removeIfPresent } from "../system/files.ts";
+import { TaskError } from "../system/task.ts";
+import { installPostgres } from "../postgres/binaries.ts";
+import { postgresHome } from "../postgres/server.ts";
+import type { Settings } from "../system/settings.ts";
 import { type Stack, startStack } from "./stack.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
@@ -49,7 +49,7 @@ async function postgresPrograms(settings: Settings): Promise<string | undefined>
 function toldToEnd(cleanUp: AsyncDisposableStack): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>();
   promise.catch(() => {});
-  const end = () => reject(new OperatorError("It was broken off."));
+  const end = () => reject(new TaskError("It was broken off."));
   for (const signal of SIGNALS) {
     Deno.addSignalListener(signal, end);
     cleanUp.defer(() => Deno.removeSignalListener(signal, end));

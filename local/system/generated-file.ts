@@ -8,7 +8,7 @@
  * process with status 1 when the committed file is another.
  */
 export async function writeGenerated(path: string, text: string): Promise<void> {
-  const file = new URL(`../${path}`, import.meta.url);
+  const file = new URL(`../../${path}`, import.meta.url);
   if (!Deno.args.includes("--check")) {
     await Deno.writeTextFile(file, text);
     console.log(`${path} is written.`);

@@ -2,8 +2,8 @@
  * The Supabase CLI against any PostgreSQL, without Docker and without an account.
  * @module
  */
-import { OperatorError } from "./operator-error.ts";
-import { REPOSITORY } from "./settings.ts";
+import { TaskError } from "../system/task.ts";
+import { REPOSITORY } from "../system/settings.ts";
 
 /** How a run of the CLI ended. */
 export interface CliResult {
@@ -43,7 +43,7 @@ export async function migrate(databaseUrl: string): Promise<void> {
     databaseUrl,
   );
   if (success) return;
-  throw new OperatorError(
+  throw new TaskError(
     "The migrations in supabase/migrations could not be applied. The Supabase CLI says:\n" +
       withoutNpmWarnings(output),
   );

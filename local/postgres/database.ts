@@ -5,11 +5,11 @@
  */
 import { join } from "node:path";
 import postgres from "postgres";
-import { OperatorError } from "./operator-error.ts";
+import { TaskError } from "../system/task.ts";
 import { prepareDatabase } from "./platform.ts";
-import { installPostgres } from "./postgres-binaries.ts";
-import { postgresHome, type PostgresOptions, startPostgres, SUPERUSER } from "./postgres.ts";
-import type { Settings } from "./settings.ts";
+import { installPostgres } from "./binaries.ts";
+import { postgresHome, type PostgresOptions, startPostgres, SUPERUSER } from "./server.ts";
+import type { Settings } from "../system/settings.ts";
 import { migrate } from "./supabase-cli.ts";
 
 /** The database, while it can be used. */
@@ -76,11 +76,11 @@ async function isPrepared(url: string): Promise<boolean> {
     if (prepared || superuser) return prepared;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new OperatorError(`The database of DATABASE_URL does not answer: ${reason}.`);
+    throw new TaskError(`The database of DATABASE_URL does not answer: ${reason}.`);
   } finally {
     await sql.end();
   }
-  throw new OperatorError(
+  throw new TaskError(
     "DATABASE_URL names neither a Supabase database nor a superuser who could prepare a plain one. " +
       "Name a superuser, or unset DATABASE_URL to use the embedded database.",
   );
@@ -108,7 +108,7 @@ async function keepRunning(
     console.error("PostgreSQL has ended by itself and is started again.");
     try {
       restarts += 1;
-      if (restarts > RESTARTS) throw new OperatorError("PostgreSQL keeps ending by itself.");
+      if (restarts > RESTARTS) throw new TaskError("PostgreSQL keeps ending by itself.");
       server = await startPostgres({ ...options, port });
       watch();
     } catch (error) {

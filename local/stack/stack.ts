@@ -8,17 +8,17 @@
  */
 import { join } from "node:path";
 import { type DataApi, forwardDataApi, openDataApi } from "./data-api.ts";
-import { type Database, type Progress, startDatabase, useDatabase } from "./database.ts";
+import { type Database, type Progress, startDatabase, useDatabase } from "../postgres/database.ts";
 import { formatEnvFile, functionEnvironment, type StackEnvironment } from "./environment.ts";
-import { removeIfPresent } from "./files.ts";
-import { lockFolder } from "./folder-lock.ts";
+import { removeIfPresent } from "../system/files.ts";
+import { lockFolder } from "../system/folder-lock.ts";
 import { loadFunctions } from "./functions.ts";
 import { startGateway } from "./gateway.ts";
-import { claimPort } from "./ports.ts";
-import { startRazorpay } from "./razorpay/server.ts";
+import { claimPort } from "../system/ports.ts";
+import { startRazorpay } from "../razorpay/server.ts";
 import { startScheduler } from "./scheduler.ts";
 import { keepSecrets, publicSessionKey, type Secrets } from "./secrets.ts";
-import type { GivenRazorpay, Settings } from "./settings.ts";
+import type { GivenRazorpay, Settings } from "../system/settings.ts";
 
 /** A running stack. */
 export interface Stack {
@@ -35,7 +35,7 @@ export interface Stack {
  * Starts what the settings ask for. The functions run in this process: their variables are set in its
  * environment.
  *
- * @throws {OperatorError} for everything that the person who starts it can put right.
+ * @throws {TaskError} for everything that the person who starts it can put right.
  */
 export async function startStack(
   settings: Settings,

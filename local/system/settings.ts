@@ -9,10 +9,10 @@
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
-import { OperatorError } from "./operator-error.ts";
+import { TaskError } from "./task.ts";
 
 /** The top folder of the repository. */
-export const REPOSITORY = dirname(dirname(fileURLToPath(import.meta.url)));
+export const REPOSITORY = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** A Supabase project that stands in for the embedded Data API and Auth. */
 export interface GivenSupabase {
@@ -59,7 +59,7 @@ const FUNCTION_OPTIONS = [
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Reads the settings of this process. Throws an {@link OperatorError} for a value that cannot work. */
+/** Reads the settings of this process. Throws an {@link TaskError} for a value that cannot work. */
 export function readSettings(): Settings {
   return parseSettings({ ...readEnvFile(resolve(REPOSITORY, ".env")), ...Deno.env.toObject() });
 }
@@ -96,7 +96,7 @@ function port(variables: Variables, name: string, fallback: number): number {
   const text = variables[name] || String(fallback);
   const value = Number(text);
   if (!/^\d{1,5}$/.test(text) || value > 65535) {
-    throw new OperatorError(
+    throw new TaskError(
       `${name} must be a port from 0 to 65535, where 0 takes any free one, and not "${text}".`,
     );
   }
@@ -108,7 +108,7 @@ function url(variables: Variables, name: string, protocols: string[]): string | 
   if (!text) return undefined;
   if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol)) {
     // The value is not repeated: a database URL carries a password.
-    throw new OperatorError(`${name} must be a URL that starts with ${protocols[0]}//.`);
+    throw new TaskError(`${name} must be a URL that starts with ${protocols[0]}//.`);
   }
   return text;
 }
@@ -119,7 +119,7 @@ function givenSupabase(variables: Variables): GivenSupabase | undefined {
   const publishableKey = variables.SUPABASE_PUBLISHABLE_KEY;
   const secretKey = variables.SUPABASE_SECRET_KEY;
   if (!publishableKey || !secretKey) {
-    throw new OperatorError(
+    throw new TaskError(
       "SUPABASE_URL needs SUPABASE_PUBLISHABLE_KEY and SUPABASE_SECRET_KEY of the same project " +
         "beside it. Set them, or unset SUPABASE_URL to use the embedded one.",
     );
@@ -133,13 +133,13 @@ function givenRazorpay(variables: Variables): GivenRazorpay | undefined {
   const apiUrl = url(variables, "RAZORPAY_API_URL", ["https:", "http:"]);
   if (!keyId && !keySecret && !apiUrl) return undefined;
   if (!keyId || !keySecret) {
-    throw new OperatorError(
+    throw new TaskError(
       "RAZORPAY_KEY_ID and RAZORPAY_KEY_SECRET belong together, and RAZORPAY_API_URL needs both. " +
         "Set both keys, or unset all three to use the embedded stand-in.",
     );
   }
   if (!keyId.startsWith("rzp_test_")) {
-    throw new OperatorError(
+    throw new TaskError(
       "RAZORPAY_KEY_ID must be a test key (rzp_test_...): this stack is for development, and a " +
         "live key would move real money.",
     );
