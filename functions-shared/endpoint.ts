@@ -1,20 +1,20 @@
 /**
- * Makes an Edge Function of an operation of the contract and one act: everything that is the same
- * for all functions happens here, in the order in which it is written.
+ * Builds an Edge Function from a contract and a handler. Everything that all functions have in common
+ * happens here, in the order in which it is written.
  * @module
  */
 
-import type { z } from "zod";
+import { z } from "zod";
 import { requireBot, requireOperator, requireRazorpay } from "shared/auth/caller.ts";
-import type { Operation } from "shared/contract/operation.ts";
-import { corsHeaders, preflight } from "shared/http/cors.ts";
-import { RequestError } from "shared/errors.ts";
-import { logRequest } from "shared/http/log.ts";
 import { type Principal, principalOf, warnOfPublicAccess } from "shared/auth/principal.ts";
+import type { Operation } from "shared/contract/operation.ts";
+import { RequestError } from "shared/errors.ts";
+import { corsHeaders, preflight } from "shared/http/cors.ts";
+import { logRequest } from "shared/http/log.ts";
 import { failure, type Reply } from "shared/http/reply.ts";
 import { bodyBytes, jsonFields, pathAfter, queryFields } from "shared/http/request.ts";
 
-/** Razorpay's events carry whole entities with their notes; nobody else has much to say. */
+/** Razorpay's events carry whole entities with their notes; every other body is small. */
 const MAX_BODY_BYTES = {
   bot: 16 * 1024,
   owner: 16 * 1024,
@@ -23,11 +23,11 @@ const MAX_BODY_BYTES = {
   razorpay: 256 * 1024,
 } satisfies Record<Operation["caller"], number>;
 
-/** What an act gets beside its input. */
+/** What a handler gets besides its input. */
 export interface Context {
   readonly headers: Headers;
   readonly principal: Principal;
-  /** The body as it came. */
+  /** The body as it was sent. */
   readonly bodyText: string;
 }
 
@@ -37,18 +37,19 @@ export interface EdgeFunction {
 }
 
 /**
- * The Edge Function of `operation`. `act` gets the parsed input and answers; what it throws becomes
- * an error answer, and only a {@linkcode RequestError} says what it is.
+ * Returns the Edge Function of `operation`. `handler` gets the parsed input and returns the reply. What
+ * it throws becomes an error response; only a {@linkcode RequestError} and a failure of Razorpay tell
+ * the caller what went wrong.
  */
 export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
   operation: Operation<Input, Data>,
-  act: (input: z.output<Input>, context: Context) => Promise<Reply<z.input<Data>>>,
+  handler: (input: z.output<Input>, context: Context) => Promise<Reply<z.input<Data>>>,
 ): EdgeFunction {
   const methods = `${operation.method}, OPTIONS`;
   const required = requiredFields(operation.input);
   if (operation.caller === "owner") warnOfPublicAccess();
 
-  async function answer(request: Request): Promise<Reply> {
+  async function replyTo(request: Request): Promise<Reply> {
     const url = new URL(request.url);
     const path = pathAfter(operation.name, url);
     if (path.length > (operation.pathField ? 1 : 0)) throw new RequestError("NOT_FOUND");
@@ -59,7 +60,7 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
     const fields = operation.method === "GET"
       ? withPathField(operation, path, queryFields(url))
       : withReference(operation, request, jsonFields(body));
-    return await act(parse(operation, required, fields), {
+    return await handler(parse(operation, required, fields), {
       headers: request.headers,
       principal,
       bodyText: new TextDecoder().decode(body),
@@ -77,7 +78,7 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
           headers: { ...preflight(operation, origin), "x-request-id": requestId },
         });
       }
-      const reply = await answer(request).catch(failure);
+      const reply = await replyTo(request).catch(failure);
       const durationMs = Math.round(performance.now() - startedAt);
       logRequest({ operation, request, requestId, reply, durationMs });
       return Response.json(reply.body, {
@@ -88,15 +89,15 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
   };
 }
 
-/** A caller's own request id is taken over when it cannot do harm in a log or a header. */
+/** A caller's request id is reused if it is harmless in a log and in a header. */
 function requestIdOf(request: Request): string {
   const given = request.headers.get("x-request-id") ?? "";
   return /^[A-Za-z0-9._-]{8,128}$/.test(given) ? given : crypto.randomUUID();
 }
 
 /**
- * The body of a request whose caller may call, and who that is. Who proves itself by a header does
- * so before a byte of the body is read; Razorpay signs the body.
+ * Authenticates the caller and reads the body. Header credentials are checked before the body is read;
+ * Razorpay signs the body.
  */
 async function authenticated(
   { caller }: Operation,
@@ -108,7 +109,7 @@ async function authenticated(
   if (caller === "operator") await requireOperator(headers);
   if (caller === "owner") principal = await principalOf(headers);
   if (principal.kind === "nobody") throw new RequestError("PROOF_REQUIRED");
-  // Anybody may pay for anybody; a proof that does not hold only hides what it would have shown.
+  // Anyone may pay for anyone; an invalid proof only hides what a valid one would show.
   if (caller === "anyone") principal = await principalOf(headers).catch(nobody);
 
   const body = await bodyBytes(request, MAX_BODY_BYTES[caller]);
@@ -135,7 +136,7 @@ function withPathField(
   return { ...fields, [pathField]: segment };
 }
 
-/** The `Idempotency-Key` header is the same thing as `reference_id` where the body has none. */
+/** If the body has no `reference_id`, the `Idempotency-Key` header takes its place. */
 function withReference(
   { input }: Operation,
   request: Request,
@@ -146,25 +147,28 @@ function withReference(
   return { ...fields, reference_id: fields.reference_id ?? key };
 }
 
-/** Looked up once, not at each request: asking a schema means trying it. */
+/** Computed once: testing whether a field is required means parsing with it. */
 function requiredFields({ shape }: z.ZodObject): string[] {
-  return Object.keys(shape).filter((name) => !shape[name].safeParse(undefined).success);
+  return Object.entries(shape)
+    .filter(([, field]) => !z.safeParse(field, undefined).success)
+    .map(([name]) => name);
 }
 
 function parse<Input extends z.ZodObject>(
-  { input, oneOf, missing }: Operation<Input>,
+  { input, anyOf, missingMessage }: Operation<Input>,
   required: string[],
   fields: Record<string, unknown>,
 ): z.output<Input> {
   const isMissing = (name: string) => fields[name] == null || fields[name] === "";
-  if (required.some(isMissing) || oneOf?.every(isMissing)) {
-    throw new RequestError("MISSING_FIELD", { message: missing });
+  if (required.some(isMissing) || anyOf?.every(isMissing)) {
+    throw new RequestError("MISSING_FIELD", { message: missingMessage });
   }
 
   const result = input.safeParse(fields);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new RequestError("INVALID_REQUEST", {
-    message: `${issue.path.join(".")} ${issue.message}`,
-  });
+  throw new RequestError(
+    "INVALID_REQUEST",
+    issue && { message: `${issue.path.join(".")} ${issue.message}` },
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * The one reader of the environment. Values are read at each use, so that a changed secret counts
- * without a restart where the platform changes it, and so that a missing one fails only what needs it.
+ * The one reader of the environment. Values are read at each use, so that a changed secret takes effect
+ * without a restart if the platform allows it, and a missing one fails only what needs it.
  *
  * The platform's own variables are described in Supabase's documentation, "Environment variables
  * (secrets)" of Edge Functions.
@@ -9,7 +9,7 @@
 
 import { z } from "zod";
 
-/** The configuration lacks something or contradicts itself. Its message is for the log only. */
+/** The configuration is incomplete or contradictory. The message is for the log only. */
 export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
 }
@@ -29,7 +29,7 @@ export interface RazorpayCredentials {
   readonly apiUrl: string;
 }
 
-/** The secret keys of the project, under every name that the platform has for them. */
+/** Returns the secret keys of the project, under every name that the platform has for them. */
 export function supabaseSecretKeys(): string[] {
   return [
     ...Object.values(namedKeys("SUPABASE_SECRET_KEYS")),
@@ -38,7 +38,11 @@ export function supabaseSecretKeys(): string[] {
   ].filter((key) => key !== undefined);
 }
 
-/** @throws {ConfigurationError} when the platform's variables are missing or malformed. */
+/**
+ * Returns how to reach the Data API.
+ *
+ * @throws {ConfigurationError} if the platform's variables are missing or malformed.
+ */
 export function supabaseCredentials(): SupabaseCredentials {
   const secretKey = namedKeys("SUPABASE_SECRET_KEYS").default ?? supabaseSecretKeys()[0];
   if (secretKey === undefined) {
@@ -50,20 +54,21 @@ export function supabaseCredentials(): SupabaseCredentials {
 }
 
 /**
- * The bot secrets that are valid now: two during a rotation, none when nothing is configured. What a
- * person can guess is no secret: outside the local stack it takes 32 characters.
+ * Returns the bot secrets that are valid now: two during a rotation, none if nothing is configured.
+ * A guessable secret is no secret, so on a hosted project it needs at least 32 characters.
  */
 export function botSecrets(): string[] {
-  const leastLength = isLocalProject() ? 1 : 32;
+  const minLength = isLocalProject() ? 1 : 32;
   return [optional("BOT_SECRET"), optional("BOT_SECRET_PREVIOUS")]
-    .filter((secret) => secret !== undefined && secret.length >= leastLength) as string[];
+    .filter((secret) => secret !== undefined)
+    .filter((secret) => secret.length >= minLength);
 }
 
 /**
- * What a page has to prove before it reads an account: `phone-proof` when nothing is set; `public`
- * lets a phone number or a user id alone be enough.
+ * Returns what a page must prove before it may read an account: `phone-proof` if nothing is set; with
+ * `public`, a phone number or a user id is enough.
  *
- * @throws {ConfigurationError} for any other word.
+ * @throws {ConfigurationError} for any other value.
  */
 export function frontendAccess(): "phone-proof" | "public" {
   const access = optional("FRONTEND_ACCESS") ?? "phone-proof";
@@ -73,19 +78,19 @@ export function frontendAccess(): "phone-proof" | "public" {
   return access;
 }
 
-/** Whether a project that is not on somebody's own machine lets everybody read every account. */
+/** Returns whether this is a hosted project whose accounts anyone can read. */
 export function isOpenToEverybody(): boolean {
-  // Not frontendAccess: a word that is none fails the requests, and not the start of the worker.
+  // Not frontendAccess: an invalid value should fail requests, not the start of the worker.
   return optional("FRONTEND_ACCESS") === "public" && !isLocalProject();
 }
 
-/** The origins whose pages may call the functions for pages; `*` allows all. None when unset. */
+/** Returns the origins whose pages may call the functions for pages; `*` allows all. None if unset. */
 export function allowedOrigins(): string[] {
   return (optional("ALLOWED_ORIGINS") ?? "").split(",").map((origin) => origin.trim())
     .filter((origin) => origin !== "");
 }
 
-/** The page that the bot's links open. @throws {ConfigurationError} when it is missing. */
+/** Returns the page that the bot's links open. @throws {ConfigurationError} if it is missing. */
 export function frontendUrl(): URL {
   const url = URL.parse(required("FRONTEND_URL"));
   if (url === null) throw new ConfigurationError("FRONTEND_URL is not a URL");
@@ -93,8 +98,8 @@ export function frontendUrl(): URL {
 }
 
 /**
- * The public keys of Supabase Auth's sessions. The platform gives them as a JSON Web Key Set or as the
- * bare list of its keys (supabase/server, docs/environment-variables.md).
+ * Returns the public keys of Supabase Auth's sessions. The platform sets them as a JSON Web Key Set or
+ * as the bare array of its keys (supabase/server, docs/environment-variables.md).
  */
 export function sessionKeys(): { keys: SessionKey[] } {
   const text = optional("SUPABASE_JWKS");
@@ -110,32 +115,32 @@ export function sessionKeys(): { keys: SessionKey[] } {
 const sessionKey = z.looseObject({
   kty: z.enum(["RSA", "EC", "oct", "OKP"]),
   key_ops: z.array(z.string()).default(["verify"]),
-  alg: z.string().optional(),
-  kid: z.string().optional(),
+  alg: z.string().exactOptional(),
+  kid: z.string().exactOptional(),
 });
 
 const sessionKeySet = z.object({ keys: z.array(sessionKey) });
 
 type SessionKey = z.infer<typeof sessionKey>;
 
-/** The project's address, by which its link tokens are told from another project's. */
+/** Returns the project's address, which distinguishes its link tokens from another project's. */
 export function projectUrl(): string {
   return required("SUPABASE_URL");
 }
 
-/** Whether this is a stack on somebody's own machine. */
-export function isLocalProject(): boolean {
+/** Returns whether this is a stack on a developer's machine. */
+function isLocalProject(): boolean {
   const hostname = URL.parse(optional("SUPABASE_URL") ?? "")?.hostname ?? "";
   return LOOPBACK.has(hostname) || hostname === "kong";
 }
 
-/** The webhook secrets that are valid now, as {@linkcode botSecrets}. */
+/** Returns the webhook secrets that are valid now: two during a rotation. */
 export function webhookSecrets(): string[] {
   return [optional("RAZORPAY_WEBHOOK_SECRET"), optional("RAZORPAY_WEBHOOK_SECRET_PREVIOUS")]
     .filter((secret) => secret !== undefined);
 }
 
-/** @throws {ConfigurationError} when the key is missing or the API address is not allowed. */
+/** Returns the API key. @throws {ConfigurationError} if it is missing or the API address is not allowed. */
 export function razorpayCredentials(): RazorpayCredentials {
   const keyId = required("RAZORPAY_KEY_ID");
   return {
@@ -148,7 +153,7 @@ export function razorpayCredentials(): RazorpayCredentials {
 
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
-/** Only a stand-in on this machine may take Razorpay's place: the key's secret goes there. */
+/** Only a stand-in on this machine may replace Razorpay, because it receives the key's secret. */
 function razorpayApiUrl(): string {
   const official = "https://api.razorpay.com";
   const given = optional("RAZORPAY_API_URL") ?? official;
@@ -159,12 +164,12 @@ function razorpayApiUrl(): string {
   return given.replace(/\/+$/, "");
 }
 
-/** The country whose national numbers a page may send, as ISO 3166-1 alpha-2. */
+/** Returns the country whose national numbers a page may send, as ISO 3166-1 alpha-2. */
 export function defaultCountry(): string {
   return (optional("DEFAULT_COUNTRY") ?? "IN").toUpperCase();
 }
 
-/** Blanks around a pasted secret are never part of it, and an empty one is no secret. */
+/** Spaces around a pasted secret are never part of it, and an empty value counts as unset. */
 function optional(name: string): string | undefined {
   return Deno.env.get(name)?.trim() || undefined;
 }

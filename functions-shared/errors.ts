@@ -1,5 +1,5 @@
 /**
- * Every error a caller can meet: its code, its HTTP status and its sentence.
+ * Every error that a caller can receive: its code, its HTTP status and its sentence.
  *
  * The code is stable and meant for machines; the sentence is for people and may name the field.
  * @module
@@ -40,7 +40,10 @@ export const ERRORS = {
   BODY_TOO_LARGE: { status: 413, message: "The request body is too large" },
   RATE_LIMITED: { status: 429, message: "Too many requests, please try again later" },
   INTERNAL: { status: 500, message: "Something went wrong on our side" },
-  GATEWAY_ERROR: { status: 502, message: "The payment gateway refused or garbled the request" },
+  GATEWAY_ERROR: {
+    status: 502,
+    message: "The payment gateway rejected the request or sent an invalid response",
+  },
   GATEWAY_UNAVAILABLE: {
     status: 503,
     message: "The payment gateway does not answer, please try again",
@@ -48,7 +51,7 @@ export const ERRORS = {
   UNAVAILABLE: { status: 503, message: "The service is not available, please try again" },
 } as const satisfies Record<string, { status: number; message: string }>;
 
-/** A word of {@linkcode ERRORS}. */
+/** A key of {@linkcode ERRORS}. */
 export type ErrorCode = keyof typeof ERRORS;
 
 /**
@@ -58,20 +61,25 @@ export type ErrorCode = keyof typeof ERRORS;
  */
 export class RequestError extends Error {
   override readonly name = "RequestError";
-
-  constructor(
-    readonly code: ErrorCode,
-    options: { message?: string; cause?: unknown; headers?: Record<string, string> } = {},
-  ) {
-    super(options.message ?? ERRORS[code].message, { cause: options.cause });
-    this.headers = options.headers ?? {};
-  }
-
+  readonly code: ErrorCode;
   /** Extra response headers, such as `allow`. */
   readonly headers: Record<string, string>;
+
+  constructor(
+    code: ErrorCode,
+    { message = ERRORS[code].message, cause, headers = {} }: {
+      message?: string;
+      cause?: unknown;
+      headers?: Record<string, string>;
+    } = {},
+  ) {
+    super(message, { cause });
+    this.code = code;
+    this.headers = headers;
+  }
 }
 
-/** Ends a request that is one too many; the caller may come again after `seconds`. */
+/** Returns the error for a caller over a limit, who may try again after `seconds`. */
 export function rateLimited(seconds: number): RequestError {
   return new RequestError("RATE_LIMITED", { headers: { "retry-after": String(seconds) } });
 }

@@ -1,10 +1,10 @@
 /**
- * One person, one spelling: phone numbers become E.164.
+ * Normalizes phone numbers to E.164, so that each person has one spelling.
  *
  * Bare digits mean different things in different places. A WhatsApp id is a number with its country
- * code and no plus sign; what a person types into a page is mostly a number of the own country.
- * 6 of 100 ten-digit Indian mobile numbers are also somebody's number abroad, so the reading
- * depends on the source.
+ * code and no plus sign; what a person types into a page is mostly a national number. 6 in 100
+ * ten-digit Indian mobile numbers are also valid numbers abroad, so the reading depends on the
+ * source.
  * @module
  */
 
@@ -15,14 +15,14 @@ import {
 } from "libphonenumber-js/max";
 import { ConfigurationError, defaultCountry } from "shared/environment.ts";
 
-/** Where a number came from: the bot hands over WhatsApp ids, a page what a person typed. */
+/** Where a number came from: the bot sends WhatsApp ids, a page sends what a person typed. */
 export type PhoneNumberSource = "whatsapp" | "page";
 
 /**
- * Turns any usual spelling into E.164 (`+919876543210`), or into `undefined` where the text is not
- * one valid number. Reads its own answer as itself.
+ * Turns any common spelling into E.164 (`+919876543210`); returns `undefined` if the text is not one
+ * valid number. Idempotent.
  *
- * Digits of other scripts, extensions and words around the number are refused rather than guessed.
+ * Digits of other scripts, extensions, and words around the number are rejected rather than guessed.
  */
 export function toE164(text: string, source: PhoneNumberSource): string | undefined {
   const spelling = text.trim();
@@ -38,7 +38,7 @@ export function toE164(text: string, source: PhoneNumberSource): string | undefi
 function international(spelling: string): string | undefined {
   const number = spelling.replace(/[^+0-9]/g, "");
   const read = valid(dialable(number)) ?? valid(number);
-  // Reading drops a trunk zero after the country code, and may uncover an old spelling by that.
+  // Parsing drops a trunk zero after the country code, which may reveal an old spelling.
   return read && (valid(dialable(read)) ?? read);
 }
 
@@ -52,13 +52,16 @@ function national(digits: string): string | undefined {
 }
 
 function valid(spelling: string, country?: CountryCode): string | undefined {
-  const number = parsePhoneNumberFromString(spelling, { defaultCountry: country, extract: false });
+  const number = parsePhoneNumberFromString(spelling, {
+    ...(country && { defaultCountry: country }),
+    extract: false,
+  });
   return number?.isValid() ? number.number : undefined;
 }
 
 /**
- * WhatsApp keeps old spellings of mobile numbers in three countries; the number one dials today is
- * the one we keep. Mexico dropped the 1 after the country code in 2019. Brazil put a 9 before
+ * WhatsApp keeps old spellings of mobile numbers in three countries; this project keeps the number
+ * that is dialed today. Mexico dropped the 1 after the country code in 2019. Brazil put a 9 before
  * mobile numbers of eight digits. Argentina puts a 9 after the country code of mobile numbers, and
  * no number is both a mobile and a fixed line, so the 9 can be added to all.
  */

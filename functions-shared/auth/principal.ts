@@ -1,23 +1,24 @@
 /**
- * Who is asking to read an account, and what proves it.
+ * Identifies who is asking to read an account, and by what proof.
  *
  * A page proves a phone number with a session of Supabase Auth or with a link token from the chat.
- * The bot and the operator may read anyone; so may everybody where FRONTEND_ACCESS is `public`.
+ * The bot and the operator may read any account; so may everyone if FRONTEND_ACCESS is `public`.
  * @module
  */
 
+import { decodeBase64url } from "shared/auth/base64url.ts";
 import { bearerToken, isOperator, requireBot } from "shared/auth/caller.ts";
+import { readLinkToken } from "shared/auth/link-token.ts";
 import { sessionClaims } from "shared/auth/session.ts";
 import { frontendAccess, isOpenToEverybody } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
-import { readLinkToken } from "shared/auth/link-token.ts";
 
 /**
- * Somebody who may read no account, every account, or their own. `trusted` are the bot and the
- * operator, `anyone` is everybody where accounts are public.
+ * The principal of a request: it may read no account (`nobody`), its own (`owner`) or every one.
+ * `trusted` is the bot or the operator, `public` is any caller while accounts are public.
  */
 export type Principal =
-  | { readonly kind: "nobody" | "anyone" | "trusted" }
+  | { readonly kind: "nobody" | "public" | "trusted" }
   | {
     readonly kind: "owner";
     /** E.164. */
@@ -26,10 +27,10 @@ export type Principal =
   };
 
 /**
- * Whom a request proves to be; `nobody` where it tries to prove nothing.
+ * Returns the principal of a request; `nobody` if it carries no proof.
  *
- * @throws {RequestError} `INVALID_PROOF` for a session or token that does not hold, or the bot's
- * errors for a wrong secret: whoever tries to prove something should hear that it failed.
+ * @throws {RequestError} `INVALID_PROOF` for an invalid session or token, and the bot's errors for a
+ * wrong secret: a caller who presents a proof should be told that it failed.
  */
 export async function principalOf(headers: Headers): Promise<Principal> {
   if (headers.has("x-bot-secret")) {
@@ -37,7 +38,7 @@ export async function principalOf(headers: Headers): Promise<Principal> {
     return { kind: "trusted" };
   }
   if (await isOperator(headers)) return { kind: "trusted" };
-  if (frontendAccess() === "public") return { kind: "anyone" };
+  if (frontendAccess() === "public") return { kind: "public" };
 
   const linkToken = headers.get("x-access-token");
   if (linkToken !== null) return await linkOwner(linkToken);
@@ -45,7 +46,7 @@ export async function principalOf(headers: Headers): Promise<Principal> {
   return session === undefined ? { kind: "nobody" } : await sessionOwner(session);
 }
 
-/** Whether the account of this phone number is the principal's to read. */
+/** Returns whether the principal may read the account of this phone number (E.164). */
 export function ownsPhoneNumber(principal: Principal, phoneNumber: string): boolean {
   return principal.kind === "owner"
     ? principal.phoneNumber === phoneNumber
@@ -68,26 +69,26 @@ async function sessionOwner(token: string): Promise<Principal> {
 }
 
 /**
- * Where nobody is signed in, supabase-js may send its key in the same header: a visitor, who tries to
- * prove nothing. A legacy key is a token that claims the role `anon`.
+ * When nobody is signed in, supabase-js may send its publishable key in the same header. That is a
+ * visitor without a proof. A legacy key is a token that claims the role `anon`.
  */
 function isPublishableKey(token: string): boolean {
   if (token.startsWith("sb_publishable_")) return true;
   try {
     const [, payload = ""] = token.split(".");
-    return JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))).role === "anon";
+    return JSON.parse(decodeBase64url(payload)).role === "anon";
   } catch {
     return false;
   }
 }
 
-/** Said once per worker, at its start: somebody opened a project to everybody, or forgot to close it. */
+/** Logs a warning, once per worker when it starts, if a hosted project's accounts are public. */
 export function warnOfPublicAccess(): void {
   if (isOpenToEverybody()) {
     console.warn(JSON.stringify({
       time: new Date().toISOString(),
       level: "warn",
-      message: "FRONTEND_ACCESS is public: anybody who knows a phone number can read its account",
+      message: "FRONTEND_ACCESS is public: anyone who knows a phone number can read its account",
     }));
   }
 }

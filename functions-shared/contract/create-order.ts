@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { boughtPackage, packageId } from "shared/contract/fields.ts";
+import { packageId, packageSummary } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { phoneNumber } from "shared/contract/phone-number.ts";
 
@@ -14,17 +14,17 @@ export const createOrder = {
   caller: "anyone",
   summary: "Order a package of credits",
   description:
-    "Answers what Razorpay Checkout needs. Amount and credits are fixed here. The same purchase " +
-    "that still waits for its payment is answered with the same order.",
+    "Returns what Razorpay Checkout needs. Amount and credits are fixed here. A repeated purchase that " +
+    "is still unpaid gets the same order.",
   input: z.object({ package_id: packageId, phone_number: phoneNumber("page") }),
-  missing: "Package ID and phone number are required",
+  missingMessage: "Package ID and phone number are required",
   data: z.object({
     order_id: z.string(),
     amount: z.int().min(100).describe("In paise."),
     currency: z.literal("INR"),
     key_id: z.string(),
-    package: boughtPackage,
+    package: packageSummary,
   }),
-  message: "Order created successfully",
+  successMessage: "Order created successfully",
   errors: ["PACKAGE_NOT_FOUND", "GATEWAY_ERROR", "GATEWAY_UNAVAILABLE"],
 } as const satisfies Operation;

@@ -23,24 +23,25 @@ export const creditHistory = {
   name: "credit-history",
   method: "GET",
   caller: "owner",
-  summary: "List a user's movements of credits, newest first",
-  description:
-    "`total` counts all of them. Pass `next_cursor` as `cursor` for the page after this.",
+  summary: "List a user's credit history, newest first",
+  description: "`total` counts all entries. Pass `next_cursor` as `cursor` to get the next page.",
   pathField: "user_id",
   input: z.object({
     user_id: z.uuid("must be a UUID"),
-    limit: wholeNumberText(1, 100).optional().describe("Entries per page; 50 when left out."),
-    cursor: wholeNumberText(1, 2_147_483_647).optional().describe("The next_cursor of a page."),
+    limit: wholeNumberText(1, 100).optional().describe("Entries per page; 50 if left out."),
+    cursor: wholeNumberText(1, 2_147_483_647).optional().describe("The `next_cursor` of the previous page."),
   }),
-  missing: "User ID is required",
+  missingMessage: "User ID is required",
   data: z.object({
     user_id: z.uuid(),
     transactions: z.array(transaction),
     total: z.int().min(0),
     debt_credits: z.int().min(0)
-      .describe("Credits that were spent before their money went back; the next credits pay them."),
+      .describe(
+        "Credits that were spent before their payment was reversed; the next credits pay them off.",
+      ),
     next_cursor: z.string().nullable().describe("null on the last page"),
   }),
-  message: "Credit history retrieved successfully",
+  successMessage: "Credit history retrieved successfully",
   errors: ["USER_NOT_FOUND"],
 } as const satisfies Operation;

@@ -5,11 +5,11 @@
 
 import { z } from "zod";
 
-/** Text that the database can keep, which is any but a NUL and halves of characters. */
-export const text = (most: number) =>
+/** Text that the database can store: any but NUL and unpaired surrogates. */
+export const text = (maxLength: number) =>
   z.string("must be a string")
-    .max(most, `must be at most ${most} characters long`)
-    .regex(/^[^\0\p{Cs}]*$/u, "must not contain a NUL or half a character");
+    .max(maxLength, `must be at most ${maxLength} characters long`)
+    .regex(/^[^\0\p{Cs}]*$/u, "must not contain NUL or unpaired surrogates");
 
 /** What makes a call safe to retry. */
 export const referenceId = z.string("must be a string")
@@ -17,7 +17,7 @@ export const referenceId = z.string("must be a string")
   .max(255, "must be at most 255 characters long")
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not contain control characters")
   .meta({
-    description: "Makes the call safe to retry: the WhatsApp message id or job id it is made for.",
+    description: "Makes the call safe to retry: the id of the WhatsApp message or job it is for.",
     examples: ["wamid.HBgMOTE5ODc2NTQzMjEw"],
   });
 
@@ -25,7 +25,7 @@ export const referenceId = z.string("must be a string")
 export const whatsappUserId = z.string("must be a string")
   .regex(/^[A-Z]{2}\.[A-Za-z0-9.]{1,128}$/, "must be a WhatsApp user id, such as IN.1A2B3C")
   .meta({
-    description: "A WhatsApp user id, for a user whose number WhatsApp does not tell.",
+    description: "A WhatsApp user id, for a user whose number WhatsApp does not share.",
     examples: ["IN.1A2B3C"],
   });
 
@@ -34,7 +34,7 @@ export const packageId = z.string("must be a string")
   .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be the id of a package, such as starter")
   .meta({ examples: ["starter"] });
 
-/** An id that Razorpay made. */
+/** An id that Razorpay assigned. */
 export const razorpayId = (prefix: "order" | "pay") =>
   z.string("must be a string")
     .regex(
@@ -43,27 +43,28 @@ export const razorpayId = (prefix: "order" | "pay") =>
     )
     .meta({ examples: [`${prefix}_RB58MiP5SPFYyM`] });
 
-/** A whole number within bounds. */
-export const wholeNumber = (least: number, most: number) =>
-  z.int(`must be a whole number from ${least} to ${most}`)
-    .min(least, `must be a whole number from ${least} to ${most}`)
-    .max(most, `must be a whole number from ${least} to ${most}`);
+/** A whole number from `min` to `max`. */
+export const wholeNumber = (min: number, max: number) => {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z.int(message).min(min, message).max(max, message);
+};
 
 /** A whole number that arrives as text, in a query string. */
-export const wholeNumberText = (least: number, most: number) =>
+export const wholeNumberText = (min: number, max: number) =>
   z.string()
-    .regex(/^[0-9]{1,10}$/, `must be a whole number from ${least} to ${most}`)
+    .regex(/^[0-9]{1,10}$/, `must be a whole number from ${min} to ${max}`)
     .transform(Number)
-    .pipe(wholeNumber(least, most))
-    .meta({ type: "integer", pattern: undefined, minimum: least, maximum: most });
+    .pipe(wholeNumber(min, max))
+    .meta({ type: "integer", pattern: undefined, minimum: min, maximum: max });
 
 /** A balance. */
 export const balance = z.int().min(0).describe("Credits that are left.");
+
 /** ISO 8601 with an offset. */
 export const timestamp = z.iso.datetime({ offset: true });
 
-/** A package, as a buyer is told of it. */
-export const boughtPackage = z.object({
+/** A package, as answers show it to a buyer. */
+export const packageSummary = z.object({
   id: z.string(),
   name: z.string(),
   credits: z.int().min(1),

@@ -1,5 +1,5 @@
 /**
- * What a contract says of one function. Each file of this folder holds one contract; the functions
+ * What a contract says about one function. Each file of this folder holds one contract; the functions
  * parse with its schemas and `openapi.json` is generated from them, so the document cannot promise
  * what the code does not do.
  * @module
@@ -9,47 +9,53 @@ import type { z } from "zod";
 import type { ErrorCode } from "shared/errors.ts";
 
 /** One function of the API. */
-export interface Operation<
+export type Operation<
   Input extends z.ZodObject = z.ZodObject,
   Data extends z.ZodObject = z.ZodObject,
-> {
+> = SuccessMessage & {
   /** Name of the Edge Function, and first segment of its path. */
   readonly name: string;
   readonly method: "GET" | "POST";
   /**
-   * Who may call it. `owner` is somebody who has proven the phone number it is about;
-   * `functions-shared/auth/caller.ts` and `principal.ts` tell how each proves itself.
+   * Who may call it. The `owner` of an account has proven its phone number, `anyone` need not prove
+   * anything. `functions-shared/auth/` says how each caller is authenticated.
    */
   readonly caller: "bot" | "owner" | "anyone" | "operator" | "razorpay";
   readonly summary: string;
   readonly description: string;
-  /** Which field of `input` may come as the path segment after the name. */
+  /** The field of `input` that may be given as the path segment after the name. */
   readonly pathField?: string;
   /** The path field, the query and the body, as one object. */
   readonly input: Input;
-  /** Fields of `input` of which at least one has to be there. */
-  readonly oneOf?: readonly string[];
+  /** Fields of `input` of which at least one is required. */
+  readonly anyOf?: readonly string[];
   /** The sentence for a request that lacks a required field. */
-  readonly missing: string;
+  readonly missingMessage: string;
   /** What `data` holds in the answer with status `SUCCESS`. */
   readonly data: Data;
-  /** The message of a successful answer, as an example. */
-  readonly message: string;
-  /** Answers that are neither a success nor an error. */
+  /** Responses that are neither a success nor an error. */
   readonly otherAnswers?: readonly OtherAnswer[];
-  /** The errors of this function beyond those that every function can answer. */
+  /** The errors of this function besides those that every function can return. */
   readonly errors: readonly ErrorCode[];
-}
+};
 
-/** An answer with a status word of its own. */
+/** The sentence of a success: fixed, or made from figures, with an example for the documentation. */
+type SuccessMessage =
+  | { readonly successMessage: string; readonly exampleMessage?: undefined }
+  | {
+    readonly successMessage: (...figures: never[]) => string;
+    readonly exampleMessage: string;
+  };
+
+/** A response with a status word of its own. */
 export interface OtherAnswer {
   readonly httpStatus: 200 | 202;
   readonly status: "INSUFFICIENT_CREDITS" | "PENDING";
-  readonly message: string;
+  readonly exampleMessage: string;
   readonly data?: z.ZodObject;
 }
 
-/** Errors that any function can answer. */
+/** Errors that any function can return. */
 export const COMMON_ERRORS = [
   "INVALID_REQUEST",
   "MISSING_FIELD",
@@ -59,7 +65,7 @@ export const COMMON_ERRORS = [
   "UNAVAILABLE",
 ] as const satisfies readonly ErrorCode[];
 
-/** Errors of a caller that does not prove itself. */
+/** Errors for a caller that is not authenticated. */
 export const CALLER_ERRORS = {
   bot: ["MISSING_BOT_SECRET", "INVALID_BOT_SECRET", "RATE_LIMITED"],
   owner: [

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { type PhoneNumberSource, toE164 } from "shared/phone-number.ts";
 
-/** A phone number in any usual spelling; parsed, it is E.164. */
+/** A phone number in any common spelling; parsed, it is E.164. */
 export const phoneNumber = (source: PhoneNumberSource) =>
   z.string("must be a string").transform((text, context) => {
     const number = toE164(text, source);

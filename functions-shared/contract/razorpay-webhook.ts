@@ -11,17 +11,17 @@ export const razorpayWebhook = {
   name: "razorpay-webhook",
   method: "POST",
   caller: "razorpay",
-  summary: "Take an event of Razorpay",
+  summary: "Receive an event from Razorpay",
   description:
-    "Signed by Razorpay in `x-razorpay-signature`. 200 means that the event is handled or none of " +
-    "our business; anything else makes Razorpay send it again.",
+    "Signed by Razorpay in `x-razorpay-signature`. 200 means that the event is handled, or not for " +
+    "this system; any other status makes Razorpay send it again.",
   input: z.looseObject({
     event: text(100).min(1, "must not be empty"),
     created_at: z.int().nullish(),
     payload: z.looseObject({}).nullish(),
   }),
-  missing: "event is required",
+  missingMessage: "event is required",
   data: z.object({ outcome: z.string() }),
-  message: "Event received",
+  successMessage: "Event received",
   errors: ["GATEWAY_ERROR", "GATEWAY_UNAVAILABLE"],
 } as const satisfies Operation;

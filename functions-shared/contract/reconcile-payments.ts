@@ -12,18 +12,18 @@ export const reconcilePayments = {
   caller: "operator",
   summary: "Ask Razorpay about the orders that are due",
   description:
-    "For a scheduler, every few minutes. Works in batches until nothing is due or its time is up; " +
-    "it can be cut off and run again, and two at once do no harm.",
+    "For a scheduler, every few minutes. Works in batches until nothing is due or its time is up. It " +
+    "can be interrupted and run again, and two runs at once do no harm.",
   input: z.object({}),
-  missing: "",
+  missingMessage: "",
   data: z.object({
     checked: z.int().min(0).describe("Orders that Razorpay was asked about."),
     settled: z.int().min(0).describe("Orders whose credits were granted by this run."),
     flagged: z.int().min(0).describe("Payments that bought nothing and need an operator."),
     failed: z.int().min(0).describe(
-      "Orders that could not be asked about; their turn comes again.",
+      "Orders that Razorpay could not be asked about; a later run retries them.",
     ),
   }),
-  message: "Payments reconciled",
+  successMessage: "Payments reconciled",
   errors: [],
 } as const satisfies Operation;

@@ -13,15 +13,19 @@ export const settleOrder = {
   caller: "operator",
   summary: "Settle one order by hand",
   description:
-    "Asks Razorpay about one order and books what it says. Who asked, and why, is kept for good.",
+    "Asks Razorpay about one order and settles its payments. Who asked, and why, is recorded " +
+    "permanently.",
   input: z.object({
     order: text(100).min(1, "must not be empty")
-      .describe("Any id of the order: Razorpay's, ours, its receipt, or one of its payments."),
+      .describe(
+        "Identifies one order: a Razorpay order, payment, payment link, refund or dispute id, our order " +
+          "id or receipt, a bot's reference, a phone number in E.164 or a WhatsApp user id.",
+      ),
     operator: text(200).regex(/\S/, "must be a name"),
     reason: text(2000).regex(/\S/, "must say why"),
   }),
-  missing: "order, operator and reason are required",
+  missingMessage: "order, operator and reason are required",
   data: z.object({ order_id: z.uuid(), outcomes: z.array(z.string()) }),
-  message: "Razorpay was asked",
+  successMessage: "Razorpay was asked",
   errors: ["ORDER_NOT_FOUND", "GATEWAY_ERROR", "GATEWAY_UNAVAILABLE"],
 } as const satisfies Operation;

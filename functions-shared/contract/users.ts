@@ -16,13 +16,13 @@ export const users = {
   description: "An unknown phone number becomes a user with 3 free credits.",
   pathField: "phone_number",
   input: z.object({ phone_number: phoneNumber("page") }),
-  missing: "Phone number is required",
+  missingMessage: "Phone number is required",
   data: z.object({
     id: z.uuid(),
     phone_number: z.string().describe("E.164"),
     credits: balance,
     created_at: timestamp,
   }),
-  message: "User profile retrieved successfully",
+  successMessage: "User profile retrieved successfully",
   errors: [],
 } as const satisfies Operation;

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { balance, packageId, razorpayId } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { phoneNumber } from "shared/contract/phone-number.ts";
+import { PAYMENT_NOT_CONFIRMED } from "shared/messages.ts";
 
 export const verifyPayment = {
   name: "verify-payment",
@@ -14,7 +15,7 @@ export const verifyPayment = {
   caller: "anyone",
   summary: "Turn a payment into credits",
   description:
-    "Takes what Razorpay Checkout hands to the page. Safe to call any number of times: the credits " +
+    "Takes what Razorpay Checkout returns to the page. Safe to call any number of times: the credits " +
     "are added once, and every call gets the same answer.",
   input: z.object({
     razorpay_order_id: razorpayId("order"),
@@ -23,19 +24,19 @@ export const verifyPayment = {
     phone_number: phoneNumber("page"),
     package_id: packageId,
   }),
-  missing: "All payment verification fields are required",
+  missingMessage: "All payment verification fields are required",
   data: z.object({
     payment_id: z.string(),
     order_id: z.string(),
     credits_added: z.int().min(1),
     remaining_credits: balance.optional()
-      .describe("Left out where the payer has not proven that the account is theirs."),
+      .describe("Left out if the payer has not proven that the account is theirs."),
   }),
-  message: "Payment verified and credits added successfully",
+  successMessage: "Payment verified and credits added successfully",
   otherAnswers: [{
     httpStatus: 202,
     status: "PENDING",
-    message: "The payment is not confirmed yet. Please ask again in a moment.",
+    exampleMessage: PAYMENT_NOT_CONFIRMED,
   }],
   errors: ["INVALID_SIGNATURE", "ORDER_NOT_FOUND", "ORDER_MISMATCH"],
 } as const satisfies Operation;

@@ -1,69 +1,39 @@
 /**
- * Users and their credits. Each function here is the SQL function of the same name, whose comment
- * explains the outcomes.
+ * Users, their credits and their history.
  * @module
  */
 
 import { z } from "zod";
-import { one, rpc } from "shared/database/rpc.ts";
-import { rateLimited } from "shared/errors.ts";
+import { transaction } from "shared/contract/credit-history.ts";
+import { oneRow, procedure } from "shared/database/rpc.ts";
 
-const foundUser = z.discriminatedUnion("outcome", [
-  z.object({
-    outcome: z.literal("found"),
+/** Returns the user of an identity, created on first contact. Limited where `caller_address` is given. */
+export const getUser = procedure(
+  "get_user",
+  oneRow(z.object({ user_id: z.uuid(), credits: z.int(), created_at: z.string() })),
+);
+
+/** Spends credits, once for each `reference_id`. */
+export const deductCredits = procedure(
+  "deduct_credits",
+  oneRow(z.object({
+    outcome: z.enum(["deducted", "replayed", "insufficient_credits", "reference_reused"]),
     user_id: z.uuid(),
-    credits: z.int(),
-    created_at: z.string(),
-  }),
-  z.object({ outcome: z.literal("limited"), retry_after_seconds: z.int() }),
-]);
-
-/** A user, as far as it is told. */
-export type User = Extract<z.infer<typeof foundUser>, { outcome: "found" }>;
-
-const deduction = z.object({
-  outcome: z.enum(["deducted", "replayed", "insufficient_credits", "reference_reused"]),
-  user_id: z.uuid(),
-  remaining_credits: z.int(),
-});
+    remaining_credits: z.int(),
+  })),
+);
 
 /**
- * Who is meant: a phone number in E.164, a WhatsApp user id, or both for one person. What WhatsApp
- * or a caller left out may be null.
+ * Returns one page of a user's history, newest first, in the shape of the contract: the SQL function
+ * builds the entries, and parsing them here fails if the two ever differ.
  */
-export interface Identity {
-  readonly phone_number?: string | null;
-  readonly whatsapp_user_id?: string | null;
-}
-
-/** The arguments of a SQL function that name a user. */
-export function identityArgs({ phone_number, whatsapp_user_id }: Identity) {
-  return {
-    phone_number: phone_number ?? undefined,
-    whatsapp_user_id: whatsapp_user_id ?? undefined,
-  };
-}
-
-/**
- * The user of an identity, created on first contact.
- *
- * @throws {RequestError} `RATE_LIMITED` when `limitedAddress` brought too many unknown ones.
- */
-export async function getUser(identity: Identity, limitedAddress?: string): Promise<User> {
-  const args = { ...identityArgs(identity), limited_address: limitedAddress };
-  const found = one(foundUser, await rpc("get_user", args));
-  if (found.outcome === "limited") throw rateLimited(found.retry_after_seconds);
-  return found;
-}
-
-/** Spends `credits`, once for each `referenceId`. */
-export async function deductCredits(
-  { identity, credits, referenceId }: {
-    identity: Identity;
-    credits: number;
-    referenceId: string | undefined;
-  },
-): Promise<z.infer<typeof deduction>> {
-  const args = { ...identityArgs(identity), credits, reference_id: referenceId };
-  return one(deduction, await rpc("deduct_credits", args));
-}
+export const listCreditTransactions = procedure(
+  "list_credit_transactions",
+  oneRow(z.object({
+    outcome: z.enum(["listed", "user_not_found", "not_the_owner"]),
+    total: z.int(),
+    debt_credits: z.int(),
+    next_cursor: z.int().nullable(),
+    transactions: z.array(transaction),
+  })),
+);

@@ -1,11 +1,13 @@
 /**
- * What is counted apart from any work.
+ * Rate limits that are counted apart from any other work.
  * @module
  */
 
-import { rpc } from "shared/database/rpc.ts";
+import { z } from "zod";
+import { nothing, procedure } from "shared/database/rpc.ts";
 
-/** Counts a wrong secret; answers the seconds for which the address should wait, or 0. */
-export async function countFailedSecret(limitedAddress: string): Promise<number> {
-  return await rpc("count_failed_secret", { limited_address: limitedAddress });
-}
+/** Counts a wrong secret. Returns the seconds that the address should wait, or 0. */
+export const countWrongSecret = procedure("count_wrong_secret", z.int());
+
+/** Deletes the counters whose time is over. */
+export const deleteExpiredRateCounters = procedure("delete_expired_rate_counters", nothing);

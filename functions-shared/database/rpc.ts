@@ -1,45 +1,73 @@
 /**
- * The way to the database: SQL functions, called through the Data API, one round trip each.
- * What may move credits is decided in `supabase/migrations/`, never here.
+ * The way to the database: SQL functions, called through the Data API, one round trip each. What may
+ * move credits is decided in `supabase/schemas/`, never here.
+ *
+ * The other files of this folder declare one procedure for each SQL function, under its name; the
+ * comment on the SQL function explains the outcomes. Outcomes are returned as values, and handlers
+ * decide what they mean. Only an outage and a rate limit are thrown, and both are thrown here.
  * @module
  */
 
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
-import type { z } from "zod";
+import { z } from "zod";
 import type { Database } from "shared/database/types.generated.ts";
 import { supabaseCredentials } from "shared/environment.ts";
-import { RequestError } from "shared/errors.ts";
+import { rateLimited, RequestError } from "shared/errors.ts";
 
-/** Longer than any lock wait of ours, shorter than a bot's patience. */
+/** Longer than lock_timeout (3 s), shorter than a bot waits. */
 const TIMEOUT_MS = 5_000;
 
-type Functions = Database["public"]["Functions"];
+type SqlFunctions = Database["public"]["Functions"];
 
 /**
- * Calls one SQL function.
- *
- * @throws {RequestError} `UNAVAILABLE` when the database cannot answer now, `INTERNAL` when it
- * refuses what we asked.
+ * The arguments of a SQL function. One with a default may be left out, and may be `null` or
+ * `undefined`, as optional fields of a request are.
  */
-export async function rpc<Name extends keyof Functions & string>(
+type Arguments<Name extends keyof SqlFunctions> = {
+  readonly [Key in keyof SqlFunctions[Name]["Args"]]: object extends
+    Pick<SqlFunctions[Name]["Args"], Key> ? SqlFunctions[Name]["Args"][Key] | null | undefined
+    : SqlFunctions[Name]["Args"][Key];
+};
+
+/**
+ * Returns the SQL function `name` as a TypeScript function. `result` is the shape that the code relies
+ * on, because generated types lack nullability and enum values.
+ *
+ * The returned function throws a {@linkcode RequestError}: `RATE_LIMITED` when the outcome says so,
+ * `UNAVAILABLE` when the database cannot answer now, `INTERNAL` when it rejects the call.
+ */
+export function procedure<Name extends keyof SqlFunctions & string, Result>(
   name: Name,
-  args: Functions[Name]["Args"],
-): Promise<Functions[Name]["Returns"]> {
-  const { data, error, status } = await client().rpc(name, args);
-  if (error === null) return data;
-  throw new RequestError(isOutage(error.code, status) ? "UNAVAILABLE" : "INTERNAL", {
-    cause: `${name}: ${error.code} ${error.message}`,
-  });
+  result: z.ZodType<Result>,
+): (args: Arguments<Name>) => Promise<Result> {
+  return async (args) => {
+    const { data, error, status } = await client().rpc(name, args as SqlFunctions[Name]["Args"]);
+    if (error !== null) {
+      throw new RequestError(isOutage(error.code, status) ? "UNAVAILABLE" : "INTERNAL", {
+        cause: `${name}: ${error.code} ${error.message}`,
+      });
+    }
+    const limit = rateLimit.safeParse(data);
+    if (limit.success) throw rateLimited(limit.data[0].retry_after_seconds);
+    return result.parse(data);
+  };
 }
 
-/** The only row, in the shape that the code relies on: generated types know no nulls and no words. */
-export function one<Row>(schema: z.ZodType<Row>, rows: unknown[]): Row {
-  return schema.parse(rows[0]);
+const rateLimit = z.tuple([
+  z.object({ outcome: z.literal("rate_limited"), retry_after_seconds: z.int() }),
+]);
+
+/** The result of a SQL function that returns exactly one row. */
+export function oneRow<Row>(row: z.ZodType<Row>): z.ZodType<Row> {
+  return z.tuple([row]).transform(([only]) => only);
 }
+
+/** The result of a SQL function that returns nothing. */
+export const nothing = z.unknown().transform(() => undefined);
 
 let connection: { url: string; secretKey: string; client: SupabaseClient<Database> } | undefined;
 
-/** One client serves all requests of a worker, as long as the credentials are the same. */
+/** Returns the client for all requests of a worker, as long as the credentials are the same. */
 export function client(): SupabaseClient<Database> {
   const { url, secretKey } = supabaseCredentials();
   if (connection?.url !== url || connection.secretKey !== secretKey) {
@@ -60,10 +88,10 @@ export function client(): SupabaseClient<Database> {
 }
 
 /**
- * Tells an outage from a refusal, by SQLSTATE class or PostgREST code; the HTTP status alone does
- * not (PostgREST answers 500 for lock and statement timeouts). Classes: 08 connection, 25006
+ * Tells an outage from a rejection, by SQLSTATE class or PostgREST code; the HTTP status alone does
+ * not (PostgREST responds with 500 to lock and statement timeouts). Classes: 08 connection, 25006
  * read-only, 40 rollback, 53 resources, 55 locks, 57 intervention, 58 system. PGRST000 to PGRST003:
- * no connection. A failure without a code comes from something in front of PostgREST; a refusal
+ * no connection. A failure without a code comes from something in front of PostgREST; a rejection
  * without one is about our key or address, and waiting would not help.
  *
  * Sources: PostgreSQL, appendix A; PostgREST, "Errors".

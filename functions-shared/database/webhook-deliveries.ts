@@ -1,30 +1,13 @@
 /**
- * Deliveries of Razorpay's webhook. Each function here is the SQL function of the same name.
+ * Deliveries of Razorpay's webhook.
  * @module
  */
 
-import { rpc } from "shared/database/rpc.ts";
+import { z } from "zod";
+import { nothing, procedure } from "shared/database/rpc.ts";
 
-/** Keeps a delivery of Razorpay, before it is handled; answers its number. */
-export async function receiveWebhook(
-  { eventId, event, payload, razorpayOrderId, razorpayPaymentId }: {
-    eventId: string | undefined;
-    event: string;
-    payload: string;
-    razorpayOrderId: string | undefined;
-    razorpayPaymentId: string | undefined;
-  },
-): Promise<number> {
-  return await rpc("receive_webhook", {
-    event_id: eventId ?? "",
-    event,
-    payload,
-    razorpay_order_id: razorpayOrderId,
-    razorpay_payment_id: razorpayPaymentId,
-  });
-}
+/** Stores a delivery before it is handled. Returns its number. */
+export const receiveWebhook = procedure("receive_webhook", z.int());
 
 /** Stores what became of a delivery. */
-export async function finishWebhook(deliveryId: number, outcome: string): Promise<void> {
-  await rpc("finish_webhook", { delivery_id: deliveryId, outcome });
-}
+export const finishWebhook = procedure("finish_webhook", nothing);

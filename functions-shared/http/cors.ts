@@ -1,6 +1,6 @@
 /**
- * CORS headers, on errors too: a browser that misses them hides the answer from the page, and an
- * error of ours would look like a broken network.
+ * CORS headers, on errors too: without them a browser hides the response from the page, and an error
+ * of this API would look like a broken network.
  * @module
  */
 
@@ -29,20 +29,20 @@ const ALLOWED_HEADERS = [
 const EXPOSED_HEADERS = ["x-request-id", "retry-after", "idempotent-replayed"].join(", ");
 
 /**
- * The headers that let a page of an allowed origin read the answer. Functions for bots, operators
- * and Razorpay allow none: a secret in a page is no secret.
+ * Returns the headers that let a page of an allowed origin read the response. Functions for the bot,
+ * the operator and Razorpay allow no origin: a secret in a page is no secret.
  */
 export function corsHeaders({ caller }: Operation, origin: string | null): Record<string, string> {
   if (caller !== "owner" && caller !== "anyone") return {};
   const allowed = allowedOrigins();
   const exposed = { "access-control-expose-headers": EXPOSED_HEADERS };
   if (allowed.includes("*")) return { "access-control-allow-origin": "*", ...exposed };
-  // The answer depends on who asks, and a cache in between has to know.
+  // The response depends on the origin, and a cache in between has to know.
   if (origin === null || !allowed.includes(origin)) return { vary: "Origin" };
   return { "access-control-allow-origin": origin, vary: "Origin", ...exposed };
 }
 
-/** The headers of the answer to a preflight request. */
+/** Returns the headers of the response to a preflight request. */
 export function preflight(operation: Operation, origin: string | null): Record<string, string> {
   return {
     ...corsHeaders(operation, origin),

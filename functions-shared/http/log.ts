@@ -1,5 +1,5 @@
 /**
- * One JSON line for each request. It never holds a phone number, a secret, a signature or a body.
+ * The log: one JSON line per request, never with a phone number, a secret, a signature or a body.
  * @module
  */
 
@@ -7,7 +7,7 @@ import type { Operation } from "shared/contract/operation.ts";
 import { ConfigurationError } from "shared/environment.ts";
 import type { Reply } from "shared/http/reply.ts";
 
-/** Writes the line of one answered request. Failures of ours are errors, the caller's are not. */
+/** Logs one request. Failures on our side have level `error`; mistakes of the caller do not. */
 export function logRequest(
   { operation, request, requestId, reply, durationMs }: {
     operation: Operation;
@@ -18,7 +18,7 @@ export function logRequest(
   },
 ): void {
   const cause = rootOf(reply.error);
-  // A gateway that fails and a configuration that lets nobody in are the operator's to mend,
+  // A failing gateway and a configuration that locks everyone out are for the operator to fix,
   // whatever the caller is told.
   const ours = reply.httpStatus >= 500 || reply.httpStatus === 202 && cause !== undefined ||
     cause instanceof ConfigurationError;
@@ -39,7 +39,7 @@ export function logRequest(
   }));
 }
 
-/** Writes the line of a failure that the answer to the request does not show. */
+/** Logs a failure that the response to the request does not show. */
 export function logFailure(functionName: string, error: unknown): void {
   console.error(JSON.stringify({
     time: new Date().toISOString(),
@@ -49,12 +49,12 @@ export function logFailure(functionName: string, error: unknown): void {
   }));
 }
 
-/** The innermost reason of a failure. */
+/** Returns the innermost cause of an error. */
 function rootOf(error: unknown): unknown {
   return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
 }
 
-/** A database may quote what it was given, and a phone number has no place in a log. */
+/** A database error may quote its input, and phone numbers must not reach the log. */
 function withoutNumbers(text: string): string {
   return text.replace(/\+?[0-9]{7,}/g, "(number)");
 }

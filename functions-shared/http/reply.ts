@@ -1,16 +1,17 @@
 /**
- * The one envelope of every answer: `{ status, message, data?, code? }`.
+ * The one envelope of every response: `{ status, message, data?, code? }`.
  * @module
  */
 
 import { ERRORS, RequestError } from "shared/errors.ts";
+import { GatewayError } from "shared/razorpay/gateway-error.ts";
 
-/** What a function answers, before it becomes a `Response`. */
+/** What a function replies, before it becomes a `Response`. */
 export interface Reply<Data = unknown> {
-  /** What went wrong behind an answer; for the log only. */
+  /** What went wrong behind the reply; for the log only. */
   readonly error?: unknown;
-  /** Whom the answer is about; for the log only. */
-  readonly userId?: string;
+  /** The user that the reply is about; for the log only. */
+  readonly userId?: string | undefined;
   readonly httpStatus: number;
   readonly headers?: Record<string, string>;
   readonly body: {
@@ -21,10 +22,10 @@ export interface Reply<Data = unknown> {
   };
 }
 
-/** Seconds after which a caller should repeat a request that met an outage. */
+/** Seconds after which a caller should repeat a request that hit an outage. */
 const RETRY_AFTER_SECONDS = "2";
 
-/** 200 with status `SUCCESS`. `replayed` marks the answer to a call that was made before. */
+/** 200 with status `SUCCESS`. `replayed` marks the reply to a repeated call. */
 export function success<const Data>(
   message: string,
   data: Data,
@@ -38,7 +39,7 @@ export function success<const Data>(
   };
 }
 
-/** 200 with status `INSUFFICIENT_CREDITS`: the request was fine, the answer is no. */
+/** 200 with status `INSUFFICIENT_CREDITS`: a valid request that the balance does not cover. */
 export function insufficientCredits<Data>(
   message: string,
   data: Data,
@@ -47,7 +48,7 @@ export function insufficientCredits<Data>(
   return { userId, httpStatus: 200, body: { status: "INSUFFICIENT_CREDITS", message, data } };
 }
 
-/** 202 with status `PENDING`: nothing is wrong and nothing is done yet; ask again. */
+/** 202 with status `PENDING`: nothing is wrong, and nothing is done yet; the caller asks again. */
 export function pending(message: string, { error }: { error?: unknown } = {}): Reply<never> {
   return {
     error,
@@ -57,11 +58,9 @@ export function pending(message: string, { error }: { error?: unknown } = {}): R
   };
 }
 
-/** The answer to a request that ended in `error`; an unknown error says nothing about itself. */
+/** Returns the reply to a request that ended in `error`. An unexpected error reveals no details. */
 export function failure(error: unknown): Reply<never> {
-  const known = error instanceof RequestError
-    ? error
-    : new RequestError("INTERNAL", { cause: error });
+  const known = requestErrorOf(error);
   const { status: httpStatus } = ERRORS[known.code];
   const headers = httpStatus === 503
     ? { "retry-after": RETRY_AFTER_SECONDS, ...known.headers }
@@ -72,4 +71,14 @@ export function failure(error: unknown): Reply<never> {
     headers,
     body: { status: "ERROR", message: known.message, code: known.code },
   };
+}
+
+function requestErrorOf(error: unknown): RequestError {
+  if (error instanceof RequestError) return error;
+  if (error instanceof GatewayError) {
+    return new RequestError(
+      error.kind === "unavailable" ? "GATEWAY_UNAVAILABLE" : "GATEWAY_ERROR",
+    );
+  }
+  return new RequestError("INTERNAL");
 }

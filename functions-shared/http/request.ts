@@ -1,18 +1,18 @@
 /**
- * Reads a request: its path, its query, its body. Everything a caller can send is refused or
- * turned into plain text and plain objects here.
+ * Reads a request: its path, its query, its body. Whatever a caller can send is either rejected here
+ * or turned into plain text and plain objects.
  * @module
  */
 
 import { RequestError } from "shared/errors.ts";
 
-/** Slower bodies than this are given up, so that they cannot hold a worker. */
+/** A body that takes longer is abandoned, so that it cannot tie up a worker. */
 const BODY_TIMEOUT_MS = 10_000;
 
 /**
- * The path segments after the function's name, decoded.
+ * Returns the path segments after the function's name, decoded.
  *
- * The hosted platform puts the function's name first; `/functions/v1` may stand before it.
+ * The path starts with the function's name, which `/functions/v1` may precede.
  *
  * @throws {RequestError} `NOT_FOUND` for an empty segment or another function's name,
  * `INVALID_REQUEST` for a malformed escape.
@@ -31,9 +31,13 @@ export function pathAfter(functionName: string, url: URL): string[] {
   }
 }
 
-/** @throws {RequestError} `INVALID_REQUEST` when a parameter is given more than once. */
+/**
+ * Returns the parameters of the query.
+ *
+ * @throws {RequestError} `INVALID_REQUEST` if a parameter is given more than once.
+ */
 export function queryFields(url: URL): Record<string, string> {
-  // In a query a plus sign stands for a blank, but who writes ?phone_number=+91 means the plus.
+  // In a query a plus sign stands for a space, but ?phone_number=+91 means a literal plus.
   const parameters = new URLSearchParams(url.search.replaceAll(/=\+(?=[0-9])/g, "=%2B"));
   const names = [...parameters.keys()];
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
@@ -48,7 +52,7 @@ export function queryFields(url: URL): Record<string, string> {
 }
 
 /**
- * The fields of a body, whatever its content type says: some frontends send JSON as `text/plain`.
+ * Returns the fields of a body, whatever its content type: some frontends send JSON as `text/plain`.
  *
  * @throws {RequestError} `INVALID_JSON` for anything but a JSON object in UTF-8.
  */
@@ -66,9 +70,9 @@ export function jsonFields(bytes: BufferSource): Record<string, unknown> {
 }
 
 /**
- * The raw body. It is read piece by piece: a `content-length` may be missing, or a lie.
+ * Returns the raw body. It is read chunk by chunk, because `content-length` may be missing or wrong.
  *
- * @throws {RequestError} `BODY_TOO_LARGE`, or `INVALID_JSON` when it does not arrive whole.
+ * @throws {RequestError} `BODY_TOO_LARGE`, or `INVALID_JSON` if it does not arrive in full.
  */
 export async function bodyBytes(request: Request, maxBytes: number): Promise<BufferSource> {
   if (request.body === null) return new Uint8Array();
@@ -89,7 +93,7 @@ export async function bodyBytes(request: Request, maxBytes: number): Promise<Buf
       bytes.set(part.value, length);
       length += part.value.length;
     }
-    // A body that was given up ends like one that is whole, and what came of it may even be JSON.
+    // An abandoned body ends like a complete one, and the part that arrived may even be valid JSON.
     if (isLate) throw new Error(`The body took longer than ${BODY_TIMEOUT_MS} ms`);
   } catch (cause) {
     if (cause instanceof RequestError) throw cause;

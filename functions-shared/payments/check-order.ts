@@ -1,54 +1,50 @@
 /**
- * Asks Razorpay about one order, whatever a webhook did or did not say.
+ * Asks Razorpay about one order, independently of any webhook.
  * @module
  */
 
+import type { Settlement } from "shared/database/orders.ts";
+import { refundReversal } from "shared/payments/reversals.ts";
+import { settle, toReceipt } from "shared/payments/settlement.ts";
 import type { PaymentGateway } from "shared/razorpay/gateway.ts";
-import {
-  refundReversal,
-  settle,
-  type SettlementOutcome,
-  toReceipt,
-} from "shared/payments/settlement.ts";
 
 /** The ids by which Razorpay may know an order. */
 export interface CheckableOrder {
-  readonly orderId: string;
-  readonly razorpayOrderId: string | null;
-  readonly paymentLinkId: string | null;
+  readonly order_id: string;
+  readonly razorpay_order_id: string | null;
+  readonly razorpay_payment_link_id: string | null;
 }
 
 /**
- * Books every payment that Razorpay has for an order, and its refunds; answers what each led to.
+ * Settles every payment that Razorpay has for an order, with its refunds, and returns what each led to.
  *
  * @throws {GatewayError} when Razorpay cannot be asked.
  */
 export async function checkOrder(
-  { gateway, order }: {
-    gateway: PaymentGateway;
-    order: CheckableOrder;
-  },
-): Promise<SettlementOutcome[]> {
-  const razorpayOrderId = order.razorpayOrderId ?? await orderOfLink(gateway, order.paymentLinkId);
+  gateway: PaymentGateway,
+  { order_id, razorpay_order_id, razorpay_payment_link_id }: CheckableOrder,
+): Promise<Settlement[]> {
+  const razorpayOrderId = razorpay_order_id ??
+    await orderOfLink(gateway, razorpay_payment_link_id);
   if (razorpayOrderId === undefined) return [];
 
-  const outcomes: SettlementOutcome[] = [];
+  const settlements: Settlement[] = [];
   for (const payment of await gateway.fetchOrderPayments(razorpayOrderId)) {
-    // Asked for each time: a refund that failed leaves no trace in the payment.
+    // Asked for every time: a refund that failed leaves no trace in the payment.
     const mayHaveRefunds = payment.status === "captured" || payment.status === "refunded";
     const refunds = mayHaveRefunds ? await gateway.fetchRefunds(payment.id) : [];
-    outcomes.push(
+    settlements.push(
       await settle({
         payment: { ...payment, order_id: razorpayOrderId },
         reversals: refunds.map(refundReversal),
-        receipt: () => Promise.resolve(toReceipt(order.orderId)),
+        receipt: toReceipt(order_id),
       }),
     );
   }
-  return outcomes;
+  return settlements;
 }
 
-/** A payment link has no Razorpay order until somebody starts to pay it. */
+/** A payment link has no Razorpay order until the customer starts to pay it. */
 async function orderOfLink(gateway: PaymentGateway, paymentLinkId: string | null) {
   if (paymentLinkId === null) return undefined;
   return (await gateway.fetchPaymentLink(paymentLinkId)).order_id ?? undefined;

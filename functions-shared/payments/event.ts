@@ -1,27 +1,31 @@
 /**
- * Reads the events of Razorpay's webhook that can move credits: those that carry a payment.
+ * Reads the events of Razorpay's webhook. Those that can move credits carry a payment.
  * @module
  */
 
 import { z } from "zod";
-import type { Reversal } from "shared/database/orders.ts";
-import { dispute, type GatewayPayment, payment, refund } from "shared/razorpay/entities.ts";
-import { disputeReversal, refundReversal } from "shared/payments/settlement.ts";
-
-/** What an event says. */
-export interface EventReport {
-  readonly payment: GatewayPayment;
-  /** The refund or dispute that the event is about. */
-  readonly reversals: Reversal[];
-  /** The receipt of the order, where the event has it. */
-  readonly receipt: string | undefined;
-}
+import { disputeReversal, refundReversal } from "shared/payments/reversals.ts";
+import type { PaymentReport } from "shared/payments/settlement.ts";
+import { dispute, payment, refund } from "shared/razorpay/entities.ts";
 
 /** The fields of an event that are read. */
 export interface EventInput {
-  readonly payload?: Record<string, unknown> | null;
-  readonly created_at?: number | null;
+  readonly payload?: Record<string, unknown> | null | undefined;
+  readonly created_at?: number | null | undefined;
 }
+
+/**
+ * An event, read once. The ids are those by which an operator finds it, also if it is unreadable. A
+ * `report` is about a payment; an `irrelevant` event is not; an `unreadable` one is about a payment
+ * but not in a documented shape, so it must not be acknowledged.
+ */
+export type EventReading =
+  & { readonly razorpayOrderId: string | undefined; readonly razorpayPaymentId: string | undefined }
+  & (
+    | { readonly kind: "report"; readonly report: PaymentReport }
+    | { readonly kind: "irrelevant" }
+    | { readonly kind: "unreadable"; readonly error: z.ZodError }
+  );
 
 const entity = <Entity extends z.ZodType>(schema: Entity) => z.object({ entity: schema });
 
@@ -36,15 +40,28 @@ const event = z.object({
   }),
 });
 
-/**
- * The report in an event, or `undefined` where it is not about a payment.
- *
- * @throws {z.ZodError} when it is about a payment and cannot be understood: better sent again than
- * forgotten.
- */
-export function readEvent(input: EventInput): EventReport | undefined {
-  if (!input.payload || !("payment" in input.payload)) return undefined;
-  const { payload, created_at } = event.parse(input);
+const mention = z.object({
+  payment: entity(z.object({
+    id: z.string().optional().catch(undefined),
+    order_id: z.string().optional().catch(undefined),
+  })),
+});
+
+/** Reads an event. */
+export function readEvent(input: EventInput): EventReading {
+  const mentioned = mention.safeParse(input.payload).data?.payment.entity;
+  const ids = { razorpayOrderId: mentioned?.order_id, razorpayPaymentId: mentioned?.id };
+  if (!input.payload || !("payment" in input.payload)) return { ...ids, kind: "irrelevant" };
+
+  const { data, error } = event.safeParse(input);
+  return error ? { ...ids, kind: "unreadable", error } : {
+    ...ids,
+    kind: "report",
+    report: reportOf(data),
+  };
+}
+
+function reportOf({ payload, created_at }: z.infer<typeof event>): PaymentReport {
   const reportedAt = created_at ? new Date(created_at * 1000) : new Date();
   return {
     payment: payload.payment.entity,
@@ -55,20 +72,4 @@ export function readEvent(input: EventInput): EventReport | undefined {
     receipt: payload.order?.entity.receipt ?? payload.payment_link?.entity.reference_id ??
       undefined,
   };
-}
-
-const mention = z.object({
-  payment: entity(z.object({
-    id: z.string().optional().catch(undefined),
-    order_id: z.string().optional().catch(undefined),
-  })),
-});
-
-/** The ids by which an operator finds an event, also one that cannot be understood. */
-export function idsIn({ payload }: EventInput): {
-  razorpayOrderId: string | undefined;
-  razorpayPaymentId: string | undefined;
-} {
-  const payment = mention.safeParse(payload).data?.payment.entity;
-  return { razorpayOrderId: payment?.order_id, razorpayPaymentId: payment?.id };
 }

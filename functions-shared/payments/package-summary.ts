@@ -1,12 +1,13 @@
 /**
- * What a buyer is told of a package: the figures of the order, which stay when the package changes.
+ * The package of an order, as answers show it: with the figures of the order, which stay the same
+ * when the package changes.
  * @module
  */
 
 import type { PlacedOrder } from "shared/database/orders.ts";
 
-/** The `package` of an answer. `price` is in rupees, exact to the paisa. */
-export function packageSummary(
+/** Returns the `package` of an answer. `price` is in rupees, exact to the paisa. */
+export function summarizePackage(
   id: string,
   { package_name: name, credits, amount_paise }: PlacedOrder,
 ): { id: string; name: string; credits: number; price: number } {

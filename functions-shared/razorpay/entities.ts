@@ -1,5 +1,5 @@
 /**
- * Razorpay's entities, as far as they matter here, whether an API call or a webhook brings them.
+ * Razorpay's entities, reduced to what the functions use, from API responses and webhooks alike.
  * Amounts are whole paise, times are seconds since 1970.
  *
  * Sources: Razorpay docs, api/orders, api/payments, api/refunds, api/payments/payment-links and

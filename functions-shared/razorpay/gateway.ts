@@ -1,15 +1,15 @@
 /**
- * Razorpay as the functions see it: few questions, typed answers and typed failures.
+ * Razorpay as the functions see it: a few requests, typed responses and typed failures.
  *
  * The `razorpay` package (2.9.8) sends the requests. It has no timeout, follows redirects, rejects
- * with plain objects, and resolves with a string when the body is not JSON; all of that ends here.
+ * with plain objects, and resolves with a string if the body is not JSON; this module hides all of
+ * that.
  * @module
  */
 
 import Razorpay from "razorpay";
 import { z } from "zod";
 import { type RazorpayCredentials, razorpayCredentials } from "shared/environment.ts";
-import { RequestError } from "shared/errors.ts";
 import {
   type GatewayOrder,
   type GatewayPayment,
@@ -20,22 +20,9 @@ import {
   paymentLink,
   refund,
 } from "shared/razorpay/entities.ts";
+import { GatewayError } from "shared/razorpay/gateway-error.ts";
 
 const TIMEOUT_MS = 8_000;
-
-/** Razorpay gave no usable answer. What was asked for may or may not have happened. */
-export class GatewayError extends RequestError {
-  /**
-   * `unavailable`: no answer, a rate limit or a failure of Razorpay's own. `denied`: Razorpay does
-   * not take our key. `refused`: Razorpay understood and said no. `garbled`: the answer is not what
-   * the API promises.
-   */
-  constructor(readonly kind: "unavailable" | "denied" | "refused" | "garbled", reason: string) {
-    super(kind === "unavailable" ? "GATEWAY_UNAVAILABLE" : "GATEWAY_ERROR", {
-      cause: `Razorpay ${kind}: ${reason}`,
-    });
-  }
-}
 
 const collectionOf = <Item extends z.ZodType>(item: Item) => z.object({ items: z.array(item) });
 
@@ -49,8 +36,8 @@ export class PaymentGateway {
     this.keyId = keyId;
     this.mode = mode;
     this.#razorpay = new Razorpay({ key_id: keyId, key_secret: keySecret });
-    // The package offers no options for these, so they are set on its HTTP client. A redirect is
-    // never Razorpay's, and must not receive the key.
+    // The package has no options for these, so they are set on its HTTP client. Razorpay never
+    // redirects, and a redirect must not receive the key.
     Object.assign(httpDefaults(this.#razorpay), {
       baseURL: apiUrl,
       timeout: TIMEOUT_MS,
@@ -60,8 +47,8 @@ export class PaymentGateway {
   }
 
   /**
-   * Makes a Razorpay order and returns its id. Razorpay captures its payments by itself, whatever
-   * the account's settings say.
+   * Creates a Razorpay order and returns its id. Razorpay captures its payments automatically,
+   * regardless of the account's settings.
    *
    * @throws {GatewayError}
    */
@@ -75,7 +62,7 @@ export class PaymentGateway {
         receipt,
         payment: {
           capture: "automatic",
-          // Minutes: 12 is the least, 7200 the most that Razorpay takes.
+          // Minutes: Razorpay accepts 12 to 7200.
           capture_options: {
             automatic_expiry_period: 12,
             manual_expiry_period: 7200,
@@ -84,7 +71,7 @@ export class PaymentGateway {
         },
       }));
     if (created.amount !== amountPaise || created.currency !== currency) {
-      throw new GatewayError("garbled", "the order was created with another amount");
+      throw new GatewayError("invalid", "the order was created with another amount");
     }
     return created.id;
   }
@@ -94,7 +81,7 @@ export class PaymentGateway {
     return await ask(order, () => this.#razorpay.orders.fetch(orderId));
   }
 
-  /** Every payment that was tried on an order, failed ones too. @throws {GatewayError} */
+  /** Returns every payment that was attempted on an order, failed ones too. @throws {GatewayError} */
   async fetchOrderPayments(orderId: string): Promise<GatewayPayment[]> {
     const { items } = await ask(
       collectionOf(payment),
@@ -118,8 +105,8 @@ export class PaymentGateway {
   }
 
   /**
-   * Makes a payment link for one full payment. Razorpay sends nothing to the customer: the bot puts
-   * the link into the chat. A reference that has a link already gets that link.
+   * Creates a payment link for one full payment. Razorpay sends nothing to the customer: the bot
+   * posts the link in the chat. If the reference has a link already, that link is returned.
    *
    * @throws {GatewayError}
    */
@@ -130,7 +117,7 @@ export class PaymentGateway {
       /** Filled in on the payment page. */
       phoneNumber: string | undefined;
       description: string;
-      /** At most 40 characters, unique within the Razorpay account for ever. */
+      /** At most 40 characters, and never used before within the Razorpay account. */
       reference: string;
       /** At least 15 minutes ahead. */
       expiresAt: Date;
@@ -150,7 +137,7 @@ export class PaymentGateway {
           reminder_enable: false,
         }));
     } catch (error) {
-      // The answer to an earlier try was lost, or two tries meet.
+      // The response to an earlier attempt was lost, or two attempts ran at once.
       const existing = error instanceof GatewayError && error.kind === "refused"
         ? await this.#findPaymentLink(reference)
         : undefined;
@@ -164,7 +151,7 @@ export class PaymentGateway {
     return await ask(paymentLink, () => this.#razorpay.paymentLink.fetch(paymentLinkId));
   }
 
-  /** Whether Razorpay's own filter works is reported both ways, so the reference is compared here. */
+  /** Reports differ on whether Razorpay's own filter works, so the reference is compared here. */
   async #findPaymentLink(reference: string): Promise<GatewayPaymentLink | undefined> {
     const filter = { reference_id: reference, count: 100 };
     const { payment_links } = await ask(
@@ -175,8 +162,8 @@ export class PaymentGateway {
   }
 }
 
-/** The gateway of the configured key. */
-export function openGateway(): PaymentGateway {
+/** Returns the gateway for the configured key. @throws {ConfigurationError} */
+export function createGateway(): PaymentGateway {
   return new PaymentGateway(razorpayCredentials());
 }
 
@@ -191,7 +178,7 @@ async function ask<Answer>(
     throw failureOf(rejection);
   }
   const parsed = schema.safeParse(answer);
-  if (!parsed.success) throw new GatewayError("garbled", "the answer has an unexpected shape");
+  if (!parsed.success) throw new GatewayError("invalid", "the response has an unexpected shape");
   return parsed.data;
 }
 
@@ -200,10 +187,10 @@ const rejectionWithStatus = z.object({
   error: z.object({ description: z.string() }).optional().catch(undefined),
 });
 
-/** A rejection without a status is a request that got no answer: the package hides the reason. */
+/** A rejection without a status means no response: the package hides the reason. */
 function failureOf(rejection: unknown): GatewayError {
   const { data } = rejectionWithStatus.safeParse(rejection);
-  if (data === undefined) return new GatewayError("unavailable", "no answer");
+  if (data === undefined) return new GatewayError("unavailable", "no response");
   const { statusCode, error } = data;
   return new GatewayError(
     kindOf(statusCode),
@@ -214,7 +201,7 @@ function failureOf(rejection: unknown): GatewayError {
 function kindOf(statusCode: number): GatewayError["kind"] {
   if (statusCode === 401 || statusCode === 403) return "denied";
   if (statusCode === 429 || statusCode >= 500) return "unavailable";
-  return statusCode >= 400 ? "refused" : "garbled";
+  return statusCode >= 400 ? "refused" : "invalid";
 }
 
 /** The defaults of the axios instance inside the package, which its types do not show. */

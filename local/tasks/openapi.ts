@@ -119,13 +119,14 @@ function bodyOf(schema: Json): Json {
 }
 
 function responsesOf(operation: Operation): Json {
-  const { data, message, otherAnswers = [] } = operation;
+  const { data, otherAnswers = [] } = operation;
+  const message = exampleMessageOf(operation);
   const answers = [
     { httpStatus: 200, description: message, schema: envelope("SUCCESS", message, data) },
     ...otherAnswers.map((other) => ({
       httpStatus: other.httpStatus,
-      description: other.message,
-      schema: envelope(other.status, other.message, other.data),
+      description: other.exampleMessage,
+      schema: envelope(other.status, other.exampleMessage, other.data),
     })),
     ...errorsOf(operation).map((code) => ({
       httpStatus: ERRORS[code].status,
@@ -150,6 +151,12 @@ function responsesOf(operation: Operation): Json {
       },
     ]),
   );
+}
+
+function exampleMessageOf(operation: Operation): string {
+  return operation.exampleMessage === undefined
+    ? operation.successMessage
+    : operation.exampleMessage;
 }
 
 function errorsOf({ caller, method, errors }: Operation): ErrorCode[] {

@@ -2,45 +2,46 @@
  * POST /create-order: a page starts the purchase of a package.
  *
  * Our order is written before Razorpay is asked, and Razorpay's id is stored before the page gets
- * it: whatever breaks in between, no payment can arrive for an order that we do not know.
+ * it. So whatever fails in between, no payment can arrive for an order that we do not know.
  * @module
  */
 
 import { callerAddress } from "shared/auth/caller-address.ts";
 import { createOrder } from "shared/contract/create-order.ts";
-import { openOrder, placeOrder } from "shared/database/orders.ts";
+import { attachRazorpayOrder, placeOrder } from "shared/database/orders.ts";
 import { endpoint } from "shared/endpoint.ts";
-import { packageSummary } from "shared/payments/package-summary.ts";
-import { openGateway } from "shared/razorpay/gateway.ts";
+import { RequestError } from "shared/errors.ts";
 import { success } from "shared/http/reply.ts";
+import { summarizePackage } from "shared/payments/package-summary.ts";
 import { toReceipt } from "shared/payments/settlement.ts";
+import { createGateway } from "shared/razorpay/gateway.ts";
 
 export default endpoint(createOrder, async ({ package_id, phone_number }, { headers }) => {
-  const gateway = openGateway();
+  const gateway = createGateway();
   const order = await placeOrder({
-    identity: { phone_number },
-    packageId: package_id,
-    keyMode: gateway.mode,
+    phone_number,
+    package_id,
+    key_mode: gateway.mode,
     channel: "checkout",
-    limitedAddress: callerAddress(headers),
+    caller_address: callerAddress(headers),
   });
+  if (order.outcome === "package_not_found") throw new RequestError("PACKAGE_NOT_FOUND");
 
-  const razorpayOrderId = order.razorpay_order_id ?? await openOrder({
-    orderId: order.order_id,
-    razorpayOrderId: await gateway.createOrder({
+  const razorpayOrderId = order.razorpay_order_id ?? await attachRazorpayOrder({
+    order_id: order.order_id,
+    razorpay_order_id: await gateway.createOrder({
       amountPaise: order.amount_paise,
       currency: order.currency,
       receipt: toReceipt(order.order_id),
     }),
   });
+  if (razorpayOrderId === null) throw new Error("The order that was just placed is gone");
 
-  if (razorpayOrderId === null) throw new Error("The order that was placed is gone");
-
-  return success("Order created successfully", {
+  return success(createOrder.successMessage, {
     order_id: razorpayOrderId,
     amount: order.amount_paise,
     currency: order.currency,
     key_id: gateway.keyId,
-    package: packageSummary(package_id, order),
+    package: summarizePackage(package_id, order),
   }, { userId: order.user_id });
 });

@@ -1,32 +1,27 @@
 /**
- * GET /credit-history/:user_id: a page lists what moved a user's credits, newest first.
+ * GET /credit-history/:user_id: a page lists what changed a user's balance, newest first.
  * @module
  */
 
+import type { Principal } from "shared/auth/principal.ts";
 import { creditHistory } from "shared/contract/credit-history.ts";
-import { listCreditTransactions } from "shared/database/credit-history.ts";
+import { listCreditTransactions } from "shared/database/credits.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
 import { success } from "shared/http/reply.ts";
 
 const DEFAULT_PAGE_SIZE = 50;
 
-/** Who has proven an account without a number has proven no number. */
-const NO_PHONE = "none";
-
 export default endpoint(creditHistory, async ({ user_id, limit, cursor }, { principal }) => {
-  const isOwnHistory = principal.kind === "owner" && principal.userId === user_id;
   const page = await listCreditTransactions({
-    userId: user_id,
-    pageSize: limit ?? DEFAULT_PAGE_SIZE,
-    before: cursor,
-    provenPhone: principal.kind === "owner" && !isOwnHistory
-      ? principal.phoneNumber ?? NO_PHONE
-      : undefined,
+    user_id,
+    page_size: limit ?? DEFAULT_PAGE_SIZE,
+    before_sequence_number: cursor,
+    proven_phone_number: phoneNumberToCheck(principal, user_id),
   });
   if (page.outcome === "not_the_owner") throw new RequestError("NOT_THE_OWNER");
   if (page.outcome === "user_not_found") throw new RequestError("USER_NOT_FOUND");
-  return success("Credit history retrieved successfully", {
+  return success(creditHistory.successMessage, {
     user_id,
     transactions: page.transactions,
     total: page.total,
@@ -34,3 +29,11 @@ export default endpoint(creditHistory, async ({ user_id, limit, cursor }, { prin
     next_cursor: page.next_cursor?.toString() ?? null,
   }, { userId: user_id });
 });
+
+/** Returns the number that must be the user's; `undefined` if the principal may read the history anyway. */
+function phoneNumberToCheck(principal: Principal, userId: string): string | undefined {
+  if (principal.kind !== "owner" || principal.userId === userId) return undefined;
+  // A link for an account without a phone number proves no number.
+  if (principal.phoneNumber === undefined) throw new RequestError("NOT_THE_OWNER");
+  return principal.phoneNumber;
+}

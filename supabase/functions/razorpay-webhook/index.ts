@@ -1,52 +1,65 @@
 /**
  * POST /razorpay-webhook: Razorpay reports what happened to a payment, a refund or a dispute.
  *
- * Razorpay waits 5 seconds, repeats what is not answered with 2xx for a day, and promises no order.
- * So every delivery is kept first, booked by ids that are part of the signed body, and acknowledged
- * only when it is booked or none of our business (Razorpay docs, webhooks/best-practices.md).
+ * Razorpay waits 5 seconds, repeats for a day what is not acknowledged with 2xx, and guarantees no
+ * order. So every delivery is stored first, settled by ids that are part of the signed body, and
+ * acknowledged only when it is settled or not for this system (Razorpay docs,
+ * webhooks/best-practices.md).
  * @module
  */
 
 import { razorpayWebhook } from "shared/contract/razorpay-webhook.ts";
 import { finishWebhook, receiveWebhook } from "shared/database/webhook-deliveries.ts";
 import { endpoint } from "shared/endpoint.ts";
-import { type EventInput, idsIn, readEvent } from "shared/payments/event.ts";
-import { GatewayError, openGateway } from "shared/razorpay/gateway.ts";
 import { success } from "shared/http/reply.ts";
-import { settle } from "shared/payments/settlement.ts";
+import { type EventReading, readEvent } from "shared/payments/event.ts";
+import { type PaymentReport, settle } from "shared/payments/settlement.ts";
+import { GatewayError } from "shared/razorpay/gateway-error.ts";
+import { createGateway } from "shared/razorpay/gateway.ts";
 
 export default endpoint(razorpayWebhook, async (input, { headers, bodyText }) => {
+  const event = readEvent(input);
   const deliveryId = await receiveWebhook({
-    eventId: headers.get("x-razorpay-event-id") ?? undefined,
+    event_id: headers.get("x-razorpay-event-id") ?? "",
     event: input.event,
     payload: bodyText,
-    ...idsIn(input),
+    razorpay_order_id: event.razorpayOrderId,
+    razorpay_payment_id: event.razorpayPaymentId,
   });
 
   let outcome = "failed";
   try {
-    outcome = await book(input);
+    outcome = await handle(event);
   } finally {
-    await finishWebhook(deliveryId, outcome);
+    await finishWebhook({ delivery_id: deliveryId, outcome });
   }
-  return success("Event received", { outcome });
+  return success(razorpayWebhook.successMessage, { outcome });
 });
 
-async function book(input: EventInput): Promise<string> {
-  const report = readEvent(input);
-  if (report === undefined) return "ignored";
-  const { outcome } = await settle({
-    ...report,
-    receipt: async () => report.receipt ?? await receiptOf(report.payment.order_id),
-  });
-  return outcome;
+async function handle(event: EventReading): Promise<string> {
+  switch (event.kind) {
+    case "irrelevant":
+      return "ignored";
+    case "unreadable":
+      // Not acknowledged: an event about a payment is better sent again than forgotten.
+      throw event.error;
+    case "report":
+      return await settleReport(event.report);
+  }
 }
 
-/** An order that Razorpay does not know by our key is another account's. */
-async function receiptOf(razorpayOrderId: string | null | undefined) {
-  if (!razorpayOrderId) return undefined;
+/** Razorpay is asked for the receipt only if the order is not known by Razorpay's id. */
+async function settleReport(report: PaymentReport): Promise<string> {
+  const { outcome } = await settle(report);
+  const { payment: { order_id: razorpayOrderId }, receipt } = report;
+  if (outcome !== "not_ours" || receipt !== undefined || !razorpayOrderId) return outcome;
+  return (await settle({ ...report, receipt: await receiptOf(razorpayOrderId) })).outcome;
+}
+
+/** An order that Razorpay does not know by our key belongs to another account. */
+async function receiptOf(razorpayOrderId: string): Promise<string | undefined> {
   try {
-    return (await openGateway().fetchOrder(razorpayOrderId)).receipt;
+    return (await createGateway().fetchOrder(razorpayOrderId)).receipt ?? undefined;
   } catch (error) {
     if (error instanceof GatewayError && error.kind === "refused") return undefined;
     throw error;

@@ -1,6 +1,6 @@
 /**
- * POST /reconcile-payments: a scheduler has every order that is due looked up at Razorpay, for the
- * customers who closed the browser and the webhooks that never came.
+ * POST /reconcile-payments: a scheduler has every order that is due checked at Razorpay, for customers
+ * who closed the browser and webhooks that never arrived.
  * @module
  */
 
@@ -9,64 +9,61 @@ import {
   type ClaimedOrder,
   claimOrdersToCheck,
   finishOrderCheck,
-} from "shared/database/order-checks.ts";
+  type Settlement,
+} from "shared/database/orders.ts";
+import { deleteExpiredRateCounters } from "shared/database/rate-limits.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { logFailure } from "shared/http/log.ts";
-import { checkOrder } from "shared/payments/check-order.ts";
-import { openGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
 import { success } from "shared/http/reply.ts";
-import type { SettlementOutcome } from "shared/payments/settlement.ts";
+import { checkOrder } from "shared/payments/check-order.ts";
+import { createGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
 
 const BATCH_SIZE = 10;
 
-/** The platform ends a call after 150 seconds without an answer; the slowest batch fits in the rest. */
+/** The platform ends a call after 150 seconds without a response; the slowest batch fits in the rest. */
 const TIME_BUDGET_MS = 60_000;
 
 export default endpoint(reconcilePayments, async (_input) => {
-  const gateway = openGateway();
+  const gateway = createGateway();
   const deadline = performance.now() + TIME_BUDGET_MS;
   const totals = { checked: 0, settled: 0, flagged: 0, failed: 0 };
 
+  // Not part of reconciling, but this call comes every few minutes anyway.
+  await deleteExpiredRateCounters({}).catch((error) => logFailure(reconcilePayments.name, error));
+
   let batch: ClaimedOrder[];
   do {
-    batch = await claimOrdersToCheck({ batchSize: BATCH_SIZE, keyMode: gateway.mode });
-    const results = await Promise.all(batch.map((order) => check(order, gateway)));
-    for (const outcomes of results) count(outcomes);
+    batch = await claimOrdersToCheck({ batch_size: BATCH_SIZE, key_mode: gateway.mode });
+    const results = await Promise.all(batch.map((order) => check(gateway, order)));
+    for (const settlements of results) count(settlements);
   } while (batch.length > 0 && performance.now() < deadline);
-  return success("Payments reconciled", totals);
+  return success(reconcilePayments.successMessage, totals);
 
-  function count(outcomes: SettlementOutcome[] | undefined) {
-    if (outcomes === undefined) {
+  function count(settlements: Settlement[] | undefined) {
+    if (settlements === undefined) {
       totals.failed++;
       return;
     }
     totals.checked++;
-    for (const { outcome } of outcomes) {
+    for (const { outcome } of settlements) {
       if (outcome === "settled") totals.settled++;
       if (outcome === "amount_mismatch" || outcome === "paid_by_another_payment") totals.flagged++;
     }
   }
 });
 
-/** An order that cannot be asked about keeps its claim until it runs out, and comes again. */
+/** If the check of an order fails, its claim expires and a later run checks it again. */
 async function check(
-  claimed: ClaimedOrder,
   gateway: PaymentGateway,
-): Promise<SettlementOutcome[] | undefined> {
+  order: ClaimedOrder,
+): Promise<Settlement[] | undefined> {
   try {
-    const outcomes = await checkOrder({
-      gateway,
-      order: {
-        orderId: claimed.order_id,
-        razorpayOrderId: claimed.razorpay_order_id,
-        paymentLinkId: claimed.razorpay_payment_link_id,
-      },
-    });
-    await finishOrderCheck(claimed.order_id);
-    return outcomes;
+    const settlements = await checkOrder(gateway, order);
+    await finishOrderCheck({ order_id: order.order_id });
+    return settlements;
   } catch (error) {
-    // The other orders of the run are not to blame. A database that is away fails the next claim.
-    logFailure("reconcile-payments", error);
+    // One failed order does not stop the run. If the database is down, the next claim fails.
+    logFailure(reconcilePayments.name, error);
     return undefined;
   }
 }

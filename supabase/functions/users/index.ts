@@ -1,24 +1,26 @@
 /**
- * GET /users/:phone_number: a page shows the profile of a user.
+ * GET /users/:phone_number: a page shows a user's profile.
  * @module
  */
 
 import { callerAddress } from "shared/auth/caller-address.ts";
+import { ownsPhoneNumber } from "shared/auth/principal.ts";
 import { users } from "shared/contract/users.ts";
 import { getUser } from "shared/database/credits.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
-import { ownsPhoneNumber } from "shared/auth/principal.ts";
 import { success } from "shared/http/reply.ts";
 
 export default endpoint(users, async ({ phone_number }, { headers, principal }) => {
-  // Before the database is asked: a stranger learns nothing about who is a user.
+  // Checked before the database is asked, so that a stranger does not learn which numbers are users.
   if (!ownsPhoneNumber(principal, phone_number)) throw new RequestError("NOT_THE_OWNER");
-  const { user_id: id, credits, created_at } = await getUser(
-    { phone_number },
-    principal.kind === "trusted" ? undefined : callerAddress(headers),
-  );
-  return success("User profile retrieved successfully", { id, phone_number, credits, created_at }, {
-    userId: id,
+  const { user_id: id, credits, created_at } = await getUser({
+    phone_number,
+    caller_address: principal.kind === "trusted" ? undefined : callerAddress(headers),
   });
+  return success(
+    users.successMessage,
+    { id, phone_number, credits, created_at },
+    { userId: id },
+  );
 });

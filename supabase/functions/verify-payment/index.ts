@@ -1,22 +1,25 @@
 /**
- * POST /verify-payment: a page reports what Razorpay Checkout answered after a payment.
+ * POST /verify-payment: a page reports what Razorpay Checkout returned after a payment.
  *
- * The signature proves that the payment belongs to the order, and no more: who bought what, and for
- * how much, is what our order says, and whether the money is there is what Razorpay says.
+ * The signature proves that the payment belongs to the order, and no more. Who bought what, and for
+ * how much, is stored in our order; whether the money arrived is asked of Razorpay.
  * @module
  */
 
 import { callerAddress } from "shared/auth/caller-address.ts";
+import { ownsPhoneNumber } from "shared/auth/principal.ts";
+import { verifySignature } from "shared/auth/signature.ts";
 import { verifyPayment } from "shared/contract/verify-payment.ts";
 import { findOrder } from "shared/database/orders.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { razorpayCredentials } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
-import { ownsPhoneNumber } from "shared/auth/principal.ts";
-import { GatewayError, openGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
 import { pending, success } from "shared/http/reply.ts";
-import { refundReversal, settle } from "shared/payments/settlement.ts";
-import { verifySignature } from "shared/auth/signature.ts";
+import { PAYMENT_NOT_CONFIRMED } from "shared/messages.ts";
+import { refundReversal } from "shared/payments/reversals.ts";
+import { type PaymentReport, settle } from "shared/payments/settlement.ts";
+import { GatewayError } from "shared/razorpay/gateway-error.ts";
+import { createGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
 
 export default endpoint(verifyPayment, async (input, { headers, principal }) => {
   const { razorpay_order_id: orderId, razorpay_payment_id: paymentId } = input;
@@ -28,11 +31,11 @@ export default endpoint(verifyPayment, async (input, { headers, principal }) => 
   if (!signed) throw new RequestError("INVALID_SIGNATURE");
 
   const order = await findOrder({
-    razorpayOrderId: orderId,
-    phoneNumber: input.phone_number,
-    limitedAddress: callerAddress(headers),
+    razorpay_order_id: orderId,
+    phone_number: input.phone_number,
+    caller_address: callerAddress(headers),
   });
-  if (order === undefined) throw new RequestError("ORDER_NOT_FOUND");
+  if (order.outcome === "order_not_found") throw new RequestError("ORDER_NOT_FOUND");
   if (!order.is_users_phone || order.package_id !== input.package_id) {
     throw mismatch("phone_number and package_id are not those of the order");
   }
@@ -41,43 +44,42 @@ export default endpoint(verifyPayment, async (input, { headers, principal }) => 
     return verified(order.credits, order.balance_after_payment);
   }
 
-  const gateway = openGateway();
+  const gateway = createGateway();
   if (gateway.mode !== order.key_mode) {
     throw mismatch(`A ${gateway.mode} payment does not pay for a ${order.key_mode} order`);
   }
-  const report = await ask(gateway).catch(gatewayErrorOnly);
-  if (report instanceof GatewayError) return pending(NOT_CONFIRMED, { error: report });
+  const report = await reportOf(gateway).catch(onlyGatewayError);
+  if (report instanceof GatewayError) return pending(PAYMENT_NOT_CONFIRMED, { error: report });
   if (report.payment.order_id !== orderId) throw mismatch("The payment was made for another order");
 
-  const settlement = await settle({ ...report, receipt: () => Promise.resolve(null) });
+  const settlement = await settle(report);
   switch (settlement.outcome) {
     case "settled":
     case "replayed":
       return verified(settlement.credits_added, settlement.remaining_credits);
     case "not_captured":
-      return pending(NOT_CONFIRMED);
+      return pending(PAYMENT_NOT_CONFIRMED);
     case "amount_mismatch":
       throw mismatch("The payment is not of the order's amount and currency");
     case "payment_refunded":
       throw mismatch("The payment was refunded");
     case "paid_by_another_payment":
       throw mismatch("The order was paid by another payment");
-    case "order_not_found":
     case "not_ours":
       throw new RequestError("ORDER_NOT_FOUND");
   }
 
-  /** What Razorpay says of the payment, and of money that went back already. */
-  async function ask(gateway: PaymentGateway) {
+  /** Returns what Razorpay reports about the payment, and about money that already went back. */
+  async function reportOf(gateway: PaymentGateway): Promise<PaymentReport> {
     const payment = await gateway.fetchPayment(paymentId);
     const refunds = payment.amount_refunded ? await gateway.fetchRefunds(paymentId) : [];
     return { payment, reversals: refunds.map(refundReversal) };
   }
 
-  /** Anybody may pay for anybody, and only the owner learns what is in the account. */
+  /** Anyone may pay for anyone, but only the owner learns the balance. */
   function verified(creditsAdded: number, remainingCredits: number) {
     const isOwner = ownsPhoneNumber(principal, input.phone_number);
-    return success("Payment verified and credits added successfully", {
+    return success(verifyPayment.successMessage, {
       payment_id: paymentId,
       order_id: orderId,
       credits_added: creditsAdded,
@@ -86,14 +88,12 @@ export default endpoint(verifyPayment, async (input, { headers, principal }) => 
   }
 });
 
-const NOT_CONFIRMED = "The payment is not confirmed yet. Please ask again in a moment.";
-
 function mismatch(message: string): RequestError {
   return new RequestError("ORDER_MISMATCH", { message });
 }
 
-/** A Razorpay that cannot be asked is no reason to say that a payment failed. */
-function gatewayErrorOnly(error: unknown): GatewayError {
+/** If Razorpay cannot be asked, that does not mean that the payment failed. */
+function onlyGatewayError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
   throw error;
 }
