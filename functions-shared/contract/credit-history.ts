@@ -29,7 +29,9 @@ export const creditHistory = {
   input: z.object({
     user_id: z.uuid("must be a UUID"),
     limit: wholeNumberText(1, 100).optional().describe("Entries per page; 50 if left out."),
-    cursor: wholeNumberText(1, 2_147_483_647).optional().describe("The `next_cursor` of the previous page."),
+    cursor: wholeNumberText(1, 2_147_483_647).optional().describe(
+      "The `next_cursor` of the previous page.",
+    ),
   }),
   missingMessage: "User ID is required",
   data: z.object({
