@@ -1,0 +1,37 @@
+-- The access matrix: every right that a role of the Data API has. What is not granted here is refused.
+
+revoke all on schema private from public, anon, authenticated, service_role;
+revoke all on all tables in schema public, private from public, anon, authenticated, service_role;
+revoke all on all sequences in schema public, private from public, anon, authenticated, service_role;
+revoke all on all functions in schema public, private from public, anon, authenticated, service_role;
+
+-- A page without a session reads the price list; one with a session, its own user and history too.
+grant select on public.packages            to anon, authenticated;
+grant select on public.users               to authenticated;
+grant select on public.credit_transactions to authenticated;
+
+-- The policies ask who is signed in, as the role that reads.
+grant usage on schema private                      to authenticated;
+grant execute on function private.session_user_id to authenticated;
+
+-- The Edge Functions hold the secret key. Nobody else calls a function.
+grant execute on function
+  public.check_invariants,
+  public.claim_orders_to_check,
+  public.count_failed_secret,
+  public.deduct_credits,
+  public.find_order,
+  public.find_payments,
+  public.finish_order_check,
+  public.finish_webhook,
+  public.get_user,
+  public.list_attention,
+  public.list_credit_transactions,
+  public.merge_users,
+  public.open_link,
+  public.open_order,
+  public.place_order,
+  public.receive_webhook,
+  public.record_operator_action,
+  public.settle_payment
+to service_role;
