@@ -13,13 +13,23 @@
 -- for another one's lock, long before the caller gives up. statement_timeout cannot take effect on
 -- the statement that is running already, which is what PostgreSQL makes of this setting on a
 -- function; PostgREST reads it from the catalogue and sets it before it calls the function.
--- https://docs.postgrest.org/en/stable/references/transactions.html#function-settings
+-- https://docs.postgrest.org/en/v12/references/transactions.html#function-settings
 
 -- Helpers and trigger functions live in a schema that the Data API does not expose.
 create schema private;
 
 comment on schema private is
   'Helpers that only the functions of the public schema call. Never listed in the Data API''s schemas.';
+
+-- What is made from here on, also by later migrations, is open to nobody until it is granted: on every
+-- project, whether it exposes new objects by default or not.
+alter default privileges revoke execute on functions from public;
+alter default privileges in schema public
+  revoke all on tables from anon, authenticated, service_role;
+alter default privileges in schema public
+  revoke all on sequences from anon, authenticated, service_role;
+alter default privileges in schema public
+  revoke all on functions from anon, authenticated, service_role;
 
 create table public.users (
   id uuid primary key default gen_random_uuid(),
@@ -2043,11 +2053,6 @@ end;
 $$;
 
 -- The access matrix: every right that a role of the Data API has. What is not granted here is refused.
-
-revoke all on schema private from public, anon, authenticated, service_role;
-revoke all on all tables in schema public, private from public, anon, authenticated, service_role;
-revoke all on all sequences in schema public, private from public, anon, authenticated, service_role;
-revoke all on all functions in schema public, private from public, anon, authenticated, service_role;
 
 -- A page without a session reads the price list; one with a session, its own user and history too.
 grant select on public.packages            to anon, authenticated;

@@ -1,10 +1,5 @@
 -- The access matrix: every right that a role of the Data API has. What is not granted here is refused.
 
-revoke all on schema private from public, anon, authenticated, service_role;
-revoke all on all tables in schema public, private from public, anon, authenticated, service_role;
-revoke all on all sequences in schema public, private from public, anon, authenticated, service_role;
-revoke all on all functions in schema public, private from public, anon, authenticated, service_role;
-
 -- A page without a session reads the price list; one with a session, its own user and history too.
 grant select on public.packages            to anon, authenticated;
 grant select on public.users               to authenticated;
