@@ -1,8 +1,10 @@
--- The whole schema as text, one row per object, for comparing two databases: independent of the order
--- in which objects were made and grants were given. Runs with an empty search_path, so that every name
--- comes out in full.
+-- The whole database as text, one row per object, for comparing two databases: independent of the order
+-- in which objects were made and grants were given. Leaves out what belongs to PostgreSQL, to an
+-- extension or to the Supabase CLI, which keeps its list of migrations in a schema of its own. Runs with
+-- an empty search_path, so that every name comes out in full.
 with namespaces as (
-  select n.* from pg_catalog.pg_namespace n where n.nspname in ('public', 'private')
+  select n.* from pg_catalog.pg_namespace n
+  where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'supabase_migrations')
 ),
 relations as (
   select c.*, format('%I.%I', n.nspname, c.relname) as name
@@ -103,6 +105,12 @@ objects (class, id, sub_id, name, definition, owner, acl) as (
   where t.typrelid = 0 and t.typelem = 0
 
   union all
+  select 'pg_statistic_ext'::regclass, s.oid, 0, format('statistics %s.%I', n.nspname, s.stxname),
+    pg_get_statisticsobjdef(s.oid), s.stxowner, null
+  from pg_catalog.pg_statistic_ext s
+  join namespaces n on n.oid = s.stxnamespace
+
+  union all
   select 'pg_default_acl'::regclass, d.oid, 0,
     format('default privileges of %s on %s in %s', d.defaclrole::regrole, d.defaclobjtype,
       coalesce(n.nspname, 'every schema')),
@@ -140,4 +148,8 @@ select
 from objects o
 left join pg_catalog.pg_description d
   on d.classoid = o.class and d.objoid = o.id and d.objsubid = o.sub_id
+where not exists (
+  select from pg_catalog.pg_depend e
+  where e.classid = o.class and e.objid = o.id and e.deptype = 'e'
+)
 order by o.name

@@ -10,6 +10,9 @@ import postgres from "postgres";
 import { TaskError } from "../system/task.ts";
 import { runSupabase } from "./supabase-cli.ts";
 
+/** The schemas that migrations make objects in, for pg-delta. The comparison of the catalogue sees all. */
+const SCHEMAS = "public,private";
+
 /** The text of an object by its name, as catalog.sql has it. */
 type Catalog = ReadonlyMap<string, string>;
 
@@ -18,6 +21,7 @@ type Row = Readonly<Record<string, string>>;
 
 /** The rows of a table. */
 interface TableRows {
+  columns: string[];
   primaryKey: string[];
   rows: Row[];
 }
@@ -77,15 +81,15 @@ function firstDifference(before: string, after: string): string {
 
 async function writeSchemaChanges(fromUrl: string, toUrl: string): Promise<string> {
   const { success, stdout, output } = await runSupabase([
-    ...["db", "diff", "--use-pg-delta", "--schema", "public,private"],
+    ...["db", "diff", "--use-pg-delta", `--schema=${SCHEMAS}`],
     `--from=${withoutTls(fromUrl)}`,
     `--to=${withoutTls(toUrl)}`,
   ]);
   if (!success) {
     throw new TaskError(`The Supabase CLI could not compare. It says:\n${output}`);
   }
-  // The CLI prints its remarks among the statements.
-  return stdout.split("\n").filter((line) => !/^[│▲]/.test(line)).join("\n").trim();
+  // The CLI prints its remarks among the statements, in a frame.
+  return stdout.split("\n").filter((line) => !/^[│▲●]/.test(line)).join("\n").trim();
 }
 
 /** The embedded server speaks no TLS. */
@@ -105,7 +109,7 @@ async function writeRowChanges(
   for (const table of tables) {
     const [from, to] = await Promise.all([readRows(fromUrl, table), readRows(toUrl, table)]);
     if (!to) throw new TaskError(`rows.sql fills ${table}, which the schema does not have.`);
-    const { primaryKey } = to;
+    const { columns, primaryKey } = to;
     if (primaryKey.length === 0) {
       throw new TaskError(
         `${table} has rows in rows.sql and needs a primary key to compare them by.`,
@@ -121,16 +125,16 @@ async function writeRowChanges(
     }
     for (const [key, row] of after) {
       const old = before.get(key);
-      if (!old) changes.push(insertion(table, row));
+      if (!old) changes.push(insertion(table, columns, row));
       else changes.push(...update(table, primaryKey, old, row));
     }
   }
   return { deletions, changes };
 }
 
-function insertion(table: string, row: Row): string {
-  const [columns, values] = [Object.keys(row).join(", "), Object.values(row).join(", ")];
-  return `insert into ${table} (${columns}) values (${values}) on conflict do nothing;`;
+function insertion(table: string, columns: string[], row: Row): string {
+  const values = columns.map((column) => row[column]).join(", ");
+  return `insert into ${table} (${columns.join(", ")}) values (${values}) on conflict do nothing;`;
 }
 
 /** Changes the row only where it is as the schema had it: an operator's own values stay. */
@@ -154,10 +158,13 @@ async function readRows(url: string, table: string): Promise<TableRows | undefin
   try {
     const [{ id }] = await sql`select to_regclass(${table})::oid as id`;
     if (id === null) return undefined;
-    const key = await sql`
-      select a.attname as name from pg_catalog.pg_index i
-      join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
-      where i.indrelid = ${id} and i.indisprimary`;
+    const columns = await sql<{ name: string; isKey: boolean }[]>`
+      select a.attname as name, i.indexrelid is not null as "isKey"
+      from pg_catalog.pg_attribute a
+      left join pg_catalog.pg_index i
+        on i.indrelid = a.attrelid and i.indisprimary and a.attnum = any (i.indkey)
+      where a.attrelid = ${id} and a.attnum > 0 and not a.attisdropped
+      order by a.attnum`;
     const rows = await sql<{ row: Row }[]>`
       select (
         select jsonb_object_agg(key, case jsonb_typeof(value)
@@ -169,7 +176,11 @@ async function readRows(url: string, table: string): Promise<TableRows | undefin
       ) as row
       from ${sql(table)} t
       order by t`;
-    return { primaryKey: key.map(({ name }) => name), rows: rows.map(({ row }) => row) };
+    return {
+      columns: columns.map(({ name }) => name),
+      primaryKey: columns.filter(({ isKey }) => isKey).map(({ name }) => name),
+      rows: rows.map(({ row }) => row),
+    };
   } finally {
     await sql.end();
   }

@@ -71,7 +71,9 @@ async function write(name: string, { migrated, wanted, tables }: Comparison): Pr
   const changes = await writeChanges(migrated, wanted, tables);
   const differences = await listDifferences(migrated, wanted, tables);
   if (differences.length === 0 && changes === "") {
-    console.log("The migrations lead to the schema of supabase/schemas. There is nothing to write.");
+    console.log(
+      "The migrations lead to the schema of supabase/schemas. There is nothing to write.",
+    );
     return;
   }
   const path = `supabase/migrations/${timestamp()}_${name}.sql`;
