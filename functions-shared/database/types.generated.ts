@@ -482,6 +482,22 @@ export type Database = {
       [_ in never]: never;
     };
     Functions: {
+      "attach_payment_link": {
+        Args: {
+          "expires_at": string;
+          "order_id": string;
+          "razorpay_payment_link_id": string;
+          "short_url": string;
+        };
+        Returns: {
+          "stored_expires_at": string;
+          "stored_short_url": string;
+        }[];
+      };
+      "attach_razorpay_order": {
+        Args: { "order_id": string; "razorpay_order_id": string };
+        Returns: string;
+      };
       "check_invariants": {
         Args: Record<PropertyKey, never>;
         Returns: {
@@ -498,7 +514,7 @@ export type Database = {
           "razorpay_payment_link_id": string;
         }[];
       };
-      "count_failed_secret": { Args: { "limited_address": string }; Returns: number };
+      "count_wrong_secret": { Args: { "caller_address": string }; Returns: number };
       "deduct_credits": {
         Args: {
           "credits"?: number;
@@ -512,8 +528,9 @@ export type Database = {
           "user_id": string;
         }[];
       };
+      "delete_expired_rate_counters": { Args: Record<PropertyKey, never>; Returns: undefined };
       "find_order": {
-        Args: { "limited_address"?: string; "phone_number": string; "razorpay_order_id": string };
+        Args: { "caller_address"?: string; "phone_number": string; "razorpay_order_id": string };
         Returns: {
           "balance_after_payment": number;
           "credits": number;
@@ -536,7 +553,7 @@ export type Database = {
       "finish_order_check": { Args: { "order_id": string }; Returns: undefined };
       "finish_webhook": { Args: { "delivery_id": number; "outcome": string }; Returns: undefined };
       "get_user": {
-        Args: { "limited_address"?: string; "phone_number"?: string; "whatsapp_user_id"?: string };
+        Args: { "caller_address"?: string; "phone_number"?: string; "whatsapp_user_id"?: string };
         Returns: {
           "created_at": string;
           "credits": number;
@@ -558,7 +575,7 @@ export type Database = {
         Args: {
           "before_sequence_number"?: number;
           "page_size": number;
-          "proven_phone"?: string;
+          "proven_phone_number"?: string;
           "user_id": string;
         };
         Returns: {
@@ -570,24 +587,11 @@ export type Database = {
         }[];
       };
       "merge_users": { Args: { "from_user_id": string; "into_user_id": string }; Returns: string };
-      "open_link": {
-        Args: {
-          "expires_at": string;
-          "order_id": string;
-          "razorpay_payment_link_id": string;
-          "short_url": string;
-        };
-        Returns: {
-          "stored_expires_at": string;
-          "stored_short_url": string;
-        }[];
-      };
-      "open_order": { Args: { "order_id": string; "razorpay_order_id": string }; Returns: string };
       "place_order": {
         Args: {
+          "caller_address"?: string;
           "channel"?: string;
           "key_mode": string;
-          "limited_address"?: string;
           "package_id": string;
           "phone_number"?: string;
           "reference_id"?: string;
@@ -628,6 +632,7 @@ export type Database = {
           "payment_status": string;
           "razorpay_order_id": string;
           "razorpay_payment_id": string;
+          "receipt"?: string;
           "reversals"?: Json;
         };
         Returns: {

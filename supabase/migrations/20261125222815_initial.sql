@@ -1,28 +1,31 @@
--- The conventions of this schema, said once.
+-- The conventions of this schema, stated once.
 --
--- Closed tables. No role of the Data API may write a table, and only those rows can be read that a
--- policy in policies.sql shows. Everything else goes through functions, so a rule that a function
--- keeps cannot be gone around.
+-- Closed tables. No role of the Data API may write to a table, and a page reads only the rows that a
+-- policy in policies.sql shows it. Everything else goes through functions, so the rules they enforce
+-- cannot be bypassed.
 --
--- Security definer. The functions of the schema public run as their owner, because the tables are
--- closed to the roles that call them. Each has an empty search_path and names every object in full,
--- so that a caller cannot slip in an object of their own. The functions of the schema private run
--- inside of them and need no rights of their own.
+-- Security definer. The functions in `public` run as their owner, because the tables are closed to the
+-- roles that call them. Every function has an empty search_path and names each object in full, so that
+-- a caller cannot substitute an object of their own. The functions in `private` are helpers and need no
+-- rights of their own.
 --
 -- Timeouts. Every public function that locks or writes sets both. lock_timeout ends a call that waits
--- for another one's lock, long before the caller gives up. statement_timeout cannot take effect on
--- the statement that is running already, which is what PostgreSQL makes of this setting on a
--- function; PostgREST reads it from the catalogue and sets it before it calls the function.
+-- for another one's lock well before the caller gives up. statement_timeout bounds the whole call. By
+-- itself PostgreSQL would not apply it to the statement that is already running; PostgREST reads it
+-- from the function and sets it before the call:
 -- https://docs.postgrest.org/en/v12/references/transactions.html#function-settings
+--
+-- Lock order. A call locks the user before the order and its payments, and two users in the order of
+-- their ids, so that calls that meet wait for each other in turn and never in a circle.
 
 -- Helpers and trigger functions live in a schema that the Data API does not expose.
 create schema private;
 
 comment on schema private is
-  'Helpers that only the functions of the public schema call. Never listed in the Data API''s schemas.';
+  'Helpers of the functions in public. Never to be listed in the Data API''s schemas.';
 
--- What is made from here on, also by later migrations, is open to nobody until it is granted: on every
--- project, whether it exposes new objects by default or not.
+-- Objects are closed when they are created, including those of later migrations, until they are
+-- granted: on every project, whether or not it exposes new objects by default.
 alter default privileges revoke execute on functions from public;
 alter default privileges in schema public
   revoke all on tables from anon, authenticated, service_role;
@@ -44,31 +47,31 @@ create table public.users (
   constraint transaction_count_is_never_negative check (transaction_count >= 0),
   constraint debt_is_never_negative check (debt_credits >= 0)
 )
--- The balance is the row that every deduction rewrites. The free space keeps these updates within
--- the page and out of the indexes.
+-- Every deduction rewrites the row with the balance. The free space keeps these updates on the page
+-- and out of the indexes.
 with (fillfactor = 70);
 
+create index users_merged_into on public.users (merged_into) where merged_into is not null;
+
 comment on table public.users is
-  'One person and a balance. Written by this schema''s functions only.';
+  'One person and a balance. Written only by the functions of this schema.';
 comment on column public.users.phone_number is
-  'The number to show. Null for somebody known by a WhatsApp user id only; the identities say who is who.';
+  'The number to show. Null for a user known only by a WhatsApp user id; identities say who is who.';
 comment on column public.users.merged_into is
-  'The account that took over this one''s identities and credits, when an operator merged them.';
+  'The account that took over this one''s identities and credits when an operator merged them.';
 comment on column public.users.credits is
   'The balance: the sum of the user''s credit_transactions, and balance_after of the newest one.';
 comment on column public.users.transaction_count is
   'How many credit_transactions the user has, and the sequence_number of the newest one.';
 comment on column public.users.debt_credits is
-  'Credits that were spent before their money went back. The next credits pay it first.';
-
-create index users_merged_into on public.users (merged_into) where merged_into is not null;
+  'Credits that were spent before their payment was reversed. The next credits pay this off first.';
 
 alter table public.users enable row level security;
 
 create table public.identities (
   kind text not null,
   value text not null,
-  -- Checked at commit: who claims an identity first may then make the user for it.
+  -- Checked at commit, so that the first call to claim an identity can create the user afterwards.
   user_id uuid not null references public.users (id) deferrable initially deferred,
   created_at timestamptz not null default clock_timestamp(),
   primary key (kind, value),
@@ -86,7 +89,7 @@ create index identities_of_a_user on public.identities (user_id);
 comment on table public.identities is
   'Who is who: each phone number (E.164) and each WhatsApp user id belongs to one user.';
 comment on column public.identities.value is
-  'WhatsApp may send a business-scoped user id (a country code, a dot, letters and digits) in place of a number.';
+  'WhatsApp may send a business-scoped user id (a country code, a dot, letters and digits) instead of a number.';
 
 alter table public.identities enable row level security;
 
@@ -99,7 +102,7 @@ create table public.credit_transactions (
   source text not null,
   reference_id text,
   balance_after integer not null,
-  -- Not now(): entries of one user are ordered by the row lock, transactions by their start.
+  -- Not now(), which is when the transaction started: entries are in the order of the row lock.
   created_at timestamptz not null default clock_timestamp(),
   constraint one_entry_per_place_in_the_history unique (user_id, sequence_number),
   constraint sequence_numbers_start_at_one check (sequence_number >= 1),
@@ -112,9 +115,9 @@ create table public.credit_transactions (
   constraint balance_after_is_never_negative check (balance_after >= 0)
 );
 
--- One effect per reference: what makes a retried call safe, and a payment count once. Money that
--- goes back may come again (a refund fails, a dispute is won) and may be taken in parts, so the
--- entries of refunds and disputes are counted by the rows of payment_reversals instead.
+-- One effect per reference: this makes a repeated call safe and counts a payment once. A reversal may
+-- have several entries, because a refund can fail and a dispute can be won later, and because credits
+-- can be taken in parts; payment_reversals keeps count of those.
 create unique index one_entry_per_reference
   on public.credit_transactions (user_id, source, reference_id)
   where reference_id is not null and source not in ('refund', 'dispute');
@@ -141,15 +144,16 @@ create table public.packages (
   constraint id_is_a_short_word check (id ~ '^[a-z0-9][a-z0-9_-]{0,63}$'),
   constraint name_is_not_blank check (name ~ '\S'),
   constraint price_is_at_least_one_rupee check (price >= 1),
-  -- Not a number counts as the largest one; an amount in paise has to fit an integer.
+  -- The amount in paise must fit an integer. PostgreSQL sorts NaN above every number, so this excludes
+  -- it as well.
   constraint price_has_an_end check (price < 20000000),
   constraint a_package_holds_at_least_one_credit check (credits >= 1)
 );
 
 comment on table public.packages is
-  'What is for sale. A package is retired with is_active = false, never deleted: orders name it.';
+  'What is for sale. A package is retired with is_active = false and never deleted, because orders refer to it.';
 comment on column public.packages.price is
-  'In rupees, taxes included. Razorpay''s least amount is one rupee.';
+  'In rupees, taxes included. Razorpay''s minimum amount is one rupee.';
 
 alter table public.packages enable row level security;
 
@@ -198,15 +202,15 @@ create index payment_orders_to_check on public.payment_orders (next_check_at)
   where next_check_at is not null;
 
 comment on table public.payment_orders is
-  'One intent to buy. What it grants and costs is fixed when it is made, whatever the package becomes.';
+  'One intent to buy. What it costs and grants is fixed when it is placed, even if the package changes later.';
 comment on column public.payment_orders.state is
-  'pending: its Razorpay order is not known (a payment link gets one when it is paid). open: waiting for its payment. paid: its credits were granted.';
+  'pending: its Razorpay order is not known yet (a payment link gets one when the customer starts to pay). open: waiting for payment. paid: its credits were granted.';
 comment on column public.payment_orders.key_mode is
-  'Which kind of Razorpay key made the order; a test payment never settles a live order.';
+  'Which kind of Razorpay key created the order; a test payment never settles a live order.';
 comment on column public.payment_orders.channel is
-  'checkout: paid on a page. link: paid by a payment link in the chat.';
+  'checkout: paid on a page. link: paid through a payment link in the chat.';
 comment on column public.payment_orders.next_check_at is
-  'When the reconciler asks Razorpay about the order next; null when there is nothing left to learn.';
+  'When the reconciler next asks Razorpay about the order; null when there is nothing left to learn.';
 
 alter table public.payment_orders enable row level security;
 
@@ -221,7 +225,7 @@ create table public.order_references (
 create index order_references_of_an_order on public.order_references (order_id);
 
 comment on table public.order_references is
-  'Which order a bot''s reference led to. An order that was still open may have served several.';
+  'Which order a bot''s reference led to. Several references may have led to one order while it was open.';
 
 alter table public.order_references enable row level security;
 
@@ -246,18 +250,18 @@ create table public.payments (
 );
 
 create index payments_of_an_order on public.payments (order_id);
--- A payment that was granted and then lost all of its money to refunds is flagged before another one
--- pays its order.
+-- A payment that granted credits and was then refunded in full is flagged before another payment pays
+-- the order.
 create unique index one_grant_per_order on public.payments (order_id)
   where credits_granted > 0 and flag is null;
 
 comment on table public.payments is
-  'What Razorpay said of each payment on an order of ours. An order may see many, and is paid by one.';
+  'What Razorpay reports about each payment on our orders. An order may see many payments and is paid by one.';
 comment on column public.payments.id is 'Razorpay''s payment id.';
 comment on column public.payments.balance_after_grant is
-  'The balance that everybody who reports this payment is told: the one right after its credits came.';
+  'The balance right after its credits were granted, which every report of this payment returns.';
 comment on column public.payments.flag is
-  'A captured payment that buys nothing: amount_mismatch, or second_payment on an order that another one pays. An operator refunds what is left of it.';
+  'Marks a captured payment that buys nothing: amount_mismatch, or second_payment on an order that another payment pays. An operator refunds what is left of it.';
 
 alter table public.payments enable row level security;
 
@@ -285,16 +289,16 @@ create table public.payment_reversals (
 create index payment_reversals_of_a_payment on public.payment_reversals (payment_id);
 
 comment on table public.payment_reversals is
-  'Refunds and disputes: money that went back, and the credits that went back with it.';
+  'Refunds and disputes: money that was returned, and the credits that were revoked for it.';
 comment on column public.payment_reversals.id is 'Razorpay''s refund or dispute id.';
 comment on column public.payment_reversals.is_money_gone is
-  'Whether the amount has left us: a processed refund, a lost dispute.';
+  'Whether the amount has left our account: a processed refund, a lost dispute.';
 comment on column public.payment_reversals.credits_taken is
-  'Credits this reversal takes back; the ledger holds credits_taken minus credits_owed of them.';
+  'Credits that this reversal revokes; the ledger holds credits_taken minus credits_owed of them.';
 comment on column public.payment_reversals.credits_owed is
-  'The part of credits_taken that the user had already spent and has not yet paid.';
+  'The part of credits_taken that the user had already spent and has not paid off yet.';
 comment on column public.payment_reversals.reported_at is
-  'Razorpay''s time of the newest report; an older one that arrives late changes nothing.';
+  'When Razorpay made the newest report; an older one that arrives late changes nothing.';
 
 alter table public.payment_reversals enable row level security;
 
@@ -319,11 +323,11 @@ create index webhook_deliveries_unfinished on public.webhook_deliveries (receive
   where outcome is null;
 
 comment on table public.webhook_deliveries is
-  'Every correctly signed delivery of Razorpay, repeated ones included.';
+  'Every correctly signed delivery from Razorpay, including repeated ones.';
 comment on column public.webhook_deliveries.event_id is
-  'Razorpay''s event id. A header that is not signed: good for finding a delivery, not for counting one.';
+  'Razorpay''s event id, from a header that is not signed: good for finding deliveries, not for telling repeated ones apart.';
 comment on column public.webhook_deliveries.outcome is
-  'What became of it; null while it is handled, and for good when it was cut off. Razorpay sends it again then.';
+  'The result; null while the delivery is being handled, and permanently if handling was cut off, after which Razorpay sends it again.';
 
 alter table public.webhook_deliveries enable row level security;
 
@@ -352,20 +356,20 @@ create table public.rate_limits (
   window_seconds integer not null,
   primary key (action, scope),
   constraint action_is_known
-    check (action in ('fail_secret', 'create_user', 'create_order', 'verify_payment')),
+    check (action in ('wrong_secret', 'create_user', 'create_order', 'verify_payment')),
   constraint scope_is_known check (scope in ('address', 'phone', 'user', 'project')),
   constraint max_count_is_never_negative check (max_count >= 0),
   constraint window_is_positive check (window_seconds between 1 and 86400)
 );
 
 comment on table public.rate_limits is
-  'How often something may happen. An operator changes the rows; a scope without a row is not limited.';
+  'How often something may happen. Operators may change the rows; a scope without a row is not limited.';
 comment on column public.rate_limits.scope is
-  'address: the caller''s network address, which can be forged, so it is never the only scope. phone, user: whom it is about. project: all together.';
+  'address: the caller''s network address, which can be forged, so it is never the only scope. phone, user: whom the call is about. project: all callers together.';
 
 alter table public.rate_limits enable row level security;
 
--- Not logged to disk: a crash forgets the counts, and that is cheaper than to write them twice.
+-- Unlogged: losing the counts in a crash is cheaper than writing each of them twice.
 create unlogged table public.rate_counters (
   action text not null,
   scope text not null,
@@ -378,12 +382,12 @@ create unlogged table public.rate_counters (
 create index rate_counters_to_forget on public.rate_counters (window_ends_at);
 
 comment on table public.rate_counters is
-  'What was counted against the rate_limits, in fixed windows. claim_orders_to_check forgets old ones.';
+  'What was counted against rate_limits, in fixed windows. delete_expired_rate_counters removes old ones.';
 
 alter table public.rate_counters enable row level security;
 
--- Brings the credits that a payment's reversals took in line with the money that went back.
-create function private.balance_reversals(user_id uuid, payment_id text)
+-- Brings the credits that a payment's reversals have taken in line with the money that was returned.
+create function private.apply_reversals(user_id uuid, payment_id text)
 returns void
 language plpgsql
 set search_path = ''
@@ -397,8 +401,8 @@ begin
         r.id,
         r.credits_taken,
         row_number() over so_far as place,
-        -- In proportion, rounded down on the whole: parts that add up to the payment add up to
-        -- exactly its credits, and no number of refunds and disputes takes more than it granted.
+        -- Proportional, with the running total rounded down: partial refunds that add up to the
+        -- whole payment take exactly its credits, and no number of reversals takes more.
         p.credits_granted
           * least(
               p.amount_paise,
@@ -407,7 +411,7 @@ begin
           / p.amount_paise as due_so_far
       from public.payments p
       join public.payment_reversals r on r.payment_id = p.id
-      where p.id = balance_reversals.payment_id
+      where p.id = apply_reversals.payment_id
       window so_far as (order by r.created_at, r.id)
     ),
     differences as (
@@ -418,22 +422,22 @@ begin
       from dues d
     )
     select d.id, d.credits::integer from differences d where d.credits <> 0
-    -- What goes to the user comes first, so that as little as possible becomes a debt.
+    -- Credits for the user come first, so that as little as possible becomes a debt.
     order by d.credits
   loop
     if v_reversal.credits < 0 then
-      perform private.give_back(balance_reversals.user_id, v_reversal.id, -v_reversal.credits);
+      perform private.restore_credits(apply_reversals.user_id, v_reversal.id, -v_reversal.credits);
     else
-      perform private.take_back(balance_reversals.user_id, v_reversal.id, v_reversal.credits);
+      perform private.revoke_credits(apply_reversals.user_id, v_reversal.id, v_reversal.credits);
     end if;
   end loop;
 end;
 $$;
 
-comment on function private.balance_reversals is
-  'Idempotent: each reversal takes or gives back only the difference between its share and what it took.';
+comment on function private.apply_reversals is
+  'Idempotent: each reversal takes or returns only the difference between its share and what it has taken.';
 
--- Pays what a user owes, oldest debt first, as far as the balance goes.
+-- Pays off what a user owes, oldest debt first, as far as the balance goes.
 create function private.collect_debts(user_id uuid)
 returns integer
 language plpgsql
@@ -478,9 +482,9 @@ end;
 $$;
 
 comment on function private.collect_debts is
-  'Returns the balance that is left. To be called after every entry that adds credits.';
+  'Returns the remaining balance. To be called after every entry that adds credits.';
 
--- Counts one more of an action, and tells how long to wait when that is one too many.
+-- Counts an action against its limits and returns how long to wait if it exceeds one.
 create function private.count_against_limits(
   action text,
   address text default null,
@@ -506,8 +510,8 @@ begin
         ('project', 'all')
     ) s (scope, subject) on s.scope = l.scope
     where l.action = count_against_limits.action and s.subject is not null
-    -- Counters are always taken in one order, so that no two calls wait for each other. What all
-    -- have together comes last: who is refused for themselves must not use it up for the others.
+    -- Counters are always locked in one order, so that no two calls wait for each other. The shared
+    -- one comes last: a caller over their own limit must not consume it for everyone else.
     order by l.scope = 'project', l.scope
   loop
     insert into public.rate_counters as c (action, scope, subject, window_ends_at, count)
@@ -531,10 +535,10 @@ end;
 $$;
 
 comment on function private.count_against_limits is
-  '0 when the action may go on, else the seconds until it may.';
+  '0 if the action is allowed, otherwise the seconds until it is.';
 
--- Finds the user of a phone number or a WhatsApp user id, or creates it with the free credits of a
--- newcomer.
+-- Finds the user of a phone number or a WhatsApp user id, or creates one with the free credits of a new
+-- user.
 create function private.ensure_user(phone_number text, whatsapp_user_id text default null)
 returns public.users
 language plpgsql
@@ -552,8 +556,8 @@ begin
 
   v_user_id := private.find_user_id(ensure_user.phone_number, ensure_user.whatsapp_user_id);
   if v_user_id is null then
-    -- First contacts that arrive together meet at this key: one claims the identity, the others
-    -- wait for its commit and read whose it is.
+    -- First contacts that arrive together meet at this key: one of them claims the identity, and the
+    -- others wait for its commit and then read whose it is.
     insert into public.identities as i (kind, value, user_id)
     values (
       case when ensure_user.phone_number is null then 'whatsapp_user_id' else 'phone' end,
@@ -574,8 +578,8 @@ begin
     end if;
   end if;
 
-  -- A bot that names both tells us that they are one person. Two accounts that exist already are an
-  -- operator's to merge.
+  -- A bot that names both tells us that they belong to one person. If both already have an account,
+  -- merging them is up to an operator.
   if num_nonnulls(ensure_user.phone_number, ensure_user.whatsapp_user_id) = 2
     and (
       private.find_user_id(ensure_user.phone_number, null) is null
@@ -593,7 +597,7 @@ begin
     update public.users u set phone_number = ensure_user.phone_number
     where u.id = v_user_id
       and u.phone_number is null
-      -- Another call may have claimed the number for a user of its own meanwhile.
+      -- Another call may have claimed the number for a different user meanwhile.
       and exists (select from claimed c where c.kind = 'phone');
   end if;
 
@@ -603,16 +607,16 @@ end;
 $$;
 
 comment on function private.ensure_user is
-  'The user of a phone number (E.164), a WhatsApp user id, or both. An unknown one is created with 3 free credits and one system entry; a known one is only read.';
+  'The user of a phone number (E.164), a WhatsApp user id, or both. A new user gets 3 free credits and one system entry; an existing one is only read.';
 
--- Finds who a phone number or a WhatsApp user id belongs to.
+-- Finds the user of a phone number or a WhatsApp user id.
 create function private.find_user_id(phone_number text, whatsapp_user_id text)
 returns uuid
 language sql
 stable
 set search_path = ''
 as $$
-  -- The number comes first: it is the older identity, and the one that a page can prove.
+  -- The number takes precedence: it is the older identity, and the one that a page can prove.
   select coalesce(
     (select i.user_id from public.identities i where i.kind = 'phone' and i.value = $1),
     (select i.user_id from public.identities i where i.kind = 'whatsapp_user_id' and i.value = $2)
@@ -620,43 +624,10 @@ as $$
 $$;
 
 comment on function private.find_user_id is
-  'Null when neither is known. Either argument may be null.';
+  'Null if neither is known. Either argument may be null.';
 
--- Gives back credits that a reversal took: first by forgetting its debt, then to the balance.
-create function private.give_back(user_id uuid, reversal_id text, credits integer)
-returns void
-language plpgsql
-set search_path = ''
-as $$
-declare
-  v_kind text;
-  v_owed integer;
-begin
-  select r.kind, least(r.credits_owed, give_back.credits) into strict v_kind, v_owed
-  from public.payment_reversals r where r.id = give_back.reversal_id for update;
-
-  update public.payment_reversals r
-  set credits_taken = r.credits_taken - give_back.credits,
-      credits_owed = r.credits_owed - v_owed
-  where r.id = give_back.reversal_id;
-
-  update public.users u set debt_credits = u.debt_credits - v_owed
-  where u.id = give_back.user_id;
-
-  if give_back.credits > v_owed then
-    perform private.post_entry(
-      give_back.user_id, 'credit', give_back.credits - v_owed, v_kind, give_back.reversal_id
-    );
-    perform private.collect_debts(give_back.user_id);
-  end if;
-end;
-$$;
-
-comment on function private.give_back is
-  'The ledger gets one credit, of source refund or dispute, for what had been taken from the balance.';
-
--- Tells how much of a payment's money is here.
-create function private.kept_paise(payment_id text)
+-- Returns how much of a payment's money we still hold.
+create function private.net_paise(payment_id text)
 returns integer
 language sql
 stable
@@ -674,10 +645,10 @@ as $$
   where p.id = $1;
 $$;
 
-comment on function private.kept_paise is
-  'What was captured less what went back, so 0 until it is captured.';
+comment on function private.net_paise is
+  'What was captured minus what was returned; 0 until the payment is captured.';
 
--- Has an order paid by a payment whose money is here, and grants its credits.
+-- Marks the order paid by a payment whose money we still hold, and grants its credits.
 create function private.pay_order(order_id uuid)
 returns void
 language plpgsql
@@ -689,10 +660,10 @@ declare
 begin
   select o.* into strict v_order from public.payment_orders o where o.id = pay_order.order_id;
 
-  -- The first payment stays, as long as any of its money does. Razorpay refunds the second one of
-  -- two, and may report it before the first: when all of the first one's money is gone, so are its
-  -- credits, and another payment that was kept buys them anew.
-  if v_order.state = 'paid' and private.kept_paise(v_order.razorpay_payment_id) > 0 then
+  -- The first payment counts for as long as we hold any of its money. If an order is paid twice, one of
+  -- the two is refunded, and not always the second: once all of the first payment's money has been
+  -- returned, its credits are gone too, and another payment whose money we hold buys them again.
+  if v_order.state = 'paid' and private.net_paise(v_order.razorpay_payment_id) > 0 then
     v_payment_id := v_order.razorpay_payment_id;
   else
     select coalesce(
@@ -701,7 +672,7 @@ begin
         where p.order_id = v_order.id
           and p.amount_paise = v_order.amount_paise
           and p.currency = v_order.currency
-          and private.kept_paise(p.id) > 0
+          and private.net_paise(p.id) > 0
         order by p.created_at, p.id
         limit 1
       ),
@@ -709,7 +680,7 @@ begin
     ) into v_payment_id;
   end if;
 
-  -- Captured money that buys nothing is an operator's to look after.
+  -- Captured money that buys nothing is for an operator to return.
   update public.payments p
   set flag = case
     when p.amount_paise = v_order.amount_paise and p.currency = v_order.currency
@@ -733,7 +704,8 @@ begin
       paid_at = coalesce(o.paid_at, clock_timestamp())
   where o.id = v_order.id;
 
-  -- A payment that paid the order before gets its credits from the refund that failed.
+  -- A payment that paid the order earlier got its credits then, and gets them back from the reversals
+  -- that failed.
   if exists (select from public.payments p where p.id = v_payment_id and p.credits_granted = 0) then
     perform private.post_entry(
       v_order.user_id, 'credit', v_order.credits, 'payment', v_payment_id
@@ -744,14 +716,14 @@ begin
         granted_at = clock_timestamp()
     where p.id = v_payment_id;
   end if;
-  perform private.balance_reversals(v_order.user_id, v_payment_id);
+  perform private.apply_reversals(v_order.user_id, v_payment_id);
 end;
 $$;
 
 comment on function private.pay_order is
-  'Idempotent. An order without a payment whose money is here stays as it is.';
+  'Idempotent. Does nothing to an order none of whose payments has money that we still hold.';
 
--- Moves a balance and writes the ledger entry for it.
+-- Changes a balance and writes the ledger entry for it.
 create function private.post_entry(
   user_id uuid,
   action text,
@@ -794,9 +766,9 @@ end;
 $$;
 
 comment on function private.post_entry is
-  'Returns the balance after the entry. The tables refuse a balance below zero and a reference that was posted before.';
+  'Returns the balance after the entry. Constraints reject a balance below zero and a reference that was posted before.';
 
--- Stores what Razorpay says of a refund or a dispute.
+-- Stores what Razorpay reports about a refund or a dispute.
 create function private.record_reversal(payment_id text, reversal jsonb)
 returns void
 language plpgsql
@@ -823,9 +795,9 @@ begin
       amount_paise = excluded.amount_paise,
       is_money_gone = excluded.is_money_gone,
       reported_at = excluded.reported_at
-  -- Reports arrive in any order. A refund only moves forward. A dispute is as its newest report
-  -- says, for a lost one may still be won; Razorpay's times are whole seconds, so of two reports of
-  -- one second the later step counts.
+  -- Reports arrive in any order. A refund only moves forward. For a dispute the newest report counts,
+  -- because a lost one may still be won; Razorpay's times are whole seconds, so of two reports from the
+  -- same second the later step counts.
   where case excluded.kind
     when 'refund' then
       array_position(v_refund_steps, excluded.status) > array_position(v_refund_steps, r.status)
@@ -839,7 +811,7 @@ $$;
 comment on function private.record_reversal is
   'reversal: {id, kind, status, amount_paise, is_money_gone, reported_at}. A repeated or older report changes nothing.';
 
--- Refuses whatever would change what has been written once.
+-- Refuses every change to a row that was written once.
 create function private.refuse_change()
 returns trigger
 language plpgsql
@@ -852,15 +824,81 @@ end;
 $$;
 
 comment on function private.refuse_change is
-  'Trigger of append-only tables. A superuser can still disable it; no role of the platform can.';
+  'Trigger of the append-only tables. Only the tables'' owner or a superuser can disable it; no role of the Data API can.';
 
--- A session proves a phone number. With it, a page may read its user's own rows straight from the
--- Data API and follow them with Realtime; it writes nothing, and sees nobody else's.
+-- Returns credits that a reversal took: first by canceling its debt, then by adding to the balance.
+create function private.restore_credits(user_id uuid, reversal_id text, credits integer)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_kind text;
+  v_owed integer;
+begin
+  select r.kind, least(r.credits_owed, restore_credits.credits) into strict v_kind, v_owed
+  from public.payment_reversals r where r.id = restore_credits.reversal_id for update;
+
+  update public.payment_reversals r
+  set credits_taken = r.credits_taken - restore_credits.credits,
+      credits_owed = r.credits_owed - v_owed
+  where r.id = restore_credits.reversal_id;
+
+  update public.users u set debt_credits = u.debt_credits - v_owed
+  where u.id = restore_credits.user_id;
+
+  if restore_credits.credits > v_owed then
+    perform private.post_entry(
+      restore_credits.user_id, 'credit', restore_credits.credits - v_owed, v_kind, restore_credits.reversal_id
+    );
+    perform private.collect_debts(restore_credits.user_id);
+  end if;
+end;
+$$;
+
+comment on function private.restore_credits is
+  'The ledger gets one credit, with source refund or dispute, for what had been taken from the balance.';
+
+-- Takes credits back for a reversal. What the user has already spent becomes a debt.
+create function private.revoke_credits(user_id uuid, reversal_id text, credits integer)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_kind text;
+  v_available integer;
+begin
+  select least(u.credits, revoke_credits.credits) into strict v_available
+  from public.users u where u.id = revoke_credits.user_id for no key update;
+
+  update public.payment_reversals r
+  set credits_taken = r.credits_taken + revoke_credits.credits,
+      credits_owed = r.credits_owed + revoke_credits.credits - v_available
+  where r.id = revoke_credits.reversal_id
+  returning r.kind into strict v_kind;
+
+  update public.users u set debt_credits = u.debt_credits + revoke_credits.credits - v_available
+  where u.id = revoke_credits.user_id;
+
+  if v_available > 0 then
+    perform private.post_entry(
+      revoke_credits.user_id, 'debit', v_available, v_kind, revoke_credits.reversal_id
+    );
+  end if;
+end;
+$$;
+
+comment on function private.revoke_credits is
+  'The ledger gets one debit, with source refund or dispute, for as much as the balance allows.';
+
+-- Returns the user of the current session, for the policies. A session proves a phone number; with it, a
+-- page may read its user's own rows from the Data API and follow them with Realtime.
 create function private.session_user_id()
 returns uuid
 language sql
 stable
--- The policies are evaluated as the caller, who may not read the identities.
+-- The policies run as the caller, who may not read identities.
 security definer
 set search_path = ''
 as $$
@@ -873,42 +911,68 @@ as $$
 $$;
 
 comment on function private.session_user_id is
-  'The user whose phone number the session''s token carries; null without a session or a number.';
+  'The user whose phone number is in the session''s token; null without a session or a number.';
 
--- Takes credits back for a reversal; what the user has spent already becomes a debt.
-create function private.take_back(user_id uuid, reversal_id text, credits integer)
-returns void
+-- Stores the payment link that Razorpay created for an order.
+create function public.attach_payment_link(
+  order_id uuid,
+  razorpay_payment_link_id text,
+  short_url text,
+  expires_at timestamptz
+)
+returns table (stored_short_url text, stored_expires_at timestamptz)
 language plpgsql
+security definer
 set search_path = ''
+set lock_timeout = '3s'
+set statement_timeout = '4s'
 as $$
-declare
-  v_kind text;
-  v_available integer;
 begin
-  select least(u.credits, take_back.credits) into strict v_available
-  from public.users u where u.id = take_back.user_id for no key update;
+  -- The first link stays, so that calls at the same moment hand out one link.
+  update public.payment_orders o
+  set razorpay_payment_link_id = attach_payment_link.razorpay_payment_link_id,
+      short_url = attach_payment_link.short_url,
+      expires_at = attach_payment_link.expires_at
+  where o.id = attach_payment_link.order_id and o.channel = 'link' and o.razorpay_payment_link_id is null;
 
-  update public.payment_reversals r
-  set credits_taken = r.credits_taken + take_back.credits,
-      credits_owed = r.credits_owed + take_back.credits - v_available
-  where r.id = take_back.reversal_id
-  returning r.kind into strict v_kind;
-
-  update public.users u set debt_credits = u.debt_credits + take_back.credits - v_available
-  where u.id = take_back.user_id;
-
-  if v_available > 0 then
-    perform private.post_entry(
-      take_back.user_id, 'debit', v_available, v_kind, take_back.reversal_id
-    );
-  end if;
+  return query select o.short_url, o.expires_at from public.payment_orders o
+  where o.id = attach_payment_link.order_id;
 end;
 $$;
 
-comment on function private.take_back is
-  'The ledger gets one debit, of source refund or dispute, for what the balance can give.';
+comment on function public.attach_payment_link is
+  'Returns the link that the order has now: the given one, or one that was stored earlier.';
 
--- Looks for anything in the books that must never be.
+-- Stores the id that Razorpay gave an order.
+create function public.attach_razorpay_order(order_id uuid, razorpay_order_id text)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '3s'
+set statement_timeout = '4s'
+as $$
+declare
+  v_razorpay_order_id text;
+begin
+  -- The first id stays. Another call that asked Razorpay at the same moment returns this id as well, and
+  -- its own Razorpay order is never paid because nobody is given that id.
+  update public.payment_orders o
+  set razorpay_order_id = attach_razorpay_order.razorpay_order_id,
+      state = 'open',
+      opened_at = clock_timestamp()
+  where o.id = attach_razorpay_order.order_id and o.state = 'pending';
+
+  select o.razorpay_order_id into v_razorpay_order_id from public.payment_orders o
+  where o.id = attach_razorpay_order.order_id;
+  return v_razorpay_order_id;
+end;
+$$;
+
+comment on function public.attach_razorpay_order is
+  'Returns the Razorpay order id that the order has now: the given one, or one that was stored earlier. Null if there is no such order.';
+
+-- Looks for anything in the books that must never occur.
 create function public.check_invariants()
 returns table (invariant text, subject text, detail text)
 language sql
@@ -1032,13 +1096,13 @@ as $$
 
   union all
   select 'an order is paid where money for it is here', 'payment ' || p.id,
-    format('%s paise kept, order %s is paid by %s', private.kept_paise(p.id), o.id,
+    format('%s paise held, order %s is paid by %s', private.net_paise(p.id), o.id,
       coalesce(o.razorpay_payment_id, 'none'))
   from public.payments p
   join public.payment_orders o
     on o.id = p.order_id and o.amount_paise = p.amount_paise and o.currency = p.currency
-  where private.kept_paise(p.id) > 0
-    and coalesce(private.kept_paise(o.razorpay_payment_id), 0) = 0
+  where private.net_paise(p.id) > 0
+    and coalesce(private.net_paise(o.razorpay_payment_id), 0) = 0
 
   union all
   select 'reversals take back what went back, and no more', 'payment ' || p.id,
@@ -1093,9 +1157,9 @@ as $$
 $$;
 
 comment on function public.check_invariants is
-  'Every violated invariant of the books, with its subject; no row when all is well. For an operator and for the tests.';
+  'Returns every violated invariant of the books with its subject, and no row if all is well. For operators and for tests.';
 
--- Hands out the orders that Razorpay should be asked about now, each to one caller.
+-- Hands out the orders that Razorpay should be asked about now, each to one caller only.
 create function public.claim_orders_to_check(batch_size integer, key_mode text)
 returns table (
   order_id uuid,
@@ -1109,31 +1173,20 @@ set search_path = ''
 set lock_timeout = '3s'
 set statement_timeout = '4s'
 as $$
-  -- The reconciler comes by every few minutes anyway, and counters that have run out are nobody's.
-  delete from public.rate_counters c
-  using (
-    select r.action, r.scope, r.subject
-    from public.rate_counters r
-    where r.window_ends_at < clock_timestamp()
-    -- One that is being counted starts anew, and its caller must not be waited for.
-    for update skip locked
-  ) forgotten
-  where c.action = forgotten.action and c.scope = forgotten.scope and c.subject = forgotten.subject;
-
   with due as (
     select o.id
     from public.payment_orders o
     where o.next_check_at <= clock_timestamp()
       and o.key_mode = $2
-      -- An order that Razorpay never heard of cannot have been paid.
+      -- An order that Razorpay does not know cannot have been paid.
       and num_nonnulls(o.razorpay_order_id, o.razorpay_payment_link_id) > 0
     order by o.next_check_at
     limit $1
     for no key update skip locked
   )
   update public.payment_orders o
-  -- A claim that is cut off, or that Razorpay gives no answer to, runs out by itself: the sooner the
-  -- younger the order, so that one that Razorpay never answers for is asked about ever more rarely.
+  -- A claim that is never finished, because the caller was cut off or Razorpay did not respond, expires.
+  -- It takes longer for an older order, so that one that keeps failing is tried less and less often.
   set next_check_at = clock_timestamp()
     + greatest(interval '2 minutes', (clock_timestamp() - o.created_at) / 20)
   from due
@@ -1142,10 +1195,10 @@ as $$
 $$;
 
 comment on function public.claim_orders_to_check is
-  'At most batch_size orders, the longest overdue first; two callers at once get different ones. finish_order_check ends a claim.';
+  'Returns at most batch_size orders, longest overdue first; concurrent callers get different ones. finish_order_check ends a claim.';
 
 -- Counts a wrong secret against the address that sent it.
-create function public.count_failed_secret(limited_address text)
+create function public.count_wrong_secret(caller_address text)
 returns integer
 language sql
 volatile
@@ -1154,11 +1207,11 @@ set search_path = ''
 set lock_timeout = '3s'
 set statement_timeout = '4s'
 as $$
-  select private.count_against_limits('fail_secret', $1);
+  select private.count_against_limits('wrong_secret', $1);
 $$;
 
-comment on function public.count_failed_secret is
-  '0, or the seconds for which the address should be told to wait.';
+comment on function public.count_wrong_secret is
+  '0, or the number of seconds that the address should wait.';
 
 -- Spends a user's credits, at most once for each reference.
 create function public.deduct_credits(
@@ -1191,9 +1244,9 @@ begin
 
   loop
     if deduct_credits.reference_id is not null then
-      -- The lock comes before the look: two calls with one reference take turns, and the second
-      -- sees what the first has written. Who is meant is looked up as private.find_user_id does,
-      -- here and below: this is the hot path, and a call of a function costs as much as the rest.
+      -- Lock first, then look: two calls with one reference take turns, and the second sees what the
+      -- first has written. The user is looked up as private.find_user_id does it, written out here and
+      -- below: this is the hot path, and a function call would cost as much as everything else.
       select u.id into v_user_id from public.users u
       where u.id = coalesce(
         (
@@ -1209,7 +1262,7 @@ begin
 
       select t.* into v_first from public.credit_transactions t
       where t.user_id = v_user_id
-        -- Not a variable: the planner has to see that the index of the references covers it.
+        -- A literal, so that the planner sees that the partial index on references covers it.
         and t.source = 'image_generation'
         and t.reference_id = deduct_credits.reference_id;
 
@@ -1223,7 +1276,7 @@ begin
           and t.reference_id = deduct_credits.reference_id;
       end if;
 
-      -- A repeated reference is a retry: answer as the first call did, and charge nothing.
+      -- A repeated reference is a retry: return what the first call did, and charge nothing.
       if found then
         return query select
           case when v_first.credits = deduct_credits.credits then 'replayed' else 'reference_reused' end,
@@ -1233,8 +1286,8 @@ begin
       end if;
     end if;
 
-    -- One statement decides, charges and records. The condition on the balance is evaluated again
-    -- on the newest row when another transaction held it, so no balance is read and written back.
+    -- One statement decides, charges and records. If another transaction held the row, PostgreSQL
+    -- evaluates the condition again on the newest version, so no stale balance is ever written back.
     with charged as (
       update public.users u
       set credits = u.credits - deduct_credits.credits,
@@ -1268,9 +1321,9 @@ begin
       return;
     end if;
 
-    -- Nothing was charged: the user is unknown, or has too few credits. A newcomer, whom a call at
-    -- the same moment may have made and charged under this reference, and credits that arrived
-    -- meanwhile are worth another try.
+    -- Nothing was charged: the user is unknown or has too few credits. It is worth another try if the
+    -- user is new (another call may have just created it and charged this reference) or if credits have
+    -- arrived meanwhile.
     v_user := private.ensure_user(deduct_credits.phone_number, deduct_credits.whatsapp_user_id);
     if v_user.credits < deduct_credits.credits
       and (deduct_credits.reference_id is null or v_user.id = v_user_id)
@@ -1283,13 +1336,37 @@ end;
 $$;
 
 comment on function public.deduct_credits is
-  'One row. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call answered); reference_reused (charged before with another number of credits); insufficient_credits (nothing changed: remaining_credits is the balance).';
+  'One row. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call returned); reference_reused (charged before with another number of credits); insufficient_credits (nothing changed: remaining_credits is the balance).';
 
--- Reads an order by the id that Razorpay knows it by, for the verification of its payment.
+-- Deletes the rate counters whose window is over.
+create function public.delete_expired_rate_counters()
+returns void
+language sql
+volatile
+security definer
+set search_path = ''
+set lock_timeout = '3s'
+set statement_timeout = '4s'
+as $$
+  delete from public.rate_counters c
+  using (
+    select r.action, r.scope, r.subject
+    from public.rate_counters r
+    where r.window_ends_at < clock_timestamp()
+    -- A counter that is locked is about to start a new window, and its caller must not be kept waiting.
+    for update skip locked
+  ) expired
+  where c.action = expired.action and c.scope = expired.scope and c.subject = expired.subject;
+$$;
+
+comment on function public.delete_expired_rate_counters is
+  'Housekeeping, to be called now and then. An expired counter counts as zero in any case.';
+
+-- Finds an order by its Razorpay order id, to verify its payment.
 create function public.find_order(
   razorpay_order_id text,
   phone_number text,
-  limited_address text default null
+  caller_address text default null
 )
 returns table (
   outcome text,
@@ -1315,12 +1392,12 @@ begin
   select o.* into v_order from public.payment_orders o
   where o.razorpay_order_id = find_order.razorpay_order_id;
 
-  if find_order.limited_address is not null then
+  if find_order.caller_address is not null then
     retry_after_seconds := private.count_against_limits(
-      'verify_payment', find_order.limited_address, user_id => v_order.user_id
+      'verify_payment', find_order.caller_address, user_id => v_order.user_id
     );
     if retry_after_seconds > 0 then
-      outcome := 'limited';
+      outcome := 'rate_limited';
       return next;
       return;
     end if;
@@ -1332,20 +1409,26 @@ begin
     return;
   end if;
 
-  return query
-  select 'found', v_order.user_id,
-    v_order.user_id is not distinct from private.find_user_id(find_order.phone_number, null),
-    v_order.package_id, v_order.key_mode, v_order.credits, v_order.razorpay_payment_id,
-    p.balance_after_grant, 0
-  from (select) as always
-  left join public.payments p on p.id = v_order.razorpay_payment_id;
+  select p.balance_after_grant into balance_after_payment from public.payments p
+  where p.id = v_order.razorpay_payment_id;
+
+  outcome := 'found';
+  user_id := v_order.user_id;
+  is_users_phone :=
+    v_order.user_id is not distinct from private.find_user_id(find_order.phone_number, null);
+  package_id := v_order.package_id;
+  key_mode := v_order.key_mode;
+  credits := v_order.credits;
+  razorpay_payment_id := v_order.razorpay_payment_id;
+  retry_after_seconds := 0;
+  return next;
 end;
 $$;
 
 comment on function public.find_order is
-  'One row. outcome: found (is_users_phone tells whether phone_number is one of the user''s; the payment and the balance after it are null until the order is paid); order_not_found; limited (too many verifications from limited_address, for this user or in all).';
+  'One row. outcome: found (is_users_phone says whether phone_number is one of the user''s; the payment and the balance after it are null until the order is paid); order_not_found; rate_limited (too many verifications from caller_address, for this user or in total).';
 
--- Tells the whole life of an order, for an operator.
+-- Returns everything recorded about an order, for an operator.
 create function public.find_payments(search text)
 returns table (order_id uuid, life jsonb)
 language sql
@@ -1399,7 +1482,7 @@ as $$
       select from public.order_references r where r.order_id = o.id and r.reference_id = $1
     )
     or o.user_id = private.find_user_id($1, $1)
-    -- The receipt is the order's id without its hyphens.
+    -- The receipt is the order's id without hyphens.
     or replace($1, '-', '') = replace(o.id::text, '-', '')
     or exists (
       select from public.payments p
@@ -1412,7 +1495,7 @@ $$;
 comment on function public.find_payments is
   'One row per order, newest first. search: a Razorpay order, payment, payment link, refund or dispute id, our order id or receipt, a bot''s reference, a phone number in E.164 or a WhatsApp user id.';
 
--- Plans the next time that Razorpay is asked about an order.
+-- Plans when Razorpay is asked about an order next.
 create function public.finish_order_check(order_id uuid)
 returns void
 language sql
@@ -1422,8 +1505,8 @@ set search_path = ''
 set lock_timeout = '3s'
 set statement_timeout = '4s'
 as $$
-  -- Often while it is young, ever more rarely later. A late authorisation can come for five days;
-  -- a refund that no webhook told us of, for half a year.
+  -- Often while the order is young, less and less often later. A late authorization can arrive for five
+  -- days, and a refund that no webhook reported, for half a year.
   update public.payment_orders o
   set next_check_at = case
     when clock_timestamp() - o.created_at
@@ -1436,13 +1519,15 @@ $$;
 comment on function public.finish_order_check is
   'Ends a claim of claim_orders_to_check.';
 
--- Stores what became of a delivery.
+-- Stores the outcome of a delivery.
 create function public.finish_webhook(delivery_id bigint, outcome text)
 returns void
 language sql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '3s'
+set statement_timeout = '4s'
 as $$
   update public.webhook_deliveries d
   set outcome = $2, finished_at = clock_timestamp()
@@ -1450,13 +1535,13 @@ as $$
 $$;
 
 comment on function public.finish_webhook is
-  'outcome: an outcome of settle_payment, or ignored, not_ours, failed.';
+  'outcome: an outcome of settle_payment, or ignored or failed.';
 
--- Tells a user's profile and balance, and makes the user on first contact.
+-- Returns a user's profile and balance, and creates the user on first contact.
 create function public.get_user(
   phone_number text default null,
   whatsapp_user_id text default null,
-  limited_address text default null
+  caller_address text default null
 )
 returns table (
   outcome text,
@@ -1475,13 +1560,13 @@ as $$
 declare
   v_user public.users;
 begin
-  -- Whoever can reach a page could otherwise farm free credits with made-up numbers.
-  if get_user.limited_address is not null
+  -- Anyone who can reach a page could otherwise farm free credits with made-up numbers.
+  if get_user.caller_address is not null
     and private.find_user_id(get_user.phone_number, get_user.whatsapp_user_id) is null
   then
-    retry_after_seconds := private.count_against_limits('create_user', get_user.limited_address);
+    retry_after_seconds := private.count_against_limits('create_user', get_user.caller_address);
     if retry_after_seconds > 0 then
-      outcome := 'limited';
+      outcome := 'rate_limited';
       return next;
       return;
     end if;
@@ -1493,9 +1578,9 @@ end;
 $$;
 
 comment on function public.get_user is
-  'The user of a phone number (E.164) or a WhatsApp user id, created on first contact. One row. outcome: found; limited (too many unknown numbers from limited_address or in all; nothing was created).';
+  'The user of a phone number (E.164) or a WhatsApp user id, created on first contact. One row. outcome: found; rate_limited (too many unknown numbers from caller_address or in total; nothing was created).';
 
--- Lists what an operator should look at.
+-- Lists what needs an operator's attention.
 create function public.list_attention()
 returns table (kind text, subject text, since timestamptz, detail text)
 language sql
@@ -1534,7 +1619,7 @@ as $$
   from public.webhook_deliveries d
   where (d.outcome is null and d.received_at < clock_timestamp() - interval '1 minute'
       or d.outcome = 'failed')
-    -- A later delivery of the same event made up for it.
+    -- Superseded by a later successful delivery.
     and not exists (
       select from public.webhook_deliveries later
       where later.event_id = d.event_id and later.id > d.id and later.outcome <> 'failed'
@@ -1546,12 +1631,12 @@ $$;
 comment on function public.list_attention is
   'kind: flagged payment (refund it in Razorpay''s dashboard), debt, open order (older than 15 minutes and still watched), failed delivery.';
 
--- Reads one page of a user's history, newest first.
+-- Returns one page of a user's history, newest first.
 create function public.list_credit_transactions(
   user_id uuid,
   page_size integer,
   before_sequence_number integer default null,
-  proven_phone text default null
+  proven_phone_number text default null
 )
 returns table (
   outcome text,
@@ -1570,11 +1655,11 @@ declare
   v_total integer;
   v_debt_credits integer;
 begin
-  -- Who has proven a number reads that number's history. A stranger is told the same of a user that
-  -- exists and of one that does not.
-  if list_credit_transactions.proven_phone is not null
+  -- A caller who has proven a number may read the history of that number only. Anyone else gets the
+  -- same result for a user who exists and for one who does not.
+  if list_credit_transactions.proven_phone_number is not null
     and list_credit_transactions.user_id
-      is distinct from private.find_user_id(list_credit_transactions.proven_phone, null)
+      is distinct from private.find_user_id(list_credit_transactions.proven_phone_number, null)
   then
     return query select 'not_the_owner', 0, 0, null::integer, '[]'::jsonb;
     return;
@@ -1599,7 +1684,7 @@ begin
     'listed',
     v_total,
     v_debt_credits,
-    -- Numbers have no gaps, so the page after this one starts right below its oldest entry.
+    -- Numbers have no gaps, so the next page starts right below the oldest entry of this one.
     case when min(p.sequence_number) > 1 then min(p.sequence_number) end,
     coalesce(
       jsonb_agg(
@@ -1622,9 +1707,9 @@ end;
 $$;
 
 comment on function public.list_credit_transactions is
-  'One row. outcome: listed; user_not_found; not_the_owner (of proven_phone, where that is given). total counts all entries of the user; next_cursor is null on the last page.';
+  'One row. outcome: listed; user_not_found; not_the_owner (if proven_phone_number is given and belongs to another user). total counts all entries of the user; next_cursor is null on the last page.';
 
--- Merges two accounts of one person into one, with both histories intact.
+-- Merges two accounts of one person into one, keeping both histories intact.
 create function public.merge_users(from_user_id uuid, into_user_id uuid)
 returns text
 language plpgsql
@@ -1641,7 +1726,7 @@ begin
     return 'same_user';
   end if;
 
-  -- Both rows are locked in one order, whichever way round an operator names them.
+  -- Both rows are locked in one order, whichever way around an operator names them.
   perform from public.users u
   where u.id in (merge_users.from_user_id, merge_users.into_user_id)
   order by u.id
@@ -1666,7 +1751,7 @@ begin
     );
   end if;
 
-  -- Open orders will be paid, and paid ones may be refunded: both are the merged user's from now on.
+  -- Open orders may be paid and paid ones refunded, and from now on that concerns the merged user.
   update public.payment_orders o set user_id = v_into.id where o.user_id = v_from.id;
   update public.order_references r set user_id = v_into.id
   where r.user_id = v_from.id and not exists (
@@ -1678,7 +1763,8 @@ begin
   update public.users u set debt_credits = 0 where u.id = v_from.id;
   perform private.collect_debts(v_into.id);
 
-  -- Accounts that were merged into this one go on with it, so that one step always leads home.
+  -- Accounts that were merged into this one move along, so that merged_into always leads to the current
+  -- account in one step.
   update public.users u set merged_into = v_into.id where u.merged_into = v_from.id;
   update public.identities i set user_id = v_into.id where i.user_id = v_from.id;
   update public.users u set merged_into = v_into.id, phone_number = null where u.id = v_from.id;
@@ -1689,68 +1775,9 @@ end;
 $$;
 
 comment on function public.merge_users is
-  'merged: the identities and the balance have moved, the old history stays under the old id. replayed: they had moved before. same_user, user_not_found, merged_before (one of them is no account any more): nothing changed.';
+  'merged: the identities and the balance have moved, the old history stays under the old id. replayed: they had moved before. same_user, user_not_found, merged_before (one of them is no longer an account): nothing changed.';
 
--- Stores the payment link that Razorpay made for an order.
-create function public.open_link(
-  order_id uuid,
-  razorpay_payment_link_id text,
-  short_url text,
-  expires_at timestamptz
-)
-returns table (stored_short_url text, stored_expires_at timestamptz)
-language plpgsql
-security definer
-set search_path = ''
-set lock_timeout = '3s'
-set statement_timeout = '4s'
-as $$
-begin
-  -- The first link stays, so that calls at the same moment hand out one link.
-  update public.payment_orders o
-  set razorpay_payment_link_id = open_link.razorpay_payment_link_id,
-      short_url = open_link.short_url,
-      expires_at = open_link.expires_at
-  where o.id = open_link.order_id and o.channel = 'link' and o.razorpay_payment_link_id is null;
-
-  return query select o.short_url, o.expires_at from public.payment_orders o
-  where o.id = open_link.order_id;
-end;
-$$;
-
-comment on function public.open_link is
-  'The link that the order has now: the given one, or the one that was stored before it.';
-
--- Stores the id that Razorpay gave to an order.
-create function public.open_order(order_id uuid, razorpay_order_id text)
-returns text
-language plpgsql
-security definer
-set search_path = ''
-set lock_timeout = '3s'
-set statement_timeout = '4s'
-as $$
-declare
-  v_razorpay_order_id text;
-begin
-  -- The first id stays. Another call that asked Razorpay at the same moment answers with it too,
-  -- and its own Razorpay order is never paid because nobody is given its id.
-  update public.payment_orders o
-  set razorpay_order_id = open_order.razorpay_order_id,
-      state = 'open',
-      opened_at = clock_timestamp()
-  where o.id = open_order.order_id and o.state = 'pending';
-
-  select o.razorpay_order_id into v_razorpay_order_id from public.payment_orders o
-  where o.id = open_order.order_id;
-  return v_razorpay_order_id;
-end;
-$$;
-
-comment on function public.open_order is
-  'The Razorpay order id that the order has now: the given one, or the one that was stored before it. Null when there is no such order.';
-
--- Fixes what a purchase costs and grants, before Razorpay hears of it.
+-- Fixes what a purchase costs and grants, before Razorpay is told about it.
 create function public.place_order(
   package_id text,
   key_mode text,
@@ -1758,7 +1785,7 @@ create function public.place_order(
   reference_id text default null,
   phone_number text default null,
   whatsapp_user_id text default null,
-  limited_address text default null
+  caller_address text default null
 )
 returns table (
   outcome text,
@@ -1781,10 +1808,10 @@ set statement_timeout = '4s'
 as $$
 #variable_conflict use_column
 declare
-  -- Long enough for a customer who goes back and tries again, short enough for a price to change.
+  -- Long enough for a customer who goes back and tries again, short enough that a price may change.
   v_reusable_for constant interval := '30 minutes';
-  -- A link that is about to expire is no use to somebody who has yet to open it.
-  v_least_life constant interval := '5 minutes';
+  -- A link that is about to expire is of no use to someone who has yet to open it.
+  v_min_remaining constant interval := '5 minutes';
   v_package public.packages;
   v_user public.users;
   v_order public.payment_orders;
@@ -1797,30 +1824,30 @@ begin
     return;
   end if;
 
-  -- Whoever can reach a page could otherwise fill the tables, here and at Razorpay.
-  if place_order.limited_address is not null then
+  -- Anyone who can reach a page could otherwise fill the tables, here and at Razorpay.
+  if place_order.caller_address is not null then
     retry_after_seconds := private.count_against_limits(
-      'create_order', place_order.limited_address, place_order.phone_number
+      'create_order', place_order.caller_address, place_order.phone_number
     );
     if retry_after_seconds = 0
       and private.find_user_id(place_order.phone_number, place_order.whatsapp_user_id) is null
     then
       retry_after_seconds := private.count_against_limits(
-        'create_user', place_order.limited_address
+        'create_user', place_order.caller_address
       );
     end if;
     if retry_after_seconds > 0 then
-      outcome := 'limited';
+      outcome := 'rate_limited';
       return next;
       return;
     end if;
   end if;
 
-  -- The lock makes calls of one user take turns, so that two of them share one order.
+  -- The lock makes calls for one user take turns, so that two of them share one order.
   v_user := private.ensure_user(place_order.phone_number, place_order.whatsapp_user_id);
   perform from public.users u where u.id = v_user.id for no key update;
 
-  -- A repeated reference is a retry, whatever became of its order since.
+  -- A repeated reference is a retry, whatever has become of its order since.
   select o.* into v_order
   from public.order_references r
   join public.payment_orders o on o.id = r.order_id
@@ -1831,13 +1858,13 @@ begin
       then 'replayed' else 'reference_reused'
     end;
   else
-    -- An order that waits for the same payment serves again: a second click buys nothing twice.
+    -- An order that is still waiting for this payment is used again: a second click buys nothing twice.
     select o.* into v_order from public.payment_orders o
     where o.user_id = v_user.id
       and o.package_id = v_package.id
       and o.channel = place_order.channel
       and o.state in ('pending', 'open')
-      and coalesce(o.expires_at - v_least_life, o.created_at + v_reusable_for) > clock_timestamp()
+      and coalesce(o.expires_at - v_min_remaining, o.created_at + v_reusable_for) > clock_timestamp()
       and o.key_mode = place_order.key_mode
       and o.credits = v_package.credits
       and o.amount_paise = v_package.price * 100
@@ -1868,9 +1895,9 @@ end;
 $$;
 
 comment on function public.place_order is
-  'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before); reference_reused (this reference placed another order); package_not_found; limited (too many orders from limited_address, for this number or in all; nothing was placed). razorpay_order_id is null until open_order has stored it, short_url until open_link has.';
+  'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before); reference_reused (this reference placed another order); package_not_found; rate_limited (too many orders from caller_address, for this number or in total; nothing was placed). razorpay_order_id is null until attach_razorpay_order has stored it, and short_url until attach_payment_link has.';
 
--- Keeps a delivery before it is handled.
+-- Stores a delivery before it is handled.
 create function public.receive_webhook(
   event_id text,
   event text,
@@ -1883,6 +1910,8 @@ language sql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '3s'
+set statement_timeout = '4s'
 as $$
   insert into public.webhook_deliveries
     (event_id, event, payload, razorpay_order_id, razorpay_payment_id)
@@ -1891,9 +1920,9 @@ as $$
 $$;
 
 comment on function public.receive_webhook is
-  'The id of the delivery, for finish_webhook. payload is the body as it came.';
+  'Returns the id of the delivery, for finish_webhook. payload is the body exactly as it was received.';
 
--- Records that an operator had an order settled by hand.
+-- Records that an operator settled an order by hand.
 create function public.record_operator_action(
   order_id uuid,
   operator text,
@@ -1905,15 +1934,17 @@ language sql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '3s'
+set statement_timeout = '4s'
 as $$
   insert into public.operator_actions (order_id, operator, reason, outcome)
   values ($1, $2, $3, $4);
 $$;
 
 comment on function public.record_operator_action is
-  'Append-only: an action cannot be taken back from the record.';
+  'Append-only: a recorded action cannot be changed or removed.';
 
--- Books what Razorpay says of one payment. verify-payment, the webhook and the reconciler all come
+-- Books what Razorpay reports about one payment. verify-payment, the webhook and the reconciler all come
 -- here, in any order and any number of times.
 create function public.settle_payment(
   razorpay_order_id text,
@@ -1921,7 +1952,8 @@ create function public.settle_payment(
   payment_status text,
   amount_paise integer,
   currency text,
-  reversals jsonb default '[]'
+  reversals jsonb default '[]',
+  receipt text default null
 )
 returns table (outcome text, credits_added integer, remaining_credits integer)
 language plpgsql
@@ -1932,29 +1964,42 @@ set statement_timeout = '4s'
 as $$
 #variable_conflict use_column
 declare
-  -- A failed payment may still be authorized or captured: the bank answers late, or the customer
+  -- A failed payment may still be authorized or captured: the bank responds late, or the customer
   -- tries again within the same payment (Razorpay docs, webhooks/payments.md).
   v_steps constant text[] := array['created', 'failed', 'authorized', 'captured', 'refunded'];
+  v_order_id uuid;
   v_order public.payment_orders;
   v_payment public.payments;
   v_reversal jsonb;
   v_was_granted boolean;
 begin
-  -- Locks are always taken in one order, the user before the order, so that no two calls wait for
-  -- each other.
+  select o.id into v_order_id from public.payment_orders o
+  where o.razorpay_order_id = settle_payment.razorpay_order_id;
+
+  -- A payment may arrive before its Razorpay order is known: the response to create-order was cut off,
+  -- or a payment link got its order when the customer started to pay. The receipt, which is our order's
+  -- id without hyphens, then tells which order it is.
+  if v_order_id is null and settle_payment.receipt ~ '^[0-9a-f]{32}$' then
+    v_order_id := settle_payment.receipt::uuid;
+  end if;
+
   perform from public.users u
-  where u.id = (
-    select o.user_id from public.payment_orders o
-    where o.razorpay_order_id = settle_payment.razorpay_order_id
-  )
+  where u.id = (select o.user_id from public.payment_orders o where o.id = v_order_id)
   for no key update;
 
-  select o.* into v_order from public.payment_orders o
-  where o.razorpay_order_id = settle_payment.razorpay_order_id
-  for no key update;
+  select o.* into v_order from public.payment_orders o where o.id = v_order_id for no key update;
 
-  if not found then
-    outcome := 'order_not_found';
+  if v_order.state = 'pending' then
+    update public.payment_orders o
+    set razorpay_order_id = settle_payment.razorpay_order_id,
+        state = 'open',
+        opened_at = clock_timestamp()
+    where o.id = v_order.id
+    returning * into v_order;
+  end if;
+
+  if v_order.id is null or v_order.razorpay_order_id <> settle_payment.razorpay_order_id then
+    outcome := 'not_ours';
     return next;
     return;
   end if;
@@ -1978,14 +2023,16 @@ begin
   for v_reversal in select * from jsonb_array_elements(settle_payment.reversals) loop
     perform private.record_reversal(v_payment.id, v_reversal);
   end loop;
-  perform private.balance_reversals(v_order.user_id, v_order.razorpay_payment_id);
+  -- The payment that has paid the order comes first: what it lost is taken back before another payment
+  -- may take over and add its credits.
+  perform private.apply_reversals(v_order.user_id, v_order.razorpay_payment_id);
   perform private.pay_order(v_order.id);
 
   v_was_granted := v_payment.credits_granted > 0;
   select o.* into strict v_order from public.payment_orders o where o.id = v_order.id;
   select p.* into strict v_payment from public.payments p where p.id = v_payment.id;
 
-  if v_payment.status in ('captured', 'refunded') and private.kept_paise(v_payment.id) = 0 then
+  if v_payment.status in ('captured', 'refunded') and private.net_paise(v_payment.id) = 0 then
     -- Money that came and went buys nothing.
     outcome := 'payment_refunded';
   elsif v_order.amount_paise <> v_payment.amount_paise or v_order.currency <> v_payment.currency then
@@ -1995,7 +2042,7 @@ begin
   elsif v_order.razorpay_payment_id <> v_payment.id then
     outcome := 'paid_by_another_payment';
   else
-    -- Whoever reports a payment again is answered as the first reporter was.
+    -- A repeated report returns the same figures as the first one.
     outcome := case when v_was_granted then 'replayed' else 'settled' end;
     credits_added := v_payment.credits_granted;
     remaining_credits := v_payment.balance_after_grant;
@@ -2006,9 +2053,9 @@ end;
 $$;
 
 comment on function public.settle_payment is
-  'One row. outcome: settled; replayed (this payment settled this order before: the figures are those of that moment); payment_refunded (all of its money went back, and so did what it had bought); order_not_found; paid_by_another_payment and amount_mismatch (it buys nothing; flagged once captured); not_captured (yet: also a failed payment may still be captured). reversals: see private.record_reversal.';
+  'One row. outcome: settled; replayed (this payment settled this order before: the figures are those of that moment); payment_refunded (all of its money was returned, and what it had bought was revoked); not_ours (no order of ours has this Razorpay order, and none that is still pending has the receipt); paid_by_another_payment and amount_mismatch (it buys nothing; flagged once captured); not_captured (yet: even a failed payment may still be captured). reversals: see private.record_reversal.';
 
--- The ledger and the operators' actions are append-only.
+-- The ledger and the record of operators' actions are append-only.
 
 create trigger credit_transactions_are_append_only
   before update or delete on public.credit_transactions
@@ -2026,8 +2073,8 @@ create trigger operator_actions_are_not_truncated
   before truncate on public.operator_actions
   for each statement execute function private.refuse_change();
 
--- Which rows a page may read straight from the Data API, where grants.sql lets it read the table.
--- Row level security is on for every table, so without a policy there are none.
+-- Which rows a page may read from the Data API, in the tables that grants.sql lets it read. Row level
+-- security is on for every table, so a table without a policy shows no rows.
 
 -- The price list is public: a page reads it with the publishable key.
 create policy "Anybody may read the packages that are for sale"
@@ -2043,7 +2090,7 @@ create policy "A session reads its own history"
   on public.credit_transactions for select to authenticated
   using (user_id = (select private.session_user_id()));
 
--- Realtime sends a row to whoever may select it. Hosted projects have this publication.
+-- Realtime sends a row to anyone who may select it. Only Supabase projects have this publication.
 do $$
 begin
   if exists (select from pg_catalog.pg_publication where pubname = 'supabase_realtime') then
@@ -2065,10 +2112,13 @@ grant execute on function private.session_user_id to authenticated;
 
 -- The Edge Functions hold the secret key. Nobody else calls a function.
 grant execute on function
+  public.attach_payment_link,
+  public.attach_razorpay_order,
   public.check_invariants,
   public.claim_orders_to_check,
-  public.count_failed_secret,
+  public.count_wrong_secret,
   public.deduct_credits,
+  public.delete_expired_rate_counters,
   public.find_order,
   public.find_payments,
   public.finish_order_check,
@@ -2077,20 +2127,19 @@ grant execute on function
   public.list_attention,
   public.list_credit_transactions,
   public.merge_users,
-  public.open_link,
-  public.open_order,
   public.place_order,
   public.receive_webhook,
   public.record_operator_action,
   public.settle_payment
 to service_role;
 
--- Rows that belong to the schema. `deno task migration` compares the tables that are filled here.
+-- Rows that belong to the schema. `deno task migration` compares the tables that this file fills, row by
+-- row, so they hold nothing that differs from one database to the next, such as a time or a random id.
 
 insert into public.rate_limits (action, scope, max_count, window_seconds)
 values
-  ('fail_secret', 'address', 20, 600),
-  ('fail_secret', 'project', 1000, 600),
+  ('wrong_secret', 'address', 20, 600),
+  ('wrong_secret', 'project', 1000, 600),
   ('create_user', 'address', 30, 3600),
   ('create_user', 'project', 3000, 3600),
   ('create_order', 'address', 60, 3600),

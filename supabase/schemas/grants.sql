@@ -11,10 +11,13 @@ grant execute on function private.session_user_id to authenticated;
 
 -- The Edge Functions hold the secret key. Nobody else calls a function.
 grant execute on function
+  public.attach_payment_link,
+  public.attach_razorpay_order,
   public.check_invariants,
   public.claim_orders_to_check,
-  public.count_failed_secret,
+  public.count_wrong_secret,
   public.deduct_credits,
+  public.delete_expired_rate_counters,
   public.find_order,
   public.find_payments,
   public.finish_order_check,
@@ -23,8 +26,6 @@ grant execute on function
   public.list_attention,
   public.list_credit_transactions,
   public.merge_users,
-  public.open_link,
-  public.open_order,
   public.place_order,
   public.receive_webhook,
   public.record_operator_action,

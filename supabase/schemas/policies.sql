@@ -1,5 +1,5 @@
--- Which rows a page may read straight from the Data API, where grants.sql lets it read the table.
--- Row level security is on for every table, so without a policy there are none.
+-- Which rows a page may read from the Data API, in the tables that grants.sql lets it read. Row level
+-- security is on for every table, so a table without a policy shows no rows.
 
 -- The price list is public: a page reads it with the publishable key.
 create policy "Anybody may read the packages that are for sale"
@@ -15,7 +15,7 @@ create policy "A session reads its own history"
   on public.credit_transactions for select to authenticated
   using (user_id = (select private.session_user_id()));
 
--- Realtime sends a row to whoever may select it. Hosted projects have this publication.
+-- Realtime sends a row to anyone who may select it. Only Supabase projects have this publication.
 do $$
 begin
   if exists (select from pg_catalog.pg_publication where pubname = 'supabase_realtime') then

@@ -1,9 +1,10 @@
--- Rows that belong to the schema. `deno task migration` compares the tables that are filled here.
+-- Rows that belong to the schema. `deno task migration` compares the tables that this file fills, row by
+-- row, so they hold nothing that differs from one database to the next, such as a time or a random id.
 
 insert into public.rate_limits (action, scope, max_count, window_seconds)
 values
-  ('fail_secret', 'address', 20, 600),
-  ('fail_secret', 'project', 1000, 600),
+  ('wrong_secret', 'address', 20, 600),
+  ('wrong_secret', 'project', 1000, 600),
   ('create_user', 'address', 30, 3600),
   ('create_user', 'project', 3000, 3600),
   ('create_order', 'address', 60, 3600),

@@ -1,28 +1,31 @@
--- The conventions of this schema, said once.
+-- The conventions of this schema, stated once.
 --
--- Closed tables. No role of the Data API may write a table, and only those rows can be read that a
--- policy in policies.sql shows. Everything else goes through functions, so a rule that a function
--- keeps cannot be gone around.
+-- Closed tables. No role of the Data API may write to a table, and a page reads only the rows that a
+-- policy in policies.sql shows it. Everything else goes through functions, so the rules they enforce
+-- cannot be bypassed.
 --
--- Security definer. The functions of the schema public run as their owner, because the tables are
--- closed to the roles that call them. Each has an empty search_path and names every object in full,
--- so that a caller cannot slip in an object of their own. The functions of the schema private run
--- inside of them and need no rights of their own.
+-- Security definer. The functions in `public` run as their owner, because the tables are closed to the
+-- roles that call them. Every function has an empty search_path and names each object in full, so that
+-- a caller cannot substitute an object of their own. The functions in `private` are helpers and need no
+-- rights of their own.
 --
 -- Timeouts. Every public function that locks or writes sets both. lock_timeout ends a call that waits
--- for another one's lock, long before the caller gives up. statement_timeout cannot take effect on
--- the statement that is running already, which is what PostgreSQL makes of this setting on a
--- function; PostgREST reads it from the catalogue and sets it before it calls the function.
+-- for another one's lock well before the caller gives up. statement_timeout bounds the whole call. By
+-- itself PostgreSQL would not apply it to the statement that is already running; PostgREST reads it
+-- from the function and sets it before the call:
 -- https://docs.postgrest.org/en/v12/references/transactions.html#function-settings
+--
+-- Lock order. A call locks the user before the order and its payments, and two users in the order of
+-- their ids, so that calls that meet wait for each other in turn and never in a circle.
 
 -- Helpers and trigger functions live in a schema that the Data API does not expose.
 create schema private;
 
 comment on schema private is
-  'Helpers that only the functions of the public schema call. Never listed in the Data API''s schemas.';
+  'Helpers of the functions in public. Never to be listed in the Data API''s schemas.';
 
--- What is made from here on, also by later migrations, is open to nobody until it is granted: on every
--- project, whether it exposes new objects by default or not.
+-- Objects are closed when they are created, including those of later migrations, until they are
+-- granted: on every project, whether or not it exposes new objects by default.
 alter default privileges revoke execute on functions from public;
 alter default privileges in schema public
   revoke all on tables from anon, authenticated, service_role;

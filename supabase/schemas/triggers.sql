@@ -1,4 +1,4 @@
--- The ledger and the operators' actions are append-only.
+-- The ledger and the record of operators' actions are append-only.
 
 create trigger credit_transactions_are_append_only
   before update or delete on public.credit_transactions

@@ -1,4 +1,4 @@
--- Looks for anything in the books that must never be.
+-- Looks for anything in the books that must never occur.
 create function public.check_invariants()
 returns table (invariant text, subject text, detail text)
 language sql
@@ -122,13 +122,13 @@ as $$
 
   union all
   select 'an order is paid where money for it is here', 'payment ' || p.id,
-    format('%s paise kept, order %s is paid by %s', private.kept_paise(p.id), o.id,
+    format('%s paise held, order %s is paid by %s', private.net_paise(p.id), o.id,
       coalesce(o.razorpay_payment_id, 'none'))
   from public.payments p
   join public.payment_orders o
     on o.id = p.order_id and o.amount_paise = p.amount_paise and o.currency = p.currency
-  where private.kept_paise(p.id) > 0
-    and coalesce(private.kept_paise(o.razorpay_payment_id), 0) = 0
+  where private.net_paise(p.id) > 0
+    and coalesce(private.net_paise(o.razorpay_payment_id), 0) = 0
 
   union all
   select 'reversals take back what went back, and no more', 'payment ' || p.id,
@@ -183,4 +183,4 @@ as $$
 $$;
 
 comment on function public.check_invariants is
-  'Every violated invariant of the books, with its subject; no row when all is well. For an operator and for the tests.';
+  'Returns every violated invariant of the books with its subject, and no row if all is well. For operators and for tests.';

@@ -29,9 +29,9 @@ begin
 
   loop
     if deduct_credits.reference_id is not null then
-      -- The lock comes before the look: two calls with one reference take turns, and the second
-      -- sees what the first has written. Who is meant is looked up as private.find_user_id does,
-      -- here and below: this is the hot path, and a call of a function costs as much as the rest.
+      -- Lock first, then look: two calls with one reference take turns, and the second sees what the
+      -- first has written. The user is looked up as private.find_user_id does it, written out here and
+      -- below: this is the hot path, and a function call would cost as much as everything else.
       select u.id into v_user_id from public.users u
       where u.id = coalesce(
         (
@@ -47,7 +47,7 @@ begin
 
       select t.* into v_first from public.credit_transactions t
       where t.user_id = v_user_id
-        -- Not a variable: the planner has to see that the index of the references covers it.
+        -- A literal, so that the planner sees that the partial index on references covers it.
         and t.source = 'image_generation'
         and t.reference_id = deduct_credits.reference_id;
 
@@ -61,7 +61,7 @@ begin
           and t.reference_id = deduct_credits.reference_id;
       end if;
 
-      -- A repeated reference is a retry: answer as the first call did, and charge nothing.
+      -- A repeated reference is a retry: return what the first call did, and charge nothing.
       if found then
         return query select
           case when v_first.credits = deduct_credits.credits then 'replayed' else 'reference_reused' end,
@@ -71,8 +71,8 @@ begin
       end if;
     end if;
 
-    -- One statement decides, charges and records. The condition on the balance is evaluated again
-    -- on the newest row when another transaction held it, so no balance is read and written back.
+    -- One statement decides, charges and records. If another transaction held the row, PostgreSQL
+    -- evaluates the condition again on the newest version, so no stale balance is ever written back.
     with charged as (
       update public.users u
       set credits = u.credits - deduct_credits.credits,
@@ -106,9 +106,9 @@ begin
       return;
     end if;
 
-    -- Nothing was charged: the user is unknown, or has too few credits. A newcomer, whom a call at
-    -- the same moment may have made and charged under this reference, and credits that arrived
-    -- meanwhile are worth another try.
+    -- Nothing was charged: the user is unknown or has too few credits. It is worth another try if the
+    -- user is new (another call may have just created it and charged this reference) or if credits have
+    -- arrived meanwhile.
     v_user := private.ensure_user(deduct_credits.phone_number, deduct_credits.whatsapp_user_id);
     if v_user.credits < deduct_credits.credits
       and (deduct_credits.reference_id is null or v_user.id = v_user_id)
@@ -121,4 +121,4 @@ end;
 $$;
 
 comment on function public.deduct_credits is
-  'One row. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call answered); reference_reused (charged before with another number of credits); insufficient_credits (nothing changed: remaining_credits is the balance).';
+  'One row. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call returned); reference_reused (charged before with another number of credits); insufficient_credits (nothing changed: remaining_credits is the balance).';

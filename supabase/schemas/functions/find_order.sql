@@ -1,8 +1,8 @@
--- Reads an order by the id that Razorpay knows it by, for the verification of its payment.
+-- Finds an order by its Razorpay order id, to verify its payment.
 create function public.find_order(
   razorpay_order_id text,
   phone_number text,
-  limited_address text default null
+  caller_address text default null
 )
 returns table (
   outcome text,
@@ -28,12 +28,12 @@ begin
   select o.* into v_order from public.payment_orders o
   where o.razorpay_order_id = find_order.razorpay_order_id;
 
-  if find_order.limited_address is not null then
+  if find_order.caller_address is not null then
     retry_after_seconds := private.count_against_limits(
-      'verify_payment', find_order.limited_address, user_id => v_order.user_id
+      'verify_payment', find_order.caller_address, user_id => v_order.user_id
     );
     if retry_after_seconds > 0 then
-      outcome := 'limited';
+      outcome := 'rate_limited';
       return next;
       return;
     end if;
@@ -45,15 +45,21 @@ begin
     return;
   end if;
 
-  return query
-  select 'found', v_order.user_id,
-    v_order.user_id is not distinct from private.find_user_id(find_order.phone_number, null),
-    v_order.package_id, v_order.key_mode, v_order.credits, v_order.razorpay_payment_id,
-    p.balance_after_grant, 0
-  from (select) as always
-  left join public.payments p on p.id = v_order.razorpay_payment_id;
+  select p.balance_after_grant into balance_after_payment from public.payments p
+  where p.id = v_order.razorpay_payment_id;
+
+  outcome := 'found';
+  user_id := v_order.user_id;
+  is_users_phone :=
+    v_order.user_id is not distinct from private.find_user_id(find_order.phone_number, null);
+  package_id := v_order.package_id;
+  key_mode := v_order.key_mode;
+  credits := v_order.credits;
+  razorpay_payment_id := v_order.razorpay_payment_id;
+  retry_after_seconds := 0;
+  return next;
 end;
 $$;
 
 comment on function public.find_order is
-  'One row. outcome: found (is_users_phone tells whether phone_number is one of the user''s; the payment and the balance after it are null until the order is paid); order_not_found; limited (too many verifications from limited_address, for this user or in all).';
+  'One row. outcome: found (is_users_phone says whether phone_number is one of the user''s; the payment and the balance after it are null until the order is paid); order_not_found; rate_limited (too many verifications from caller_address, for this user or in total).';

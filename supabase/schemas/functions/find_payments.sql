@@ -1,4 +1,4 @@
--- Tells the whole life of an order, for an operator.
+-- Returns everything recorded about an order, for an operator.
 create function public.find_payments(search text)
 returns table (order_id uuid, life jsonb)
 language sql
@@ -52,7 +52,7 @@ as $$
       select from public.order_references r where r.order_id = o.id and r.reference_id = $1
     )
     or o.user_id = private.find_user_id($1, $1)
-    -- The receipt is the order's id without its hyphens.
+    -- The receipt is the order's id without hyphens.
     or replace($1, '-', '') = replace(o.id::text, '-', '')
     or exists (
       select from public.payments p

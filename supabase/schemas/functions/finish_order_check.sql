@@ -1,4 +1,4 @@
--- Plans the next time that Razorpay is asked about an order.
+-- Plans when Razorpay is asked about an order next.
 create function public.finish_order_check(order_id uuid)
 returns void
 language sql
@@ -8,8 +8,8 @@ set search_path = ''
 set lock_timeout = '3s'
 set statement_timeout = '4s'
 as $$
-  -- Often while it is young, ever more rarely later. A late authorisation can come for five days;
-  -- a refund that no webhook told us of, for half a year.
+  -- Often while the order is young, less and less often later. A late authorization can arrive for five
+  -- days, and a refund that no webhook reported, for half a year.
   update public.payment_orders o
   set next_check_at = case
     when clock_timestamp() - o.created_at

@@ -1,8 +1,8 @@
--- Tells a user's profile and balance, and makes the user on first contact.
+-- Returns a user's profile and balance, and creates the user on first contact.
 create function public.get_user(
   phone_number text default null,
   whatsapp_user_id text default null,
-  limited_address text default null
+  caller_address text default null
 )
 returns table (
   outcome text,
@@ -21,13 +21,13 @@ as $$
 declare
   v_user public.users;
 begin
-  -- Whoever can reach a page could otherwise farm free credits with made-up numbers.
-  if get_user.limited_address is not null
+  -- Anyone who can reach a page could otherwise farm free credits with made-up numbers.
+  if get_user.caller_address is not null
     and private.find_user_id(get_user.phone_number, get_user.whatsapp_user_id) is null
   then
-    retry_after_seconds := private.count_against_limits('create_user', get_user.limited_address);
+    retry_after_seconds := private.count_against_limits('create_user', get_user.caller_address);
     if retry_after_seconds > 0 then
-      outcome := 'limited';
+      outcome := 'rate_limited';
       return next;
       return;
     end if;
@@ -39,4 +39,4 @@ end;
 $$;
 
 comment on function public.get_user is
-  'The user of a phone number (E.164) or a WhatsApp user id, created on first contact. One row. outcome: found; limited (too many unknown numbers from limited_address or in all; nothing was created).';
+  'The user of a phone number (E.164) or a WhatsApp user id, created on first contact. One row. outcome: found; rate_limited (too many unknown numbers from caller_address or in total; nothing was created).';

@@ -1,4 +1,4 @@
--- Lists what an operator should look at.
+-- Lists what needs an operator's attention.
 create function public.list_attention()
 returns table (kind text, subject text, since timestamptz, detail text)
 language sql
@@ -37,7 +37,7 @@ as $$
   from public.webhook_deliveries d
   where (d.outcome is null and d.received_at < clock_timestamp() - interval '1 minute'
       or d.outcome = 'failed')
-    -- A later delivery of the same event made up for it.
+    -- Superseded by a later successful delivery.
     and not exists (
       select from public.webhook_deliveries later
       where later.event_id = d.event_id and later.id > d.id and later.outcome <> 'failed'

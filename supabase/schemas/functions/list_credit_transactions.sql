@@ -1,9 +1,9 @@
--- Reads one page of a user's history, newest first.
+-- Returns one page of a user's history, newest first.
 create function public.list_credit_transactions(
   user_id uuid,
   page_size integer,
   before_sequence_number integer default null,
-  proven_phone text default null
+  proven_phone_number text default null
 )
 returns table (
   outcome text,
@@ -22,11 +22,11 @@ declare
   v_total integer;
   v_debt_credits integer;
 begin
-  -- Who has proven a number reads that number's history. A stranger is told the same of a user that
-  -- exists and of one that does not.
-  if list_credit_transactions.proven_phone is not null
+  -- A caller who has proven a number may read the history of that number only. Anyone else gets the
+  -- same result for a user who exists and for one who does not.
+  if list_credit_transactions.proven_phone_number is not null
     and list_credit_transactions.user_id
-      is distinct from private.find_user_id(list_credit_transactions.proven_phone, null)
+      is distinct from private.find_user_id(list_credit_transactions.proven_phone_number, null)
   then
     return query select 'not_the_owner', 0, 0, null::integer, '[]'::jsonb;
     return;
@@ -51,7 +51,7 @@ begin
     'listed',
     v_total,
     v_debt_credits,
-    -- Numbers have no gaps, so the page after this one starts right below its oldest entry.
+    -- Numbers have no gaps, so the next page starts right below the oldest entry of this one.
     case when min(p.sequence_number) > 1 then min(p.sequence_number) end,
     coalesce(
       jsonb_agg(
@@ -74,4 +74,4 @@ end;
 $$;
 
 comment on function public.list_credit_transactions is
-  'One row. outcome: listed; user_not_found; not_the_owner (of proven_phone, where that is given). total counts all entries of the user; next_cursor is null on the last page.';
+  'One row. outcome: listed; user_not_found; not_the_owner (if proven_phone_number is given and belongs to another user). total counts all entries of the user; next_cursor is null on the last page.';

@@ -1,4 +1,4 @@
--- Merges two accounts of one person into one, with both histories intact.
+-- Merges two accounts of one person into one, keeping both histories intact.
 create function public.merge_users(from_user_id uuid, into_user_id uuid)
 returns text
 language plpgsql
@@ -15,7 +15,7 @@ begin
     return 'same_user';
   end if;
 
-  -- Both rows are locked in one order, whichever way round an operator names them.
+  -- Both rows are locked in one order, whichever way around an operator names them.
   perform from public.users u
   where u.id in (merge_users.from_user_id, merge_users.into_user_id)
   order by u.id
@@ -40,7 +40,7 @@ begin
     );
   end if;
 
-  -- Open orders will be paid, and paid ones may be refunded: both are the merged user's from now on.
+  -- Open orders may be paid and paid ones refunded, and from now on that concerns the merged user.
   update public.payment_orders o set user_id = v_into.id where o.user_id = v_from.id;
   update public.order_references r set user_id = v_into.id
   where r.user_id = v_from.id and not exists (
@@ -52,7 +52,8 @@ begin
   update public.users u set debt_credits = 0 where u.id = v_from.id;
   perform private.collect_debts(v_into.id);
 
-  -- Accounts that were merged into this one go on with it, so that one step always leads home.
+  -- Accounts that were merged into this one move along, so that merged_into always leads to the current
+  -- account in one step.
   update public.users u set merged_into = v_into.id where u.merged_into = v_from.id;
   update public.identities i set user_id = v_into.id where i.user_id = v_from.id;
   update public.users u set merged_into = v_into.id, phone_number = null where u.id = v_from.id;
@@ -63,4 +64,4 @@ end;
 $$;
 
 comment on function public.merge_users is
-  'merged: the identities and the balance have moved, the old history stays under the old id. replayed: they had moved before. same_user, user_not_found, merged_before (one of them is no account any more): nothing changed.';
+  'merged: the identities and the balance have moved, the old history stays under the old id. replayed: they had moved before. same_user, user_not_found, merged_before (one of them is no longer an account): nothing changed.';

@@ -1,4 +1,4 @@
--- Fixes what a purchase costs and grants, before Razorpay hears of it.
+-- Fixes what a purchase costs and grants, before Razorpay is told about it.
 create function public.place_order(
   package_id text,
   key_mode text,
@@ -6,7 +6,7 @@ create function public.place_order(
   reference_id text default null,
   phone_number text default null,
   whatsapp_user_id text default null,
-  limited_address text default null
+  caller_address text default null
 )
 returns table (
   outcome text,
@@ -29,10 +29,10 @@ set statement_timeout = '4s'
 as $$
 #variable_conflict use_column
 declare
-  -- Long enough for a customer who goes back and tries again, short enough for a price to change.
+  -- Long enough for a customer who goes back and tries again, short enough that a price may change.
   v_reusable_for constant interval := '30 minutes';
-  -- A link that is about to expire is no use to somebody who has yet to open it.
-  v_least_life constant interval := '5 minutes';
+  -- A link that is about to expire is of no use to someone who has yet to open it.
+  v_min_remaining constant interval := '5 minutes';
   v_package public.packages;
   v_user public.users;
   v_order public.payment_orders;
@@ -45,30 +45,30 @@ begin
     return;
   end if;
 
-  -- Whoever can reach a page could otherwise fill the tables, here and at Razorpay.
-  if place_order.limited_address is not null then
+  -- Anyone who can reach a page could otherwise fill the tables, here and at Razorpay.
+  if place_order.caller_address is not null then
     retry_after_seconds := private.count_against_limits(
-      'create_order', place_order.limited_address, place_order.phone_number
+      'create_order', place_order.caller_address, place_order.phone_number
     );
     if retry_after_seconds = 0
       and private.find_user_id(place_order.phone_number, place_order.whatsapp_user_id) is null
     then
       retry_after_seconds := private.count_against_limits(
-        'create_user', place_order.limited_address
+        'create_user', place_order.caller_address
       );
     end if;
     if retry_after_seconds > 0 then
-      outcome := 'limited';
+      outcome := 'rate_limited';
       return next;
       return;
     end if;
   end if;
 
-  -- The lock makes calls of one user take turns, so that two of them share one order.
+  -- The lock makes calls for one user take turns, so that two of them share one order.
   v_user := private.ensure_user(place_order.phone_number, place_order.whatsapp_user_id);
   perform from public.users u where u.id = v_user.id for no key update;
 
-  -- A repeated reference is a retry, whatever became of its order since.
+  -- A repeated reference is a retry, whatever has become of its order since.
   select o.* into v_order
   from public.order_references r
   join public.payment_orders o on o.id = r.order_id
@@ -79,13 +79,13 @@ begin
       then 'replayed' else 'reference_reused'
     end;
   else
-    -- An order that waits for the same payment serves again: a second click buys nothing twice.
+    -- An order that is still waiting for this payment is used again: a second click buys nothing twice.
     select o.* into v_order from public.payment_orders o
     where o.user_id = v_user.id
       and o.package_id = v_package.id
       and o.channel = place_order.channel
       and o.state in ('pending', 'open')
-      and coalesce(o.expires_at - v_least_life, o.created_at + v_reusable_for) > clock_timestamp()
+      and coalesce(o.expires_at - v_min_remaining, o.created_at + v_reusable_for) > clock_timestamp()
       and o.key_mode = place_order.key_mode
       and o.credits = v_package.credits
       and o.amount_paise = v_package.price * 100
@@ -116,4 +116,4 @@ end;
 $$;
 
 comment on function public.place_order is
-  'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before); reference_reused (this reference placed another order); package_not_found; limited (too many orders from limited_address, for this number or in all; nothing was placed). razorpay_order_id is null until open_order has stored it, short_url until open_link has.';
+  'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before); reference_reused (this reference placed another order); package_not_found; rate_limited (too many orders from caller_address, for this number or in total; nothing was placed). razorpay_order_id is null until attach_razorpay_order has stored it, and short_url until attach_payment_link has.';

@@ -1,4 +1,4 @@
--- Keeps a delivery before it is handled.
+-- Stores a delivery before it is handled.
 create function public.receive_webhook(
   event_id text,
   event text,
@@ -11,6 +11,8 @@ language sql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '3s'
+set statement_timeout = '4s'
 as $$
   insert into public.webhook_deliveries
     (event_id, event, payload, razorpay_order_id, razorpay_payment_id)
@@ -19,4 +21,4 @@ as $$
 $$;
 
 comment on function public.receive_webhook is
-  'The id of the delivery, for finish_webhook. payload is the body as it came.';
+  'Returns the id of the delivery, for finish_webhook. payload is the body exactly as it was received.';

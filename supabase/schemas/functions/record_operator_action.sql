@@ -1,4 +1,4 @@
--- Records that an operator had an order settled by hand.
+-- Records that an operator settled an order by hand.
 create function public.record_operator_action(
   order_id uuid,
   operator text,
@@ -10,10 +10,12 @@ language sql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '3s'
+set statement_timeout = '4s'
 as $$
   insert into public.operator_actions (order_id, operator, reason, outcome)
   values ($1, $2, $3, $4);
 $$;
 
 comment on function public.record_operator_action is
-  'Append-only: an action cannot be taken back from the record.';
+  'Append-only: a recorded action cannot be changed or removed.';

@@ -7,7 +7,7 @@ create table public.credit_transactions (
   source text not null,
   reference_id text,
   balance_after integer not null,
-  -- Not now(): entries of one user are ordered by the row lock, transactions by their start.
+  -- Not now(), which is when the transaction started: entries are in the order of the row lock.
   created_at timestamptz not null default clock_timestamp(),
   constraint one_entry_per_place_in_the_history unique (user_id, sequence_number),
   constraint sequence_numbers_start_at_one check (sequence_number >= 1),
@@ -20,9 +20,9 @@ create table public.credit_transactions (
   constraint balance_after_is_never_negative check (balance_after >= 0)
 );
 
--- One effect per reference: what makes a retried call safe, and a payment count once. Money that
--- goes back may come again (a refund fails, a dispute is won) and may be taken in parts, so the
--- entries of refunds and disputes are counted by the rows of payment_reversals instead.
+-- One effect per reference: this makes a repeated call safe and counts a payment once. A reversal may
+-- have several entries, because a refund can fail and a dispute can be won later, and because credits
+-- can be taken in parts; payment_reversals keeps count of those.
 create unique index one_entry_per_reference
   on public.credit_transactions (user_id, source, reference_id)
   where reference_id is not null and source not in ('refund', 'dispute');

@@ -43,15 +43,15 @@ create index payment_orders_to_check on public.payment_orders (next_check_at)
   where next_check_at is not null;
 
 comment on table public.payment_orders is
-  'One intent to buy. What it grants and costs is fixed when it is made, whatever the package becomes.';
+  'One intent to buy. What it costs and grants is fixed when it is placed, even if the package changes later.';
 comment on column public.payment_orders.state is
-  'pending: its Razorpay order is not known (a payment link gets one when it is paid). open: waiting for its payment. paid: its credits were granted.';
+  'pending: its Razorpay order is not known yet (a payment link gets one when the customer starts to pay). open: waiting for payment. paid: its credits were granted.';
 comment on column public.payment_orders.key_mode is
-  'Which kind of Razorpay key made the order; a test payment never settles a live order.';
+  'Which kind of Razorpay key created the order; a test payment never settles a live order.';
 comment on column public.payment_orders.channel is
-  'checkout: paid on a page. link: paid by a payment link in the chat.';
+  'checkout: paid on a page. link: paid through a payment link in the chat.';
 comment on column public.payment_orders.next_check_at is
-  'When the reconciler asks Razorpay about the order next; null when there is nothing left to learn.';
+  'When the reconciler next asks Razorpay about the order; null when there is nothing left to learn.';
 
 alter table public.payment_orders enable row level security;
 
@@ -66,6 +66,6 @@ create table public.order_references (
 create index order_references_of_an_order on public.order_references (order_id);
 
 comment on table public.order_references is
-  'Which order a bot''s reference led to. An order that was still open may have served several.';
+  'Which order a bot''s reference led to. Several references may have led to one order while it was open.';
 
 alter table public.order_references enable row level security;

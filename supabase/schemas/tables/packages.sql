@@ -7,14 +7,15 @@ create table public.packages (
   constraint id_is_a_short_word check (id ~ '^[a-z0-9][a-z0-9_-]{0,63}$'),
   constraint name_is_not_blank check (name ~ '\S'),
   constraint price_is_at_least_one_rupee check (price >= 1),
-  -- Not a number counts as the largest one; an amount in paise has to fit an integer.
+  -- The amount in paise must fit an integer. PostgreSQL sorts NaN above every number, so this excludes
+  -- it as well.
   constraint price_has_an_end check (price < 20000000),
   constraint a_package_holds_at_least_one_credit check (credits >= 1)
 );
 
 comment on table public.packages is
-  'What is for sale. A package is retired with is_active = false, never deleted: orders name it.';
+  'What is for sale. A package is retired with is_active = false and never deleted, because orders refer to it.';
 comment on column public.packages.price is
-  'In rupees, taxes included. Razorpay''s least amount is one rupee.';
+  'In rupees, taxes included. Razorpay''s minimum amount is one rupee.';
 
 alter table public.packages enable row level security;

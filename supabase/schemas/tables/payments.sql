@@ -19,18 +19,18 @@ create table public.payments (
 );
 
 create index payments_of_an_order on public.payments (order_id);
--- A payment that was granted and then lost all of its money to refunds is flagged before another one
--- pays its order.
+-- A payment that granted credits and was then refunded in full is flagged before another payment pays
+-- the order.
 create unique index one_grant_per_order on public.payments (order_id)
   where credits_granted > 0 and flag is null;
 
 comment on table public.payments is
-  'What Razorpay said of each payment on an order of ours. An order may see many, and is paid by one.';
+  'What Razorpay reports about each payment on our orders. An order may see many payments and is paid by one.';
 comment on column public.payments.id is 'Razorpay''s payment id.';
 comment on column public.payments.balance_after_grant is
-  'The balance that everybody who reports this payment is told: the one right after its credits came.';
+  'The balance right after its credits were granted, which every report of this payment returns.';
 comment on column public.payments.flag is
-  'A captured payment that buys nothing: amount_mismatch, or second_payment on an order that another one pays. An operator refunds what is left of it.';
+  'Marks a captured payment that buys nothing: amount_mismatch, or second_payment on an order that another payment pays. An operator refunds what is left of it.';
 
 alter table public.payments enable row level security;
 
@@ -58,15 +58,15 @@ create table public.payment_reversals (
 create index payment_reversals_of_a_payment on public.payment_reversals (payment_id);
 
 comment on table public.payment_reversals is
-  'Refunds and disputes: money that went back, and the credits that went back with it.';
+  'Refunds and disputes: money that was returned, and the credits that were revoked for it.';
 comment on column public.payment_reversals.id is 'Razorpay''s refund or dispute id.';
 comment on column public.payment_reversals.is_money_gone is
-  'Whether the amount has left us: a processed refund, a lost dispute.';
+  'Whether the amount has left our account: a processed refund, a lost dispute.';
 comment on column public.payment_reversals.credits_taken is
-  'Credits this reversal takes back; the ledger holds credits_taken minus credits_owed of them.';
+  'Credits that this reversal revokes; the ledger holds credits_taken minus credits_owed of them.';
 comment on column public.payment_reversals.credits_owed is
-  'The part of credits_taken that the user had already spent and has not yet paid.';
+  'The part of credits_taken that the user had already spent and has not paid off yet.';
 comment on column public.payment_reversals.reported_at is
-  'Razorpay''s time of the newest report; an older one that arrives late changes nothing.';
+  'When Razorpay made the newest report; an older one that arrives late changes nothing.';
 
 alter table public.payment_reversals enable row level security;

@@ -19,10 +19,10 @@ create index webhook_deliveries_unfinished on public.webhook_deliveries (receive
   where outcome is null;
 
 comment on table public.webhook_deliveries is
-  'Every correctly signed delivery of Razorpay, repeated ones included.';
+  'Every correctly signed delivery from Razorpay, including repeated ones.';
 comment on column public.webhook_deliveries.event_id is
-  'Razorpay''s event id. A header that is not signed: good for finding a delivery, not for counting one.';
+  'Razorpay''s event id, from a header that is not signed: good for finding deliveries, not for telling repeated ones apart.';
 comment on column public.webhook_deliveries.outcome is
-  'What became of it; null while it is handled, and for good when it was cut off. Razorpay sends it again then.';
+  'The result; null while the delivery is being handled, and permanently if handling was cut off, after which Razorpay sends it again.';
 
 alter table public.webhook_deliveries enable row level security;

@@ -1,4 +1,4 @@
--- Pays what a user owes, oldest debt first, as far as the balance goes.
+-- Pays off what a user owes, oldest debt first, as far as the balance goes.
 create function private.collect_debts(user_id uuid)
 returns integer
 language plpgsql
@@ -43,4 +43,4 @@ end;
 $$;
 
 comment on function private.collect_debts is
-  'Returns the balance that is left. To be called after every entry that adds credits.';
+  'Returns the remaining balance. To be called after every entry that adds credits.';

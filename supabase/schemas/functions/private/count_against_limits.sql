@@ -1,4 +1,4 @@
--- Counts one more of an action, and tells how long to wait when that is one too many.
+-- Counts an action against its limits and returns how long to wait if it exceeds one.
 create function private.count_against_limits(
   action text,
   address text default null,
@@ -24,8 +24,8 @@ begin
         ('project', 'all')
     ) s (scope, subject) on s.scope = l.scope
     where l.action = count_against_limits.action and s.subject is not null
-    -- Counters are always taken in one order, so that no two calls wait for each other. What all
-    -- have together comes last: who is refused for themselves must not use it up for the others.
+    -- Counters are always locked in one order, so that no two calls wait for each other. The shared
+    -- one comes last: a caller over their own limit must not consume it for everyone else.
     order by l.scope = 'project', l.scope
   loop
     insert into public.rate_counters as c (action, scope, subject, window_ends_at, count)
@@ -49,4 +49,4 @@ end;
 $$;
 
 comment on function private.count_against_limits is
-  '0 when the action may go on, else the seconds until it may.';
+  '0 if the action is allowed, otherwise the seconds until it is.';

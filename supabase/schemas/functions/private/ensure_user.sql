@@ -1,5 +1,5 @@
--- Finds the user of a phone number or a WhatsApp user id, or creates it with the free credits of a
--- newcomer.
+-- Finds the user of a phone number or a WhatsApp user id, or creates one with the free credits of a new
+-- user.
 create function private.ensure_user(phone_number text, whatsapp_user_id text default null)
 returns public.users
 language plpgsql
@@ -17,8 +17,8 @@ begin
 
   v_user_id := private.find_user_id(ensure_user.phone_number, ensure_user.whatsapp_user_id);
   if v_user_id is null then
-    -- First contacts that arrive together meet at this key: one claims the identity, the others
-    -- wait for its commit and read whose it is.
+    -- First contacts that arrive together meet at this key: one of them claims the identity, and the
+    -- others wait for its commit and then read whose it is.
     insert into public.identities as i (kind, value, user_id)
     values (
       case when ensure_user.phone_number is null then 'whatsapp_user_id' else 'phone' end,
@@ -39,8 +39,8 @@ begin
     end if;
   end if;
 
-  -- A bot that names both tells us that they are one person. Two accounts that exist already are an
-  -- operator's to merge.
+  -- A bot that names both tells us that they belong to one person. If both already have an account,
+  -- merging them is up to an operator.
   if num_nonnulls(ensure_user.phone_number, ensure_user.whatsapp_user_id) = 2
     and (
       private.find_user_id(ensure_user.phone_number, null) is null
@@ -58,7 +58,7 @@ begin
     update public.users u set phone_number = ensure_user.phone_number
     where u.id = v_user_id
       and u.phone_number is null
-      -- Another call may have claimed the number for a user of its own meanwhile.
+      -- Another call may have claimed the number for a different user meanwhile.
       and exists (select from claimed c where c.kind = 'phone');
   end if;
 
@@ -68,4 +68,4 @@ end;
 $$;
 
 comment on function private.ensure_user is
-  'The user of a phone number (E.164), a WhatsApp user id, or both. An unknown one is created with 3 free credits and one system entry; a known one is only read.';
+  'The user of a phone number (E.164), a WhatsApp user id, or both. A new user gets 3 free credits and one system entry; an existing one is only read.';

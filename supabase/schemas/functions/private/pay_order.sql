@@ -1,4 +1,4 @@
--- Has an order paid by a payment whose money is here, and grants its credits.
+-- Marks the order paid by a payment whose money we still hold, and grants its credits.
 create function private.pay_order(order_id uuid)
 returns void
 language plpgsql
@@ -10,10 +10,10 @@ declare
 begin
   select o.* into strict v_order from public.payment_orders o where o.id = pay_order.order_id;
 
-  -- The first payment stays, as long as any of its money does. Razorpay refunds the second one of
-  -- two, and may report it before the first: when all of the first one's money is gone, so are its
-  -- credits, and another payment that was kept buys them anew.
-  if v_order.state = 'paid' and private.kept_paise(v_order.razorpay_payment_id) > 0 then
+  -- The first payment counts for as long as we hold any of its money. If an order is paid twice, one of
+  -- the two is refunded, and not always the second: once all of the first payment's money has been
+  -- returned, its credits are gone too, and another payment whose money we hold buys them again.
+  if v_order.state = 'paid' and private.net_paise(v_order.razorpay_payment_id) > 0 then
     v_payment_id := v_order.razorpay_payment_id;
   else
     select coalesce(
@@ -22,7 +22,7 @@ begin
         where p.order_id = v_order.id
           and p.amount_paise = v_order.amount_paise
           and p.currency = v_order.currency
-          and private.kept_paise(p.id) > 0
+          and private.net_paise(p.id) > 0
         order by p.created_at, p.id
         limit 1
       ),
@@ -30,7 +30,7 @@ begin
     ) into v_payment_id;
   end if;
 
-  -- Captured money that buys nothing is an operator's to look after.
+  -- Captured money that buys nothing is for an operator to return.
   update public.payments p
   set flag = case
     when p.amount_paise = v_order.amount_paise and p.currency = v_order.currency
@@ -54,7 +54,8 @@ begin
       paid_at = coalesce(o.paid_at, clock_timestamp())
   where o.id = v_order.id;
 
-  -- A payment that paid the order before gets its credits from the refund that failed.
+  -- A payment that paid the order earlier got its credits then, and gets them back from the reversals
+  -- that failed.
   if exists (select from public.payments p where p.id = v_payment_id and p.credits_granted = 0) then
     perform private.post_entry(
       v_order.user_id, 'credit', v_order.credits, 'payment', v_payment_id
@@ -65,9 +66,9 @@ begin
         granted_at = clock_timestamp()
     where p.id = v_payment_id;
   end if;
-  perform private.balance_reversals(v_order.user_id, v_payment_id);
+  perform private.apply_reversals(v_order.user_id, v_payment_id);
 end;
 $$;
 
 comment on function private.pay_order is
-  'Idempotent. An order without a payment whose money is here stays as it is.';
+  'Idempotent. Does nothing to an order none of whose payments has money that we still hold.';

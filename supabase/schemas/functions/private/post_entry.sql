@@ -1,4 +1,4 @@
--- Moves a balance and writes the ledger entry for it.
+-- Changes a balance and writes the ledger entry for it.
 create function private.post_entry(
   user_id uuid,
   action text,
@@ -41,4 +41,4 @@ end;
 $$;
 
 comment on function private.post_entry is
-  'Returns the balance after the entry. The tables refuse a balance below zero and a reference that was posted before.';
+  'Returns the balance after the entry. Constraints reject a balance below zero and a reference that was posted before.';

@@ -1,4 +1,4 @@
--- Stores what Razorpay says of a refund or a dispute.
+-- Stores what Razorpay reports about a refund or a dispute.
 create function private.record_reversal(payment_id text, reversal jsonb)
 returns void
 language plpgsql
@@ -25,9 +25,9 @@ begin
       amount_paise = excluded.amount_paise,
       is_money_gone = excluded.is_money_gone,
       reported_at = excluded.reported_at
-  -- Reports arrive in any order. A refund only moves forward. A dispute is as its newest report
-  -- says, for a lost one may still be won; Razorpay's times are whole seconds, so of two reports of
-  -- one second the later step counts.
+  -- Reports arrive in any order. A refund only moves forward. For a dispute the newest report counts,
+  -- because a lost one may still be won; Razorpay's times are whole seconds, so of two reports from the
+  -- same second the later step counts.
   where case excluded.kind
     when 'refund' then
       array_position(v_refund_steps, excluded.status) > array_position(v_refund_steps, r.status)

@@ -1,4 +1,4 @@
--- Refuses whatever would change what has been written once.
+-- Refuses every change to a row that was written once.
 create function private.refuse_change()
 returns trigger
 language plpgsql
@@ -11,4 +11,4 @@ end;
 $$;
 
 comment on function private.refuse_change is
-  'Trigger of append-only tables. A superuser can still disable it; no role of the platform can.';
+  'Trigger of the append-only tables. Only the tables'' owner or a superuser can disable it; no role of the Data API can.';

@@ -1,10 +1,10 @@
--- A session proves a phone number. With it, a page may read its user's own rows straight from the
--- Data API and follow them with Realtime; it writes nothing, and sees nobody else's.
+-- Returns the user of the current session, for the policies. A session proves a phone number; with it, a
+-- page may read its user's own rows from the Data API and follow them with Realtime.
 create function private.session_user_id()
 returns uuid
 language sql
 stable
--- The policies are evaluated as the caller, who may not read the identities.
+-- The policies run as the caller, who may not read identities.
 security definer
 set search_path = ''
 as $$
@@ -17,4 +17,4 @@ as $$
 $$;
 
 comment on function private.session_user_id is
-  'The user whose phone number the session''s token carries; null without a session or a number.';
+  'The user whose phone number is in the session''s token; null without a session or a number.';

@@ -1,5 +1,5 @@
--- Tells how much of a payment's money is here.
-create function private.kept_paise(payment_id text)
+-- Returns how much of a payment's money we still hold.
+create function private.net_paise(payment_id text)
 returns integer
 language sql
 stable
@@ -17,5 +17,5 @@ as $$
   where p.id = $1;
 $$;
 
-comment on function private.kept_paise is
-  'What was captured less what went back, so 0 until it is captured.';
+comment on function private.net_paise is
+  'What was captured minus what was returned; 0 until the payment is captured.';
