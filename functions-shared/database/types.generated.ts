@@ -482,6 +482,22 @@ export type Database = {
       [_ in never]: never;
     };
     Functions: {
+      "attach_payment_link": {
+        Args: {
+          "expires_at": string;
+          "order_id": string;
+          "razorpay_payment_link_id": string;
+          "short_url": string;
+        };
+        Returns: {
+          "stored_expires_at": string;
+          "stored_short_url": string;
+        }[];
+      };
+      "attach_razorpay_order": {
+        Args: { "order_id": string; "razorpay_order_id": string };
+        Returns: string;
+      };
       "check_invariants": {
         Args: Record<PropertyKey, never>;
         Returns: {
@@ -571,27 +587,11 @@ export type Database = {
         }[];
       };
       "merge_users": { Args: { "from_user_id": string; "into_user_id": string }; Returns: string };
-      "attach_payment_link": {
-        Args: {
-          "expires_at": string;
-          "order_id": string;
-          "razorpay_payment_link_id": string;
-          "short_url": string;
-        };
-        Returns: {
-          "stored_expires_at": string;
-          "stored_short_url": string;
-        }[];
-      };
-      "attach_razorpay_order": {
-        Args: { "order_id": string; "razorpay_order_id": string };
-        Returns: string;
-      };
       "place_order": {
         Args: {
+          "caller_address"?: string;
           "channel"?: string;
           "key_mode": string;
-          "caller_address"?: string;
           "package_id": string;
           "phone_number"?: string;
           "reference_id"?: string;

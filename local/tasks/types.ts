@@ -5,39 +5,21 @@
  * `deno task types` writes the file, `deno task types --check` fails when it is not up to date.
  * @module
  */
-import { startDatabase } from "../postgres/database.ts";
-import { removeIfPresent } from "../system/files.ts";
+import { migrate, runSupabase } from "../postgres/supabase-cli.ts";
+import { withTemporaryServer } from "../postgres/temporary.ts";
 import { writeGenerated } from "../system/generated-file.ts";
-import { runTask, TaskError } from "../system/task.ts";
-import { installPostgres } from "../postgres/binaries.ts";
-import { postgresHome } from "../postgres/server.ts";
 import { readSettings } from "../system/settings.ts";
-import { runSupabase } from "../postgres/supabase-cli.ts";
+import { runTask, TaskError } from "../system/task.ts";
 
-/** Generates from a database of its own, so that a running stack with other data is left alone. */
 async function generateTypes(): Promise<string> {
-  const settings = readSettings();
-  const localDir = await Deno.makeTempDir({ prefix: "credits-types-" });
-  const postgresBin = settings.postgresBin ??
-    await installPostgres(await postgresHome(settings.localDir));
-  try {
-    const database = await startDatabase(
-      { ...settings, localDir, postgresBin, dbPort: 0 },
-      crypto.randomUUID(),
-      () => {},
-    );
-    try {
-      const args = ["gen", "types", "--lang", "typescript", "--schema", "public"];
-      const { success, stdout, output } = await runSupabase(args, database.url);
-      if (!success) throw new TaskError(`The Supabase CLI made no types. It says:\n${output}`);
-      return stdout;
-    } finally {
-      await database.stop();
-    }
-  } finally {
-    await removeIfPresent(await postgresHome(localDir));
-    await removeIfPresent(localDir);
-  }
+  return await withTemporaryServer(readSettings(), async (server) => {
+    const url = await server.createDatabase("types");
+    await migrate(url);
+    const args = ["gen", "types", "--lang", "typescript", "--schema", "public"];
+    const { success, stdout, output } = await runSupabase(args, url);
+    if (!success) throw new TaskError(`The Supabase CLI made no types. It says:\n${output}`);
+    return stdout;
+  });
 }
 
 /** The CLI leaves the layout to the project. */

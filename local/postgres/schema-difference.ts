@@ -1,0 +1,187 @@
+/**
+ * What one database has and another has not: the catalogue and the rows that belong to the schema.
+ *
+ * pg-delta, which the Supabase CLI brings along, writes the statements that lead from one schema to
+ * the other. Whether two schemas are one is decided by the comparison of this module, which also sees
+ * what pg-delta does not.
+ * @module
+ */
+import postgres from "postgres";
+import { TaskError } from "../system/task.ts";
+import { runSupabase } from "./supabase-cli.ts";
+
+/** The schemas that migrations make objects in, for pg-delta. The comparison of the catalogue sees all. */
+const SCHEMAS = "public,private";
+
+/** The text of an object by its name, as catalog.sql has it. */
+type Catalog = ReadonlyMap<string, string>;
+
+/** A row, its values as SQL literals. */
+type Row = Readonly<Record<string, string>>;
+
+/** The rows of a table. */
+interface TableRows {
+  columns: string[];
+  primaryKey: string[];
+  rows: Row[];
+}
+
+/** Lists in words what differs between two databases; nothing when their schemas are the same. */
+export async function listDifferences(
+  fromUrl: string,
+  toUrl: string,
+  tables: string[],
+): Promise<string[]> {
+  const [from, to] = await Promise.all([readCatalog(fromUrl), readCatalog(toUrl)]);
+  const objects = [...new Set([...from.keys(), ...to.keys()])].sort();
+  const differences = objects.flatMap((name) => {
+    const [before, after] = [from.get(name), to.get(name)];
+    if (before === after) return [];
+    if (before === undefined) return [`${name} is missing`];
+    if (after === undefined) return [`${name} is there and should not be`];
+    return [`${name}: ${firstDifference(before, after)}`];
+  });
+  const { deletions, changes } = await writeRowChanges(fromUrl, toUrl, tables);
+  return [...differences, ...deletions, ...changes];
+}
+
+/**
+ * Writes the statements that turn the schema of one database into that of another. They are a draft:
+ * not everything can be written by a program, so a person reads them, and `listDifferences` decides.
+ */
+export async function writeChanges(
+  fromUrl: string,
+  toUrl: string,
+  tables: string[],
+): Promise<string> {
+  const { deletions, changes } = await writeRowChanges(fromUrl, toUrl, tables);
+  // Rows go before the schema changes, which may forbid them, and come after it, which may need them.
+  return [...deletions, await writeSchemaChanges(fromUrl, toUrl), ...changes]
+    .filter((statement) => statement !== "").join("\n\n");
+}
+
+async function readCatalog(url: string): Promise<Catalog> {
+  const query = await Deno.readTextFile(new URL("./catalog.sql", import.meta.url));
+  const sql = postgres(url, { max: 1, onnotice: () => {}, connection: { search_path: "" } });
+  try {
+    const objects = await sql.unsafe<{ name: string; definition: string }[]>(query);
+    return new Map(objects.map(({ name, definition }) => [name, definition]));
+  } finally {
+    await sql.end();
+  }
+}
+
+/** Shows the first line in which two texts differ. */
+function firstDifference(before: string, after: string): string {
+  const [left, right] = [before.split("\n"), after.split("\n")];
+  const line = left.findIndex((text, index) => text !== right[index]);
+  const shown = (lines: string[]) => lines.at(line < 0 ? left.length : line)?.trim() ?? "(nothing)";
+  return `"${shown(left)}" should be "${shown(right)}"`;
+}
+
+async function writeSchemaChanges(fromUrl: string, toUrl: string): Promise<string> {
+  const { success, stdout, output } = await runSupabase([
+    ...["db", "diff", "--use-pg-delta", `--schema=${SCHEMAS}`],
+    `--from=${withoutTls(fromUrl)}`,
+    `--to=${withoutTls(toUrl)}`,
+  ]);
+  if (!success) {
+    throw new TaskError(`The Supabase CLI could not compare. It says:\n${output}`);
+  }
+  // The CLI prints its remarks among the statements, in a frame.
+  return stdout.split("\n").filter((line) => !/^[│▲●]/.test(line)).join("\n").trim();
+}
+
+/** The embedded server speaks no TLS. */
+function withoutTls(databaseUrl: string): string {
+  const url = new URL(databaseUrl);
+  url.searchParams.set("sslmode", "disable");
+  return url.href;
+}
+
+async function writeRowChanges(
+  fromUrl: string,
+  toUrl: string,
+  tables: string[],
+): Promise<{ deletions: string[]; changes: string[] }> {
+  const deletions: string[] = [];
+  const changes: string[] = [];
+  for (const table of tables) {
+    const [from, to] = await Promise.all([readRows(fromUrl, table), readRows(toUrl, table)]);
+    if (!to) throw new TaskError(`rows.sql fills ${table}, which the schema does not have.`);
+    const { columns, primaryKey } = to;
+    if (primaryKey.length === 0) {
+      throw new TaskError(
+        `${table} has rows in rows.sql and needs a primary key to compare them by.`,
+      );
+    }
+    const keyOf = (row: Row) => JSON.stringify(primaryKey.map((column) => row[column]));
+    const before = new Map(from?.rows.map((row) => [keyOf(row), row]));
+    const after = new Map(to.rows.map((row) => [keyOf(row), row]));
+    for (const [key, row] of before) {
+      if (!after.has(key)) {
+        deletions.push(`delete from ${table} where ${conditions(row, primaryKey)};`);
+      }
+    }
+    for (const [key, row] of after) {
+      const old = before.get(key);
+      if (!old) changes.push(insertion(table, columns, row));
+      else changes.push(...update(table, primaryKey, old, row));
+    }
+  }
+  return { deletions, changes };
+}
+
+function insertion(table: string, columns: string[], row: Row): string {
+  const values = columns.map((column) => row[column]).join(", ");
+  return `insert into ${table} (${columns.join(", ")}) values (${values}) on conflict do nothing;`;
+}
+
+/** Changes the row only where it is as the schema had it: an operator's own values stay. */
+function update(table: string, primaryKey: string[], old: Row, row: Row): string[] {
+  const changed = Object.keys(row).filter((column) => row[column] !== old[column]);
+  if (changed.length === 0) return [];
+  const values = changed.map((column) => `${column} = ${row[column]}`).join(", ");
+  const known = changed.filter((column) => column in old);
+  return [`update ${table} set ${values} where ${conditions(old, [...primaryKey, ...known])};`];
+}
+
+function conditions(row: Row, columns: string[]): string {
+  return columns.map((column) => {
+    return row[column] === "null" ? `${column} is null` : `${column} = ${row[column]}`;
+  }).join(" and ");
+}
+
+/** Reads all rows of a table, or nothing if there is no such table. */
+async function readRows(url: string, table: string): Promise<TableRows | undefined> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    const [{ id }] = await sql`select to_regclass(${table})::oid as id`;
+    if (id === null) return undefined;
+    const columns = await sql<{ name: string; isKey: boolean }[]>`
+      select a.attname as name, i.indexrelid is not null as "isKey"
+      from pg_catalog.pg_attribute a
+      left join pg_catalog.pg_index i
+        on i.indrelid = a.attrelid and i.indisprimary and a.attnum = any (i.indkey)
+      where a.attrelid = ${id} and a.attnum > 0 and not a.attisdropped
+      order by a.attnum`;
+    const rows = await sql<{ row: Row }[]>`
+      select (
+        select jsonb_object_agg(key, case jsonb_typeof(value)
+          when 'string' then quote_literal(value #>> '{}')
+          when 'object' then quote_literal(value::text)
+          else value::text
+        end)
+        from jsonb_each(to_jsonb(t))
+      ) as row
+      from ${sql(table)} t
+      order by t`;
+    return {
+      columns: columns.map(({ name }) => name),
+      primaryKey: columns.filter(({ isKey }) => isKey).map(({ name }) => name),
+      rows: rows.map(({ row }) => row),
+    };
+  } finally {
+    await sql.end();
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Keeps `supabase/migrations/`, which is how a database gets to the schema, in line with
+ * `supabase/schemas/`, which is what the schema is.
+ *
+ * `deno task migration <name>` writes what the migrations lack as a new one, named after the change.
+ * `deno task migration --check` fails when the migrations lead to another schema than the files.
+ * @module
+ */
+import { join } from "node:path";
+import postgres from "postgres";
+import { listDifferences, writeChanges } from "../postgres/schema-difference.ts";
+import { applySchemaFiles, readSchemaFiles, tablesWithRows } from "../postgres/schemas.ts";
+import { migrate } from "../postgres/supabase-cli.ts";
+import { withTemporaryServer } from "../postgres/temporary.ts";
+import { readSettings, REPOSITORY } from "../system/settings.ts";
+import { runTask, TaskError } from "../system/task.ts";
+
+const USAGE = "Name the change in lower-case words, as in `deno task migration " +
+  "add_expiry_to_orders`, or check with `deno task migration --check`.";
+
+/** Written in front of every migration. */
+const LOCK_TIMEOUT = `\
+-- A migration that does not get its locks soon fails and changes nothing, where calls would otherwise
+-- wait behind it. Then it is pushed again.
+set local lock_timeout = '2s';
+`;
+
+/** Two databases to compare, and the tables whose rows belong to the schema. */
+interface Comparison {
+  migrated: string;
+  wanted: string;
+  tables: string[];
+}
+
+/** Builds one database from the migrations and one from the files. */
+async function withBoth(use: (comparison: Comparison) => Promise<void>): Promise<void> {
+  const files = await readSchemaFiles();
+  await withTemporaryServer(readSettings(), async (server) => {
+    const [migrated, wanted] = [
+      await createDatabase("migrated"),
+      await createDatabase("wanted"),
+    ];
+    await Promise.all([migrate(migrated), applySchemaFiles(wanted, files)]);
+    await use({ migrated, wanted, tables: tablesWithRows(files) });
+
+    /** Hosted projects have this publication, and the schema adds tables to it. */
+    async function createDatabase(name: string): Promise<string> {
+      const url = await server.createDatabase(name);
+      await run(url, "create publication supabase_realtime");
+      return url;
+    }
+  });
+}
+
+async function check({ migrated, wanted, tables }: Comparison): Promise<void> {
+  const differences = await listDifferences(migrated, wanted, tables);
+  const changes = await writeChanges(migrated, wanted, tables);
+  if (differences.length === 0 && changes === "") {
+    console.log("The migrations lead to the schema of supabase/schemas.");
+    return;
+  }
+  throw new TaskError(
+    "The migrations do not lead to the schema of supabase/schemas:\n" +
+      differences.map((difference) => `- ${difference}\n`).join("") +
+      "Edit the files and write a migration with `deno task migration <name>`. What pg-delta would " +
+      `write:\n\n${changes || "(nothing)"}`,
+  );
+}
+
+async function write(name: string, { migrated, wanted, tables }: Comparison): Promise<void> {
+  const changes = await writeChanges(migrated, wanted, tables);
+  const differences = await listDifferences(migrated, wanted, tables);
+  if (differences.length === 0 && changes === "") {
+    console.log(
+      "The migrations lead to the schema of supabase/schemas. There is nothing to write.",
+    );
+    return;
+  }
+  const path = `supabase/migrations/${timestamp()}_${name}.sql`;
+  await Deno.writeTextFile(join(REPOSITORY, path), `${LOCK_TIMEOUT}\n${changes}\n`);
+  console.log(`${path} is written. Read it, and say in a comment what the change is for.`);
+
+  // Tried at once: not everything can be written by a program.
+  const failure = await run(migrated, changes).then(() => undefined, (error: Error) => error);
+  if (failure) {
+    throw new TaskError(
+      `It cannot be applied as it is: ${failure.message}. Edit it, and then run the check.`,
+    );
+  }
+  const rest = await listDifferences(migrated, wanted, tables);
+  if (rest.length > 0) {
+    throw new TaskError(
+      "It does not do everything. Add what is left by hand, and then run the check:\n" +
+        rest.map((difference) => `- ${difference}`).join("\n"),
+    );
+  }
+}
+
+async function run(url: string, statements: string): Promise<void> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    await sql.begin((transaction) => transaction.unsafe(statements));
+  } finally {
+    await sql.end();
+  }
+}
+
+/** The time as the Supabase CLI writes it in front of a migration's name, in UTC. */
+function timestamp(): string {
+  return new Date().toISOString().replace(/\D/g, "").slice(0, 14);
+}
+
+await runTask(async () => {
+  const [name, ...others] = Deno.args;
+  if (name === "--check" && others.length === 0) return await withBoth(check);
+  if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name ?? "") || others.length > 0) {
+    throw new TaskError(USAGE);
+  }
+  await withBoth((comparison) => write(name, comparison));
+});

@@ -1,0 +1,65 @@
+-- Finds an order by its Razorpay order id, to verify its payment.
+create function public.find_order(
+  razorpay_order_id text,
+  phone_number text,
+  caller_address text default null
+)
+returns table (
+  outcome text,
+  user_id uuid,
+  is_users_phone boolean,
+  package_id text,
+  key_mode text,
+  credits integer,
+  razorpay_payment_id text,
+  balance_after_payment integer,
+  retry_after_seconds integer
+)
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '3s'
+set statement_timeout = '4s'
+as $$
+#variable_conflict use_column
+declare
+  v_order public.payment_orders;
+begin
+  select o.* into v_order from public.payment_orders o
+  where o.razorpay_order_id = find_order.razorpay_order_id;
+
+  if find_order.caller_address is not null then
+    retry_after_seconds := private.count_against_limits(
+      'verify_payment', find_order.caller_address, user_id => v_order.user_id
+    );
+    if retry_after_seconds > 0 then
+      outcome := 'rate_limited';
+      return next;
+      return;
+    end if;
+  end if;
+
+  if v_order.id is null then
+    outcome := 'order_not_found';
+    return next;
+    return;
+  end if;
+
+  select p.balance_after_grant into balance_after_payment from public.payments p
+  where p.id = v_order.razorpay_payment_id;
+
+  outcome := 'found';
+  user_id := v_order.user_id;
+  is_users_phone :=
+    v_order.user_id is not distinct from private.find_user_id(find_order.phone_number, null);
+  package_id := v_order.package_id;
+  key_mode := v_order.key_mode;
+  credits := v_order.credits;
+  razorpay_payment_id := v_order.razorpay_payment_id;
+  retry_after_seconds := 0;
+  return next;
+end;
+$$;
+
+comment on function public.find_order is
+  'One row. outcome: found (is_users_phone says whether phone_number is one of the user''s; the payment and the balance after it are null until the order is paid); order_not_found; rate_limited (too many verifications from caller_address, for this user or in total).';

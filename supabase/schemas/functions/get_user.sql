@@ -1,0 +1,42 @@
+-- Returns a user's profile and balance, and creates the user on first contact.
+create function public.get_user(
+  phone_number text default null,
+  whatsapp_user_id text default null,
+  caller_address text default null
+)
+returns table (
+  outcome text,
+  user_id uuid,
+  credits integer,
+  created_at timestamptz,
+  retry_after_seconds integer
+)
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '3s'
+set statement_timeout = '4s'
+as $$
+#variable_conflict use_column
+declare
+  v_user public.users;
+begin
+  -- Anyone who can reach a page could otherwise farm free credits with made-up numbers.
+  if get_user.caller_address is not null
+    and private.find_user_id(get_user.phone_number, get_user.whatsapp_user_id) is null
+  then
+    retry_after_seconds := private.count_against_limits('create_user', get_user.caller_address);
+    if retry_after_seconds > 0 then
+      outcome := 'rate_limited';
+      return next;
+      return;
+    end if;
+  end if;
+
+  v_user := private.ensure_user(get_user.phone_number, get_user.whatsapp_user_id);
+  return query select 'found', v_user.id, v_user.credits, v_user.created_at, 0;
+end;
+$$;
+
+comment on function public.get_user is
+  'The user of a phone number (E.164) or a WhatsApp user id, created on first contact. One row. outcome: found; rate_limited (too many unknown numbers from caller_address or in total; nothing was created).';

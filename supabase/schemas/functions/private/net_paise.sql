@@ -1,0 +1,21 @@
+-- Returns how much of a payment's money we still hold.
+create function private.net_paise(payment_id text)
+returns integer
+language sql
+stable
+set search_path = ''
+as $$
+  select case
+    when p.status in ('captured', 'refunded') then
+      p.amount_paise - least(p.amount_paise, coalesce((
+        select sum(r.amount_paise) from public.payment_reversals r
+        where r.payment_id = p.id and r.is_money_gone
+      ), 0))
+    else 0
+  end
+  from public.payments p
+  where p.id = $1;
+$$;
+
+comment on function private.net_paise is
+  'What was captured minus what was returned; 0 until the payment is captured.';

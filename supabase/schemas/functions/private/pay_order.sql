@@ -1,0 +1,74 @@
+-- Marks the order paid by a payment whose money we still hold, and grants its credits.
+create function private.pay_order(order_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_order public.payment_orders;
+  v_payment_id text;
+begin
+  select o.* into strict v_order from public.payment_orders o where o.id = pay_order.order_id;
+
+  -- The first payment counts for as long as we hold any of its money. If an order is paid twice, one of
+  -- the two is refunded, and not always the second: once all of the first payment's money has been
+  -- returned, its credits are gone too, and another payment whose money we hold buys them again.
+  if v_order.state = 'paid' and private.net_paise(v_order.razorpay_payment_id) > 0 then
+    v_payment_id := v_order.razorpay_payment_id;
+  else
+    select coalesce(
+      (
+        select p.id from public.payments p
+        where p.order_id = v_order.id
+          and p.amount_paise = v_order.amount_paise
+          and p.currency = v_order.currency
+          and private.net_paise(p.id) > 0
+        order by p.created_at, p.id
+        limit 1
+      ),
+      v_order.razorpay_payment_id
+    ) into v_payment_id;
+  end if;
+
+  -- Captured money that buys nothing is for an operator to return.
+  update public.payments p
+  set flag = case
+    when p.amount_paise = v_order.amount_paise and p.currency = v_order.currency
+    then 'second_payment' else 'amount_mismatch'
+  end
+  where p.order_id = v_order.id
+    and p.status in ('captured', 'refunded')
+    and p.flag is null
+    and (p.id <> v_payment_id
+      or p.amount_paise <> v_order.amount_paise
+      or p.currency <> v_order.currency);
+
+  if v_payment_id is not distinct from v_order.razorpay_payment_id then
+    return;
+  end if;
+
+  update public.payments p set flag = null where p.id = v_payment_id;
+  update public.payment_orders o
+  set state = 'paid',
+      razorpay_payment_id = v_payment_id,
+      paid_at = coalesce(o.paid_at, clock_timestamp())
+  where o.id = v_order.id;
+
+  -- A payment that paid the order earlier got its credits then, and gets them back from the reversals
+  -- that failed.
+  if exists (select from public.payments p where p.id = v_payment_id and p.credits_granted = 0) then
+    perform private.post_entry(
+      v_order.user_id, 'credit', v_order.credits, 'payment', v_payment_id
+    );
+    update public.payments p
+    set credits_granted = v_order.credits,
+        balance_after_grant = private.collect_debts(v_order.user_id),
+        granted_at = clock_timestamp()
+    where p.id = v_payment_id;
+  end if;
+  perform private.apply_reversals(v_order.user_id, v_payment_id);
+end;
+$$;
+
+comment on function private.pay_order is
+  'Idempotent. Does nothing to an order none of whose payments has money that we still hold.';

@@ -1,0 +1,21 @@
+-- Records that an operator settled an order by hand.
+create function public.record_operator_action(
+  order_id uuid,
+  operator text,
+  reason text,
+  outcome text
+)
+returns void
+language sql
+volatile
+security definer
+set search_path = ''
+set lock_timeout = '3s'
+set statement_timeout = '4s'
+as $$
+  insert into public.operator_actions (order_id, operator, reason, outcome)
+  values ($1, $2, $3, $4);
+$$;
+
+comment on function public.record_operator_action is
+  'Append-only: a recorded action cannot be changed or removed.';

@@ -1,0 +1,110 @@
+-- Books what Razorpay reports about one payment. verify-payment, the webhook and the reconciler all come
+-- here, in any order and any number of times.
+create function public.settle_payment(
+  razorpay_order_id text,
+  razorpay_payment_id text,
+  payment_status text,
+  amount_paise integer,
+  currency text,
+  reversals jsonb default '[]',
+  receipt text default null
+)
+returns table (outcome text, credits_added integer, remaining_credits integer)
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '3s'
+set statement_timeout = '4s'
+as $$
+#variable_conflict use_column
+declare
+  -- A failed payment may still be authorized or captured: the bank responds late, or the customer
+  -- tries again within the same payment (Razorpay docs, webhooks/payments.md).
+  v_steps constant text[] := array['created', 'failed', 'authorized', 'captured', 'refunded'];
+  v_order_id uuid;
+  v_order public.payment_orders;
+  v_payment public.payments;
+  v_reversal jsonb;
+  v_was_granted boolean;
+begin
+  select o.id into v_order_id from public.payment_orders o
+  where o.razorpay_order_id = settle_payment.razorpay_order_id;
+
+  -- A payment may arrive before its Razorpay order is known: the response to create-order was cut off,
+  -- or a payment link got its order when the customer started to pay. The receipt, which is our order's
+  -- id without hyphens, then tells which order it is.
+  if v_order_id is null and settle_payment.receipt ~ '^[0-9a-f]{32}$' then
+    v_order_id := settle_payment.receipt::uuid;
+  end if;
+
+  perform from public.users u
+  where u.id = (select o.user_id from public.payment_orders o where o.id = v_order_id)
+  for no key update;
+
+  select o.* into v_order from public.payment_orders o where o.id = v_order_id for no key update;
+
+  if v_order.state = 'pending' then
+    update public.payment_orders o
+    set razorpay_order_id = settle_payment.razorpay_order_id,
+        state = 'open',
+        opened_at = clock_timestamp()
+    where o.id = v_order.id
+    returning * into v_order;
+  end if;
+
+  if v_order.id is null or v_order.razorpay_order_id <> settle_payment.razorpay_order_id then
+    outcome := 'not_ours';
+    return next;
+    return;
+  end if;
+
+  insert into public.payments as p (id, order_id, status, amount_paise, currency)
+  values (settle_payment.razorpay_payment_id, v_order.id, settle_payment.payment_status,
+    settle_payment.amount_paise, settle_payment.currency)
+  on conflict (id) do update
+  -- Reports arrive in any order; a payment only moves forward.
+  set status = v_steps[greatest(
+    array_position(v_steps, p.status), array_position(v_steps, excluded.status)
+  )]
+  where p.order_id = excluded.order_id
+  returning * into v_payment;
+
+  if v_payment.id is null then
+    raise exception 'payment % belongs to another order', settle_payment.razorpay_payment_id
+      using errcode = 'integrity_constraint_violation';
+  end if;
+
+  for v_reversal in select * from jsonb_array_elements(settle_payment.reversals) loop
+    perform private.record_reversal(v_payment.id, v_reversal);
+  end loop;
+  -- The payment that has paid the order comes first: what it lost is taken back before another payment
+  -- may take over and add its credits.
+  perform private.apply_reversals(v_order.user_id, v_order.razorpay_payment_id);
+  perform private.pay_order(v_order.id);
+
+  v_was_granted := v_payment.credits_granted > 0;
+  select o.* into strict v_order from public.payment_orders o where o.id = v_order.id;
+  select p.* into strict v_payment from public.payments p where p.id = v_payment.id;
+
+  if v_payment.status in ('captured', 'refunded') and private.net_paise(v_payment.id) = 0 then
+    -- Money that came and went buys nothing.
+    outcome := 'payment_refunded';
+  elsif v_order.amount_paise <> v_payment.amount_paise or v_order.currency <> v_payment.currency then
+    outcome := 'amount_mismatch';
+  elsif v_payment.status not in ('captured', 'refunded') then
+    outcome := 'not_captured';
+  elsif v_order.razorpay_payment_id <> v_payment.id then
+    outcome := 'paid_by_another_payment';
+  else
+    -- A repeated report returns the same figures as the first one.
+    outcome := case when v_was_granted then 'replayed' else 'settled' end;
+    credits_added := v_payment.credits_granted;
+    remaining_credits := v_payment.balance_after_grant;
+  end if;
+
+  return next;
+end;
+$$;
+
+comment on function public.settle_payment is
+  'One row. outcome: settled; replayed (this payment settled this order before: the figures are those of that moment); payment_refunded (all of its money was returned, and what it had bought was revoked); not_ours (no order of ours has this Razorpay order, and none that is still pending has the receipt); paid_by_another_payment and amount_mismatch (it buys nothing; flagged once captured); not_captured (yet: even a failed payment may still be captured). reversals: see private.record_reversal.';

@@ -1,0 +1,33 @@
+-- The access matrix: every right that a role of the Data API has. What is not granted here is refused.
+
+-- A page without a session reads the price list; one with a session, its own user and history too.
+grant select on public.packages            to anon, authenticated;
+grant select on public.users               to authenticated;
+grant select on public.credit_transactions to authenticated;
+
+-- The policies ask who is signed in, as the role that reads.
+grant usage on schema private                      to authenticated;
+grant execute on function private.session_user_id to authenticated;
+
+-- The Edge Functions hold the secret key. Nobody else calls a function.
+grant execute on function
+  public.attach_payment_link,
+  public.attach_razorpay_order,
+  public.check_invariants,
+  public.claim_orders_to_check,
+  public.count_wrong_secret,
+  public.deduct_credits,
+  public.delete_expired_rate_counters,
+  public.find_order,
+  public.find_payments,
+  public.finish_order_check,
+  public.finish_webhook,
+  public.get_user,
+  public.list_attention,
+  public.list_credit_transactions,
+  public.merge_users,
+  public.place_order,
+  public.receive_webhook,
+  public.record_operator_action,
+  public.settle_payment
+to service_role;

@@ -1,0 +1,15 @@
+-- Rows that belong to the schema. `deno task migration` compares the tables that this file fills, row by
+-- row, so they hold nothing that differs from one database to the next, such as a time or a random id.
+
+insert into public.rate_limits (action, scope, max_count, window_seconds)
+values
+  ('wrong_secret', 'address', 20, 600),
+  ('wrong_secret', 'project', 1000, 600),
+  ('create_user', 'address', 30, 3600),
+  ('create_user', 'project', 3000, 3600),
+  ('create_order', 'address', 60, 3600),
+  ('create_order', 'phone', 20, 3600),
+  ('create_order', 'project', 10000, 3600),
+  ('verify_payment', 'address', 120, 60),
+  ('verify_payment', 'user', 60, 60),
+  ('verify_payment', 'project', 3000, 60);

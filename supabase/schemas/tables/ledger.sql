@@ -1,0 +1,41 @@
+create table public.credit_transactions (
+  id uuid primary key default gen_random_uuid(),
+  user_id uuid not null references public.users (id),
+  sequence_number integer not null,
+  action text not null,
+  credits integer not null,
+  source text not null,
+  reference_id text,
+  balance_after integer not null,
+  -- Not now(), which is when the transaction started: entries are in the order of the row lock.
+  created_at timestamptz not null default clock_timestamp(),
+  constraint one_entry_per_place_in_the_history unique (user_id, sequence_number),
+  constraint sequence_numbers_start_at_one check (sequence_number >= 1),
+  constraint action_is_credit_or_debit check (action in ('credit', 'debit')),
+  constraint an_entry_moves_at_least_one_credit check (credits >= 1),
+  constraint source_is_known
+    check (
+      source in ('system', 'payment', 'image_generation', 'refund', 'dispute', 'merge')
+    ),
+  constraint balance_after_is_never_negative check (balance_after >= 0)
+);
+
+-- One effect per reference: this makes a repeated call safe and counts a payment once. A reversal may
+-- have several entries, because a refund can fail and a dispute can be won later, and because credits
+-- can be taken in parts; payment_reversals keeps count of those.
+create unique index one_entry_per_reference
+  on public.credit_transactions (user_id, source, reference_id)
+  where reference_id is not null and source not in ('refund', 'dispute');
+
+create index entries_of_reversals
+  on public.credit_transactions (reference_id)
+  where source in ('refund', 'dispute');
+
+comment on table public.credit_transactions is
+  'The ledger: every movement of every balance, numbered per user without gaps, never changed.';
+comment on column public.credit_transactions.reference_id is
+  'What caused the entry: a WhatsApp message or job id, a Razorpay payment, refund or dispute id, "welcome".';
+comment on column public.credit_transactions.balance_after is
+  'The user''s balance right after this entry.';
+
+alter table public.credit_transactions enable row level security;

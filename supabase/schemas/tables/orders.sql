@@ -1,0 +1,71 @@
+create table public.payment_orders (
+  id uuid primary key default gen_random_uuid(),
+  user_id uuid not null references public.users (id),
+  package_id text not null references public.packages (id),
+  package_name text not null,
+  credits integer not null,
+  amount_paise integer not null,
+  currency text not null default 'INR',
+  key_mode text not null,
+  channel text not null,
+  state text not null default 'pending',
+  razorpay_order_id text unique,
+  razorpay_payment_id text unique,
+  razorpay_payment_link_id text unique,
+  short_url text,
+  expires_at timestamptz,
+  next_check_at timestamptz default clock_timestamp() + interval '5 minutes',
+  created_at timestamptz not null default clock_timestamp(),
+  opened_at timestamptz,
+  paid_at timestamptz,
+  constraint an_order_grants_at_least_one_credit check (credits >= 1),
+  constraint amount_is_at_least_one_rupee check (amount_paise >= 100),
+  constraint currency_is_inr check (currency = 'INR'),
+  constraint key_mode_is_test_or_live check (key_mode in ('test', 'live')),
+  constraint channel_is_checkout_or_link check (channel in ('checkout', 'link')),
+  constraint state_is_known check (state in ('pending', 'open', 'paid')),
+  constraint only_a_pending_order_has_no_razorpay_order
+    check ((state = 'pending') = (razorpay_order_id is null)),
+  constraint an_order_is_opened_when_razorpay_knows_it
+    check ((opened_at is null) = (razorpay_order_id is null)),
+  constraint a_paid_order_names_its_payment
+    check ((state = 'paid') = (razorpay_payment_id is not null)),
+  constraint a_paid_order_says_when check ((state = 'paid') = (paid_at is not null)),
+  constraint only_a_link_has_a_short_url
+    check (channel = 'link' or (razorpay_payment_link_id is null and short_url is null)),
+  constraint a_link_is_stored_whole
+    check (num_nulls(razorpay_payment_link_id, short_url, expires_at) in (0, 3))
+);
+
+create index payment_orders_of_a_user on public.payment_orders (user_id, package_id, created_at);
+create index payment_orders_of_a_package on public.payment_orders (package_id);
+create index payment_orders_to_check on public.payment_orders (next_check_at)
+  where next_check_at is not null;
+
+comment on table public.payment_orders is
+  'One intent to buy. What it costs and grants is fixed when it is placed, even if the package changes later.';
+comment on column public.payment_orders.state is
+  'pending: its Razorpay order is not known yet (a payment link gets one when the customer starts to pay). open: waiting for payment. paid: its credits were granted.';
+comment on column public.payment_orders.key_mode is
+  'Which kind of Razorpay key created the order; a test payment never settles a live order.';
+comment on column public.payment_orders.channel is
+  'checkout: paid on a page. link: paid through a payment link in the chat.';
+comment on column public.payment_orders.next_check_at is
+  'When the reconciler next asks Razorpay about the order; null when there is nothing left to learn.';
+
+alter table public.payment_orders enable row level security;
+
+create table public.order_references (
+  user_id uuid not null references public.users (id),
+  reference_id text not null,
+  order_id uuid not null references public.payment_orders (id),
+  created_at timestamptz not null default clock_timestamp(),
+  primary key (user_id, reference_id)
+);
+
+create index order_references_of_an_order on public.order_references (order_id);
+
+comment on table public.order_references is
+  'Which order a bot''s reference led to. Several references may have led to one order while it was open.';
+
+alter table public.order_references enable row level security;

@@ -1,0 +1,72 @@
+create table public.payments (
+  id text primary key,
+  order_id uuid not null references public.payment_orders (id),
+  status text not null,
+  amount_paise integer not null,
+  currency text not null,
+  credits_granted integer not null default 0,
+  balance_after_grant integer,
+  flag text,
+  created_at timestamptz not null default clock_timestamp(),
+  granted_at timestamptz,
+  constraint status_is_razorpays
+    check (status in ('created', 'authorized', 'failed', 'captured', 'refunded')),
+  constraint amount_is_positive check (amount_paise > 0),
+  constraint a_grant_is_never_negative check (credits_granted >= 0),
+  constraint a_grant_says_when_and_what_was_left
+    check (num_nulls(balance_after_grant, granted_at) = case when credits_granted > 0 then 0 else 2 end),
+  constraint flag_is_known check (flag in ('amount_mismatch', 'second_payment'))
+);
+
+create index payments_of_an_order on public.payments (order_id);
+-- A payment that granted credits and was then refunded in full is flagged before another payment pays
+-- the order.
+create unique index one_grant_per_order on public.payments (order_id)
+  where credits_granted > 0 and flag is null;
+
+comment on table public.payments is
+  'What Razorpay reports about each payment on our orders. An order may see many payments and is paid by one.';
+comment on column public.payments.id is 'Razorpay''s payment id.';
+comment on column public.payments.balance_after_grant is
+  'The balance right after its credits were granted, which every report of this payment returns.';
+comment on column public.payments.flag is
+  'Marks a captured payment that buys nothing: amount_mismatch, or second_payment on an order that another payment pays. An operator refunds what is left of it.';
+
+alter table public.payments enable row level security;
+
+create table public.payment_reversals (
+  id text primary key,
+  payment_id text not null references public.payments (id),
+  kind text not null,
+  status text not null,
+  amount_paise integer not null,
+  is_money_gone boolean not null,
+  credits_taken integer not null default 0,
+  credits_owed integer not null default 0,
+  reported_at timestamptz not null,
+  created_at timestamptz not null default clock_timestamp(),
+  constraint kind_is_refund_or_dispute check (kind in ('refund', 'dispute')),
+  constraint status_is_razorpays check (
+    status in ('pending', 'processed', 'failed') and kind = 'refund'
+    or status in ('open', 'under_review', 'action_required', 'won', 'lost', 'closed')
+      and kind = 'dispute'
+  ),
+  constraint amount_is_never_negative check (amount_paise >= 0),
+  constraint nobody_owes_more_than_was_taken check (credits_owed between 0 and credits_taken)
+);
+
+create index payment_reversals_of_a_payment on public.payment_reversals (payment_id);
+
+comment on table public.payment_reversals is
+  'Refunds and disputes: money that was returned, and the credits that were revoked for it.';
+comment on column public.payment_reversals.id is 'Razorpay''s refund or dispute id.';
+comment on column public.payment_reversals.is_money_gone is
+  'Whether the amount has left our account: a processed refund, a lost dispute.';
+comment on column public.payment_reversals.credits_taken is
+  'Credits that this reversal revokes; the ledger holds credits_taken minus credits_owed of them.';
+comment on column public.payment_reversals.credits_owed is
+  'The part of credits_taken that the user had already spent and has not paid off yet.';
+comment on column public.payment_reversals.reported_at is
+  'When Razorpay made the newest report; an older one that arrives late changes nothing.';
+
+alter table public.payment_reversals enable row level security;

@@ -1,0 +1,58 @@
+create table public.users (
+  id uuid primary key default gen_random_uuid(),
+  phone_number text unique,
+  merged_into uuid references public.users (id),
+  credits integer not null,
+  transaction_count integer not null,
+  debt_credits integer not null default 0,
+  created_at timestamptz not null default clock_timestamp(),
+  constraint phone_number_is_e164 check (phone_number ~ '^\+[1-9][0-9]{6,14}$'),
+  constraint credits_are_never_negative check (credits >= 0),
+  constraint transaction_count_is_never_negative check (transaction_count >= 0),
+  constraint debt_is_never_negative check (debt_credits >= 0)
+)
+-- Every deduction rewrites the row with the balance. The free space keeps these updates on the page
+-- and out of the indexes.
+with (fillfactor = 70);
+
+create index users_merged_into on public.users (merged_into) where merged_into is not null;
+
+comment on table public.users is
+  'One person and a balance. Written only by the functions of this schema.';
+comment on column public.users.phone_number is
+  'The number to show. Null for a user known only by a WhatsApp user id; identities say who is who.';
+comment on column public.users.merged_into is
+  'The account that took over this one''s identities and credits when an operator merged them.';
+comment on column public.users.credits is
+  'The balance: the sum of the user''s credit_transactions, and balance_after of the newest one.';
+comment on column public.users.transaction_count is
+  'How many credit_transactions the user has, and the sequence_number of the newest one.';
+comment on column public.users.debt_credits is
+  'Credits that were spent before their payment was reversed. The next credits pay this off first.';
+
+alter table public.users enable row level security;
+
+create table public.identities (
+  kind text not null,
+  value text not null,
+  -- Checked at commit, so that the first call to claim an identity can create the user afterwards.
+  user_id uuid not null references public.users (id) deferrable initially deferred,
+  created_at timestamptz not null default clock_timestamp(),
+  primary key (kind, value),
+  constraint kind_is_phone_or_whatsapp_user_id check (kind in ('phone', 'whatsapp_user_id')),
+  constraint value_is_of_its_kind check (
+    value ~ case kind
+      when 'phone' then '^\+[1-9][0-9]{6,14}$'
+      else '^[A-Z]{2}\.[A-Za-z0-9.]{1,128}$'
+    end
+  )
+);
+
+create index identities_of_a_user on public.identities (user_id);
+
+comment on table public.identities is
+  'Who is who: each phone number (E.164) and each WhatsApp user id belongs to one user.';
+comment on column public.identities.value is
+  'WhatsApp may send a business-scoped user id (a country code, a dot, letters and digits) instead of a number.';
+
+alter table public.identities enable row level security;

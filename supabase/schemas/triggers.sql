@@ -1,0 +1,17 @@
+-- The ledger and the record of operators' actions are append-only.
+
+create trigger credit_transactions_are_append_only
+  before update or delete on public.credit_transactions
+  for each row execute function private.refuse_change();
+
+create trigger credit_transactions_are_not_truncated
+  before truncate on public.credit_transactions
+  for each statement execute function private.refuse_change();
+
+create trigger operator_actions_are_append_only
+  before update or delete on public.operator_actions
+  for each row execute function private.refuse_change();
+
+create trigger operator_actions_are_not_truncated
+  before truncate on public.operator_actions
+  for each statement execute function private.refuse_change();
