@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { type RazorpayFixture, withRazorpay } from "./razorpay-fixture.ts";
+import { type RazorpayFixture, withRazorpay } from "../support/razorpay-fixture.ts";
 
 const ORDER = { amount: 50_000, currency: "INR" };
 

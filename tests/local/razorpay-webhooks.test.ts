@@ -10,7 +10,7 @@ import {
   type ReceiverAnswer,
   withRazorpay,
   withReceiver,
-} from "./razorpay-fixture.ts";
+} from "../support/razorpay-fixture.ts";
 import type { RazorpayOptions } from "../../local/razorpay/server.ts";
 
 /** Makes Razorpay's day of retries last a fifth of a second. */

@@ -9,8 +9,8 @@ import fc from "fast-check";
 import { z } from "zod";
 import { EVENT_NAMES } from "../../local/razorpay/event-names.ts";
 import { type EventReport, readEvent } from "shared/payments/event.ts";
-import { SAMPLES } from "./samples.ts";
-import { deliverAll, openShop } from "./shop.ts";
+import { SAMPLES } from "../support/webhook-samples.ts";
+import { deliverAll, openShop } from "../support/payment-harness.ts";
 
 const shop = await openShop();
 Deno.test.afterAll(() => shop.stop());

@@ -11,7 +11,7 @@ import { assertBooksAreRight } from "../support/backend.ts";
 import { type Answer, call } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
-import { type Death, MortalWorker } from "./mortal-worker.ts";
+import { type Death, MortalWorker } from "../support/killable-worker.ts";
 import {
   deliver,
   deliverAll,
@@ -22,7 +22,7 @@ import {
   operatorHeaders,
   PACKAGES,
   post,
-} from "./shop.ts";
+} from "../support/payment-harness.ts";
 
 const shop = await openShop();
 const { control } = shop;

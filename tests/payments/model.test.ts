@@ -7,9 +7,9 @@
 
 import { notStrictEqual, rejects } from "node:assert/strict";
 import fc from "fast-check";
-import { plans, playPlan } from "./model.ts";
-import { MortalWorker } from "./mortal-worker.ts";
-import { openShop, type Shop } from "./shop.ts";
+import { plans, playPlan } from "../support/payment-model.ts";
+import { MortalWorker } from "../support/killable-worker.ts";
+import { openShop, type Shop } from "../support/payment-harness.ts";
 
 /** The same plans in every run; a failure names the seed and the plan. */
 const SEED = 20_261_123;

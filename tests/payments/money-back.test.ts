@@ -20,7 +20,7 @@ import {
   openShop,
   PACKAGES,
   spend,
-} from "./shop.ts";
+} from "../support/payment-harness.ts";
 
 const shop = await openShop();
 const { control } = shop;

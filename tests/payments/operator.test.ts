@@ -11,7 +11,14 @@ import { assertBooksAreRight } from "../support/backend.ts";
 import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage, type Purchase } from "../support/purchases.ts";
-import { deliverAll, expectBought, openShop, operatorHeaders, PACKAGES, post } from "./shop.ts";
+import {
+  deliverAll,
+  expectBought,
+  openShop,
+  operatorHeaders,
+  PACKAGES,
+  post,
+} from "../support/payment-harness.ts";
 
 const shop = await openShop();
 const { control } = shop;

@@ -19,7 +19,7 @@ import {
   operatorHeaders,
   PACKAGES,
   post,
-} from "./shop.ts";
+} from "../support/payment-harness.ts";
 
 const shop = await openShop();
 const { control } = shop;

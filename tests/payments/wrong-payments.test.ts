@@ -17,7 +17,7 @@ import {
   signedCheckout,
   verify,
 } from "../support/purchases.ts";
-import { deliverAll, expectBought, openShop, PACKAGES } from "./shop.ts";
+import { deliverAll, expectBought, openShop, PACKAGES } from "../support/payment-harness.ts";
 
 const shop = await openShop();
 const { control } = shop;

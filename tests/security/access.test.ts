@@ -22,7 +22,7 @@ import {
   profile,
   PROOF_REQUIRED,
   type RequestHeaders,
-} from "./accounts.ts";
+} from "../support/accounts.ts";
 
 const backend = await startBackend();
 const { environment, razorpay, sql } = backend;

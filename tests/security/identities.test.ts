@@ -19,7 +19,7 @@ import {
   openShop,
   PACKAGES,
   spend,
-} from "../payments/shop.ts";
+} from "../support/payment-harness.ts";
 
 const shop = await openShop();
 const { control, sql } = shop;

@@ -10,8 +10,8 @@ import fc from "fast-check";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { assertBooksAreRight, startBackend } from "../support/backend.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { expectPromises, type KeptAnswer } from "./promises.ts";
-import { signatureOf, type ValidRequest, validRequests } from "./valid-requests.ts";
+import { expectPromises, type KeptAnswer } from "../support/answer-guarantees.ts";
+import { signatureOf, type ValidRequest, validRequests } from "../support/valid-requests.ts";
 
 const backend = await startBackend();
 const { environment, sql } = backend;

@@ -9,8 +9,8 @@ import { startBackend } from "../support/backend.ts";
 import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { payForPackage, type Purchase } from "../support/purchases.ts";
-import { operatorHeaders, post } from "../payments/shop.ts";
-import { newSecret } from "./accounts.ts";
+import { operatorHeaders, post } from "../support/payment-harness.ts";
+import { newSecret } from "../support/accounts.ts";
 
 const backend = await startBackend();
 const { environment, razorpay, sql } = backend;

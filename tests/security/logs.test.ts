@@ -14,8 +14,8 @@ import { closedUrl } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { linkTokenOf, signedIn } from "../support/proofs.ts";
 import { payForPackage, type Purchase } from "../support/purchases.ts";
-import { deliver, named, openShop, post, type SignedEvent } from "../payments/shop.ts";
-import { history, newSecret, newUser, profile } from "./accounts.ts";
+import { deliver, named, openShop, post, type SignedEvent } from "../support/payment-harness.ts";
+import { history, newSecret, newUser, profile } from "../support/accounts.ts";
 
 const shop = await openShop();
 const { control, environment, secrets } = shop;

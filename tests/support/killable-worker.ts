@@ -14,7 +14,7 @@ import {
   request as send,
   type ServerResponse,
 } from "node:http";
-import { withEnvironment } from "../support/environment.ts";
+import { withEnvironment } from "./environment.ts";
 
 /** When a worker dies. */
 export interface Death {

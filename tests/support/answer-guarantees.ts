@@ -8,7 +8,7 @@ import { match, ok, strictEqual } from "node:assert/strict";
 import { z } from "zod";
 import type { Operation } from "shared/contract/operation.ts";
 import { ERRORS } from "shared/errors.ts";
-import type { Backend } from "../support/backend.ts";
+import type { Backend } from "./backend.ts";
 
 const Document = z.object({
   paths: z.record(

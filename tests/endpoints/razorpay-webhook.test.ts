@@ -23,7 +23,7 @@ import {
   openShop,
   PACKAGES,
   post,
-} from "./shop.ts";
+} from "../support/payment-harness.ts";
 
 const shop = await openShop();
 const { control } = shop;

@@ -11,11 +11,11 @@ import { ok } from "node:assert/strict";
 import fc from "fast-check";
 import { z } from "zod";
 import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
-import { assertBooksAreRight } from "../support/backend.ts";
-import { type Answer, call, dataOf } from "../support/calls.ts";
-import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { orderPackage, signedCheckout, verify } from "../support/purchases.ts";
-import { MortalWorker } from "./mortal-worker.ts";
+import { assertBooksAreRight } from "./backend.ts";
+import { type Answer, call, dataOf } from "./calls.ts";
+import { newPhoneNumber } from "./phone-numbers.ts";
+import { orderPackage, signedCheckout, verify } from "./purchases.ts";
+import { MortalWorker } from "./killable-worker.ts";
 import {
   accountOf,
   deliver,
@@ -24,7 +24,7 @@ import {
   PACKAGES,
   post,
   type Shop,
-} from "./shop.ts";
+} from "./payment-harness.ts";
 
 type PackageId = keyof typeof PACKAGES;
 

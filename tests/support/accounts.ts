@@ -5,7 +5,7 @@
 
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import { type Answer, call, dataOf } from "../support/calls.ts";
+import { type Answer, call, dataOf } from "./calls.ts";
 
 /** The headers of a request. */
 export type RequestHeaders = Record<string, string>;

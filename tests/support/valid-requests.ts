@@ -7,9 +7,9 @@ import { createHmac, randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Operation } from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
-import type { Backend } from "../support/backend.ts";
-import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { payForPackage } from "../support/purchases.ts";
+import type { Backend } from "./backend.ts";
+import { newPhoneNumber } from "./phone-numbers.ts";
+import { payForPackage } from "./purchases.ts";
 
 /** The fields and headers of a request that succeeds. */
 export interface ValidRequest {

@@ -12,7 +12,14 @@ import { call, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { linkTokenOf } from "../support/proofs.ts";
-import { history, INVALID_PROOF, newSecret, newUser, NOT_THE_OWNER, profile } from "./accounts.ts";
+import {
+  history,
+  INVALID_PROOF,
+  newSecret,
+  newUser,
+  NOT_THE_OWNER,
+  profile,
+} from "../support/accounts.ts";
 
 const backend = await startBackend();
 const { environment } = backend;

@@ -12,7 +12,14 @@ import { dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
-import { expectBought, historyOf, openShop, operatorHeaders, PACKAGES, post } from "./shop.ts";
+import {
+  expectBought,
+  historyOf,
+  openShop,
+  operatorHeaders,
+  PACKAGES,
+  post,
+} from "../support/payment-harness.ts";
 
 const shop = await openShop();
 const { control } = shop;

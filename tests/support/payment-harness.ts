@@ -14,8 +14,8 @@ import reconcilePayments from "../../supabase/functions/reconcile-payments/index
 import settleOrder from "../../supabase/functions/settle-order/index.ts";
 import type { RazorpayControl } from "../../local/razorpay/control-client.ts";
 import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
-import { type Backend, startBackend } from "../support/backend.ts";
-import { type Answer, call, dataOf, readAnswer } from "../support/calls.ts";
+import { type Backend, startBackend } from "./backend.ts";
+import { type Answer, call, dataOf, readAnswer } from "./calls.ts";
 
 const FUNCTIONS = {
   "bot-payment-link": botPaymentLink,
