@@ -18,7 +18,6 @@ import {
   named,
   openShop,
   PACKAGES,
-  post,
 } from "../support/payment-harness.ts";
 
 const shop = await openShop();
@@ -49,8 +48,7 @@ function ask(
   headers: Record<string, string> = {},
 ): Promise<Answer> {
   const body = { phone_number, package_id: "starter", ...fields };
-  const { BOT_SECRET } = shop.environment;
-  return post("bot-payment-link", body, { "x-bot-secret": BOT_SECRET, ...headers });
+  return call("POST", "bot-payment-link", { body, headers });
 }
 
 async function linkFor(
@@ -307,14 +305,17 @@ Deno.test("a link for an unknown package, or without a number, is refused and as
 
 Deno.test("only the bot may ask for a link", async () => {
   const body = { phone_number: newPhoneNumber(), package_id: "starter" };
-  expectError(await post("bot-payment-link", body), {
+  expectError(await call("POST", "bot-payment-link", { body, asBot: false }), {
     httpStatus: 401,
     code: "MISSING_BOT_SECRET",
   });
-  expectError(await post("bot-payment-link", body, { "x-bot-secret": "nonsense" }), {
-    httpStatus: 401,
-    code: "INVALID_BOT_SECRET",
-  });
+  expectError(
+    await call("POST", "bot-payment-link", { body, headers: { "x-bot-secret": "nonsense" } }),
+    {
+      httpStatus: 401,
+      code: "INVALID_BOT_SECRET",
+    },
+  );
 });
 
 Deno.test("a price that changed makes a new link, and the old one grants what it promised", async () => {

@@ -5,15 +5,16 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
-import { dataOf, expectError } from "../support/calls.ts";
+import { call, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { payForPackage, type Purchase } from "../support/purchases.ts";
+import { newSecret, sign, webhookSignature } from "../support/signing.ts";
 import {
   deliver,
   deliverAll,
@@ -22,7 +23,6 @@ import {
   named,
   openShop,
   PACKAGES,
-  post,
 } from "../support/payment-harness.ts";
 
 const shop = await openShop();
@@ -44,15 +44,12 @@ async function capturedEvent(purchase: Purchase): Promise<WebhookEvent> {
   return named(await eventsOf(purchase), "payment.captured");
 }
 
-const sign = (message: string, secret = RAZORPAY_WEBHOOK_SECRET) =>
-  createHmac("sha256", secret).update(message).digest("hex");
-
 const newEventId = () => randomBytes(7).toString("hex");
 
 /** An event of our own making, signed as Razorpay would. */
 function signedEvent(body: unknown): { id: string; body: string; signature: string } {
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  return { id: newEventId(), body: text, signature: sign(text) };
+  return { id: newEventId(), body: text, signature: sign(text, RAZORPAY_WEBHOOK_SECRET) };
 }
 
 async function deliveryCount(): Promise<number> {
@@ -110,7 +107,7 @@ const FORGERIES: Forgery[] = [
   },
   {
     name: "signed with another secret",
-    forge: ({ body }) => ({ body, signature: sign(body, randomBytes(18).toString("hex")) }),
+    forge: ({ body }) => ({ body, signature: sign(body, newSecret()) }),
   },
   {
     name: "signed with the API key's secret",
@@ -126,7 +123,10 @@ const FORGERIES: Forgery[] = [
   },
   {
     name: "with the signature of another event",
-    forge: ({ body }) => ({ body, signature: sign('{"event":"payment.captured"}') }),
+    forge: ({ body }) => ({
+      body,
+      signature: sign('{"event":"payment.captured"}', RAZORPAY_WEBHOOK_SECRET),
+    }),
   },
   {
     name: "for a larger amount",
@@ -191,7 +191,14 @@ Deno.test("without a configured secret nothing gets in, not even what is signed 
       RAZORPAY_WEBHOOK_SECRET_PREVIOUS: secret,
     };
     await withEnvironment(variables, async () => {
-      for (const signature of [sign(body), sign(body, ""), sign(body, "   "), ""]) {
+      for (
+        const signature of [
+          sign(body, RAZORPAY_WEBHOOK_SECRET),
+          sign(body, ""),
+          sign(body, "   "),
+          "",
+        ]
+      ) {
         expectError(await deliver({ id, body, signature }), {
           httpStatus: 401,
           code: "INVALID_WEBHOOK_SIGNATURE",
@@ -204,18 +211,18 @@ Deno.test("without a configured secret nothing gets in, not even what is signed 
 
 Deno.test("while the secret is changed the old and the new one are good, and afterwards the new one", async () => {
   const [before, during, after] = [await pay(), await pay(), await pay()];
-  const newSecret = randomBytes(18).toString("hex");
+  const secret = newSecret();
   const withSecret = async (purchase: Purchase, secret: string) => {
     const { id, body } = await capturedEvent(purchase);
     return deliver({ id, body, signature: sign(body, secret) });
   };
   const rotation = {
-    RAZORPAY_WEBHOOK_SECRET: newSecret,
+    RAZORPAY_WEBHOOK_SECRET: secret,
     RAZORPAY_WEBHOOK_SECRET_PREVIOUS: RAZORPAY_WEBHOOK_SECRET,
   };
   await withEnvironment(rotation, async () => {
     dataOf(await withSecret(before, RAZORPAY_WEBHOOK_SECRET));
-    dataOf(await withSecret(during, newSecret));
+    dataOf(await withSecret(during, secret));
   });
   await withEnvironment(
     { ...rotation, RAZORPAY_WEBHOOK_SECRET_PREVIOUS: undefined },
@@ -224,7 +231,7 @@ Deno.test("while the secret is changed the old and the new one are good, and aft
         httpStatus: 401,
         code: "INVALID_WEBHOOK_SIGNATURE",
       });
-      dataOf(await withSecret(after, newSecret));
+      dataOf(await withSecret(after, secret));
     },
   );
   for (const { phone } of [before, during, after]) await expectBought(phone, CREDITS);
@@ -377,13 +384,13 @@ Deno.test("the webhook is only for POST, and needs no other proof than the signa
   strictEqual(response.status, 405);
   const event = signedEvent({ event: "x" });
   const headers = { "x-razorpay-signature": event.signature, authorization: "Bearer nonsense" };
-  dataOf(await post("razorpay-webhook", event.body, headers));
+  dataOf(await call("POST", "razorpay-webhook", { body: event.body, headers }));
 });
 
 Deno.test("bytes that are not UTF-8 are refused, signed or not", async () => {
   const bytes = new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]);
-  const signature = createHmac("sha256", RAZORPAY_WEBHOOK_SECRET).update(bytes).digest("hex");
-  expectError(await post("razorpay-webhook", bytes, { "x-razorpay-signature": signature }), {
+  const headers = webhookSignature(bytes, RAZORPAY_WEBHOOK_SECRET);
+  expectError(await call("POST", "razorpay-webhook", { body: bytes, headers }), {
     httpStatus: 400,
     code: "INVALID_JSON",
   });

@@ -8,7 +8,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { assertBooksAreRight } from "../support/backend.ts";
-import { dataOf, expectError } from "../support/calls.ts";
+import { call, dataOf, expectError, operatorHeaders } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
@@ -16,9 +16,8 @@ import {
   expectBought,
   historyOf,
   openShop,
-  operatorHeaders,
   PACKAGES,
-  post,
+  runReconciler,
 } from "../support/payment-harness.ts";
 
 const shop = await openShop();
@@ -41,7 +40,7 @@ const pay = (payment?: Parameters<typeof payForPackage>[3]) =>
 
 /** A run as the scheduler makes it, for the orders that are due by themselves. */
 async function run(): Promise<Record<string, unknown>> {
-  return dataOf(await post("reconcile-payments", {}, operatorHeaders()));
+  return dataOf(await runReconciler());
 }
 
 /** Shifts an order into the past, as if it had been made `age` ago. */
@@ -218,10 +217,11 @@ Deno.test("the reconciler is for the holder of the secret key", async () => {
     { apikey: apikey.slice(0, -1) },
   ];
   for (const headers of strangers) {
-    expectError(await post("reconcile-payments", {}, headers), {
+    expectError(await call("POST", "reconcile-payments", { body: {}, headers }), {
       httpStatus: 401,
       code: "INVALID_SECRET_KEY",
     });
   }
-  dataOf(await post("reconcile-payments", {}, { authorization: `Bearer ${apikey}` }));
+  const headers = { authorization: `Bearer ${apikey}` };
+  dataOf(await call("POST", "reconcile-payments", { body: {}, headers }));
 });

@@ -4,7 +4,7 @@
  */
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { createHmac, randomBytes, randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { startBackend } from "../support/backend.ts";
 import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
@@ -18,6 +18,7 @@ import {
   signedCheckout,
   verify,
 } from "../support/purchases.ts";
+import { newSecret, sign, signCheckout } from "../support/signing.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -114,8 +115,6 @@ Deno.test("what the page says of credits and amount changes nothing", async () =
 Deno.test("a signature that is not Razorpay's is refused, and Razorpay is not asked", async () => {
   const purchase = await pay();
   const { razorpay_order_id, razorpay_payment_id, razorpay_signature } = purchase.checkout;
-  const sign = (secret: string, message: string) =>
-    createHmac("sha256", secret).update(message).digest("hex");
   const secret = Deno.env.get("RAZORPAY_KEY_SECRET") ?? "";
   const message = `${razorpay_order_id}|${razorpay_payment_id}`;
   await control.clearRequests();
@@ -126,10 +125,10 @@ Deno.test("a signature that is not Razorpay's is refused, and Razorpay is not as
       razorpay_signature.toUpperCase(),
       razorpay_signature.slice(1),
       `${razorpay_signature}0`,
-      sign(randomBytes(16).toString("hex"), message),
-      sign(secret, `${razorpay_payment_id}|${razorpay_order_id}`),
-      sign(secret, razorpay_payment_id),
-      sign(secret, `${message}|`),
+      sign(message, newSecret()),
+      signCheckout(razorpay_payment_id, razorpay_order_id, secret),
+      sign(razorpay_payment_id, secret),
+      sign(`${message}|`, secret),
     ]
   ) {
     expectError(await verify(purchase, { razorpay_signature: forged }), {

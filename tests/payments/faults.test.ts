@@ -11,7 +11,7 @@ import { assertBooksAreRight } from "../support/backend.ts";
 import { type Answer, call } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
-import { type Death, MortalWorker } from "../support/killable-worker.ts";
+import { type Death, KillableWorker } from "../support/killable-worker.ts";
 import {
   deliver,
   deliverAll,
@@ -19,14 +19,14 @@ import {
   historyOf,
   named,
   openShop,
-  operatorHeaders,
   PACKAGES,
-  post,
+  runReconciler,
+  settleByHand,
 } from "../support/payment-harness.ts";
 
 const shop = await openShop();
 const { control } = shop;
-const worker = new MortalWorker({
+const worker = new KillableWorker({
   dataApiUrl: shop.environment.SUPABASE_URL,
   razorpayUrl: shop.environment.RAZORPAY_API_URL,
 });
@@ -43,15 +43,8 @@ Deno.test.afterEach(async () => {
 
 const { credits: CREDITS } = PACKAGES.starter;
 
-const reconcile = () => post("reconcile-payments", {}, operatorHeaders());
-
 const askForLink = (phone_number: string) =>
-  post("bot-payment-link", { phone_number, package_id: "starter" }, {
-    "x-bot-secret": shop.environment.BOT_SECRET,
-  });
-
-const settleByHand = (order: string) =>
-  post("settle-order", { order, operator: "Asha", reason: "Stuck" }, operatorHeaders());
+  call("POST", "bot-payment-link", { body: { phone_number, package_id: "starter" } });
 
 const placeOrder = (phone_number: string) =>
   call("POST", "create-order", { body: { phone_number, package_id: "starter" } });
@@ -106,13 +99,17 @@ const OPERATIONS: Record<string, () => Promise<Operation>> = {
       bought: CREDITS / 2,
       act: async () => {
         await shop.makeDue();
-        return await reconcile();
+        return await runReconciler();
       },
     };
   },
   "settle-order": async () => {
     const { phone, checkout } = await payForPackage(control, newPhoneNumber(), "starter");
-    return { phone, bought: CREDITS, act: () => settleByHand(checkout.razorpay_order_id) };
+    return {
+      phone,
+      bought: CREDITS,
+      act: () => settleByHand({ order: checkout.razorpay_order_id }),
+    };
   },
 };
 
@@ -246,7 +243,7 @@ Deno.test("orders that a killed reconciler had claimed are claimed again", async
     purchases.push(await payForPackage(control, newPhoneNumber(), "starter"));
   }
   await shop.makeDue();
-  const { died } = await worker.runUntil({ step: 6, carriedOut: true }, reconcile);
+  const { died } = await worker.runUntil({ step: 6, carriedOut: true }, runReconciler);
   ok(died);
   await shop.reconcile();
   for (const { phone } of purchases) await expectBought(phone, CREDITS);

@@ -8,7 +8,7 @@
 import { notStrictEqual, rejects } from "node:assert/strict";
 import fc from "fast-check";
 import { plans, playPlan } from "../support/payment-model.ts";
-import { MortalWorker } from "../support/killable-worker.ts";
+import { KillableWorker } from "../support/killable-worker.ts";
 import { openShop, type Shop } from "../support/payment-harness.ts";
 
 /** The same plans in every run; a failure names the seed and the plan. */
@@ -22,7 +22,7 @@ async function playPlans(
   { timeLimitMs = Infinity, endOnFailure = false },
 ): Promise<void> {
   const deadline = performance.now() + timeLimitMs;
-  const worker = new MortalWorker({
+  const worker = new KillableWorker({
     dataApiUrl: shop.environment.SUPABASE_URL,
     razorpayUrl: shop.environment.RAZORPAY_API_URL,
   });

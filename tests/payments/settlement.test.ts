@@ -16,9 +16,8 @@ import {
   historyOf,
   named,
   openShop,
-  operatorHeaders,
   PACKAGES,
-  post,
+  runReconciler,
 } from "../support/payment-harness.ts";
 
 const shop = await openShop();
@@ -92,8 +91,8 @@ Deno.test("page, webhook and reconciler at the same moment count a payment once"
     await Promise.all([
       ...Array.from({ length: 3 }, async () => dataOf(await verify(purchase))),
       ...events.map(async (event) => dataOf(await deliver(event))),
-      post("reconcile-payments", {}, operatorHeaders()),
-      post("reconcile-payments", {}, operatorHeaders()),
+      runReconciler(),
+      runReconciler(),
     ]);
     await expectPaidOnce(purchase);
   }

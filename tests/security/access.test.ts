@@ -16,13 +16,13 @@ import { orderPackage, payForPackage, verify } from "../support/purchases.ts";
 import {
   history,
   INVALID_PROOF,
-  newSecret,
   newUser,
   NOT_THE_OWNER,
   profile,
   PROOF_REQUIRED,
   type RequestHeaders,
 } from "../support/accounts.ts";
+import { newSecret } from "../support/signing.ts";
 
 const backend = await startBackend();
 const { environment, razorpay, sql } = backend;

@@ -8,7 +8,7 @@ import { corsHeaders as supabaseCorsHeaders } from "@supabase/supabase-js/cors";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { startBackend } from "../support/backend.ts";
-import { readAnswer } from "../support/calls.ts";
+import { isForPages, readAnswer } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 
@@ -17,7 +17,6 @@ Deno.test.afterAll(() => backend.stop());
 
 const SHOP = "https://shop.example";
 
-const isForPages = ({ caller }: Operation) => caller === "owner" || caller === "anyone";
 const FOR_PAGES = OPERATIONS.filter(isForPages);
 const NOT_FOR_PAGES = OPERATIONS.filter((operation) => !isForPages(operation));
 

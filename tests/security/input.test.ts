@@ -10,8 +10,10 @@ import fc from "fast-check";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { assertBooksAreRight, startBackend } from "../support/backend.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { expectPromises, type KeptAnswer } from "../support/answer-guarantees.ts";
-import { signatureOf, type ValidRequest, validRequests } from "../support/valid-requests.ts";
+import { expectGuarantees } from "../support/answer-guarantees.ts";
+import type { Answer } from "../support/calls.ts";
+import { webhookSignature } from "../support/signing.ts";
+import { type ValidRequest, validRequests } from "../support/valid-requests.ts";
 
 const backend = await startBackend();
 const { environment, sql } = backend;
@@ -42,18 +44,22 @@ async function send(
     headers?: Record<string, string>;
     body?: Body | ReadableStream<Uint8Array>;
   },
-): Promise<KeptAnswer | undefined> {
+): Promise<Answer | undefined> {
   const isSigned = operation.caller === "razorpay" && !(body instanceof ReadableStream);
   const answer = await fetch(
     `${environment.SUPABASE_URL}/functions/v1/${operation.name}${path}`,
     {
       method,
-      headers: { ...credentials, ...(isSigned && signatureOf(body ?? "", backend)), ...headers },
+      headers: {
+        ...credentials,
+        ...(isSigned && webhookSignature(body ?? "", environment.RAZORPAY_WEBHOOK_SECRET)),
+        ...headers,
+      },
       body,
     },
   );
   const text = `${path} ${body instanceof Uint8Array ? new TextDecoder().decode(body) : body}`;
-  return await expectPromises(answer, { operation, method, text }, backend);
+  return await expectGuarantees(answer, { operation, method, text }, backend);
 }
 
 /** The same, with fields as the function takes them. */
@@ -61,7 +67,7 @@ function sendFields(
   request: ValidRequest,
   fields: Record<string, unknown>,
   headers: Record<string, string> = {},
-): Promise<KeptAnswer | undefined> {
+): Promise<Answer | undefined> {
   if (request.operation.method === "POST") {
     return send(request, { headers, body: JSON.stringify(fields) });
   }
@@ -85,7 +91,7 @@ async function forEach<Item>(items: Item[], act: (item: Item) => Promise<void>):
   await Promise.all(Array.from({ length: 4 }, worker));
 }
 
-const describe = ({ httpStatus, body }: KeptAnswer) => `${httpStatus} ${body.code ?? body.status}`;
+const describe = ({ httpStatus, body }: Answer) => `${httpStatus} ${body.code ?? body.status}`;
 
 /** A request whose body stops half way, which is answered when its time is up. */
 const slowDeduction = startSlowDeduction();

@@ -9,8 +9,8 @@ import { startBackend } from "../support/backend.ts";
 import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { payForPackage, type Purchase } from "../support/purchases.ts";
-import { operatorHeaders, post } from "../support/payment-harness.ts";
-import { newSecret } from "../support/accounts.ts";
+import { runReconciler } from "../support/payment-harness.ts";
+import { newSecret } from "../support/signing.ts";
 
 const backend = await startBackend();
 const { environment, razorpay, sql } = backend;
@@ -221,9 +221,8 @@ Deno.test("the bot's own calls are never limited", async () => {
   dataOf(await call("GET", `bot-credits/${newPhoneNumber()}`, { headers }));
   dataOf(await call("POST", "bot-deduct", { body: newcomer(), headers }));
   dataOf(await call("POST", "bot-link", { body: newcomer(), headers }));
-  dataOf(
-    await post("bot-payment-link", { ...newcomer(), package_id: "starter" }, withSecret),
-  );
+  const link = { ...newcomer(), package_id: "starter" };
+  dataOf(await call("POST", "bot-payment-link", { body: link, headers }));
   dataOf(await call("GET", `users/${newPhoneNumber()}`, { headers: withSecret }));
 });
 
@@ -262,7 +261,7 @@ Deno.test("the reconciler forgets counters that have run out, and no others", as
   await ATTEMPTS.create_user(gone);
   await sql`update public.rate_counters set window_ends_at = clock_timestamp() - '1 second'::interval`;
   await ATTEMPTS.create_user(current);
-  dataOf(await post("reconcile-payments", {}, operatorHeaders()));
+  dataOf(await runReconciler());
   const left = await sql`select subject from public.rate_counters`;
   deepStrictEqual(left.map(({ subject }) => subject), [current.address]);
 });
@@ -319,7 +318,7 @@ Deno.test("the reconciler does not wait for a counter that is counting", async (
     from unnest(array['held', 'free']) as subject`;
   await sql.begin(async (holder) => {
     await holder`update public.rate_counters set count = 2 where subject = 'held'`;
-    dataOf(await post("reconcile-payments", {}, operatorHeaders()));
+    dataOf(await runReconciler());
     const left = await sql`select subject from public.rate_counters`;
     deepStrictEqual(left.map(({ subject }) => subject), ["held"]);
   });

@@ -5,11 +5,11 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { createClient } from "@supabase/supabase-js";
 import { startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { hs256, jsonWebToken } from "../support/signing.ts";
 
 const backend = await startBackend();
 const { environment, secrets, sql } = backend;
@@ -33,21 +33,16 @@ const memberId = String(dataOf(await call("GET", `users/${member}`)).id);
 await call("POST", "bot-deduct", { body: { phone_number: member } });
 dataOf(await call("GET", `users/${newPhoneNumber()}`));
 
-const encode = (part: unknown) => Buffer.from(JSON.stringify(part)).toString("base64url");
-
 /** A session that the embedded Data API knows: signed with the shared secret, as older projects do. */
 function sessionOf(claims: Record<string, unknown>): string {
-  const text = `${encode({ alg: "HS256", typ: "JWT" })}.${
-    encode({
-      role: "authenticated",
-      aud: "authenticated",
-      sub: crypto.randomUUID(),
-      exp: Math.floor(Date.now() / 1000) + 3600,
-      ...claims,
-    })
-  }`;
-  const signature = createHmac("sha256", secrets.jwtSecret).update(text).digest("base64url");
-  return `${text}.${signature}`;
+  const payload = {
+    role: "authenticated",
+    aud: "authenticated",
+    sub: crypto.randomUUID(),
+    exp: Math.floor(Date.now() / 1000) + 3600,
+    ...claims,
+  };
+  return jsonWebToken({ alg: "HS256", typ: "JWT" }, payload, hs256(secrets.jwtSecret));
 }
 
 /** A client with the key that every page has, and perhaps a session. */

@@ -11,8 +11,8 @@ import { withEnvironment } from "../support/environment.ts";
 import {
   closedUrl,
   type FaultyServer,
+  fixedAnswerServer,
   lossyProxy,
-  monotoneServer,
   silentServer,
 } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
@@ -90,7 +90,7 @@ Deno.test.each(
 )(
   "every function answers UNAVAILABLE when the Data API says %s",
   async (_, status, contentType, text) => {
-    await whileDataApiIs(monotoneServer(status, contentType, text), async () => {
+    await whileDataApiIs(fixedAnswerServer(status, contentType, text), async () => {
       for (const answer of await Promise.all(callEach())) expectError(answer, UNAVAILABLE);
     });
   },
@@ -107,7 +107,7 @@ Deno.test.each(
     ["a number", 200, "42"],
   ] as const,
 )("every function answers INTERNAL, and no more than that, to %s", async (_, status, text) => {
-  await whileDataApiIs(monotoneServer(status, "application/json", text), async () => {
+  await whileDataApiIs(fixedAnswerServer(status, "application/json", text), async () => {
     for (const answer of await Promise.all(callEach())) {
       const { httpStatus, body } = answer;
       // An empty answer to a question about an order is an order that is not there.

@@ -4,9 +4,9 @@
  */
 
 import { strictEqual } from "node:assert/strict";
-import { createHmac, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { verifySignature } from "shared/auth/signature.ts";
+import { newSecret, sign } from "../support/signing.ts";
 
 /** The payment.authorized event of razorpay-go resources/verify_payment_test.go, byte by byte. */
 const EVENT =
@@ -70,9 +70,6 @@ const PUBLISHED = [
 
 const [CHECKOUT] = PUBLISHED;
 
-const hmac = (secret: string, message: string) =>
-  createHmac("sha256", secret).update(message).digest("hex");
-
 Deno.test.each(PUBLISHED)("Razorpay's published $kind signature verifies", async (triple) => {
   strictEqual(await verifySignature(triple), true);
 });
@@ -115,20 +112,19 @@ Deno.test("a signature of payment and order in the wrong order does not verify",
 });
 
 Deno.test("a webhook that is signed with the API key's secret does not verify", async () => {
-  const [apiSecret, webhookSecret] = [randomBytes(18), randomBytes(18)].map(String);
-  const signature = hmac(apiSecret, EVENT);
-  strictEqual(await verifySignature({ message: EVENT, signature, secret: webhookSecret }), false);
+  const signature = sign(EVENT, newSecret());
+  strictEqual(await verifySignature({ message: EVENT, signature, secret: newSecret() }), false);
 });
 
 Deno.test("what anybody can sign with an empty secret does not verify", async () => {
   const { message } = CHECKOUT;
-  strictEqual(await verifySignature({ message, signature: hmac("", message), secret: "" }), false);
+  strictEqual(await verifySignature({ message, signature: sign(message, ""), secret: "" }), false);
 });
 
 Deno.test("an event that was parsed and written again does not verify", async () => {
   const { secret } = PUBLISHED[3];
   const sent = '{"note":"caf\\u00e9", "amount":100.0}';
-  const signature = hmac(secret, sent);
+  const signature = sign(sent, secret);
   strictEqual(await verifySignature({ message: sent, signature, secret }), true);
   const rewritten = JSON.stringify(JSON.parse(sent));
   strictEqual(await verifySignature({ message: rewritten, signature, secret }), false);
@@ -136,7 +132,7 @@ Deno.test("an event that was parsed and written again does not verify", async ()
 
 Deno.test("an event without its last line end does not verify", async () => {
   const { secret } = PUBLISHED[3];
-  const signature = hmac(secret, `${EVENT}\n`);
+  const signature = sign(`${EVENT}\n`, secret);
   strictEqual(await verifySignature({ message: `${EVENT}\n`, signature, secret }), true);
   strictEqual(await verifySignature({ message: EVENT, signature, secret }), false);
 });
@@ -147,7 +143,7 @@ Deno.test("whatever is signed verifies, and whatever text claims to be a signatu
     fc.string({ unit: "grapheme", maxLength: 64 }),
     fc.string({ unit: "binary", maxLength: 70 }),
     async (secret, message, nonsense) => {
-      const signature = hmac(secret, message);
+      const signature = sign(message, secret);
       strictEqual(await verifySignature({ message, signature, secret }), true);
       strictEqual(await verifySignature({ message, signature: nonsense, secret }), false);
     },

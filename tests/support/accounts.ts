@@ -3,7 +3,6 @@
  * @module
  */
 
-import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { type Answer, call, dataOf } from "./calls.ts";
 
@@ -13,9 +12,6 @@ export type RequestHeaders = Record<string, string>;
 export const PROOF_REQUIRED = { httpStatus: 401, code: "PROOF_REQUIRED" };
 export const INVALID_PROOF = { httpStatus: 401, code: "INVALID_PROOF" };
 export const NOT_THE_OWNER = { httpStatus: 403, code: "NOT_THE_OWNER" };
-
-/** A secret as long as the bot's. */
-export const newSecret = () => randomBytes(32).toString("base64url");
 
 /** Asks for the profile of a phone number. */
 export function profile(phone: string, headers?: RequestHeaders): Promise<Answer> {

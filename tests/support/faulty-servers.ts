@@ -34,7 +34,7 @@ export function silentServer(): FaultyServer {
 }
 
 /** Answers every request alike. */
-export function monotoneServer(status: number, contentType: string, text: string): FaultyServer {
+export function fixedAnswerServer(status: number, contentType: string, text: string): FaultyServer {
   return serve(() => new Response(text, { status, headers: { "content-type": contentType } }));
 }
 

@@ -25,7 +25,7 @@ export interface Death {
 }
 
 /** A proxy to the database and to Razorpay. */
-export class MortalWorker {
+export class KillableWorker {
   readonly #dataApiUrl: string;
   readonly #razorpayUrl: string;
   readonly #server = createServer((request, response) => this.#pass(request, response));

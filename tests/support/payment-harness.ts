@@ -8,21 +8,11 @@
 
 import { deepStrictEqual } from "node:assert/strict";
 import { z } from "zod";
-import botPaymentLink from "../../supabase/functions/bot-payment-link/index.ts";
-import razorpayWebhook from "../../supabase/functions/razorpay-webhook/index.ts";
-import reconcilePayments from "../../supabase/functions/reconcile-payments/index.ts";
-import settleOrder from "../../supabase/functions/settle-order/index.ts";
 import type { RazorpayControl } from "../../local/razorpay/control-client.ts";
 import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
 import { type Backend, startBackend } from "./backend.ts";
-import { type Answer, call, dataOf, readAnswer } from "./calls.ts";
-
-const FUNCTIONS = {
-  "bot-payment-link": botPaymentLink,
-  "razorpay-webhook": razorpayWebhook,
-  "reconcile-payments": reconcilePayments,
-  "settle-order": settleOrder,
-};
+import { type Answer, call, dataOf, operatorHeaders } from "./calls.ts";
+import type { Purchase } from "./purchases.ts";
 
 /** The packages of the seed, as far as the tests count with them. */
 export const PACKAGES = {
@@ -51,6 +41,8 @@ export interface Shop extends Backend {
   readonly control: RazorpayControl;
   /** Where Razorpay sends its events. */
   readonly webhookUrl: string;
+  /** Our id of the order that was paid. */
+  orderIdOf(purchase: Pick<Purchase, "checkout">): Promise<string>;
   /** Razorpay's events about an order, a payment or a payment link, oldest first. */
   eventsAbout(id: string): Promise<WebhookEvent[]>;
   /** Makes every order that is still watched due, and runs the reconciler. */
@@ -87,44 +79,45 @@ export async function openShop(): Promise<Shop> {
     async forgetOrders() {
       await backend.sql`update public.payment_orders set next_check_at = null`;
     },
+    async orderIdOf({ checkout }) {
+      const [order] = await backend.sql<{ id: string }[]>`
+        select id from public.payment_orders
+        where razorpay_order_id = ${checkout.razorpay_order_id}`;
+      if (order === undefined) throw new Error("There is no such order");
+      return order.id;
+    },
     async eventsAbout(id) {
       return (await control.webhookEvents()).filter(({ body }) => body.includes(id));
     },
     async reconcile() {
       await makeDue();
-      return dataOf(await post("reconcile-payments", {}, operatorHeaders()));
+      return dataOf(await runReconciler());
     },
   };
 }
 
-/** Calls a function as {@linkcode call} does the others. Text and bytes go out as they are. */
-export async function post(
-  name: keyof typeof FUNCTIONS,
-  body: string | Uint8Array<ArrayBuffer> | Record<string, unknown>,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  const request = new Request(`http://127.0.0.1/${name}`, {
-    method: "POST",
-    headers,
-    body: typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body),
-  });
-  return await readAnswer(await FUNCTIONS[name].fetch(request));
+/** Runs the reconciler once, as the scheduler does. */
+export function runReconciler(): Promise<Answer> {
+  return call("POST", "reconcile-payments", { body: {}, headers: operatorHeaders() });
 }
 
-/** What the operator and the scheduler prove themselves with. */
-export function operatorHeaders(): Record<string, string> {
-  const keys = z.object({ default: z.string() })
-    .parse(JSON.parse(Deno.env.get("SUPABASE_SECRET_KEYS") ?? ""));
-  return { apikey: keys.default };
+/** Settles an order by hand; `fields` adds to the request and replaces parts of it. */
+export function settleByHand(
+  fields: Record<string, unknown>,
+  headers: Record<string, string> = operatorHeaders(),
+): Promise<Answer> {
+  const body = { operator: "Asha", reason: "The customer called", ...fields };
+  return call("POST", "settle-order", { body, headers });
 }
 
 /** Delivers an event to the webhook, as Razorpay does. */
 export function deliver({ id, body, signature }: SignedEvent): Promise<Answer> {
-  return post("razorpay-webhook", body, {
+  const headers = {
     "content-type": "application/json",
     "x-razorpay-signature": signature,
     ...(id !== undefined && { "x-razorpay-event-id": id }),
-  });
+  };
+  return call("POST", "razorpay-webhook", { body, headers });
 }
 
 /** Delivers events one after the other, and returns what became of each. */

@@ -15,14 +15,14 @@ import { assertBooksAreRight } from "./backend.ts";
 import { type Answer, call, dataOf } from "./calls.ts";
 import { newPhoneNumber } from "./phone-numbers.ts";
 import { orderPackage, signedCheckout, verify } from "./purchases.ts";
-import { MortalWorker } from "./killable-worker.ts";
+import { KillableWorker } from "./killable-worker.ts";
 import {
   accountOf,
   deliver,
   FREE_CREDITS,
-  operatorHeaders,
   PACKAGES,
-  post,
+  runReconciler,
+  settleByHand,
   type Shop,
 } from "./payment-harness.ts";
 
@@ -244,7 +244,7 @@ class Play {
   readonly #refunds: Reversal[] = [];
   readonly #disputes: Reversal[] = [];
 
-  constructor(readonly shop: Shop, readonly worker: MortalWorker) {}
+  constructor(readonly shop: Shop, readonly worker: KillableWorker) {}
 
   async perform(action: Action): Promise<void> {
     switch (action.kind) {
@@ -381,13 +381,12 @@ class Play {
       }
       case "reconcile":
         await this.shop.makeDue();
-        return [await post("reconcile-payments", {}, operatorHeaders())];
+        return [await runReconciler()];
       case "settle by hand": {
         const { razorpayOrderId, linkId } = pick(this.#orders, report.order) ?? {};
         const order = linkId ?? razorpayOrderId;
         if (order === undefined || linkId === undefined && !await this.#isStored(order)) return [];
-        const body = { order, operator: "Asha", reason: "A plan" };
-        return [await post("settle-order", body, operatorHeaders())];
+        return [await settleByHand({ order, reason: "A plan" })];
       }
       case "spend":
         return [await this.#spend(pick(this.#users, report.user) ?? "", report.credits)];
@@ -460,9 +459,8 @@ class Play {
   }
 
   async #makeLink(phone: string): Promise<void> {
-    const headers = { "x-bot-secret": this.shop.environment.BOT_SECRET };
     const body = { phone_number: phone, package_id: "starter" };
-    const { short_url } = dataOf(await post("bot-payment-link", body, headers));
+    const { short_url } = dataOf(await call("POST", "bot-payment-link", { body }));
     const [{ id }] = await this.shop.sql<{ id: string }[]>`
       select razorpay_payment_link_id as id from public.payment_orders
       where short_url = ${String(short_url)}`;
@@ -588,7 +586,7 @@ function pick<Item>(items: Item[], number: number): Item | undefined {
 /** Plays a plan in the shop, lets everything settle, and fails where the users have anything else. */
 export async function playPlan(
   shop: Shop,
-  worker: MortalWorker,
+  worker: KillableWorker,
   { actions, lastOrder }: Plan,
 ): Promise<void> {
   // Orders and events of former plans would only take time.

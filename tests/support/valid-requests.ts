@@ -3,7 +3,7 @@
  * @module
  */
 
-import { createHmac, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Operation } from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
@@ -56,14 +56,4 @@ export async function validRequests(
     fields: z.record(z.string(), z.unknown()).parse(fields[operation.name]),
     headers: credentials[operation.caller],
   }));
-}
-
-/** Razorpay's signature, for whoever has to look like Razorpay to be heard at all. */
-export function signatureOf(
-  body: string | Uint8Array,
-  { environment }: Backend,
-): Record<string, string> {
-  const signature = createHmac("sha256", environment.RAZORPAY_WEBHOOK_SECRET).update(body)
-    .digest("hex");
-  return { "x-razorpay-signature": signature };
 }
