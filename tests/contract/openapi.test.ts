@@ -64,13 +64,20 @@ type Path =
   | "/users/{phone_number}"
   | "/credit-history/{user_id}";
 
+/** The responses that the document has for a path and a method. */
+function documented(path: Path, method: string) {
+  const operation = document.paths[path]?.[method.toLowerCase()];
+  ok(operation, `${method} ${path} is not documented`);
+  return operation.responses;
+}
+
 /** Fails unless the document has this answer for this path and method. */
 function expectDocumented(
   path: Path,
   method: string,
   { httpStatus, headers, body }: Omit<Answer, "body"> & { body: unknown },
 ): void {
-  const response = document.paths[path][method.toLowerCase()].responses[httpStatus];
+  const response = documented(path, method)[httpStatus];
   ok(response, `${method} ${path} does not document ${httpStatus}`);
   const parts = ["paths", path, method.toLowerCase(), "responses", httpStatus, "content"];
   const pointer = [...parts, "application/json", "schema"]
@@ -89,8 +96,7 @@ const kindOf = ({ httpStatus, body }: Answer) => `${httpStatus} ${body.code ?? b
 
 /** The kinds of answer that the document promises for a path. */
 function promisedKinds(path: Path, method: string): string[] {
-  const { responses } = document.paths[path][method.toLowerCase()];
-  return Object.entries(responses).flatMap(([httpStatus, { content }]) => {
+  return Object.entries(documented(path, method)).flatMap(([httpStatus, { content }]) => {
     const { schema } = content["application/json"];
     return alternatives(schema).map((kind) => `${httpStatus} ${kind}`);
   }).sort();

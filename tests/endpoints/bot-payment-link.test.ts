@@ -19,6 +19,7 @@ import {
   openShop,
   PACKAGES,
 } from "../support/payment-harness.ts";
+import { first, one } from "../support/lists.ts";
 
 const shop = await openShop();
 const { control } = shop;
@@ -60,8 +61,10 @@ async function linkFor(
 
 /** Razorpay's id of the link that a URL leads to. */
 async function linkId({ short_url }: { short_url: string }): Promise<string> {
-  const [{ id }] = await shop.sql<{ id: string }[]>`
-    select razorpay_payment_link_id as id from public.payment_orders where short_url = ${short_url}`;
+  const { id } = one(
+    await shop.sql<{ id: string }[]>`
+    select razorpay_payment_link_id as id from public.payment_orders where short_url = ${short_url}`,
+  );
   return id;
 }
 
@@ -95,7 +98,7 @@ Deno.test("a link says what is paid for, and where and until when", async () => 
 Deno.test("Razorpay sends nothing itself, takes the whole amount only, and ends the link soon", async () => {
   const phone = newPhoneNumber();
   await linkFor(phone);
-  const [made] = await linksMade();
+  const made = one(await linksMade());
   deepStrictEqual({ ...made, reference_id: "", expire_by: 0, description: "" }, {
     amount: AMOUNT,
     currency: "INR",
@@ -270,8 +273,8 @@ Deno.test("a link whose making was not answered is found again, not made twice",
   await expectBought(phone, CREDITS);
   const made = await linksMade();
   deepStrictEqual(made.map(({ reference_id }) => reference_id), [
-    made[0].reference_id,
-    made[0].reference_id,
+    first(made).reference_id,
+    first(made).reference_id,
   ]);
 });
 

@@ -11,6 +11,7 @@ import { withEnvironment } from "../support/environment.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits } from "../support/purchases.ts";
+import { one } from "../support/lists.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -77,7 +78,7 @@ Deno.test.each([
 Deno.test("Razorpay is asked for our amount, with our order's id as the receipt", async () => {
   await control.clearRequests();
   await createOrder({ package_id: "popular", phone_number: newPhoneNumber() });
-  const [{ amount, currency, receipt }] = await ordersAskedFor();
+  const { amount, currency, receipt } = one(await ordersAskedFor());
   deepStrictEqual({ amount, currency }, { amount: 29_900, currency: "INR" });
   match(String(receipt), /^[0-9a-f]{32}$/);
 });

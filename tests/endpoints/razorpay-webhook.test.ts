@@ -24,6 +24,7 @@ import {
   openShop,
   PACKAGES,
 } from "../support/payment-harness.ts";
+import { first, one } from "../support/lists.ts";
 
 const shop = await openShop();
 const { control } = shop;
@@ -53,8 +54,10 @@ function signedEvent(body: unknown): { id: string; body: string; signature: stri
 }
 
 async function deliveryCount(): Promise<number> {
-  const [{ count }] = await shop.sql<{ count: number }[]>`
-    select count(*)::integer as count from public.webhook_deliveries`;
+  const { count } = one(
+    await shop.sql<{ count: number }[]>`
+    select count(*)::integer as count from public.webhook_deliveries`,
+  );
   return count;
 }
 
@@ -281,7 +284,7 @@ Deno.test.each([false, true])(
     await control.changeSettings({ webhook_escape_non_ascii: false });
     const event = await capturedEvent(purchase);
     dataOf(await deliver(event));
-    const [{ payload }] = await deliveriesOf(event.id);
+    const { payload } = first(await deliveriesOf(event.id));
     strictEqual(payload, event.body);
     await expectBought(purchase.phone, CREDITS);
   },
@@ -327,7 +330,7 @@ Deno.test("payments that are none of our business are kept and acknowledged", as
   for (const paymentId of [withoutOrder, razorpay_payment_id]) {
     for (const event of await shop.eventsAbout(paymentId)) {
       deepStrictEqual(await deliverAll([event]), ["not_ours"]);
-      strictEqual((await deliveriesOf(event.id))[0].outcome, "not_ours");
+      strictEqual(one(await deliveriesOf(event.id)).outcome, "not_ours");
     }
   }
 });
@@ -353,7 +356,7 @@ Deno.test("a payment event that cannot be understood is kept, and Razorpay is as
     payload: { payment: { entity: { id: "pay_00000000000000", amount: "9900" } } },
   });
   expectError(await deliver(event), { httpStatus: 500, code: "INTERNAL" });
-  strictEqual((await deliveriesOf(event.id))[0].outcome, "failed");
+  strictEqual(one(await deliveriesOf(event.id)).outcome, "failed");
 });
 
 Deno.test("an event as large as Razorpay's limit for notes is taken, and a larger body is refused", async () => {
@@ -375,7 +378,7 @@ Deno.test("while the database is away Razorpay is told to come back, and its ret
   const delivered = await capturedEvent(purchase);
   strictEqual(delivered.state, "delivered");
   ok(delivered.attempts.length > 1);
-  strictEqual(delivered.attempts[0].status, 503);
+  strictEqual(first(delivered.attempts).status, 503);
 });
 
 Deno.test("the webhook is only for POST, and needs no other proof than the signature", async () => {

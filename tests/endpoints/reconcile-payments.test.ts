@@ -19,6 +19,7 @@ import {
   PACKAGES,
   runReconciler,
 } from "../support/payment-harness.ts";
+import { first, one } from "../support/lists.ts";
 
 const shop = await openShop();
 const { control } = shop;
@@ -53,9 +54,11 @@ async function age(orderId: string, age: string): Promise<void> {
 
 /** In how many seconds Razorpay is asked about an order again; null for never. */
 async function nextCheckIn(orderId: string): Promise<number | null> {
-  const [{ seconds }] = await shop.sql<{ seconds: number | null }[]>`
+  const { seconds } = one(
+    await shop.sql<{ seconds: number | null }[]>`
     select extract(epoch from next_check_at - clock_timestamp())::float8 as seconds
-    from public.payment_orders where razorpay_order_id = ${orderId}`;
+    from public.payment_orders where razorpay_order_id = ${orderId}`,
+  );
   return seconds;
 }
 
@@ -77,11 +80,11 @@ Deno.test("an order is asked about by its id, and not before a few minutes have 
   await control.clearRequests();
   deepStrictEqual(await run(), NOTHING);
   deepStrictEqual(await control.requests(), []);
-  const first = await nextCheckIn(orderId);
-  ok(first !== null && first > 4 * 60 && first <= 5 * 60);
+  const firstCheck = await nextCheckIn(orderId);
+  ok(firstCheck !== null && firstCheck > 4 * 60 && firstCheck <= 5 * 60);
 
   await shop.reconcile();
-  const [request] = await control.requests();
+  const request = first(await control.requests());
   strictEqual(request.path, `/v1/orders/${orderId}/payments`);
 });
 

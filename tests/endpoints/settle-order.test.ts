@@ -11,6 +11,7 @@ import { findPayments } from "../support/operator-queries.ts";
 import { expectBought, openShop, PACKAGES, settleByHand } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage } from "../support/purchases.ts";
+import { one } from "../support/lists.ts";
 
 const shop = await openShop();
 const { control } = shop;
@@ -34,7 +35,7 @@ Deno.test("a stuck order is settled by hand, under the operator's name and reaso
     "replayed",
   ]);
 
-  const [{ operator_actions }] = await findPayments(shop, id);
+  const { operator_actions } = one(await findPayments(shop, id));
   deepStrictEqual(
     operator_actions.map(({ operator, reason, outcome }) => [operator, reason, outcome]),
     [
@@ -47,8 +48,8 @@ Deno.test("a stuck order is settled by hand, under the operator's name and reaso
 Deno.test("an order that nobody paid is settled by nothing, and the question is kept", async () => {
   const orderId = await orderPackage(newPhoneNumber(), "starter");
   deepStrictEqual(dataOf(await settleByHand({ order: orderId })).outcomes, []);
-  const [{ operator_actions }] = await findPayments(shop, orderId);
-  strictEqual(operator_actions[0].outcome, "no payment");
+  const { operator_actions } = one(await findPayments(shop, orderId));
+  strictEqual(one(operator_actions).outcome, "no payment");
 });
 
 Deno.test("an order that is no longer watched can still be settled by hand", async () => {

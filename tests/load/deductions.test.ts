@@ -13,6 +13,7 @@ import { call, dataOf } from "../support/calls.ts";
 import { openConnections } from "../support/connections.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { at, one } from "../support/lists.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
@@ -69,8 +70,16 @@ async function userWithCredits(sql: postgres.Sql, credits: number): Promise<stri
   return phone;
 }
 
-async function ledgerOf(sql: postgres.Sql, phone: string): Promise<Record<string, number>> {
-  const [ledger] = await sql`
+/** What the ledger says about a user's deductions. */
+interface Ledger {
+  balance: number;
+  debits: number;
+  spent: number;
+  lowest: number;
+}
+
+async function ledgerOf(sql: postgres.Sql, phone: string): Promise<Ledger> {
+  const ledger = await sql<Ledger[]>`
     select
       max(u.credits) as balance,
       count(*) filter (where t.source = 'image_generation')::int as debits,
@@ -78,7 +87,7 @@ async function ledgerOf(sql: postgres.Sql, phone: string): Promise<Record<string
       min(t.balance_after) as lowest
     from public.users u join public.credit_transactions t on t.user_id = u.id
     where u.phone_number = ${phone}`;
-  return { ...ledger };
+  return { ...one(ledger) };
 }
 
 function countOutcomes(outcomes: string[]): Record<string, number> {
@@ -203,7 +212,7 @@ Deno.test("60 calls of bot-deduct at once with every reference three times: 20 a
   const replayed = answers.filter(({ headers }) => headers.get("idempotent-replayed") === "true");
   strictEqual(replayed.length, 40);
   for (const [index, answer] of answers.entries()) {
-    deepStrictEqual(answer.body, answers[index % 20].body);
+    deepStrictEqual(answer.body, at(answers, index % 20).body);
     dataOf(answer);
   }
   strictEqual((await ledgerOf(backend.sql, phone)).balance, 10);

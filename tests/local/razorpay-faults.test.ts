@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { type RazorpayFixture, withRazorpay } from "../support/razorpay-fixture.ts";
+import { first } from "../support/lists.ts";
 
 const ORDER = { amount: 50_000, currency: "INR" };
 
@@ -18,7 +19,7 @@ async function order(razorpay: RazorpayFixture, signal?: AbortSignal): Promise<A
     method: "POST",
     headers: { authorization: `Basic ${btoa(`${razorpay.keyId}:${razorpay.keySecret}`)}` },
     body: JSON.stringify(ORDER),
-    signal,
+    signal: signal ?? null,
   });
   return { status: response.status, text: await response.text() };
 }
@@ -145,8 +146,8 @@ Deno.test("the log shows each request, its answer and its fault, and no credenti
         ["GET", "/v1/orders", "receipt=r1", 200, null],
       ],
     );
-    assert.equal(requests[0].body, JSON.stringify(ORDER));
-    assert.ok(requests[0].headers.includes("authorization"));
+    assert.equal(first(requests).body, JSON.stringify(ORDER));
+    assert.ok(first(requests).headers.includes("authorization"));
     assert.equal(JSON.stringify(requests).includes(btoa(razorpay.keyId).slice(0, 12)), false);
     assert.equal((await razorpay.control.requests({ method: "GET" })).length, 1);
     await razorpay.control.clearRequests();

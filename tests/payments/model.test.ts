@@ -10,6 +10,7 @@ import fc from "fast-check";
 import { plans, playPlan } from "../support/payment-model.ts";
 import { KillableWorker } from "../support/killable-worker.ts";
 import { openShop, type Shop } from "../support/payment-harness.ts";
+import { one } from "../support/lists.ts";
 
 /** The same plans in every run; a failure names the seed and the plan. */
 const SEED = 20_261_123;
@@ -127,8 +128,10 @@ async function breakRule(
   name: string,
   changes: readonly (readonly [before: string, after: string])[],
 ): Promise<void> {
-  const [{ definition }] = await sql<{ definition: string }[]>`
-    select pg_get_functiondef(${name}::regprocedure) as definition`;
+  const { definition } = one(
+    await sql<{ definition: string }[]>`
+    select pg_get_functiondef(${name}::regprocedure) as definition`,
+  );
   const broken = changes.reduce((text, [before, after]) => {
     const changed = text.replaceAll(before, after);
     notStrictEqual(changed, text, `${name} has no ${before}`);

@@ -19,6 +19,7 @@ import {
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage } from "../support/purchases.ts";
 import { sign } from "../support/signing.ts";
+import { one } from "../support/lists.ts";
 
 const shop = await openShop();
 const { control } = shop;
@@ -38,11 +39,13 @@ Deno.test("an order is found by every id that anybody may have, with its whole l
   const reference_id = randomUUID();
   const body = { phone_number: phone, package_id: "starter", reference_id };
   await call("POST", "bot-payment-link", { body });
-  const [{ id, razorpay_payment_link_id }] = await shop.sql`
+  const { id, razorpay_payment_link_id } = one(
+    await shop.sql`
     select o.id, o.razorpay_payment_link_id
     from public.payment_orders o
     join public.order_references r on r.order_id = o.id
-    where r.reference_id = ${reference_id}`;
+    where r.reference_id = ${reference_id}`,
+  );
   const paid = await control.payPaymentLink(razorpay_payment_link_id, {
     outcome: "captured",
     deliver_webhooks: false,
@@ -55,7 +58,7 @@ Deno.test("an order is found by every id that anybody may have, with its whole l
   await deliverAll(await shop.eventsAbout(paid.razorpay_payment_id));
   dataOf(await settleByHand({ order: id }));
 
-  const [expected] = await find(id);
+  const expected = one(await find(id));
   for (
     const search of [
       id.replaceAll("-", ""),
@@ -71,8 +74,8 @@ Deno.test("an order is found by every id that anybody may have, with its whole l
     deepStrictEqual(await find(search), [expected], search);
   }
 
-  const { order, payments: [payment], transactions, webhook_deliveries, operator_actions } =
-    expected;
+  const { order, payments, transactions, webhook_deliveries, operator_actions } = expected;
+  const payment = one(payments);
   strictEqual(expected.phone_number, phone);
   strictEqual(expected.balance, 13);
   strictEqual(order.state, "paid");
@@ -97,7 +100,7 @@ Deno.test("an order is found by every id that anybody may have, with its whole l
       "payment.dispute.created",
     ]),
   );
-  strictEqual(operator_actions[0].operator, "Asha");
+  strictEqual(one(operator_actions).operator, "Asha");
 });
 
 Deno.test("a phone number finds all orders of a user, the newest first, and nobody else's", async () => {
@@ -106,7 +109,7 @@ Deno.test("a phone number finds all orders of a user, the newest first, and nobo
   const second = await buyCredits(control, phone, "popular");
   await buyCredits(control, newPhoneNumber(), "starter");
   deepStrictEqual(
-    (await find(phone)).map(({ payments }) => payments[0].id),
+    (await find(phone)).map(({ payments }) => one(payments).id),
     [second, first].map(({ checkout }) => checkout.razorpay_payment_id),
   );
 });
@@ -161,7 +164,7 @@ Deno.test("a debt needs attention until it is paid", async () => {
   await call("POST", "bot-deduct", { body: { phone_number: phone, credits: 23 } });
   await control.refund(purchase.checkout.razorpay_payment_id, { deliver_webhooks: false });
   await shop.reconcile();
-  const [{ kind, detail }] = await attentionTo(shop, phone);
+  const { kind, detail } = one(await attentionTo(shop, phone));
   strictEqual(kind, "debt");
   ok(detail.startsWith("20 credits"));
   await buyCredits(control, phone, "starter");
@@ -175,7 +178,7 @@ Deno.test("an order that is open for long needs attention until it is paid or no
   await shop.sql`
     update public.payment_orders set created_at = created_at - interval '20 minutes'
     where id = ${id}`;
-  strictEqual((await attentionTo(shop, id))[0].kind, "open order");
+  strictEqual(one(await attentionTo(shop, id)).kind, "open order");
   await shop.reconcile();
   deepStrictEqual(await attentionTo(shop, id), []);
 });
@@ -190,9 +193,11 @@ Deno.test("a delivery that failed needs attention until the same event got throu
     });
   const failing = '{"event":"payment.captured","payload":{"payment":{"entity":{"id":"pay_1"}}}}';
   strictEqual((await send(failing)).httpStatus, 500);
-  const [{ id }] = await shop.sql`
-    select id::text from public.webhook_deliveries where event_id = ${eventId}`;
-  const [{ kind, detail }] = await attentionTo(shop, id);
+  const { id } = one(
+    await shop.sql`
+    select id::text from public.webhook_deliveries where event_id = ${eventId}`,
+  );
+  const { kind, detail } = one(await attentionTo(shop, id));
   strictEqual(kind, "failed delivery");
   strictEqual(detail, `payment.captured ${eventId}: failed`);
 
@@ -206,10 +211,11 @@ Deno.test("a delivery that was cut off needs attention after a minute", async ()
     insert into public.webhook_deliveries (event_id, event, payload, received_at)
     values (${randomUUID()}, 'payment.captured', '{}', clock_timestamp() - ${age}::interval)
     returning id::text`;
-  const [[{ id: young }], [{ id: old }]] = [await insert("10 seconds"), await insert("2 minutes")];
+  const young = one(await insert("10 seconds")).id;
+  const old = one(await insert("2 minutes")).id;
   const rows = await attentionTo(shop, young, old);
   deepStrictEqual(rows.map(({ subject }) => subject), [old]);
-  ok(rows[0].detail.endsWith("cut off"));
+  ok(one(rows).detail.endsWith("cut off"));
 });
 
 Deno.test("what an operator did cannot be changed or taken off the record", async () => {

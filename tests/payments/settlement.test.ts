@@ -19,6 +19,7 @@ import {
   PACKAGES,
   runReconciler,
 } from "../support/payment-harness.ts";
+import { first, one } from "../support/lists.ts";
 
 const shop = await openShop();
 const { control } = shop;
@@ -57,8 +58,8 @@ Deno.test("a payment that is verified twice counts once, and is answered alike",
 Deno.test("a payment that is verified ten times at the same moment counts once", async () => {
   const purchase = await pay();
   const answers = await Promise.all(Array.from({ length: 10 }, () => verify(purchase)));
-  for (const { body } of answers) deepStrictEqual(body, answers[0].body);
-  strictEqual(answers[0].body.status, "SUCCESS");
+  for (const { body } of answers) deepStrictEqual(body, first(answers).body);
+  strictEqual(first(answers).body.status, "SUCCESS");
   await expectPaidOnce(purchase);
 });
 
@@ -305,7 +306,7 @@ Deno.test("when the payment that paid an order is refunded, the second one that 
 });
 
 async function flagOf(paymentId: string): Promise<unknown> {
-  const [{ flag }] = await shop.sql`select flag from public.payments where id = ${paymentId}`;
+  const { flag } = one(await shop.sql`select flag from public.payments where id = ${paymentId}`);
   return flag;
 }
 

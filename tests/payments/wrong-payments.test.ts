@@ -18,6 +18,7 @@ import {
   verify,
 } from "../support/purchases.ts";
 import { deliverAll, expectBought, openShop, PACKAGES } from "../support/payment-harness.ts";
+import { one } from "../support/lists.ts";
 
 const shop = await openShop();
 const { control } = shop;
@@ -104,8 +105,10 @@ Deno.test.each([
   await shop.reconcile();
   await expectBought(purchase.phone, 0);
   const { razorpay_order_id, razorpay_payment_id } = purchase.checkout;
-  const [{ flag }] = await shop.sql`
-    select flag from public.payments where id = ${razorpay_payment_id}`;
+  const { flag } = one(
+    await shop.sql`
+    select flag from public.payments where id = ${razorpay_payment_id}`,
+  );
   strictEqual(flag, "amount_mismatch");
 
   await control.payOrder(razorpay_order_id, {

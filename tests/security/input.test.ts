@@ -42,7 +42,7 @@ async function send(
     method?: string;
     path?: string;
     headers?: Record<string, string>;
-    body?: Body | ReadableStream<Uint8Array>;
+    body?: Body | ReadableStream<Uint8Array> | undefined;
   },
 ): Promise<Answer | undefined> {
   const isSigned = operation.caller === "razorpay" && !(body instanceof ReadableStream);
@@ -55,7 +55,7 @@ async function send(
         ...(isSigned && webhookSignature(body ?? "", environment.RAZORPAY_WEBHOOK_SECRET)),
         ...headers,
       },
-      body,
+      body: body ?? null,
     },
   );
   const text = `${path} ${body instanceof Uint8Array ? new TextDecoder().decode(body) : body}`;

@@ -23,6 +23,7 @@ import {
 } from "../support/payment-harness.ts";
 import { history, newUser, profile } from "../support/accounts.ts";
 import { newSecret } from "../support/signing.ts";
+import { at, one } from "../support/lists.ts";
 
 const shop = await openShop();
 const { control, environment, secrets } = shop;
@@ -74,8 +75,8 @@ interface Customer {
   whatsappUserId: string;
   reference: string;
   wrongSecret: string;
-  link: Record<string, string>;
-  session: Record<string, string>;
+  link: { "x-access-token": string };
+  session: { authorization: string };
   purchase: Purchase;
   event: SignedEvent;
 }
@@ -214,10 +215,10 @@ function hidden(customer: Customer): Record<string, string> {
     "the WhatsApp user id": customer.whatsappUserId,
     "the reference": customer.reference,
     "the wrong secret": customer.wrongSecret,
-    "the link's token": link["x-access-token"].split(".")[0],
-    "the link's signature": link["x-access-token"].split(".")[1],
-    "the session": session.authorization.split(".")[1],
-    "the session's signature": session.authorization.split(".")[2],
+    "the link's token": at(link["x-access-token"].split("."), 0),
+    "the link's signature": at(link["x-access-token"].split("."), 1),
+    "the session": at(session.authorization.split("."), 1),
+    "the session's signature": at(session.authorization.split("."), 2),
     "Checkout's signature": purchase.checkout.razorpay_signature.slice(1),
     "the webhook's signature": event.signature,
     "the database's address": environment.DATABASE_URL,
@@ -273,18 +274,18 @@ Deno.test("whom a request was about stands in its line", async () => {
     () => call("POST", "verify-payment", { body: { ...checkout, ...body, package_id: packageId } }),
   ];
   for (const request of about) {
-    const [line] = await linesOf(request);
+    const line = one(await linesOf(request));
     strictEqual(line.user_id, userId, line.function);
     strictEqual(line.level, "info");
   }
-  const [stranger] = await linesOf(() => profile(phone));
+  const stranger = one(await linesOf(() => profile(phone)));
   strictEqual(stranger.user_id, undefined);
 });
 
 Deno.test("a replay says so", async () => {
   const body = { phone_number: newPhoneNumber(), reference_id: `wamid.${randomUUID()}` };
-  const [first] = await linesOf(() => call("POST", "bot-deduct", { body }));
-  const [again] = await linesOf(() => call("POST", "bot-deduct", { body }));
+  const first = one(await linesOf(() => call("POST", "bot-deduct", { body })));
+  const again = one(await linesOf(() => call("POST", "bot-deduct", { body })));
   strictEqual(first.replayed, undefined);
   strictEqual(again.replayed, true);
 });
@@ -304,7 +305,7 @@ Deno.test("what is ours to mend is an error with its cause, and what a caller di
     () => call("POST", "create-order", { body: "{" }),
   ];
   for (const request of callers) {
-    const [line] = await linesOf(request);
+    const line = one(await linesOf(request));
     strictEqual(line.level, "info", JSON.stringify(line));
     strictEqual(line.cause, undefined);
   }
@@ -321,7 +322,7 @@ Deno.test("what is ours to mend is an error with its cause, and what a caller di
     [{ DEFAULT_COUNTRY: "nowhere" }, () => call("GET", `bot-credits/${phone.slice(3)}0`)],
   ];
   for (const [variables, request] of ours) {
-    const [line] = await linesOf(() => withEnvironment(variables, request));
+    const line = one(await linesOf(() => withEnvironment(variables, request)));
     strictEqual(line.level, "error", JSON.stringify(line));
     ok(line.cause && line.cause.length < 300, line.cause);
   }
@@ -331,7 +332,7 @@ Deno.test("a caller's own request id stands in the line, unless it could do harm
   const { link } = await newCustomer();
   const withId = async (id: string) => {
     const headers = { ...link, "x-request-id": id };
-    const [line] = await linesOf(() => profile("nobody", headers));
+    const line = one(await linesOf(() => profile("nobody", headers)));
     return line.request_id;
   };
   strictEqual(await withId("job-12345678.9_a"), "job-12345678.9_a");

@@ -119,7 +119,7 @@ Deno.test("with a session a page follows its balance and its history as they cha
     const { data: users } = await supabase.from("users").select("credits, phone_number");
     const { data: entries } = await supabase.from("credit_transactions")
       .select("action, credits, balance_after").order("sequence_number", { ascending: false });
-    return [users?.[0].credits, users?.[0].phone_number, entries?.[0].balance_after];
+    return [users?.[0]?.credits, users?.[0]?.phone_number, entries?.[0]?.balance_after];
   };
   deepStrictEqual(await read(), [2, member, 2]);
   dataOf(await call("POST", "bot-deduct", { body: { phone_number: member } }));

@@ -17,6 +17,7 @@ import {
 } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { orderPackage, payForPackage, signedCheckout, verify } from "../support/purchases.ts";
+import { one } from "../support/lists.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -185,9 +186,11 @@ Deno.test("an order whose answer got lost on the way to us is the order that is 
     expectError(await call("POST", "create-order", { body }), UNAVAILABLE);
     strictEqual(await order(), await order());
   });
-  const [{ count }] = await backend.sql`
+  const { count } = one(
+    await backend.sql`
     select count(*)::int from public.payment_orders o
-    join public.users u on u.id = o.user_id where u.phone_number = ${phone}`;
+    join public.users u on u.id = o.user_id where u.phone_number = ${phone}`,
+  );
   strictEqual(count, 1);
 });
 

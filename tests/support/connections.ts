@@ -5,6 +5,7 @@
  */
 
 import postgres from "postgres";
+import { one } from "./lists.ts";
 
 /** Open connections; `await using` closes them. */
 export interface Connections extends AsyncDisposable {
@@ -45,9 +46,11 @@ export async function openConnections(url: string, count: number): Promise<Conne
 }
 
 async function waitingAt(keeper: postgres.Sql): Promise<number> {
-  const [{ count }] = await keeper`
+  const { count } = one(
+    await keeper`
     select count(*)::int from pg_catalog.pg_locks
     where locktype = 'advisory' and objid = ${GATE} and not granted
-      and database = (select oid from pg_catalog.pg_database where datname = current_database())`;
+      and database = (select oid from pg_catalog.pg_database where datname = current_database())`,
+  );
   return count;
 }

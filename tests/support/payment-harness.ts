@@ -13,6 +13,7 @@ import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
 import { type Backend, startBackend } from "./backend.ts";
 import { type Answer, call, dataOf, operatorHeaders } from "./calls.ts";
 import type { Purchase } from "./purchases.ts";
+import { one } from "./lists.ts";
 
 /** The packages of the seed, as far as the tests count with them. */
 export const PACKAGES = {
@@ -80,11 +81,10 @@ export async function openShop(): Promise<Shop> {
       await backend.sql`update public.payment_orders set next_check_at = null`;
     },
     async orderIdOf({ checkout }) {
-      const [order] = await backend.sql<{ id: string }[]>`
+      const orders = await backend.sql<{ id: string }[]>`
         select id from public.payment_orders
         where razorpay_order_id = ${checkout.razorpay_order_id}`;
-      if (order === undefined) throw new Error("There is no such order");
-      return order.id;
+      return one(orders).id;
     },
     async eventsAbout(id) {
       return (await control.webhookEvents()).filter(({ body }) => body.includes(id));
@@ -131,7 +131,7 @@ export async function deliverAll(events: SignedEvent[]): Promise<unknown[]> {
 export function named(events: WebhookEvent[], name: WebhookEvent["event"]): WebhookEvent {
   const found = events.filter(({ event }) => event === name);
   if (found.length !== 1) throw new Error(`There are ${found.length} events ${name}`);
-  return found[0];
+  return one(found);
 }
 
 /** What a user has, as the page sees it. */

@@ -25,6 +25,7 @@ import {
   settleByHand,
   type Shop,
 } from "./payment-harness.ts";
+import { one } from "./lists.ts";
 
 type PackageId = keyof typeof PACKAGES;
 
@@ -451,19 +452,19 @@ class Play {
     const { control } = this.shop;
     await control.addFault({ kind: "502_html", path: "/v1/orders", method: "POST", applied: true });
     await call("POST", "create-order", { body: { phone_number: phone, package_id: packageId } });
-    const { items: [{ id }] } = await this.#ask(
-      "orders?count=1",
-      listOf(z.object({ id: z.string() })),
-    );
+    const { items } = await this.#ask("orders?count=1", listOf(z.object({ id: z.string() })));
+    const { id } = one(items);
     this.#orders.push({ phone, packageId, razorpayOrderId: id });
   }
 
   async #makeLink(phone: string): Promise<void> {
     const body = { phone_number: phone, package_id: "starter" };
     const { short_url } = dataOf(await call("POST", "bot-payment-link", { body }));
-    const [{ id }] = await this.shop.sql<{ id: string }[]>`
+    const { id } = one(
+      await this.shop.sql<{ id: string }[]>`
       select razorpay_payment_link_id as id from public.payment_orders
-      where short_url = ${String(short_url)}`;
+      where short_url = ${String(short_url)}`,
+    );
     if (this.#orders.some(({ linkId }) => linkId === id)) return;
     this.#orders.push({ phone, packageId: "starter", linkId: id });
   }
@@ -572,7 +573,7 @@ class Play {
 function shuffled<Item>(items: Item[], order: number): Item[] {
   const left = [...items];
   return items.map(() => {
-    const [taken] = left.splice(order % left.length, 1);
+    const taken = one(left.splice(order % left.length, 1));
     // The numbers of a linear congruential generator (Numerical Recipes, 1992).
     order = (1_664_525 * order + 1_013_904_223) % 2 ** 32;
     return taken;

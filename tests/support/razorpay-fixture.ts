@@ -9,6 +9,7 @@ import {
   type RazorpayStandIn,
   startRazorpay,
 } from "../../local/razorpay/server.ts";
+import { at } from "./lists.ts";
 
 /** A stand-in with keys of its own. */
 export interface RazorpayFixture extends RazorpayStandIn {
@@ -106,6 +107,6 @@ export async function withReceiver(
 function pairs(rawHeaders: string[]): [string, string][] {
   return Array.from(
     { length: rawHeaders.length / 2 },
-    (_, index) => [rawHeaders[2 * index], rawHeaders[2 * index + 1]],
+    (_, index) => [at(rawHeaders, 2 * index), at(rawHeaders, 2 * index + 1)],
   );
 }

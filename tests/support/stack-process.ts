@@ -6,12 +6,27 @@ import { strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseEnv } from "node:util";
+import { z } from "zod";
+import type { StackEnvironment } from "../../local/stack/environment.ts";
 import { readIfPresent, removeIfPresent } from "../../local/system/files.ts";
 import { postgresHome } from "../../local/postgres/server.ts";
 import { findProcess, type Process, sendSignal } from "../../local/system/processes.ts";
 import { REPOSITORY } from "../../local/system/settings.ts";
 
 const PATIENCE_MS = 60_000;
+
+/** What `stack.env` holds. */
+const stackEnvironment = z.strictObject({
+  SUPABASE_URL: z.string(),
+  SUPABASE_PUBLISHABLE_KEY: z.string(),
+  SUPABASE_SECRET_KEY: z.string(),
+  DATABASE_URL: z.string(),
+  BOT_SECRET: z.string(),
+  RAZORPAY_KEY_ID: z.string(),
+  RAZORPAY_KEY_SECRET: z.string(),
+  RAZORPAY_WEBHOOK_SECRET: z.string(),
+  RAZORPAY_API_URL: z.string(),
+});
 
 /** A folder for one stack after another. It goes, and what still runs on it, when it is disposed of. */
 export interface StackFolder extends AsyncDisposable {
@@ -50,13 +65,13 @@ export async function newStackFolder({ isPrivate = false } = {}): Promise<StackF
   return folder;
 }
 
-/** Runs one of local/*.ts on the folder, on free ports unless `variables` say other ones. */
+/** Runs one of local/tasks on the folder, on free ports unless `variables` name others. */
 export function runLocal(
-  script: string,
+  task: "start" | "reset",
   folder: StackFolder,
   variables: Record<string, string> = {},
 ): TaskProcess {
-  return spawn(["run", "--allow-all", `local/${script}`], folder, variables);
+  return spawn(["run", "--allow-all", `local/tasks/${task}.ts`], folder, variables);
 }
 
 /** As {@link runLocal}, below a `deno task` as on the command line. */
@@ -68,15 +83,21 @@ export function runTask(task: string, folder: StackFolder): TaskProcess {
 export async function ready(
   process: TaskProcess,
   folder: StackFolder,
-): Promise<Record<string, string>> {
+): Promise<StackEnvironment> {
   let ended = false;
   process.status.then(() => ended = true);
   await until("the stack is ready", async () => {
     strictEqual(ended, false, ended ? await process.output() : undefined);
     return (await process.output()).includes("Press Ctrl-C");
   });
-  const text = await Deno.readTextFile(join(folder.path, "stack.env"));
-  return parseEnv(text) as Record<string, string>;
+  const variables: unknown = parseEnv(await Deno.readTextFile(join(folder.path, "stack.env")));
+  assertComplete(variables);
+  return variables;
+}
+
+/** Parsing returns the variables in the schema's order; a test wants to see that of the file. */
+function assertComplete(variables: unknown): asserts variables is StackEnvironment {
+  stackEnvironment.parse(variables);
 }
 
 /** Sends a signal and waits until neither the process nor anything that works on the folder is left. */

@@ -10,6 +10,7 @@ import { OPERATIONS } from "shared/contract/operations.ts";
 import type { Backend } from "./backend.ts";
 import { newPhoneNumber } from "./phone-numbers.ts";
 import { payForPackage } from "./purchases.ts";
+import { one } from "./lists.ts";
 
 /** The fields and headers of a request that succeeds. */
 export interface ValidRequest {
@@ -25,8 +26,10 @@ export async function validRequests(
   const phone_number = newPhoneNumber();
   const package_id = "starter";
   const { checkout } = await payForPackage(razorpay.control, phone_number, package_id);
-  const [{ user_id }] = await sql`
-    select user_id from public.identities where value = ${phone_number}`;
+  const { user_id } = one(
+    await sql`
+    select user_id from public.identities where value = ${phone_number}`,
+  );
   const fields: Record<string, Record<string, unknown>> = {
     "bot-credits": { phone_number },
     "bot-deduct": { phone_number, reference_id: `wamid.${randomUUID()}`, credits: 1 },
