@@ -74,7 +74,7 @@ async function linksMade() {
   return requests.map(({ body }) => z.record(z.string(), z.unknown()).parse(JSON.parse(body)));
 }
 
-/** Lets a link's time run out, here and at Razorpay. */
+/** Makes a link expire, here and at Razorpay. */
 async function expire(link: { short_url: string }): Promise<void> {
   await control.expirePaymentLink(await linkId(link), { deliver_webhooks: false });
   await shop.sql`

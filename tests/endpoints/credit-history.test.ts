@@ -1,5 +1,5 @@
 /**
- * GET credit-history: a page lists what moved a user's credits.
+ * GET credit-history: a page lists what changed a user's credits.
  * @module
  */
 

@@ -1,6 +1,6 @@
 /**
- * POST razorpay-webhook: what Razorpay signed is kept, booked once and acknowledged; what it did not
- * sign changes nothing.
+ * POST razorpay-webhook: what Razorpay signed is recorded, booked once and acknowledged; what it did
+ * not sign changes nothing.
  * @module
  */
 
@@ -47,7 +47,7 @@ async function capturedEvent(purchase: Purchase): Promise<WebhookEvent> {
 
 const newEventId = () => randomBytes(7).toString("hex");
 
-/** An event of our own making, signed as Razorpay would. */
+/** An event made up by the test, signed as Razorpay would sign it. */
 function signedEvent(body: unknown): { id: string; body: string; signature: string } {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   return { id: newEventId(), body: text, signature: sign(text, RAZORPAY_WEBHOOK_SECRET) };
@@ -61,7 +61,7 @@ async function deliveryCount(): Promise<number> {
   return count;
 }
 
-/** What is kept of an event, oldest delivery first. */
+/** The recorded deliveries of an event, oldest first. */
 async function deliveriesOf(eventId: string) {
   return [
     ...await shop.sql<{ event: string; payload: string; outcome: string | null }[]>`
@@ -316,7 +316,7 @@ Deno.test("an event without a payload is kept and acknowledged", async () => {
   );
 });
 
-Deno.test("payments that are none of our business are kept and acknowledged", async () => {
+Deno.test("payments that are not for this system are kept and acknowledged", async () => {
   const { id: withoutOrder } = await control.payWithoutOrder({
     outcome: "captured",
     amount: 9_900,
@@ -335,7 +335,7 @@ Deno.test("payments that are none of our business are kept and acknowledged", as
   }
 });
 
-/** An order that something else made with the same Razorpay account, whose receipt looks like ours. */
+/** An order that another system made with the same Razorpay account, whose receipt looks like ours. */
 async function otherShopsOrder(): Promise<string> {
   const { RAZORPAY_KEY_ID } = shop.environment;
   const response = await fetch(`${shop.razorpay.url}/v1/orders`, {

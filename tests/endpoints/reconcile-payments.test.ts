@@ -1,6 +1,6 @@
 /**
- * POST reconcile-payments: what Razorpay knows and nobody told us, for the customer who paid and
- * closed the browser.
+ * POST reconcile-payments: finds payments that Razorpay knows about and nobody reported, such as those
+ * of customers who paid and closed the browser.
  * @module
  */
 
@@ -39,7 +39,7 @@ const NOTHING = { checked: 0, settled: 0, flagged: 0, failed: 0 };
 const pay = (payment?: Parameters<typeof payForPackage>[3]) =>
   payForPackage(control, newPhoneNumber(), "starter", payment);
 
-/** A run as the scheduler makes it, for the orders that are due by themselves. */
+/** A run as the scheduler starts it, for the orders whose time has come. */
 async function run(): Promise<Record<string, unknown>> {
   return dataOf(await runReconciler());
 }
@@ -52,7 +52,7 @@ async function age(orderId: string, age: string): Promise<void> {
     where razorpay_order_id = ${orderId}`;
 }
 
-/** In how many seconds Razorpay is asked about an order again; null for never. */
+/** The seconds until Razorpay is asked about an order again; null for never. */
 async function nextCheckIn(orderId: string): Promise<number | null> {
   const { seconds } = one(
     await shop.sql<{ seconds: number | null }[]>`
@@ -102,7 +102,7 @@ Deno.test("an order that nobody paid is asked about again, ever more rarely, unt
   await run();
   const later = await nextCheckIn(orderId);
   ok(soon !== null && later !== null && soon <= 5 * 60 && later > 12 * 3600);
-  // A late authorisation can come for five days.
+  // A late authorization can arrive for five days.
   await age(orderId, "3 days");
   await run();
   ok(await nextCheckIn(orderId) !== null);
@@ -111,7 +111,7 @@ Deno.test("an order that nobody paid is asked about again, ever more rarely, unt
   strictEqual(await nextCheckIn(orderId), null);
 });
 
-Deno.test("a late authorisation on the fifth day is found", async () => {
+Deno.test("a late authorization on the fifth day is found", async () => {
   const purchase = await pay({ outcome: "failed" });
   const { razorpay_order_id, razorpay_payment_id } = purchase.checkout;
   await shop.reconcile();

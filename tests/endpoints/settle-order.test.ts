@@ -1,5 +1,6 @@
 /**
- * POST settle-order: an operator has Razorpay asked about a stuck order, under a name and for a reason.
+ * POST settle-order: an operator settles a stuck order with what Razorpay reports about it, and gives
+ * a name and a reason.
  * @module
  */
 

@@ -159,7 +159,7 @@ Deno.test("an order that is not ours is not found", async () => {
   });
 });
 
-Deno.test("somebody else's payment is refused to whoever reports it, and kept for its buyer", async () => {
+Deno.test("somebody else's payment is refused to anyone else who reports it, and kept for its buyer", async () => {
   const purchase = await pay();
   const stranger = newPhoneNumber();
   await call("GET", `users/${stranger}`);
@@ -255,7 +255,7 @@ Deno.test("an authorized payment is pending, and counts once it is captured", as
   await expectCredited(purchase);
 });
 
-Deno.test("a failed payment is pending, for its bank may still say yes", async () => {
+Deno.test("a failed payment is pending, for its bank may still approve it", async () => {
   const purchase = await pay({ outcome: "failed" });
   expectPending(await verify(purchase));
   await expectNotCredited(purchase);
@@ -308,7 +308,7 @@ Deno.test.each(
   "while Razorpay answers %s a payment is pending, and counts once it can be asked",
   async (kind) => {
     const purchase = await pay();
-    // A client may repeat a request on its own when the connection breaks.
+    // The HTTP client may repeat a request when its connection breaks.
     await control.addFault({ kind, times: kind === "drop" || kind === "200_broken_off" ? 5 : 1 });
     expectPending(await verify(purchase));
     await control.clearFaults();

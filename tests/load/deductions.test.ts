@@ -1,6 +1,6 @@
 /**
- * Many deductions at once, to the credit. A copy of the deduction that reads first and writes later has
- * to fail the same checks: it is the proof that they can fail.
+ * Many deductions at once, counted to the last credit. A copy of the deduction that reads first and
+ * writes later has to fail the same checks, which proves that they can fail.
  * @module
  */
 
@@ -23,14 +23,17 @@ const CONNECTIONS = 20;
 const row = z.object({ outcome: z.string(), remaining_credits: z.int() });
 type Row = z.infer<typeof row>;
 
-/** One thing to deduct; the SQL function is called by its name, so that its copy can be called too. */
+/** One deduction. */
 interface Deduction {
   phone: string;
   credits?: number;
   reference?: string;
 }
 
-/** Runs the deductions on many connections at once, each of them as fast as it can. */
+/**
+ * Runs the deductions on many connections at once, each as fast as it can. The SQL function is a
+ * parameter, so that the faulty copy can be called too.
+ */
 async function deductAll(
   { url }: TestDatabase,
   functionName: string,
@@ -118,7 +121,7 @@ async function check200On37(database: TestDatabase, functionName: string): Promi
   });
   const balances = rows.filter(({ outcome }) => outcome === "deducted")
     .map(({ remaining_credits }) => remaining_credits);
-  // Everybody was told another balance: 36 down to 0.
+  // Every caller was told a different balance: 36 down to 0.
   deepStrictEqual(balances.toSorted((a, b) => a - b), Array.from({ length: 37 }, (_, n) => n));
 }
 
@@ -143,7 +146,7 @@ async function check300OnThreefoldReferences(
     spent: 100,
     lowest: 400,
   });
-  // Each balance from 499 to 400 was answered three times: once by the charge, twice by its replays.
+  // Each balance from 499 to 400 was returned three times: by the charge and by its two replays.
   const balances = countOutcomes(rows.map(({ remaining_credits }) => String(remaining_credits)));
   deepStrictEqual(Object.values(balances), Array.from({ length: 100 }, () => 3));
 }
@@ -219,8 +222,8 @@ Deno.test("60 calls of bot-deduct at once with every reference three times: 20 a
 });
 
 /**
- * The deduction as it must not be: it reads the balance, thinks, and writes. Thinking takes ten
- * milliseconds, so that the mistake shows every time.
+ * The deduction as it must not be: it reads the balance, waits and writes. It waits ten milliseconds,
+ * so that the mistake shows every time.
  */
 const MUTANT = `
   create function public.deduct_credits_carelessly(

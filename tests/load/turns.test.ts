@@ -1,6 +1,6 @@
 /**
  * Calls that arrive while the same call is under way, on connections of their own: they wait for its
- * commit and answer with what it did. No luck is needed for the calls to meet.
+ * commit and return what it did. The tests make the calls meet, instead of leaving it to chance.
  * @module
  */
 
@@ -57,7 +57,7 @@ async function waitingForLocks(): Promise<number> {
   return count;
 }
 
-/** What the first answered, and what its followers answered if they all answered alike. */
+/** What the first call returned, and what its followers returned if they all returned the same. */
 function firstAndFollowers<Answer>(
   rows: postgres.Row[],
   answerOf: (row: postgres.Row) => Answer,

@@ -1,6 +1,6 @@
 /**
- * The embedded Data API answers as a hosted project's does, in what the functions and the frontends
- * of this project can see of it.
+ * The embedded Data API behaves like a hosted project's, as far as the functions and the frontends of
+ * this project can see.
  * @module
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";

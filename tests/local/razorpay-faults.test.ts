@@ -1,5 +1,5 @@
 /**
- * The stand-in goes wrong as ordered, for the requests that match and no others.
+ * The stand-in fails as instructed, for the requests that match and no others.
  * @module
  */
 import assert from "node:assert/strict";
@@ -9,8 +9,8 @@ import { first } from "../support/lists.ts";
 const ORDER = { amount: 50_000, currency: "INR" };
 
 /**
- * Makes an order on a new connection. On a kept one, Deno sends a request again by itself when the
- * server closes the connection instead of answering.
+ * Makes an order on a new connection. On a reused one, Deno repeats a request when the server closes
+ * the connection instead of responding.
  */
 async function order(razorpay: RazorpayFixture, signal?: AbortSignal): Promise<Answered> {
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });

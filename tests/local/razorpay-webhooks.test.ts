@@ -14,7 +14,7 @@ import {
 import type { RazorpayOptions } from "../../local/razorpay/server.ts";
 import { at, first } from "../support/lists.ts";
 
-/** Makes Razorpay's day of retries last a fifth of a second. */
+/** Shortens Razorpay's day of retries to a fifth of a second. */
 const FAST = { webhook_time_factor: 0.000_002_5 };
 
 type Receive = (delivery: Delivery, earlier: number) => ReceiverAnswer;
@@ -178,7 +178,7 @@ Deno.test("refunds, disputes and payment links tell of each of their steps", () 
     assert.equal(JSON.parse(lost?.body ?? "").payload.dispute.entity.amount_deducted, 50_000);
   }));
 
-Deno.test("a second payment that comes too late is authorised and refunded, and never captured", () =>
+Deno.test("a second payment that comes too late is authorized and refunded, and never captured", () =>
   withDeliveries({}, async (razorpay, deliveries) => {
     const orderId = await newOrder(razorpay);
     await razorpay.control.payOrder(orderId, { outcome: "captured" });

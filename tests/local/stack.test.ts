@@ -1,5 +1,5 @@
 /**
- * The embedded stack, started and ended in every way that somebody at a terminal may start and end it.
+ * The embedded stack, started and stopped in every way that a developer at a terminal may do it.
  * @module
  */
 import { deepStrictEqual, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
@@ -19,11 +19,11 @@ import {
   until,
 } from "../support/stack-process.ts";
 
-/** These tests look at processes the way Linux shows them. */
+/** These tests read /proc, which only Linux has. */
 const ignore = Deno.build.os !== "linux";
 const isRoot = Deno.uid() === 0;
 
-/** The settings of this process belong to the tests' backends: a stack of its own finds none of them. */
+/** The settings of this process belong to the tests' backends; the stacks started here must not see them. */
 for (const name of Object.keys(Deno.env.toObject())) {
   if (/^(SUPABASE_|RAZORPAY_|BOT_SECRET|DATABASE_URL)/.test(name)) Deno.env.delete(name);
 }
@@ -215,7 +215,7 @@ async function shellsOn(folder: StackFolder): Promise<Process[]> {
   return (await processesOn(folder)).filter(({ command }) => command.startsWith("/bin/sh"));
 }
 
-/** Returns nothing while no server has the data. */
+/** Returns undefined while no server runs on the data. */
 async function serverPid(folder: StackFolder): Promise<number | undefined> {
   const pidFile = await readIfPresent(join(folder.home, "postgres", "data", "postmaster.pid"));
   return pidFile ? Number(pidFile.split("\n")[0]) : undefined;

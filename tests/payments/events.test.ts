@@ -1,5 +1,5 @@
 /**
- * What is read from Razorpay's events, on the shapes that its documentation shows.
+ * What is read from Razorpay's events, in the shapes that its documentation shows.
  * @module
  */
 
@@ -20,7 +20,7 @@ Deno.test.afterAll(() => shop.stop());
 const REFUND = { id: "rfnd_RefundSample01", kind: "refund", amount_paise: 4_950 };
 const DISPUTE = { id: "disp_DisputeSample1", kind: "dispute", amount_paise: 9_900 };
 
-/** What each event says: null is nothing that could move credits. */
+/** What each event reports; null for events that cannot change credits. */
 const MEANINGS: Record<string, Partial<Essence> | null> = {
   "payment.authorized": { status: "authorized" },
   "payment.captured": { status: "captured" },
@@ -45,7 +45,7 @@ const MEANINGS: Record<string, Partial<Essence> | null> = {
   "payment_link.expired": null,
 };
 
-/** A report without its times. */
+/** What is read from an event, without its times. */
 interface Essence {
   id: string;
   orderId: string | null | undefined;

@@ -1,7 +1,7 @@
 /**
- * Everything that can happen to payments, in random order and several at once, ends with exactly the
- * credits that were paid and kept. The rules that the database keeps for it are broken one by one, to
- * show that the model would notice.
+ * Whatever happens to payments, in random order and several at once, users end up with exactly the
+ * credits that were paid and kept. The rules in the database are broken one by one, to show that the
+ * model notices.
  * @module
  */
 
@@ -31,7 +31,7 @@ async function playPlans(
   try {
     await fc.assert(
       fc.asyncProperty(plans, async (plan) => {
-        // A plan that has begun is played to its end: two at once would meet in the environment.
+        // A plan that has begun is played to its end, as two at once would share one environment.
         if (performance.now() < deadline) await playPlan(shop, worker, plan);
       }),
       { seed: SEED, numRuns: PLANS, endOnFailure },
@@ -41,7 +41,7 @@ async function playPlans(
   }
 }
 
-/** Workers that are killed have much to complain of. */
+/** Killed workers log many errors, which would bury the result. */
 async function withoutLog(act: () => Promise<void>): Promise<void> {
   const { error } = console;
   console.error = () => {};
@@ -117,7 +117,7 @@ Deno.test.each(MUTANTS)("the model notices when this rule is broken: $rule", asy
     await breakRule(shop, mutant.in, mutant.break);
     await withoutLog(() => rejects(playPlans(shop, { endOnFailure: true }), /Property failed/));
   } finally {
-    // Its books are wrong, as they should be.
+    // Its books are wrong on purpose.
     await shop.stop().catch(() => {});
   }
 });

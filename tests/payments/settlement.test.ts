@@ -173,7 +173,7 @@ Deno.test("a failed payment and then another one on the same order bring the cre
 Deno.test("a payment whose order id we never stored finds its order by the receipt", async () => {
   for (const event of ["payment.captured", "order.paid"] as const) {
     const phone = newPhoneNumber();
-    // The answer is lost twice: Deno repeats a request whose connection broke.
+    // The response is lost twice, because Deno repeats a request whose connection broke.
     await control.addFault({ kind: "drop", method: "POST", path: "/v1/orders", times: 2 });
     await control.clearRequests();
     await rejectsToOrder(phone);
@@ -233,7 +233,7 @@ async function newestOrderId(): Promise<string> {
   return id;
 }
 
-/** Plays a second payment on a paid order: the customer had two payment apps open. */
+/** Makes a second payment on a paid order, as a customer with two open payment apps does. */
 async function payAgain({ checkout }: Purchase, outcome: "captured" | "late_authorized") {
   return await control.payOrder(checkout.razorpay_order_id, {
     outcome,
@@ -284,7 +284,7 @@ Deno.test("a late authorized payment that Razorpay refunds leaves the first one'
   }
 });
 
-Deno.test("the reconciler finds the payment that was kept beside the one that was refunded", async () => {
+Deno.test("the reconciler finds the payment that was kept when the other one was refunded", async () => {
   const purchase = await pay();
   await payAgain(purchase, "late_authorized");
   await shop.reconcile();

@@ -41,7 +41,7 @@ async function isKnown(phone: string): Promise<boolean> {
   return found.length > 0;
 }
 
-/** Fails unless a caller cannot tell the two answers apart. */
+/** Fails if a caller can tell the two responses apart. */
 function expectAlike(one: Answer, other: Answer): void {
   strictEqual(one.httpStatus, other.httpStatus);
   deepStrictEqual(one.body, other.body);
@@ -72,7 +72,7 @@ Deno.test("phone-proof is what holds when FRONTEND_ACCESS is not set", async () 
 });
 
 for (const [proof, proofOf] of Object.entries(PROOFS)) {
-  Deno.test(`${proof} opens the own account`, async () => {
+  Deno.test(`${proof} opens its owner's account`, async () => {
     const phone = newPhoneNumber();
     const headers = await proofOf(phone);
     const { id, phone_number } = dataOf(await profile(phone, headers));
@@ -92,7 +92,7 @@ for (const [proof, proofOf] of Object.entries(PROOFS)) {
     strictEqual(await isKnown(stranger), false);
   });
 
-  Deno.test(`${proof} lets supabase-js read the own account`, async () => {
+  Deno.test(`${proof} lets supabase-js read its owner's account`, async () => {
     const phone = newPhoneNumber();
     const supabase = createClient(environment.SUPABASE_URL, environment.SUPABASE_PUBLISHABLE_KEY, {
       auth: { persistSession: false, autoRefreshToken: false },
@@ -132,7 +132,7 @@ Deno.test("the bot and the operator read every account", async () => {
   }
 });
 
-Deno.test("a wrong secret opens nothing, with a proof beside it or without", async () => {
+Deno.test("a wrong secret opens nothing, with a proof or without", async () => {
   const phone = newPhoneNumber();
   const proof = await cameByLink(phone);
   const wrong = { "x-bot-secret": newSecret() };
@@ -144,7 +144,7 @@ Deno.test("a wrong secret opens nothing, with a proof beside it or without", asy
 });
 
 Deno.test("a bot secret that could be guessed is none, but on a developer's machine", async () => {
-  // This address leads to the same place, and is none that a local stack has.
+  // This address leads to the same server, but is not one that a local stack has.
   const hosted = environment.SUPABASE_URL.replace("127.0.0.1", "0.0.0.0");
   const phone = newPhoneNumber();
   for (
@@ -172,7 +172,7 @@ Deno.test("FRONTEND_ACCESS=public opens every account to everybody", async () =>
 });
 
 Deno.test.each(["Public", "proof", "true", "public,phone-proof", "none"])(
-  "FRONTEND_ACCESS=%s is a mistake that opens nothing and says nothing",
+  "FRONTEND_ACCESS=%s is a mistake that opens nothing and reveals nothing",
   async (access) => {
     const phone = newPhoneNumber();
     await withEnvironment({ FRONTEND_ACCESS: access }, async () => {
@@ -182,7 +182,7 @@ Deno.test.each(["Public", "proof", "true", "public,phone-proof", "none"])(
         code: "INTERNAL",
         message: "Something went wrong on our side",
       });
-      // A worker that starts with the mistake answers the same, and does not fail to start.
+      // A worker that starts with the mistake starts all the same, and gives the same response.
       const { default: fresh } = await freshUsers();
       const response = await fresh.fetch(new Request(`http://127.0.0.1/users/${phone}`));
       deepStrictEqual(await response.json(), answer.body);
@@ -191,12 +191,12 @@ Deno.test.each(["Public", "proof", "true", "public,phone-proof", "none"])(
   },
 );
 
-/** The module as a worker that starts now would have it. */
+/** The module as a newly started worker loads it. */
 function freshUsers(): Promise<typeof import("../../supabase/functions/users/index.ts")> {
   return import(`../../supabase/functions/users/index.ts?${randomUUID()}`);
 }
 
-/** What a worker that starts in this environment warns of. */
+/** The warnings of a worker that starts in this environment. */
 async function warningsAtStart(variables: Record<string, string | undefined>): Promise<string[]> {
   const lines: string[] = [];
   const { warn } = console;
@@ -245,7 +245,7 @@ Deno.test("anybody may order a package for a number", async () => {
   for (const headers of failed) dataOf(await call("POST", "create-order", { body, headers }));
 });
 
-Deno.test("who pays for somebody learns what was bought, and not what the account holds", async () => {
+Deno.test("anyone who pays for somebody learns what was bought, and not what the account holds", async () => {
   const { control } = razorpay;
   const purchase = await payForPackage(control, newPhoneNumber(), "starter");
   const { checkout, phone, packageId } = purchase;

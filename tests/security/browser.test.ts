@@ -75,7 +75,7 @@ interface InvokeOptions {
 /** Calls a function as a page does. */
 type Invoke = (path: string, options?: InvokeOptions) => Promise<unknown>;
 
-/** A test in a browser that remembers no other one: it would remember preflights, too. */
+/** A test in a browser context of its own, as a shared one would also share cached preflights. */
 function testInBrowser(name: string, act: (invoke: Invoke) => Promise<void>): void {
   Deno.test({
     name: browser ? name : `${name} (skipped: there is no ${CHROMIUM})`,

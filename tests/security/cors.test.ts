@@ -1,5 +1,5 @@
 /**
- * CORS: which pages may read an answer, over HTTP, as a browser would ask.
+ * CORS: which pages may read a response, tested over HTTP with the requests of a browser.
  * @module
  */
 
@@ -35,7 +35,7 @@ async function headersFor(
   return response.headers;
 }
 
-/** The origin that both the preflight and the answer itself allow. */
+/** The origin that both the preflight and the response itself allow. */
 async function allowedOrigin(operation: Operation, origin: string | null): Promise<string | null> {
   const { name, method } = operation;
   const body = method === "POST" ? "{}" : null;
@@ -45,7 +45,7 @@ async function allowedOrigin(operation: Operation, origin: string | null): Promi
   strictEqual(before.get("access-control-allow-origin"), allowed);
   for (const headers of [before, after]) {
     strictEqual(headers.get("access-control-allow-credentials"), null);
-    // An answer that depends on the origin must not be cached for another one.
+    // A response that depends on the origin must not be cached for another one.
     if (isForPages(operation) && allowed !== "*") match(headers.get("vary") ?? "", /\bOrigin\b/);
   }
   return allowed;
@@ -183,7 +183,7 @@ Deno.test.each(NOT_FOR_PAGES.map(({ name }) => name))(
   },
 );
 
-/** A request that ends in an error. A page that cannot read that takes it for a broken network. */
+/** A request that ends in an error. A page that cannot read it would see a network failure. */
 interface Mishap {
   readonly httpStatus: number;
   readonly method: string;
@@ -231,7 +231,7 @@ const MISHAPS: Record<string, Mishap> = {
   UNAVAILABLE: { httpStatus: 503, method: "GET", path: `users/${newPhoneNumber()}` },
 };
 
-/** What is done to the database, and undone, for the errors that come of it. */
+/** Statements that cause an error in the database, and those that undo them. */
 const IN_THE_DATABASE: Record<string, { before: string; after: string }> = {
   RATE_LIMITED: {
     before: "update public.rate_limits set max_count = 0",

@@ -29,7 +29,7 @@ Deno.test.afterEach(() => assertBooksAreRight(sql));
 
 const { credits: STARTER } = PACKAGES.starter;
 
-/** Who a bot says that it serves. */
+/** How a bot identifies the person it serves. */
 interface Person {
   phone_number?: string;
   whatsapp_user_id?: string;
@@ -37,7 +37,7 @@ interface Person {
 
 const newWhatsappId = () => `IN.${randomUUID().replaceAll("-", "")}`;
 
-/** What the bot hears of somebody's balance. */
+/** A person's balance, as the bot reads it. */
 async function balanceOf(person: Person): Promise<unknown> {
   const query = new URLSearchParams({ ...person });
   return dataOf(await call("GET", `bot-credits?${query}`)).remaining_credits;
@@ -110,7 +110,7 @@ Deno.test("every spelling of a number, from the bot and from a page, is one user
   deepStrictEqual(await historyOf("+919876543210"), []);
 });
 
-Deno.test("somebody whose number WhatsApp does not tell is one user by the WhatsApp user id", async () => {
+Deno.test("somebody whose number WhatsApp does not reveal is one user by the WhatsApp user id", async () => {
   const person = { whatsapp_user_id: newWhatsappId() };
   strictEqual(await balanceOf(person), 3);
   const reference_id = `wamid.${randomUUID()}`;
@@ -128,7 +128,7 @@ Deno.test.each([
   ["no country", "1A2B3C"],
   ["nothing after the dot", "IN."],
   ["a phone number", "+919876543210"],
-  ["blanks", "IN.1A 2B"],
+  ["spaces", "IN.1A 2B"],
   ["a NUL", "IN.1A\u0000"],
   ["another script", "IN.１Ａ"],
   ["more than 128 characters", `IN.${"A".repeat(129)}`],

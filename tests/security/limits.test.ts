@@ -1,5 +1,5 @@
 /**
- * Limits: how often somebody may try, order and verify, and who is never held up.
+ * Limits: how often a caller may try, order and verify, and who is never limited.
  * @module
  */
 
@@ -67,7 +67,7 @@ const newAddress = () => `2001:db8::${randomInt(2 ** 16).toString(16)}:${randomI
 
 const newCaller = (): Caller => ({ address: newAddress(), phone: newPhoneNumber() });
 
-/** Another caller, who has nothing in common with this one but what the scope counts by. */
+/** Another caller, who shares with this one only what the scope counts by. */
 function another(scope: Scope, { address, phone }: Caller): Caller {
   switch (scope) {
     case "address":
@@ -80,7 +80,7 @@ function another(scope: Scope, { address, phone }: Caller): Caller {
   }
 }
 
-/** Makes this the only limit, of which nothing is used up. */
+/** Makes this the only limit, with nothing counted yet. */
 async function limitOnly(action: Action, scope: Scope, maxCount: number): Promise<void> {
   await sql`delete from public.rate_limits`;
   await sql`delete from public.rate_counters`;
@@ -103,7 +103,7 @@ async function contents() {
 
 const isLimited = ({ httpStatus }: Answer) => httpStatus === 429;
 
-/** Fails unless the answer asks to wait; returns for how many seconds. */
+/** Fails unless the response asks the caller to wait; returns for how many seconds. */
 function expectLimited(answer: Answer): number {
   expectError(answer, {
     httpStatus: 429,
@@ -163,7 +163,7 @@ Deno.test("an unknown number that comes with an order counts as one that comes w
   deepStrictEqual(await contents(), before);
 });
 
-Deno.test("who is known already is not limited as a newcomer, and not counted", async () => {
+Deno.test("a known user is not limited as a newcomer, and not counted", async () => {
   const { address, phone } = newCaller();
   dataOf(await call("GET", `users/${phone}`));
   await limitOnly("create_user", "address", 0);
@@ -200,7 +200,7 @@ Deno.test("callers without an address, or with a very long one, are limited toge
   }
 });
 
-Deno.test("who invents a new address for each request still meets the project's limit", async () => {
+Deno.test("a caller who invents a new address for each request still meets the project's limit", async () => {
   await limitOnly("create_user", "project", 3);
   const answers: Answer[] = [];
   for (let attempt = 0; attempt < 6; attempt++) {

@@ -1,5 +1,5 @@
 /**
- * The log of every function: what an operator needs, and nobody's number, secret, token or signature.
+ * The log of every function: what an operator needs, without any number, secret, token or signature.
  * @module
  */
 
@@ -68,7 +68,7 @@ async function linesOf(act: () => Promise<unknown>): Promise<Line[]> {
 const OPERATOR = { apikey: environment.SUPABASE_SECRET_KEY };
 const PAGE = { apikey: environment.SUPABASE_PUBLISHABLE_KEY };
 
-/** A customer, and everything about them that is nobody else's business. */
+/** A customer, and everything about them that must stay private. */
 interface Customer {
   phone: string;
   userId: string;
@@ -189,7 +189,7 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
   },
 };
 
-/** The states of the world in which something different is logged. */
+/** Circumstances in which something different is logged. */
 const WORLDS: Record<string, Record<string, string | undefined>> = {
   "all is well": {},
   "the database is away": { SUPABASE_URL: closedUrl() },
@@ -207,7 +207,7 @@ const WORLDS: Record<string, Record<string, string | undefined>> = {
   },
 };
 
-/** What must never be logged, by what it is. */
+/** What must never be logged, by its description. */
 function hidden(customer: Customer): Record<string, string> {
   const { phone, link, session, purchase, event } = customer;
   return {
@@ -256,7 +256,7 @@ for (const [world, variables] of Object.entries(WORLDS)) {
   });
 }
 
-Deno.test("whom a request was about stands in its line", async () => {
+Deno.test("the user whom a request was about is in its line", async () => {
   const customer = await newCustomer();
   const { phone, userId, link } = customer;
   const body = { phone_number: phone };
@@ -290,7 +290,7 @@ Deno.test("a replay says so", async () => {
   strictEqual(again.replayed, true);
 });
 
-Deno.test("what is ours to mend is an error with its cause, and what a caller did is not", async () => {
+Deno.test("what is for the operator to fix is an error with its cause, and what a caller did is not", async () => {
   const phone = newPhoneNumber();
   const deduct = () => call("POST", "bot-deduct", { body: { phone_number: phone } });
   const order = () =>

@@ -1,6 +1,6 @@
 /**
- * /rest/v1, past the functions: what a page gets there with the key that every page has, and what with
- * somebody's session.
+ * /rest/v1, bypassing the functions: what a page gets with the key that every page has, and with a
+ * user's session.
  * @module
  */
 
@@ -72,7 +72,7 @@ const mayRead = (who: string, table: string) =>
   table === "packages" || who !== "a visitor" && ["users", "credit_transactions"].includes(table);
 
 for (const [who, supabase] of Object.entries(CLIENTS)) {
-  Deno.test(`${who} tries every table, and gets what is on sale and at most the own rows`, async () => {
+  Deno.test(`${who} tries every table, and gets what is on sale and at most their own rows`, async () => {
     ok(TABLES.length >= 10);
     for (const { name } of TABLES) {
       const { data, error } = await supabase.from(name).select("*");

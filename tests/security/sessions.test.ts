@@ -93,7 +93,7 @@ function forgedSession(
 const { kid } = sessionKey;
 const publicKey = { kty: sessionKey.kty, crv: sessionKey.crv, x: sessionKey.x, y: sessionKey.y };
 
-/** The secrets of somebody who has everything but the private key. */
+/** The secrets of an attacker who has everything but the private key. */
 function withStrangersKey(keyId: string) {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const key = privateKey.export({ format: "jwk" });

@@ -1,5 +1,5 @@
 /**
- * The log: one line for each request, and nobody's number, secret or signature in it.
+ * The log: one line for each request, without any number, secret or signature.
  * @module
  */
 

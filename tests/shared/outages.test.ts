@@ -1,5 +1,6 @@
 /**
- * The database away, slow, busy or cut off: the caller is told to come back, and nothing is half done.
+ * The database is away, slow, busy or cut off: the caller is told to come back, and nothing is half
+ * done.
  * @module
  */
 
@@ -111,7 +112,7 @@ Deno.test.each(
   await whileDataApiIs(fixedAnswerServer(status, "application/json", text), async () => {
     for (const answer of await Promise.all(callEach())) {
       const { httpStatus, body } = answer;
-      // An empty answer to a question about an order is an order that is not there.
+      // No row about an order means that there is no such order.
       if (body.code === "ORDER_NOT_FOUND" && text === "[]") continue;
       deepStrictEqual({ httpStatus, body }, {
         httpStatus: 500,
@@ -140,7 +141,7 @@ Deno.test("a call that waits for a lock in vain is UNAVAILABLE, and changes noth
     await sql`select from public.users where phone_number = ${phone} for update`;
     const blocked = await Promise.all([charged(), chargedOnce(), ordered(), verify(paid)]);
     for (const answer of blocked) expectError(answer, UNAVAILABLE);
-    // Who only reads waits for nobody.
+    // Read-only calls do not wait for locks.
     strictEqual(await balanceOf(phone), 3);
   });
   strictEqual(await balanceOf(phone), 3);

@@ -1,5 +1,5 @@
 /**
- * Signatures: Razorpay's own published examples verify, and nothing near them does.
+ * Signatures: the examples that Razorpay published verify, and nothing close to them does.
  * @module
  */
 
@@ -100,7 +100,7 @@ Deno.test.each([
   ["of 63 digits", CHECKOUT.signature.slice(1)],
   ["of 65 digits", `${CHECKOUT.signature}0`],
   ["of no digits", ""],
-  ["with a blank before it", ` ${CHECKOUT.signature}`],
+  ["with a space before it", ` ${CHECKOUT.signature}`],
   ["with a line end after it", `${CHECKOUT.signature}\n`],
   ["with a prefix", `sha256=${CHECKOUT.signature}`],
   ["in base64", btoa(CHECKOUT.signature)],

@@ -1,5 +1,5 @@
 /**
- * Reading an account as a page does, with whatever proves whose it is.
+ * Reads accounts as a page does, with any proof of who owns them.
  * @module
  */
 
@@ -23,7 +23,7 @@ export function history(userId: string, headers?: RequestHeaders): Promise<Answe
   return call("GET", `credit-history/${userId}`, { headers });
 }
 
-/** Makes a user of a phone number, as the bot does, and returns its id. */
+/** Creates the user of a phone number, as the bot does, and returns its id. */
 export async function newUser(phone: string): Promise<string> {
   const headers = { "x-bot-secret": z.string().parse(Deno.env.get("BOT_SECRET")) };
   return z.string().parse(dataOf(await profile(phone, headers)).id);

@@ -1,8 +1,8 @@
 /**
- * A shop whose payments are tested: the backend, and what customers, Razorpay and operators do in it.
+ * A shop for tests of payments: the backend, and what customers, Razorpay and operators do with it.
  *
- * Razorpay's events are kept by the stand-in until a test delivers them, so that each test chooses
- * what is reported, when, how often and in which order.
+ * The stand-in keeps Razorpay's events until a test delivers them, so that each test chooses what is
+ * reported, when, how often and in which order.
  * @module
  */
 
@@ -15,26 +15,26 @@ import { type Answer, call, dataOf, operatorHeaders } from "./calls.ts";
 import type { Purchase } from "./purchases.ts";
 import { one } from "./lists.ts";
 
-/** The packages of the seed, as far as the tests count with them. */
+/** The packages of the seed, as far as the tests rely on them. */
 export const PACKAGES = {
   starter: { credits: 20, amountPaise: 9_900 },
   popular: { credits: 75, amountPaise: 29_900 },
   pro: { credits: 250, amountPaise: 79_900 },
 };
 
-/** What a newcomer gets for nothing. */
+/** What a newcomer gets for free. */
 export const FREE_CREDITS = 3;
 
-/** A retry of Razorpay's that comes after 6 seconds comes after 6 milliseconds. */
+/** A retry that Razorpay sends after 6 seconds is sent after 6 milliseconds. */
 const WEBHOOK_TIME_FACTOR = 0.001;
 
-/** A user's money with us. */
+/** What a user has, in credits. */
 export interface Account {
   credits: number;
   debt: number;
 }
 
-/** An event as Razorpay sends it; without an id it carries none. */
+/** An event as Razorpay sends it; without an id, the header with the id is missing. */
 export type SignedEvent = Partial<WebhookEvent> & Pick<WebhookEvent, "body" | "signature">;
 
 /** A running shop. */
@@ -42,7 +42,7 @@ export interface Shop extends Backend {
   readonly control: RazorpayControl;
   /** Where Razorpay sends its events. */
   readonly webhookUrl: string;
-  /** Our id of the order that was paid. */
+  /** Our id of a purchase's order. */
   orderIdOf(purchase: Pick<Purchase, "checkout">): Promise<string>;
   /** Razorpay's events about an order, a payment or a payment link, oldest first. */
   eventsAbout(id: string): Promise<WebhookEvent[]>;
@@ -50,11 +50,11 @@ export interface Shop extends Backend {
   reconcile(): Promise<Record<string, unknown>>;
   /** See {@linkcode Shop.reconcile}. */
   makeDue(): Promise<void>;
-  /** Has the reconciler leave the orders of earlier tests alone: it is about those to come. */
+  /** Makes the reconciler ignore all orders so far, which belong to earlier tests. */
   forgetOrders(): Promise<void>;
 }
 
-/** Opens a shop with a database of its own. To be stopped with `Deno.test.afterAll`. */
+/** Starts a shop with a database of its own. Stop it with `Deno.test.afterAll`. */
 export async function openShop(): Promise<Shop> {
   const backend = await startBackend();
   const { control } = backend.razorpay;
@@ -64,8 +64,8 @@ export async function openShop(): Promise<Shop> {
     webhook_time_factor: WEBHOOK_TIME_FACTOR,
   });
 
-  // The reconciler lets minutes pass before it asks about an order, and the time of the next question
-  // is nobody's to change through the API. The tests do not wait: they write the column.
+  // The reconciler waits for minutes before it asks about an order, and no API changes that time. The
+  // tests do not wait: they write the column.
   async function makeDue(): Promise<void> {
     await backend.sql`
       update public.payment_orders set next_check_at = clock_timestamp()
@@ -120,7 +120,7 @@ export function deliver({ id, body, signature }: SignedEvent): Promise<Answer> {
   return call("POST", "razorpay-webhook", { body, headers });
 }
 
-/** Delivers events one after the other, and returns what became of each. */
+/** Delivers events one after the other, and returns the outcome of each. */
 export async function deliverAll(events: SignedEvent[]): Promise<unknown[]> {
   const outcomes: unknown[] = [];
   for (const event of events) outcomes.push(dataOf(await deliver(event)).outcome);
@@ -143,7 +143,7 @@ export async function accountOf(phone: string): Promise<Account> {
   return { credits: profile.credits, debt: debt_credits };
 }
 
-/** Fails unless the user has, besides the free credits, these credits, and this debt. */
+/** Fails unless the user has these credits besides the free ones, and this debt. */
 export async function expectBought(phone: string, credits: number, debt = 0): Promise<void> {
   deepStrictEqual(await accountOf(phone), { credits: FREE_CREDITS + credits, debt });
 }
@@ -170,7 +170,7 @@ export async function historyOf(phone: string): Promise<string[]> {
   );
 }
 
-/** The user makes images, without a reference. */
+/** Spends credits without a reference. */
 export async function spend(phone: string, credits: number): Promise<void> {
   dataOf(await call("POST", "bot-deduct", { body: { phone_number: phone, credits } }));
 }

@@ -2,8 +2,8 @@
  * A model of the shop: random plans of everything that can happen to payments are played through the
  * real functions, and what the users have in the end is compared with what Razorpay says they paid.
  *
- * The model knows one rule: a user has the free credits, what each order promised in proportion to
- * the money that was kept for it, less what was spent; what is missing below zero is a debt.
+ * The model knows one rule: a user has the free credits, plus what each order promised in proportion
+ * to the money that was kept for it, minus what was spent; anything below zero is a debt.
  * @module
  */
 
@@ -29,7 +29,7 @@ import { one } from "./lists.ts";
 
 type PackageId = keyof typeof PACKAGES;
 
-/** What reports to us: it may happen at any time, several at once, and may be cut off. */
+/** A report to our functions. It may come at any time, along with others, and may be cut off. */
 type Report =
   | { kind: "verify"; payment: number }
   | { kind: "deliver"; events: number[] }
@@ -37,7 +37,10 @@ type Report =
   | { kind: "settle by hand"; order: number }
   | { kind: "spend"; user: number; credits: number };
 
-/** What happens at Razorpay, or begins with us. Numbers point into what there is by then. */
+/**
+ * Something that happens at Razorpay or that we begin. Numbers choose among the users, orders and
+ * payments that exist by then.
+ */
 type Happening =
   | { kind: "order"; user: number; packageId: PackageId }
   | { kind: "order, cut off"; user: number }
@@ -148,13 +151,13 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   },
 );
 
-/** A plan: what happens, and in which order the events that are left get through in the end. */
+/** A plan: what happens, and in which order the remaining events are delivered in the end. */
 export interface Plan {
   actions: Action[];
   lastOrder: number;
 }
 
-/** Random plans. Each begins with an order and a payment, so that the rest has something to happen to. */
+/** Random plans. Each begins with an order and a payment, for later actions to act on. */
 export const plans: fc.Arbitrary<Plan> = fc.tuple(
   fc.constant<Action>({ kind: "order", user: 0, packageId: "starter" }),
   payment,
@@ -190,7 +193,7 @@ export const plans: fc.Arbitrary<Plan> = fc.tuple(
 interface Order {
   phone: string;
   packageId: PackageId;
-  /** A link has one only when somebody begins to pay it. */
+  /** A payment link gets one only when somebody begins to pay it. */
   razorpayOrderId?: string;
   linkId?: string;
 }
@@ -269,7 +272,7 @@ class Play {
     await assertBooksAreRight(this.shop.sql);
   }
 
-  /** Every event gets through in the end, and the reconciler runs until it finds nothing new. */
+  /** Delivers every event, and runs the reconciler until it finds nothing new. */
   async settle(lastOrder: number): Promise<void> {
     const events = shuffled(await this.shop.control.webhookEvents(), lastOrder);
     for (let first = 0; first < events.length; first += 4) {
@@ -280,7 +283,7 @@ class Play {
       );
     }
     for (let round = 1; (await this.shop.reconcile()).settled !== 0; round++) {
-      ok(round < 10, "the reconciler finds something new for ever");
+      ok(round < 10, "the reconciler keeps finding something new");
     }
     await assertBooksAreRight(this.shop.sql);
   }
@@ -340,7 +343,7 @@ class Play {
     return amounts.reduce((sum, amount) => sum + amount, 0);
   }
 
-  /** Razorpay's own word. */
+  /** What Razorpay itself reports. */
   async #ask<Entity>(path: string, schema: z.ZodType<Entity>): Promise<Entity> {
     const { RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET } = this.shop.environment;
     const response = await fetch(`${this.shop.razorpay.url}/v1/${path}`, {
@@ -394,14 +397,14 @@ class Play {
     }
   }
 
-  /** An order that was cut off is not ours to look up until a webhook has told us its id. */
+  /** We cannot look up an order that was cut off until a webhook has told us its id. */
   async #isStored(razorpayOrderId: string): Promise<boolean> {
     const rows = await this.shop.sql`
       select from public.payment_orders where razorpay_order_id = ${razorpayOrderId}`;
     return rows.length > 0;
   }
 
-  /** A call that was cut off may have charged: its reference tells. */
+  /** A call that was cut off may have charged; its reference shows whether it did. */
   async #spend(phone_number: string, credits: number): Promise<Answer> {
     const body = { phone_number, credits, reference_id: crypto.randomUUID() };
     const answer = await call("POST", "bot-deduct", { body });
@@ -442,10 +445,10 @@ class Play {
     this.#orders.push({ phone, packageId, razorpayOrderId });
   }
 
-  /** Razorpay makes the order, and we never learn its id from the answer. */
+  /** Razorpay makes the order, but we never receive the response with its id. */
   async #orderCutOff(phone: string): Promise<void> {
     const packageId = "popular";
-    // Only the last order of its receipt can be the one that is paid, so a user is cut off once.
+    // Only the last order with a receipt can be paid, so each user is cut off once.
     if (this.#orders.some((order) => order.phone === phone && order.packageId === packageId)) {
       return;
     }
@@ -487,7 +490,7 @@ class Play {
     this.#payments.push({ id: paid.razorpay_payment_id, order, status: outcome });
   }
 
-  /** Checkout takes no further payment while one is there. */
+  /** Checkout accepts no further payment on an order that has one. */
   #isTaken(order: Order): boolean {
     return this.#payments.some((payment) => payment.order === order && payment.status !== "failed");
   }
@@ -551,7 +554,7 @@ class Play {
     dispute.status = status;
   }
 
-  /** The bank captures an authorised payment, or a failed one after all. */
+  /** The bank captures an authorized payment, or a failed one after all. */
   async #goOn(payment: Payment | undefined): Promise<void> {
     if (payment === undefined || payment.status === "captured") return;
     const { control } = this.shop;
@@ -569,7 +572,7 @@ class Play {
   }
 }
 
-/** The items in one of their orders, which the number names. */
+/** The items in a pseudorandom order that the number determines. */
 function shuffled<Item>(items: Item[], order: number): Item[] {
   const left = [...items];
   return items.map(() => {
@@ -584,13 +587,13 @@ function pick<Item>(items: Item[], number: number): Item | undefined {
   return items[number % items.length];
 }
 
-/** Plays a plan in the shop, lets everything settle, and fails where the users have anything else. */
+/** Plays a plan, lets everything settle, and fails unless the users have what they should. */
 export async function playPlan(
   shop: Shop,
   worker: KillableWorker,
   { actions, lastOrder }: Plan,
 ): Promise<void> {
-  // Orders and events of former plans would only take time.
+  // Orders and events of earlier plans would only take time.
   await shop.forgetOrders();
   await shop.control.clearFaults();
   await shop.control.forgetWebhookEvents();

@@ -11,7 +11,7 @@ import { keepPrivate } from "./private-values.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
-/** The headers of somebody who signed in with this number; `claims` replaces parts of the token. */
+/** The headers of a user who signed in with this number; `claims` replaces parts of the token. */
 export async function signedIn(
   { environment, secrets }: Pick<Backend, "environment" | "secrets">,
   phoneNumber: string,

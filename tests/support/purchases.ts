@@ -1,5 +1,5 @@
 /**
- * Purchases, played from the page's first call to the last one.
+ * Purchases, from the page's first call to the last one.
  * @module
  */
 

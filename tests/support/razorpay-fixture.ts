@@ -23,7 +23,7 @@ export interface RazorpayFixture extends RazorpayStandIn {
 /** An API answer, parsed. */
 export interface Answer {
   status: number;
-  // The tests read many shapes, and a wrong path in one fails its assertion.
+  // The tests read many shapes, and reading a wrong one fails an assertion.
   // deno-lint-ignore no-explicit-any
   body: any;
 }
@@ -67,10 +67,10 @@ export interface Delivery {
   signature: string;
 }
 
-/** What a receiver answers: a status, or no answer at all. */
+/** What a receiver responds: a status, or nothing at all. */
 export type ReceiverAnswer = number | "drop" | "hang";
 
-/** Runs a test with an HTTP server that takes webhooks. */
+/** Runs a test with an HTTP server that receives webhooks. */
 export async function withReceiver(
   answer: (delivery: Delivery, earlier: number) => ReceiverAnswer,
   test: (receiver: { url: string; deliveries: Delivery[] }) => Promise<void>,

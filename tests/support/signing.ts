@@ -1,5 +1,5 @@
 /**
- * Secrets and signatures of the tests' own making.
+ * Secrets and signatures for tests.
  *
  * They come from node:crypto, not from the code under test, so that a mistake in that code cannot
  * sign what it then accepts.

@@ -1,5 +1,5 @@
 /**
- * The embedded stack as somebody starts it: a process of its own, in a folder of its own.
+ * The embedded stack as a developer starts it: in a process and a folder of its own.
  * @module
  */
 import { strictEqual } from "node:assert/strict";
@@ -28,10 +28,10 @@ const stackEnvironment = z.strictObject({
   RAZORPAY_API_URL: z.string(),
 });
 
-/** A folder for one stack after another. It goes, and what still runs on it, when it is disposed of. */
+/** A folder for one stack after another. Disposing of it ends what still runs on it and removes it. */
 export interface StackFolder extends AsyncDisposable {
   readonly path: string;
-  /** Where the data are, which root keeps elsewhere if the server's account cannot reach the folder. */
+  /** Where the data is. Root keeps it elsewhere if the server's account cannot reach the folder. */
   readonly home: string;
   /** The processes that were started on the folder and have not ended. */
   readonly running: Set<TaskProcess>;
@@ -74,7 +74,7 @@ export function runLocal(
   return spawn(["run", "--allow-all", `local/tasks/${task}.ts`], folder, variables);
 }
 
-/** As {@link runLocal}, below a `deno task` as on the command line. */
+/** As {@linkcode runLocal}, but through `deno task`, as on the command line. */
 export function runTask(task: string, folder: StackFolder): TaskProcess {
   return spawn(["task", task], folder, {});
 }
@@ -100,7 +100,7 @@ function assertComplete(variables: unknown): asserts variables is StackEnvironme
   stackEnvironment.parse(variables);
 }
 
-/** Sends a signal and waits until neither the process nor anything that works on the folder is left. */
+/** Sends a signal and waits until the process and everything that works on the folder have ended. */
 export async function end(
   process: TaskProcess,
   signal: Deno.Signal,
@@ -132,7 +132,7 @@ export async function processesOn(folder: StackFolder): Promise<Process[]> {
 export async function until(name: string, holds: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
   while (!await holds()) {
-    if (Date.now() > deadline) throw new Error(`Waited in vain until ${name}`);
+    if (Date.now() > deadline) throw new Error(`Timed out waiting until ${name}`);
     await delay(25);
   }
 }
@@ -143,7 +143,7 @@ function spawn(
   variables: Record<string, string>,
 ): TaskProcess {
   const log = join(folder.path, `output-${crypto.randomUUID()}.log`);
-  // The file outlives a process that is killed, and what inherits the pipe of one does not hold it.
+  // Unlike a pipe, a file is not held open by the processes that inherit it, and outlives a kill.
   const process = new Deno.Command("/bin/sh", {
     args: ["-c", 'log=$1; shift; exec "$@" >"$log" 2>&1', "sh", log, Deno.execPath(), ...args],
     cwd: REPOSITORY,

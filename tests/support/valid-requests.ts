@@ -1,5 +1,5 @@
 /**
- * A request to each function that it serves, to be spoilt in one place or another.
+ * A valid request to each function, for tests to corrupt one part at a time.
  * @module
  */
 
@@ -19,7 +19,7 @@ export interface ValidRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Makes the users and orders that the requests are about. */
+/** Makes the users and orders that the requests refer to. */
 export async function validRequests(
   { environment, razorpay, sql }: Backend,
 ): Promise<ValidRequest[]> {
