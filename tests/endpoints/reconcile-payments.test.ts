@@ -135,15 +135,13 @@ Deno.test("a paid order is watched on: a refund months later is found", async ()
 });
 
 Deno.test("one run works through more orders than fit into a batch", async () => {
-  const purchases = [];
-  for (let count = 0; count < 23; count++) purchases.push(await pay());
+  const purchases = await Promise.all(Array.from({ length: 23 }, () => pay()));
   deepStrictEqual(await shop.reconcile(), { ...NOTHING, checked: 23, settled: 23 });
-  for (const { phone } of purchases) await expectBought(phone, CREDITS);
+  await Promise.all(purchases.map(({ phone }) => expectBought(phone, CREDITS)));
 });
 
 Deno.test("two runs at once share the orders, and each payment counts once", async () => {
-  const purchases = [];
-  for (let count = 0; count < 12; count++) purchases.push(await pay());
+  const purchases = await Promise.all(Array.from({ length: 12 }, () => pay()));
   await shop.makeDue();
   const runs = await Promise.all([run(), run(), run()]);
   const total = (key: string) => runs.reduce((sum, totals) => sum + z.int().parse(totals[key]), 0);

@@ -23,7 +23,7 @@ import {
 const ignore = Deno.build.os !== "linux";
 const isRoot = Deno.uid() === 0;
 
-/** The settings of this process belong to the tests' backends; the stacks started here must not see them. */
+/** The settings of this process are those of the tests' backends; stacks must not find them. */
 for (const name of Object.keys(Deno.env.toObject())) {
   if (/^(SUPABASE_|RAZORPAY_|BOT_SECRET|DATABASE_URL)/.test(name)) Deno.env.delete(name);
 }

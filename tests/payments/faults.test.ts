@@ -62,7 +62,7 @@ async function unknownPayment(): Promise<{ phone: string; event: WebhookEvent }>
   return { phone, event: named(await shop.eventsAbout(orderId), "payment.captured") };
 }
 
-/** The operations that call Razorpay, each with a purchase of its own and a way to check the result. */
+/** The operations on payments, each with a purchase of its own and a way to check the result. */
 const OPERATIONS: Record<string, () => Promise<Operation>> = {
   "create-order": () => {
     const phone = newPhoneNumber();
@@ -130,7 +130,7 @@ const ASKING_RAZORPAY = Object.entries(OPERATIONS).filter(([name]) =>
 const INTERNAL =
   /html|gateway error|authentication|too many|reported|rzp_|127\.0\.0\.1|axios|fetch|SQL|rpc|TypeError/i;
 
-/** How an operation ends when Razorpay did not respond: the caller is told, or it is left for later. */
+/** How an operation ends when Razorpay did not respond: with an error, or left for later. */
 function expectSetback(name: string, { httpStatus, body }: Answer): void {
   if (name === "verify-payment") strictEqual(`${httpStatus} ${body.status}`, "202 PENDING");
   else if (name === "reconcile-payments") strictEqual(body.data?.failed, 1);

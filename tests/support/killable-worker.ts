@@ -73,7 +73,7 @@ export class KillableWorker {
       { method: request.method, headers: request.headers, agent: false },
       (answer) => {
         if (isLast) {
-          // The connection is broken once the response is complete, when the request has been carried out.
+          // Breaks the connection once the response is complete: the request was carried out.
           answer.on("end", () => request.socket.destroy()).resume();
         } else {
           // The HTTP client repeats requests only on a connection that was kept alive.

@@ -13,7 +13,7 @@ export function newSecret(): string {
   return randomBytes(32).toString("base64url");
 }
 
-/** HMAC-SHA256 in hex: how Razorpay signs webhooks and checkouts, and how the bot's links are signed. */
+/** HMAC-SHA256 in hex, which signs Razorpay's webhooks and checkouts, and the bot's links. */
 export function sign(message: string | Uint8Array, secret: string): string {
   return hmac(message, secret).toString("hex");
 }
