@@ -1,6 +1,6 @@
 /**
- * `deno task test [files and options of deno test]`: every test, or the ones named, on a PostgreSQL
- * server that is started for them and gone afterwards.
+ * `deno task test [files and options of deno test]`: runs all tests, or the ones named, on a PostgreSQL
+ * server that is started for them and removed afterwards.
  * @module
  */
 import { stripVTControlCharacters } from "node:util";
@@ -11,10 +11,10 @@ import { readSettings, REPOSITORY } from "../local/system/settings.ts";
 import { createTemplate, TEMPLATE_VARIABLE } from "./support/database.ts";
 import { startTestServer } from "./support/server.ts";
 
-/** How much of the tests' output is kept to find its last lines in. */
+/** How many characters of the tests' output are kept, to find the last lines in. */
 const ENDING_LENGTH = 2_000;
 
-/** Variables that say where a stack is: tests make their own, and must not meet somebody's real one. */
+/** Variables that point to a stack. Tests start their own, and must not touch the developer's. */
 const STACK_VARIABLES =
   /^(API_PORT|DB_PORT|RAZORPAY_|SUPABASE_|DATABASE_URL$|BOT_SECRET|FRONTEND_|ALLOWED_ORIGINS$|DEFAULT_COUNTRY$)/;
 
@@ -64,7 +64,7 @@ async function runTests(
   return code;
 }
 
-/** Prints what the tests print, as they print it, and returns the end of it. */
+/** Prints what the tests print as they print it, and returns the end of it. */
 async function passOn(output: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
   const decoder = new TextDecoder();
   let ending = "";
@@ -77,7 +77,7 @@ async function passOn(output: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<
   return stripVTControlCharacters(ending);
 }
 
-/** The arguments as they are, and the folder of all tests where no file or folder is among them. */
+/** The arguments, followed by the folder of all tests if no file or folder is among them. */
 async function selection(): Promise<string[]> {
   const named = await Promise.all(Deno.args.map((argument) => exists(argument)));
   return named.includes(true) ? Deno.args : [...Deno.args, "tests/"];
@@ -88,11 +88,11 @@ function inheritedEnvironment(): Record<string, string> {
   return Object.fromEntries(variables.filter(([name]) => !STACK_VARIABLES.test(name)));
 }
 
-/** Says in the plainest words what deno says in its last line, such as "ok | 9 passed | 0 failed (2s)". */
+/** A plain version of deno's last line, such as "ok | 9 passed | 0 failed (2s)". */
 function summary(ending: string): string {
   const pattern = /\| (\d+) passed[^|]*\| (\d+) failed[^|\n]*(?:\| (\d+) ignored)?/g;
   const counts = [...ending.matchAll(pattern)].at(-1);
-  if (!counts) throw new TaskError("The tests ended before they were through.");
+  if (!counts) throw new TaskError("The tests ended before they finished.");
   const [, passed, failed, ignored] = counts;
   return `${passed} passed, ${failed} failed${ignored ? `, ${ignored} skipped` : ""}`;
 }

@@ -1,6 +1,6 @@
 /**
- * The OpenAPI document, held against real answers: whatever a function answers stands in the document,
- * and whatever the document promises has been answered.
+ * The OpenAPI document, compared with real responses: every response is documented, and every
+ * documented response has been seen.
  * @module
  */
 
@@ -64,13 +64,20 @@ type Path =
   | "/users/{phone_number}"
   | "/credit-history/{user_id}";
 
+/** The responses that the document has for a path and a method. */
+function documented(path: Path, method: string) {
+  const operation = document.paths[path]?.[method.toLowerCase()];
+  ok(operation, `${method} ${path} is not documented`);
+  return operation.responses;
+}
+
 /** Fails unless the document has this answer for this path and method. */
 function expectDocumented(
   path: Path,
   method: string,
   { httpStatus, headers, body }: Omit<Answer, "body"> & { body: unknown },
 ): void {
-  const response = document.paths[path][method.toLowerCase()].responses[httpStatus];
+  const response = documented(path, method)[httpStatus];
   ok(response, `${method} ${path} does not document ${httpStatus}`);
   const parts = ["paths", path, method.toLowerCase(), "responses", httpStatus, "content"];
   const pointer = [...parts, "application/json", "schema"]
@@ -84,13 +91,12 @@ function expectDocumented(
   }
 }
 
-/** What an answer is, apart from its figures: `200 SUCCESS`, `404 USER_NOT_FOUND`. */
+/** The kind of a response, without its values: `200 SUCCESS`, `404 USER_NOT_FOUND`. */
 const kindOf = ({ httpStatus, body }: Answer) => `${httpStatus} ${body.code ?? body.status}`;
 
-/** The kinds of answer that the document promises for a path. */
+/** The kinds of response that the document promises for a path. */
 function promisedKinds(path: Path, method: string): string[] {
-  const { responses } = document.paths[path][method.toLowerCase()];
-  return Object.entries(responses).flatMap(([httpStatus, { content }]) => {
+  return Object.entries(documented(path, method)).flatMap(([httpStatus, { content }]) => {
     const { schema } = content["application/json"];
     return alternatives(schema).map((kind) => `${httpStatus} ${kind}`);
   }).sort();
@@ -112,14 +118,14 @@ const MISCONFIGURED = { SUPABASE_SECRET_KEYS: "{" };
 const PROOF_WANTED = { FRONTEND_ACCESS: "phone-proof" };
 const WRONG_SECRET = { headers: { "x-bot-secret": "wrong" } };
 
-/** What a call is made with. */
+/** A call that succeeds. */
 interface GoodCall {
   method: string;
   path: string;
   options?: CallOptions;
 }
 
-/** Answers that every function gives, provoked by changing a good call. */
+/** Responses that every function gives, provoked by changing a good call. */
 async function commonAnswers({ method, path, options = {} }: GoodCall): Promise<Answer[]> {
   const answers = [
     await call(method, `${path.split("?")[0]}/no/such/path`, options),
@@ -136,7 +142,7 @@ async function commonAnswers({ method, path, options = {} }: GoodCall): Promise<
   return answers;
 }
 
-/** Answers to whoever is not the bot. */
+/** Responses to callers who are not the bot. */
 async function strangersAnswers({ method, path, options = {} }: GoodCall): Promise<Answer[]> {
   const guess = () => call(method, path, { ...options, ...WRONG_SECRET });
   return [
@@ -146,7 +152,7 @@ async function strangersAnswers({ method, path, options = {} }: GoodCall): Promi
   ];
 }
 
-/** Answers to whoever has not proven that the account is theirs. */
+/** Responses to callers who have not proven that the account is theirs. */
 async function unprovenAnswers({ method, path }: GoodCall): Promise<Answer[]> {
   const body = { phone_number: newPhoneNumber() };
   const { token } = dataOf(await call("POST", "bot-link", { body }));
@@ -159,7 +165,7 @@ async function unprovenAnswers({ method, path }: GoodCall): Promise<Answer[]> {
   ]);
 }
 
-/** Runs `act` while an action may happen this often only. */
+/** Runs `act` while an action may happen only `maxCount` times. */
 async function withLimit<Result>(
   action: string,
   maxCount: number,
@@ -176,7 +182,7 @@ async function withLimit<Result>(
   }
 }
 
-/** Everything that a path can answer was answered, and all of it stands in the document. */
+/** Fails unless the responses are documented, and are all that is documented for the path. */
 function expectAll(path: Path, method: string, answers: Answer[]): void {
   for (const answer of answers) expectDocumented(path, method, answer);
   deepStrictEqual([...new Set(answers.map(kindOf))].sort(), promisedKinds(path, method));

@@ -1,6 +1,6 @@
 /**
- * Many deductions at once, to the credit. A copy of the deduction that reads first and writes later has
- * to fail the same checks: it is the proof that they can fail.
+ * Many deductions at once, counted to the last credit. A copy of the deduction that reads first and
+ * writes later has to fail the same checks, which proves that they can fail.
  * @module
  */
 
@@ -13,6 +13,7 @@ import { call, dataOf } from "../support/calls.ts";
 import { openConnections } from "../support/connections.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { at, one } from "../support/lists.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
@@ -22,14 +23,17 @@ const CONNECTIONS = 20;
 const row = z.object({ outcome: z.string(), remaining_credits: z.int() });
 type Row = z.infer<typeof row>;
 
-/** One thing to deduct; the SQL function is called by its name, so that its copy can be called too. */
+/** One deduction. */
 interface Deduction {
   phone: string;
   credits?: number;
   reference?: string;
 }
 
-/** Runs the deductions on many connections at once, each of them as fast as it can. */
+/**
+ * Runs the deductions on many connections at once, each as fast as it can. The SQL function is a
+ * parameter, so that the faulty copy can be called too.
+ */
 async function deductAll(
   { url }: TestDatabase,
   functionName: string,
@@ -69,8 +73,16 @@ async function userWithCredits(sql: postgres.Sql, credits: number): Promise<stri
   return phone;
 }
 
-async function ledgerOf(sql: postgres.Sql, phone: string): Promise<Record<string, number>> {
-  const [ledger] = await sql`
+/** What the ledger says about a user's deductions. */
+interface Ledger {
+  balance: number;
+  debits: number;
+  spent: number;
+  lowest: number;
+}
+
+async function ledgerOf(sql: postgres.Sql, phone: string): Promise<Ledger> {
+  const ledger = await sql<Ledger[]>`
     select
       max(u.credits) as balance,
       count(*) filter (where t.source = 'image_generation')::int as debits,
@@ -78,7 +90,7 @@ async function ledgerOf(sql: postgres.Sql, phone: string): Promise<Record<string
       min(t.balance_after) as lowest
     from public.users u join public.credit_transactions t on t.user_id = u.id
     where u.phone_number = ${phone}`;
-  return { ...ledger };
+  return { ...one(ledger) };
 }
 
 function countOutcomes(outcomes: string[]): Record<string, number> {
@@ -109,7 +121,7 @@ async function check200On37(database: TestDatabase, functionName: string): Promi
   });
   const balances = rows.filter(({ outcome }) => outcome === "deducted")
     .map(({ remaining_credits }) => remaining_credits);
-  // Everybody was told another balance: 36 down to 0.
+  // Every caller was told a different balance: 36 down to 0.
   deepStrictEqual(balances.toSorted((a, b) => a - b), Array.from({ length: 37 }, (_, n) => n));
 }
 
@@ -134,7 +146,7 @@ async function check300OnThreefoldReferences(
     spent: 100,
     lowest: 400,
   });
-  // Each balance from 499 to 400 was answered three times: once by the charge, twice by its replays.
+  // Each balance from 499 to 400 was returned three times: by the charge and by its two replays.
   const balances = countOutcomes(rows.map(({ remaining_credits }) => String(remaining_credits)));
   deepStrictEqual(Object.values(balances), Array.from({ length: 100 }, () => 3));
 }
@@ -203,15 +215,15 @@ Deno.test("60 calls of bot-deduct at once with every reference three times: 20 a
   const replayed = answers.filter(({ headers }) => headers.get("idempotent-replayed") === "true");
   strictEqual(replayed.length, 40);
   for (const [index, answer] of answers.entries()) {
-    deepStrictEqual(answer.body, answers[index % 20].body);
+    deepStrictEqual(answer.body, at(answers, index % 20).body);
     dataOf(answer);
   }
   strictEqual((await ledgerOf(backend.sql, phone)).balance, 10);
 });
 
 /**
- * The deduction as it must not be: it reads the balance, thinks, and writes. Thinking takes ten
- * milliseconds, so that the mistake shows every time.
+ * The deduction as it must not be: it reads the balance, waits and writes. It waits ten milliseconds,
+ * so that the mistake shows every time.
  */
 const MUTANT = `
   create function public.deduct_credits_carelessly(

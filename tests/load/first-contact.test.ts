@@ -8,6 +8,7 @@ import { startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { openConnections } from "../support/connections.ts";
+import { at, first, one } from "../support/lists.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
@@ -31,9 +32,9 @@ Deno.test("50 first contacts of one number at once are one user with one welcome
   strictEqual(answers.length, 50);
   for (const { httpStatus, body } of answers) {
     strictEqual(httpStatus, 200);
-    deepStrictEqual(body, answers[0].body);
+    deepStrictEqual(body, first(answers).body);
   }
-  strictEqual(dataOf(answers[0]).credits, 3);
+  strictEqual(dataOf(first(answers)).credits, 3);
   await expectOneWelcome(phone);
 });
 
@@ -48,7 +49,7 @@ Deno.test("50 first contacts at once by different doors and spellings are one us
     () => call("POST", "bot-deduct", { body: { phone_number: digits, credits: 1000 } }),
   ];
   const answers = await Promise.all(
-    Array.from({ length: 50 }, (_, index) => contacts[index % contacts.length]()),
+    Array.from({ length: 50 }, (_, index) => at(contacts, index % contacts.length)()),
   );
   for (const { httpStatus } of answers) strictEqual(httpStatus, 200);
   await expectOneWelcome(phone);
@@ -58,7 +59,7 @@ Deno.test("50 first contacts at once on connections of their own are one user wi
   const phone = newPhoneNumber();
   await using connections = await openConnections(backend.database.url, 50);
   const rows = await connections.all((sql) => sql`select * from public.get_user(${phone})`);
-  strictEqual(new Set(rows.map(([{ user_id }]) => user_id)).size, 1);
-  for (const [{ credits }] of rows) strictEqual(credits, 3);
+  strictEqual(new Set(rows.map((rows) => one(rows).user_id)).size, 1);
+  for (const { credits } of rows.map(one)) strictEqual(credits, 3);
   await expectOneWelcome(phone);
 });

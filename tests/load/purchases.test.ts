@@ -9,6 +9,7 @@ import { call, dataOf } from "../support/calls.ts";
 import { openConnections } from "../support/connections.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
+import { at, one } from "../support/lists.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -30,7 +31,7 @@ Deno.test("20 verifications of one payment at once credit it once and answer ali
   const answers = await Promise.all(TWENTY.map(() => verify(purchase)));
   for (const answer of answers) {
     dataOf(answer);
-    deepStrictEqual(answer.body, answers[0].body);
+    deepStrictEqual(answer.body, at(answers, 0).body);
   }
   deepStrictEqual(await entriesOf(purchase.phone), [["system", 3], ["payment", 20]]);
 });
@@ -49,9 +50,9 @@ Deno.test("20 settlements of one payment at once on connections of their own gra
         currency => 'INR'
       )`
   );
-  const outcomes = rows.map(([{ outcome }]) => outcome).sort();
+  const outcomes = rows.map((rows) => one(rows).outcome).sort();
   deepStrictEqual(outcomes, [...Array(19).fill("replayed"), "settled"]);
-  for (const [{ credits_added, remaining_credits }] of rows) {
+  for (const { credits_added, remaining_credits } of rows.map(one)) {
     deepStrictEqual([credits_added, remaining_credits], [20, 23]);
   }
   deepStrictEqual(await entriesOf(phone), [["system", 3], ["payment", 20]]);
@@ -67,14 +68,14 @@ Deno.test("20 orders of one purchase at once on connections of their own are one
         package_id => 'starter', key_mode => 'test', phone_number => ${phone}
       )`
   );
-  const outcomes = orders.map(([{ outcome }]) => outcome).sort();
+  const outcomes = orders.map((rows) => one(rows).outcome).sort();
   deepStrictEqual(outcomes, ["placed", ...Array(19).fill("reused")]);
-  const [{ order_id }] = orders[0];
+  const { order_id } = one(at(orders, 0));
   const opened = await connections.all((sql, index) => {
     const razorpayOrderId = `order_${String(index).padStart(14, "0")}`;
     return sql`select public.open_order(${order_id}, ${razorpayOrderId}) as id`;
   });
-  strictEqual(new Set(opened.map(([{ id }]) => id)).size, 1);
+  strictEqual(new Set(opened.map((rows) => one(rows).id)).size, 1);
 });
 
 Deno.test.each([
@@ -118,7 +119,7 @@ Deno.test("two payments on one order at once grant it once", async () => {
   );
   const successes = answers.filter(({ body }) => body.status === "SUCCESS");
   strictEqual(successes.length, 10);
-  for (const { body } of successes) deepStrictEqual(body, successes[0].body);
+  for (const { body } of successes) deepStrictEqual(body, at(successes, 0).body);
   deepStrictEqual(await entriesOf(first.phone), [["system", 3], ["payment", 20]]);
 });
 

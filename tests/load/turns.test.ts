@@ -1,6 +1,6 @@
 /**
  * Calls that arrive while the same call is under way, on connections of their own: they wait for its
- * commit and answer with what it did. No luck is needed for the calls to meet.
+ * commit and return what it did. The tests make the calls meet, instead of leaving it to chance.
  * @module
  */
 
@@ -11,6 +11,7 @@ import { call } from "../support/calls.ts";
 import { openConnections } from "../support/connections.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { orderPackage } from "../support/purchases.ts";
+import { at, one } from "../support/lists.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
@@ -43,25 +44,27 @@ async function takeTurns(act: Call): Promise<postgres.Row[]> {
     }
     return rows;
   });
-  return [first, ...await followers.promise].map(([row]) => row);
+  return [first, ...await followers.promise].map((rows) => one(rows));
 }
 
 async function waitingForLocks(): Promise<number> {
-  const [{ count }] = await backend.sql`
+  const { count } = one(
+    await backend.sql`
     select count(*)::int from pg_catalog.pg_stat_activity
     where datname = current_database() and wait_event_type = 'Lock'
-      and wait_event <> 'advisory'`;
+      and wait_event <> 'advisory'`,
+  );
   return count;
 }
 
-/** What the first answered, and what its followers answered if they all answered alike. */
+/** What the first call returned, and what its followers returned if they all returned the same. */
 function firstAndFollowers<Answer>(
   rows: postgres.Row[],
   answerOf: (row: postgres.Row) => Answer,
 ): [first: Answer, follower: Answer] {
-  const [first, ...followers] = rows.map(answerOf);
-  for (const follower of followers) deepStrictEqual(follower, followers[0]);
-  return [first, followers[0]];
+  const [first, ...followers] = rows.map(answerOf) as [Answer, ...Answer[]];
+  for (const follower of followers) deepStrictEqual(follower, at(followers, 0));
+  return [first, at(followers, 0)];
 }
 
 Deno.test("first contacts behind another one find its user", async () => {
@@ -138,10 +141,12 @@ Deno.test("orders behind the same purchase are its order", async () => {
 
 Deno.test("an order that was opened twice at once has the first id, and everybody is told that one", async () => {
   const phone = newPhoneNumber();
-  const [{ order_id }] = await backend.sql`
+  const { order_id } = one(
+    await backend.sql`
     select order_id from public.place_order(
       package_id => 'starter', key_mode => 'test', phone_number => ${phone}
-    )`;
+    )`,
+  );
   const rows = await takeTurns((sql, index) =>
     sql`select public.open_order(${order_id}, ${`order_${String(index).padStart(14, "0")}`}) as id`
   );

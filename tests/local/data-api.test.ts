@@ -1,6 +1,6 @@
 /**
- * The embedded Data API answers as a hosted project's does, in what the functions and the frontends
- * of this project can see of it.
+ * The embedded Data API behaves like a hosted project's, as far as the functions and the frontends of
+ * this project can see.
  * @module
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
@@ -43,7 +43,8 @@ Deno.test("a visitor sees the packages, and calls nothing", async () => {
 });
 
 Deno.test("a request without a key, or with a wrong one, is refused", async () => {
-  for (const headers of [undefined, { apikey: "sb_secret_of_another_project" }]) {
+  const refused: Record<string, string>[] = [{}, { apikey: "sb_secret_of_another_project" }];
+  for (const headers of refused) {
     const response = await fetch(`${SUPABASE_URL}/rest/v1/packages`, { headers });
     await response.body?.cancel();
     strictEqual(response.status, 401);

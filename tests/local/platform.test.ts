@@ -7,6 +7,7 @@ import { TaskError } from "../../local/system/task.ts";
 import { prepareDatabase } from "../../local/postgres/platform.ts";
 import { migrate } from "../../local/postgres/supabase-cli.ts";
 import { createEmptyDatabase } from "../support/database.ts";
+import { one } from "../support/lists.ts";
 
 Deno.test("migrations run as a role that is no superuser and owns the database", async () => {
   const { sql, drop } = await createEmptyDatabase(false);
@@ -24,8 +25,10 @@ Deno.test("preparing again changes nothing but what new objects are exposed to",
   const { sql, superuserUrl, drop } = await createEmptyDatabase(true);
   const exposed = async (table: string) => {
     await sql.unsafe(`create table public.${table} ()`);
-    const [{ readable }] = await sql`
-      select has_table_privilege('anon', ${`public.${table}`}, 'select') as readable`;
+    const { readable } = one(
+      await sql`
+      select has_table_privilege('anon', ${`public.${table}`}, 'select') as readable`,
+    );
     return readable;
   };
   try {

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { type RazorpayFixture, withRazorpay } from "./razorpay-fixture.ts";
+import { type RazorpayFixture, withRazorpay } from "../support/razorpay-fixture.ts";
 
 const ORDER = { amount: 50_000, currency: "INR" };
 
@@ -122,7 +122,7 @@ Deno.test("the limits of receipt and notes themselves are allowed", () =>
     assert.deepEqual(body.notes, notes);
   }));
 
-Deno.test("wrong, missing and oddly spelt credentials are 401", () =>
+Deno.test("wrong, missing and oddly spelled credentials are 401", () =>
   withRazorpay(async (razorpay) => {
     const right = btoa(`${razorpay.keyId}:${razorpay.keySecret}`);
     const wrong = btoa(`${razorpay.keyId}:wrong`);
@@ -312,7 +312,7 @@ Deno.test("a failed payment tells why, and can still be captured under the same 
     assert.deepEqual(pick(order, "status", "attempts"), { status: "paid", attempts: 1 });
   }));
 
-Deno.test("a paid order, and one with an authorised payment, take no other payment", () =>
+Deno.test("a paid order, and one with an authorized payment, take no other payment", () =>
   withRazorpay(async (razorpay) => {
     const { orderId, paymentId } = await newPayment(razorpay, "authorized");
     await assert.rejects(razorpay.control.payOrder(orderId, { outcome: "captured" }), /authorized/);
@@ -324,7 +324,7 @@ Deno.test("a paid order, and one with an authorised payment, take no other payme
     assert.equal(order.attempts, 1);
   }));
 
-Deno.test("a late authorised payment pays an open order and is refunded on a paid one", () =>
+Deno.test("a late authorized payment pays an open order and is refunded on a paid one", () =>
   withRazorpay(async (razorpay) => {
     const orderId = await newOrder(razorpay);
     const { razorpay_payment_id: late } = await razorpay.control.payOrder(orderId, {
@@ -549,7 +549,7 @@ for (const [name, fields, description] of refusedLinks) {
     ));
 }
 
-Deno.test("a payment link's reference is taken for ever", () =>
+Deno.test("a payment link's reference is taken forever", () =>
   withRazorpay(async (razorpay) => {
     const { body: link } = await razorpay.call("POST", "/v1/payment_links", LINK);
     await razorpay.control.expirePaymentLink(link.id);

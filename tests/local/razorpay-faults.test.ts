@@ -1,15 +1,16 @@
 /**
- * The stand-in goes wrong as ordered, for the requests that match and no others.
+ * The stand-in fails as instructed, for the requests that match and no others.
  * @module
  */
 import assert from "node:assert/strict";
-import { type RazorpayFixture, withRazorpay } from "./razorpay-fixture.ts";
+import { type RazorpayFixture, withRazorpay } from "../support/razorpay-fixture.ts";
+import { first } from "../support/lists.ts";
 
 const ORDER = { amount: 50_000, currency: "INR" };
 
 /**
- * Makes an order on a new connection. On a kept one, Deno sends a request again by itself when the
- * server closes the connection instead of answering.
+ * Makes an order on a new connection. On a reused one, Deno repeats a request when the server closes
+ * the connection instead of responding.
  */
 async function order(razorpay: RazorpayFixture, signal?: AbortSignal): Promise<Answered> {
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
@@ -18,7 +19,7 @@ async function order(razorpay: RazorpayFixture, signal?: AbortSignal): Promise<A
     method: "POST",
     headers: { authorization: `Basic ${btoa(`${razorpay.keyId}:${razorpay.keySecret}`)}` },
     body: JSON.stringify(ORDER),
-    signal,
+    signal: signal ?? null,
   });
   return { status: response.status, text: await response.text() };
 }
@@ -145,8 +146,8 @@ Deno.test("the log shows each request, its answer and its fault, and no credenti
         ["GET", "/v1/orders", "receipt=r1", 200, null],
       ],
     );
-    assert.equal(requests[0].body, JSON.stringify(ORDER));
-    assert.ok(requests[0].headers.includes("authorization"));
+    assert.equal(first(requests).body, JSON.stringify(ORDER));
+    assert.ok(first(requests).headers.includes("authorization"));
     assert.equal(JSON.stringify(requests).includes(btoa(razorpay.keyId).slice(0, 12)), false);
     assert.equal((await razorpay.control.requests({ method: "GET" })).length, 1);
     await razorpay.control.clearRequests();

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import Razorpay from "razorpay";
-import { type RazorpayFixture, withRazorpay } from "./razorpay-fixture.ts";
+import { type RazorpayFixture, withRazorpay } from "../support/razorpay-fixture.ts";
 
 function packageFor({ url, keyId, keySecret }: RazorpayFixture): Razorpay {
   const razorpay = new Razorpay({ key_id: keyId, key_secret: keySecret });

@@ -10,10 +10,11 @@ import {
   type ReceiverAnswer,
   withRazorpay,
   withReceiver,
-} from "./razorpay-fixture.ts";
+} from "../support/razorpay-fixture.ts";
 import type { RazorpayOptions } from "../../local/razorpay/server.ts";
+import { at, first } from "../support/lists.ts";
 
-/** Makes Razorpay's day of retries last a fifth of a second. */
+/** Shortens Razorpay's day of retries to a fifth of a second. */
 const FAST = { webhook_time_factor: 0.000_002_5 };
 
 type Receive = (delivery: Delivery, earlier: number) => ReceiverAnswer;
@@ -96,7 +97,7 @@ Deno.test("an event shows its entities as they were when it happened", () =>
   withDeliveries({}, async (razorpay, deliveries) => {
     await payNewOrder(razorpay);
     await razorpay.control.settleWebhooks();
-    const payment = JSON.parse(deliveries[0].body).payload.payment.entity;
+    const payment = JSON.parse(first(deliveries).body).payload.payment.entity;
     assert.equal(payment.status, "authorized");
     assert.equal(payment.captured, false);
     assert.equal(payment.fee, null);
@@ -121,7 +122,7 @@ Deno.test("events of refunds and payment links have their keys in alphabetical o
       "payment_link.paid",
     ]);
     for (const index of [3, 4, 8]) {
-      const event = JSON.parse(deliveries[index].body);
+      const event = JSON.parse(at(deliveries, index).body);
       assert.deepEqual(Object.keys(event), [
         "account_id",
         "contains",
@@ -131,7 +132,7 @@ Deno.test("events of refunds and payment links have their keys in alphabetical o
         "payload",
       ]);
     }
-    const { payload } = JSON.parse(deliveries[8].body);
+    const { payload } = JSON.parse(at(deliveries, 8).body);
     assert.match(payload.order.entity.id, /^order_/);
     assert.equal(payload.order.entity.receipt, "link-1");
     assert.equal(payload.payment_link.entity.order_id, payload.order.entity.id);
@@ -177,7 +178,7 @@ Deno.test("refunds, disputes and payment links tell of each of their steps", () 
     assert.equal(JSON.parse(lost?.body ?? "").payload.dispute.entity.amount_deducted, 50_000);
   }));
 
-Deno.test("a second payment that comes too late is authorised and refunded, and never captured", () =>
+Deno.test("a second payment that comes too late is authorized and refunded, and never captured", () =>
   withDeliveries({}, async (razorpay, deliveries) => {
     const orderId = await newOrder(razorpay);
     await razorpay.control.payOrder(orderId, { outcome: "captured" });
@@ -223,7 +224,7 @@ Deno.test("any 2xx ends the retries, and anything else begins them", () =>
     assert.equal(new Set(deliveries.map(({ body }) => body)).size, 1);
     assert.equal(new Set(deliveries.map(({ eventId }) => eventId)).size, 1);
     assert.equal(new Set(deliveries.map(({ signature }) => signature)).size, 1);
-    const [event] = await razorpay.control.webhookEvents();
+    const event = first(await razorpay.control.webhookEvents());
     assert.equal(event.state, "delivered");
     assert.deepEqual(event.attempts.map(({ kind, status }) => [kind, status]), [
       ["first", 302],
@@ -252,7 +253,7 @@ for (const [name, answer, attempts] of ladders) {
       await razorpay.control.payOrder(orderId, { outcome });
       await razorpay.control.settleWebhooks();
       assert.equal(deliveries.length, attempts);
-      const [event] = await razorpay.control.webhookEvents();
+      const event = first(await razorpay.control.webhookEvents());
       assert.equal(event.state, "failed");
       assert.equal((await razorpay.control.settings()).webhooks_enabled, false);
 
@@ -269,12 +270,12 @@ Deno.test("the waits grow as Razorpay's, from 6 seconds to 22.8 hours after the 
   }, async (razorpay) => {
     await razorpay.control.payOrder(await newOrder(razorpay), { outcome: "failed" });
     await razorpay.control.settleWebhooks();
-    const [{ attempts, started_at_ms }] = await razorpay.control.webhookEvents();
+    const { attempts, started_at_ms } = first(await razorpay.control.webhookEvents());
     const hours = attempts.slice(-2).map(({ at_ms }) =>
       (at_ms - started_at_ms) / 0.000_01 / 3_600_000
     );
-    assert.ok(hours[0] > 11, `${hours}`);
-    assert.ok(hours[1] > 22, `${hours}`);
+    assert.ok(at(hours, 0) > 11, `${hours}`);
+    assert.ok(at(hours, 1) > 22, `${hours}`);
   }));
 
 Deno.test("an answer that takes too long counts as none", () =>
@@ -284,7 +285,7 @@ Deno.test("an answer that takes too long counts as none", () =>
   }, async (razorpay) => {
     await payNewOrder(razorpay);
     await razorpay.control.settleWebhooks();
-    const [{ attempts }] = await razorpay.control.webhookEvents();
+    const { attempts } = first(await razorpay.control.webhookEvents());
     assert.deepEqual(attempts.map(({ status, error }) => [status, error]), [
       [null, "timeout"],
       [200, null],
@@ -313,7 +314,7 @@ Deno.test("a delivered event is sent again with the same bytes, or under another
   }, async (razorpay, deliveries) => {
     await payNewOrder(razorpay);
     await razorpay.control.settleWebhooks();
-    const [{ id }] = await razorpay.control.webhookEvents();
+    const { id } = first(await razorpay.control.webhookEvents());
     await razorpay.control.deliverWebhooks({ event_ids: [id] });
     const [copy] = await razorpay.control.deliverWebhooks({ event_ids: [id], new_event_ids: true });
     await razorpay.control.settleWebhooks();
@@ -368,7 +369,7 @@ Deno.test("non-ASCII characters can be escaped, and the signature fits the bytes
       notes: { city: "मुंबई 😀" },
     });
     await razorpay.control.settleWebhooks();
-    const [{ body, signature }] = deliveries;
+    const { body, signature } = first(deliveries);
     assert.match(body, /\\u092e\\u0941.*\\ud83d\\ude00/);
     assert.equal(JSON.parse(body).payload.payment.entity.notes.city, "मुंबई 😀");
     assert.ok(Razorpay.validateWebhookSignature(body, signature, razorpay.webhookSecret));
@@ -391,7 +392,7 @@ Deno.test("after a change of the secret new events carry the new signature, retr
       )
     );
     assert.deepEqual(signedWith, [0, 1, 0]);
-    const [{ id }] = await razorpay.control.webhookEvents();
+    const { id } = first(await razorpay.control.webhookEvents());
     await razorpay.control.deliverWebhooks({ event_ids: [id], signature: "original" });
     await razorpay.control.deliverWebhooks({ event_ids: [id] });
     await razorpay.control.settleWebhooks();
@@ -410,7 +411,7 @@ Deno.test("nothing is delivered without a URL, to a disabled webhook, or when no
     await payNewOrder(razorpay);
     const held = await control.webhookEvents();
     assert.deepEqual(held.map(({ state }) => state), Array(6).fill("held"));
-    await assert.rejects(control.deliverWebhooks({ event_ids: [held[0].id] }), /disabled/);
+    await assert.rejects(control.deliverWebhooks({ event_ids: [first(held).id] }), /disabled/);
     await control.changeSettings({ webhooks_enabled: true, webhook_events: ["order.paid"] });
     await payNewOrder(razorpay);
     await control.settleWebhooks();
@@ -446,11 +447,11 @@ Deno.test("retries go on after a restart", async () => {
       const earlier = deliveries.length;
       await withRazorpay(async (razorpay) => {
         await razorpay.control.settleWebhooks();
-        const [event] = await razorpay.control.webhookEvents();
+        const event = first(await razorpay.control.webhookEvents());
         assert.equal(event.state, "delivered");
       }, options);
       assert.equal(deliveries.length, earlier + 1);
-      assert.deepEqual(deliveries.at(-1)?.body, deliveries[0].body);
+      assert.deepEqual(deliveries.at(-1)?.body, first(deliveries).body);
     });
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -465,8 +466,8 @@ Deno.test("a receiver that refuses connections is retried, and a payment does no
     await razorpay.control.changeSettings({ webhook_url: `http://127.0.0.1:${port}/` });
     await payNewOrder(razorpay);
     await razorpay.control.settleWebhooks({ until: "attempted" });
-    const [{ attempts }] = await razorpay.control.webhookEvents();
-    assert.equal(attempts[0].error, "connection");
+    const { attempts } = first(await razorpay.control.webhookEvents());
+    assert.equal(first(attempts).error, "connection");
   }));
 
 Deno.test("a payment without an order tells of itself alone", () =>

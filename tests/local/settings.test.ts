@@ -1,5 +1,5 @@
 /**
- * What the embedded stack makes of its settings, and what it says of those that cannot work.
+ * How the embedded stack reads its settings, and how it rejects those that cannot work.
  * @module
  */
 import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";

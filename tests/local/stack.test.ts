@@ -1,9 +1,10 @@
 /**
- * The embedded stack, started and ended in every way that somebody at a terminal may start and end it.
+ * The embedded stack, started and stopped in every way that a developer at a terminal may do it.
  * @module
  */
 import { deepStrictEqual, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
+import type { StackEnvironment } from "../../local/stack/environment.ts";
 import { exists, readIfPresent } from "../../local/system/files.ts";
 import type { Process } from "../../local/system/processes.ts";
 import {
@@ -18,11 +19,11 @@ import {
   until,
 } from "../support/stack-process.ts";
 
-/** These tests look at processes the way Linux shows them. */
+/** These tests read /proc, which only Linux has. */
 const ignore = Deno.build.os !== "linux";
 const isRoot = Deno.uid() === 0;
 
-/** The settings of this process belong to the tests' backends: a stack of its own finds none of them. */
+/** The settings of this process are those of the tests' backends; stacks must not find them. */
 for (const name of Object.keys(Deno.env.toObject())) {
   if (/^(SUPABASE_|RAZORPAY_|BOT_SECRET|DATABASE_URL)/.test(name)) Deno.env.delete(name);
 }
@@ -31,7 +32,7 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
   ignore,
 }, async () => {
   await using folder = await newStackFolder();
-  const stack = runLocal("start.ts", folder);
+  const stack = runLocal("start", folder);
   const variables = await ready(stack, folder);
 
   deepStrictEqual(Object.keys(variables), [
@@ -54,11 +55,11 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
   strictEqual(razorpay.status, 401);
   await razorpay.body?.cancel();
 
-  const second = runLocal("start.ts", folder);
+  const second = runLocal("start", folder);
   strictEqual((await second.status).code, 1);
   const refusal = await second.output();
   ok(refusal.includes(`process ${stack.pid}, ${variables.SUPABASE_URL}`), refusal);
-  const reset = runLocal("reset.ts", folder);
+  const reset = runLocal("reset", folder);
   strictEqual((await reset.status).code, 1);
   match(await reset.output(), /already runs/);
 
@@ -71,7 +72,7 @@ Deno.test("data and keys survive kills and a restart, and go with a reset", {
   ignore,
 }, async (test) => {
   await using folder = await newStackFolder();
-  const first = runLocal("start.ts", folder);
+  const first = runLocal("start", folder);
   const before = await ready(first, folder);
   await deduct(before);
   const server = await serverPid(folder);
@@ -95,7 +96,7 @@ Deno.test("data and keys survive kills and a restart, and go with a reset", {
     await until("the server is alone", async () => (await processesOn(folder)).length === 1);
     strictEqual(await serverPid(folder), left);
 
-    const second = runLocal("start.ts", folder);
+    const second = runLocal("start", folder);
     const after = await ready(second, folder);
     notStrictEqual(await serverPid(folder), left);
     strictEqual(after.SUPABASE_SECRET_KEY, before.SUPABASE_SECRET_KEY);
@@ -105,7 +106,7 @@ Deno.test("data and keys survive kills and a restart, and go with a reset", {
   });
 
   await test.step("a reset leaves nothing", async () => {
-    strictEqual((await runLocal("reset.ts", folder).status).code, 0);
+    strictEqual((await runLocal("reset", folder).status).code, 0);
     const left = [...Deno.readDirSync(folder.path)].filter(({ name }) => !name.endsWith(".log"));
     deepStrictEqual(left, []);
     strictEqual(await exists(join(folder.home, "postgres")), false);
@@ -114,7 +115,7 @@ Deno.test("data and keys survive kills and a restart, and go with a reset", {
 
 Deno.test("a stack that is killed takes its server along", { ignore }, async () => {
   await using folder = await newStackFolder();
-  const stack = runLocal("start.ts", folder);
+  const stack = runLocal("start", folder);
   await ready(stack, folder);
   await end(stack, "SIGKILL", folder);
 });
@@ -132,10 +133,10 @@ Deno.test("a data folder that the server's account cannot reach is kept elsewher
 }, async () => {
   await using folder = await newStackFolder({ isPrivate: true });
   match(folder.home, /^\/var\/lib\/whatsapp-credits\//);
-  const stack = runLocal("start.ts", folder);
+  const stack = runLocal("start", folder);
   await ready(stack, folder);
   await end(stack, "SIGTERM", folder);
-  strictEqual((await runLocal("reset.ts", folder).status).code, 0);
+  strictEqual((await runLocal("reset", folder).status).code, 0);
   strictEqual(await exists(join(folder.home, "postgres")), false);
 });
 
@@ -146,7 +147,7 @@ Deno.test("a data folder of another account is refused with a way out", {
   const data = join(folder.home, "postgres", "data");
   await Deno.mkdir(data, { recursive: true });
   await Deno.chown(data, 12345, 12345);
-  const stack = runLocal("start.ts", folder);
+  const stack = runLocal("start", folder);
   strictEqual((await stack.status).code, 1);
   match(await stack.output(), /belongs to user id 12345.*LOCAL_DIR/);
 });
@@ -158,7 +159,7 @@ Deno.test("a folder in which another account runs its stacks is left alone", {
   const lock = join(folder.path, "stack.lock");
   await Deno.writeTextFile(lock, "");
   await Deno.chown(lock, 12345, 12345);
-  const stack = runLocal("start.ts", folder);
+  const stack = runLocal("start", folder);
   strictEqual((await stack.status).code, 1);
   match(await stack.output(), /belongs to another account.*LOCAL_DIR/);
   strictEqual(await exists(join(folder.path, "secrets.json")), false);
@@ -169,7 +170,7 @@ for (const variable of ["API_PORT", "DB_PORT", "RAZORPAY_PORT"]) {
     await using folder = await newStackFolder();
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = listener.addr;
-    const stack = runLocal("start.ts", folder, { [variable]: String(port) });
+    const stack = runLocal("start", folder, { [variable]: String(port) });
     strictEqual((await stack.status).code, 1);
     match(await stack.output(), new RegExp(`Port ${port} is taken .*${variable}`));
     await nothingRunsOn(folder);
@@ -179,11 +180,11 @@ for (const variable of ["API_PORT", "DB_PORT", "RAZORPAY_PORT"]) {
 Deno.test("a given database is used in place of the embedded one", { ignore }, async () => {
   await using folder = await newStackFolder();
   await using other = await newStackFolder();
-  const owner = runLocal("start.ts", folder);
+  const owner = runLocal("start", folder);
   const given = await ready(owner, folder);
   await deduct(given);
 
-  const stack = runLocal("start.ts", other, { DATABASE_URL: given.DATABASE_URL });
+  const stack = runLocal("start", other, { DATABASE_URL: given.DATABASE_URL });
   const variables = await ready(stack, other);
   strictEqual(variables.DATABASE_URL, given.DATABASE_URL);
   strictEqual(await balance(variables), 2);
@@ -192,7 +193,7 @@ Deno.test("a given database is used in place of the embedded one", { ignore }, a
   await end(owner, "SIGTERM", folder);
 });
 
-async function balance(variables: Record<string, string>): Promise<unknown> {
+async function balance(variables: StackEnvironment): Promise<unknown> {
   const response = await fetch(
     `${variables.SUPABASE_URL}/functions/v1/bot-credits/+919876543210`,
     { headers: { "x-bot-secret": variables.BOT_SECRET } },
@@ -200,7 +201,7 @@ async function balance(variables: Record<string, string>): Promise<unknown> {
   return (await response.json()).data?.remaining_credits;
 }
 
-async function deduct(variables: Record<string, string>): Promise<void> {
+async function deduct(variables: StackEnvironment): Promise<void> {
   const response = await fetch(`${variables.SUPABASE_URL}/functions/v1/bot-deduct`, {
     method: "POST",
     headers: { "x-bot-secret": variables.BOT_SECRET, "content-type": "application/json" },
@@ -214,7 +215,7 @@ async function shellsOn(folder: StackFolder): Promise<Process[]> {
   return (await processesOn(folder)).filter(({ command }) => command.startsWith("/bin/sh"));
 }
 
-/** Returns nothing while no server has the data. */
+/** Returns undefined while no server runs on the data. */
 async function serverPid(folder: StackFolder): Promise<number | undefined> {
   const pidFile = await readIfPresent(join(folder.home, "postgres", "data", "postmaster.pid"));
   return pidFile ? Number(pidFile.split("\n")[0]) : undefined;

@@ -1,5 +1,5 @@
 /**
- * Razorpay failing in every way it can, and our own process killed between any two steps: nothing is
+ * Razorpay fails in every way it can, and our own process is killed between any two steps: nothing is
  * credited that was not paid, nothing that was paid is lost, and no caller learns anything internal.
  * @module
  */
@@ -11,7 +11,7 @@ import { assertBooksAreRight } from "../support/backend.ts";
 import { type Answer, call } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
-import { type Death, MortalWorker } from "./mortal-worker.ts";
+import { type Death, KillableWorker } from "../support/killable-worker.ts";
 import {
   deliver,
   deliverAll,
@@ -19,14 +19,15 @@ import {
   historyOf,
   named,
   openShop,
-  operatorHeaders,
   PACKAGES,
-  post,
-} from "./shop.ts";
+  runReconciler,
+  settleByHand,
+} from "../support/payment-harness.ts";
+import { at } from "../support/lists.ts";
 
 const shop = await openShop();
 const { control } = shop;
-const worker = new MortalWorker({
+const worker = new KillableWorker({
   dataApiUrl: shop.environment.SUPABASE_URL,
   razorpayUrl: shop.environment.RAZORPAY_API_URL,
 });
@@ -43,15 +44,8 @@ Deno.test.afterEach(async () => {
 
 const { credits: CREDITS } = PACKAGES.starter;
 
-const reconcile = () => post("reconcile-payments", {}, operatorHeaders());
-
 const askForLink = (phone_number: string) =>
-  post("bot-payment-link", { phone_number, package_id: "starter" }, {
-    "x-bot-secret": shop.environment.BOT_SECRET,
-  });
-
-const settleByHand = (order: string) =>
-  post("settle-order", { order, operator: "Asha", reason: "Stuck" }, operatorHeaders());
+  call("POST", "bot-payment-link", { body: { phone_number, package_id: "starter" } });
 
 const placeOrder = (phone_number: string) =>
   call("POST", "create-order", { body: { phone_number, package_id: "starter" } });
@@ -68,7 +62,7 @@ async function unknownPayment(): Promise<{ phone: string; event: WebhookEvent }>
   return { phone, event: named(await shop.eventsAbout(orderId), "payment.captured") };
 }
 
-/** What asks Razorpay, each with a purchase of its own, and how one sees that it went well. */
+/** The operations on payments, each with a purchase of its own and a way to check the result. */
 const OPERATIONS: Record<string, () => Promise<Operation>> = {
   "create-order": () => {
     const phone = newPhoneNumber();
@@ -106,13 +100,17 @@ const OPERATIONS: Record<string, () => Promise<Operation>> = {
       bought: CREDITS / 2,
       act: async () => {
         await shop.makeDue();
-        return await reconcile();
+        return await runReconciler();
       },
     };
   },
   "settle-order": async () => {
     const { phone, checkout } = await payForPackage(control, newPhoneNumber(), "starter");
-    return { phone, bought: CREDITS, act: () => settleByHand(checkout.razorpay_order_id) };
+    return {
+      phone,
+      bought: CREDITS,
+      act: () => settleByHand({ order: checkout.razorpay_order_id }),
+    };
   },
 };
 
@@ -123,16 +121,16 @@ interface Operation {
   act: () => Promise<Answer>;
 }
 
-/** A webhook about an order that we know is booked without a question. */
+/** A webhook about a known order is booked without asking Razorpay. */
 const ASKING_RAZORPAY = Object.entries(OPERATIONS).filter(([name]) =>
   !/known order|refund/.test(name)
 );
 
-/** Neither Razorpay's words nor ours about Razorpay, keys, addresses and database. */
+/** What no message may contain: Razorpay's own texts, keys, addresses and database errors. */
 const INTERNAL =
   /html|gateway error|authentication|too many|reported|rzp_|127\.0\.0\.1|axios|fetch|SQL|rpc|TypeError/i;
 
-/** How an operation ends that Razorpay did not answer: told so, or left for later. */
+/** How an operation ends when Razorpay did not respond: with an error, or left for later. */
 function expectSetback(name: string, { httpStatus, body }: Answer): void {
   if (name === "verify-payment") strictEqual(`${httpStatus} ${body.status}`, "202 PENDING");
   else if (name === "reconcile-payments") strictEqual(body.data?.failed, 1);
@@ -158,7 +156,7 @@ Deno.test.each(FAULTS)(
     for (const [name, prepare] of ASKING_RAZORPAY) {
       await shop.forgetOrders();
       const { phone, bought, act } = await prepare();
-      // A client may repeat a request by itself when its connection breaks.
+      // The HTTP client may repeat a request when its connection breaks.
       await control.addFault({ kind, times: 20, applied: false });
       expectSetback(name, await act());
       await control.clearFaults();
@@ -169,11 +167,11 @@ Deno.test.each(FAULTS)(
   },
 );
 
-Deno.test("no function waits for ever for a Razorpay that does not answer", async () => {
+Deno.test("no function waits forever for a Razorpay that does not answer", async () => {
   const operations = [];
   for (const [name, prepare] of ASKING_RAZORPAY) operations.push({ name, ...await prepare() });
   await control.addFault({ kind: "hang", times: 20 });
-  // Our own limit is 8 seconds for a request; the platform's is 150 for a call.
+  // Our limit for a request to Razorpay is 8 seconds; the platform's for a call is 150.
   const patience = new AbortController();
   const answers = await Promise.race([
     Promise.all(operations.map(({ act }) => act())),
@@ -184,13 +182,14 @@ Deno.test("no function waits for ever for a Razorpay that does not answer", asyn
   patience.abort();
   await control.clearFaults();
   for (const [index, { name, phone }] of operations.entries()) {
-    if (name === "reconcile-payments") ok(Number(answers[index].body.data?.failed) > 0);
-    else expectSetback(name, answers[index]);
+    const answer = at(answers, index);
+    if (name === "reconcile-payments") ok(Number(answer.body.data?.failed) > 0);
+    else expectSetback(name, answer);
     await expectBought(phone, 0);
   }
 });
 
-/** Lives once for every death there is: at each step, before and after it was carried out. */
+/** Calls `live` once for each possible death: at each step, before and after it was carried out. */
 async function dieEveryDeath(live: (death: Death) => Promise<{ died: boolean }>): Promise<void> {
   for (const carriedOut of [false, true]) {
     let step = 1;
@@ -246,7 +245,7 @@ Deno.test("orders that a killed reconciler had claimed are claimed again", async
     purchases.push(await payForPackage(control, newPhoneNumber(), "starter"));
   }
   await shop.makeDue();
-  const { died } = await worker.runUntil({ step: 6, carriedOut: true }, reconcile);
+  const { died } = await worker.runUntil({ step: 6, carriedOut: true }, runReconciler);
   ok(died);
   await shop.reconcile();
   for (const { phone } of purchases) await expectBought(phone, CREDITS);

@@ -1,15 +1,16 @@
 /**
- * Everything that can happen to payments, in random order and several at once, ends with exactly the
- * credits that were paid and kept. The rules that the database keeps for it are broken one by one, to
- * show that the model would notice.
+ * Whatever happens to payments, in random order and several at once, users end up with exactly the
+ * credits that were paid and kept. The rules in the database are broken one by one, to show that the
+ * model notices.
  * @module
  */
 
 import { notStrictEqual, rejects } from "node:assert/strict";
 import fc from "fast-check";
-import { plans, playPlan } from "./model.ts";
-import { MortalWorker } from "./mortal-worker.ts";
-import { openShop, type Shop } from "./shop.ts";
+import { plans, playPlan } from "../support/payment-model.ts";
+import { KillableWorker } from "../support/killable-worker.ts";
+import { openShop, type Shop } from "../support/payment-harness.ts";
+import { one } from "../support/lists.ts";
 
 /** The same plans in every run; a failure names the seed and the plan. */
 const SEED = 20_261_123;
@@ -22,7 +23,7 @@ async function playPlans(
   { timeLimitMs = Infinity, endOnFailure = false },
 ): Promise<void> {
   const deadline = performance.now() + timeLimitMs;
-  const worker = new MortalWorker({
+  const worker = new KillableWorker({
     dataApiUrl: shop.environment.SUPABASE_URL,
     razorpayUrl: shop.environment.RAZORPAY_API_URL,
   });
@@ -30,7 +31,7 @@ async function playPlans(
   try {
     await fc.assert(
       fc.asyncProperty(plans, async (plan) => {
-        // A plan that has begun is played to its end: two at once would meet in the environment.
+        // A plan that has begun is played to its end, as two at once would share one environment.
         if (performance.now() < deadline) await playPlan(shop, worker, plan);
       }),
       { seed: SEED, numRuns: PLANS, endOnFailure },
@@ -40,7 +41,7 @@ async function playPlans(
   }
 }
 
-/** Workers that are killed have much to complain of. */
+/** Killed workers log many errors, which would bury the result. */
 async function withoutLog(act: () => Promise<void>): Promise<void> {
   const { error } = console;
   console.error = () => {};
@@ -116,7 +117,7 @@ Deno.test.each(MUTANTS)("the model notices when this rule is broken: $rule", asy
     await breakRule(shop, mutant.in, mutant.break);
     await withoutLog(() => rejects(playPlans(shop, { endOnFailure: true }), /Property failed/));
   } finally {
-    // Its books are wrong, as they should be.
+    // Its books are wrong on purpose.
     await shop.stop().catch(() => {});
   }
 });
@@ -127,8 +128,10 @@ async function breakRule(
   name: string,
   changes: readonly (readonly [before: string, after: string])[],
 ): Promise<void> {
-  const [{ definition }] = await sql<{ definition: string }[]>`
-    select pg_get_functiondef(${name}::regprocedure) as definition`;
+  const { definition } = one(
+    await sql<{ definition: string }[]>`
+    select pg_get_functiondef(${name}::regprocedure) as definition`,
+  );
   const broken = changes.reduce((text, [before, after]) => {
     const changed = text.replaceAll(before, after);
     notStrictEqual(changed, text, `${name} has no ${before}`);

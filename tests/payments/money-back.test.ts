@@ -1,6 +1,6 @@
 /**
- * Money that goes back takes its credits along: refunds and lost disputes, in any order of reports,
- * and what becomes of credits that were spent already.
+ * Money that goes back takes its credits along: refunds and lost disputes, reported in any order, and
+ * what happens to credits that were already spent.
  * @module
  */
 
@@ -20,7 +20,7 @@ import {
   openShop,
   PACKAGES,
   spend,
-} from "./shop.ts";
+} from "../support/payment-harness.ts";
 
 const shop = await openShop();
 const { control } = shop;
@@ -142,7 +142,7 @@ Deno.test("a refund that fails after it was processed is undone", async () => {
     `-${CREDITS} refund ${id}: ${FREE_CREDITS}`,
     `+${CREDITS} refund ${id}: ${FULL}`,
   ]);
-  // The report of the former state may come late.
+  // The report of the earlier state may arrive late.
   await deliver(named(await shop.eventsAbout(id), "refund.processed"));
   await shop.reconcile();
   await expectBought(purchase.phone, CREDITS);

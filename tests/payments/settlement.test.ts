@@ -16,10 +16,10 @@ import {
   historyOf,
   named,
   openShop,
-  operatorHeaders,
   PACKAGES,
-  post,
-} from "./shop.ts";
+  runReconciler,
+} from "../support/payment-harness.ts";
+import { first, one } from "../support/lists.ts";
 
 const shop = await openShop();
 const { control } = shop;
@@ -58,8 +58,8 @@ Deno.test("a payment that is verified twice counts once, and is answered alike",
 Deno.test("a payment that is verified ten times at the same moment counts once", async () => {
   const purchase = await pay();
   const answers = await Promise.all(Array.from({ length: 10 }, () => verify(purchase)));
-  for (const { body } of answers) deepStrictEqual(body, answers[0].body);
-  strictEqual(answers[0].body.status, "SUCCESS");
+  for (const { body } of answers) deepStrictEqual(body, first(answers).body);
+  strictEqual(first(answers).body.status, "SUCCESS");
   await expectPaidOnce(purchase);
 });
 
@@ -92,8 +92,8 @@ Deno.test("page, webhook and reconciler at the same moment count a payment once"
     await Promise.all([
       ...Array.from({ length: 3 }, async () => dataOf(await verify(purchase))),
       ...events.map(async (event) => dataOf(await deliver(event))),
-      post("reconcile-payments", {}, operatorHeaders()),
-      post("reconcile-payments", {}, operatorHeaders()),
+      runReconciler(),
+      runReconciler(),
     ]);
     await expectPaidOnce(purchase);
   }
@@ -173,7 +173,7 @@ Deno.test("a failed payment and then another one on the same order bring the cre
 Deno.test("a payment whose order id we never stored finds its order by the receipt", async () => {
   for (const event of ["payment.captured", "order.paid"] as const) {
     const phone = newPhoneNumber();
-    // The answer is lost twice: Deno repeats a request whose connection broke.
+    // The response is lost twice, because Deno repeats a request whose connection broke.
     await control.addFault({ kind: "drop", method: "POST", path: "/v1/orders", times: 2 });
     await control.clearRequests();
     await rejectsToOrder(phone);
@@ -233,7 +233,7 @@ async function newestOrderId(): Promise<string> {
   return id;
 }
 
-/** Plays a second payment on a paid order: the customer had two payment apps open. */
+/** Makes a second payment on a paid order, as a customer with two open payment apps does. */
 async function payAgain({ checkout }: Purchase, outcome: "captured" | "late_authorized") {
   return await control.payOrder(checkout.razorpay_order_id, {
     outcome,
@@ -284,7 +284,7 @@ Deno.test("a late authorized payment that Razorpay refunds leaves the first one'
   }
 });
 
-Deno.test("the reconciler finds the payment that was kept beside the one that was refunded", async () => {
+Deno.test("the reconciler finds the payment that was kept when the other one was refunded", async () => {
   const purchase = await pay();
   await payAgain(purchase, "late_authorized");
   await shop.reconcile();
@@ -306,7 +306,7 @@ Deno.test("when the payment that paid an order is refunded, the second one that 
 });
 
 async function flagOf(paymentId: string): Promise<unknown> {
-  const [{ flag }] = await shop.sql`select flag from public.payments where id = ${paymentId}`;
+  const { flag } = one(await shop.sql`select flag from public.payments where id = ${paymentId}`);
   return flag;
 }
 

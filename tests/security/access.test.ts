@@ -16,13 +16,14 @@ import { orderPackage, payForPackage, verify } from "../support/purchases.ts";
 import {
   history,
   INVALID_PROOF,
-  newSecret,
   newUser,
   NOT_THE_OWNER,
   profile,
   PROOF_REQUIRED,
   type RequestHeaders,
-} from "./accounts.ts";
+} from "../support/accounts.ts";
+import { newSecret } from "../support/signing.ts";
+import { first, one } from "../support/lists.ts";
 
 const backend = await startBackend();
 const { environment, razorpay, sql } = backend;
@@ -40,7 +41,7 @@ async function isKnown(phone: string): Promise<boolean> {
   return found.length > 0;
 }
 
-/** Fails unless a caller cannot tell the two answers apart. */
+/** Fails if a caller can tell the two responses apart. */
 function expectAlike(one: Answer, other: Answer): void {
   strictEqual(one.httpStatus, other.httpStatus);
   deepStrictEqual(one.body, other.body);
@@ -57,7 +58,7 @@ Deno.test("without a proof nobody reads an account, and nobody becomes a user", 
   ];
   for (const answer of answers) {
     expectError(answer, PROOF_REQUIRED);
-    expectAlike(answer, answers[0]);
+    expectAlike(answer, first(answers));
   }
   strictEqual(await isKnown(stranger), false);
 });
@@ -71,7 +72,7 @@ Deno.test("phone-proof is what holds when FRONTEND_ACCESS is not set", async () 
 });
 
 for (const [proof, proofOf] of Object.entries(PROOFS)) {
-  Deno.test(`${proof} opens the own account`, async () => {
+  Deno.test(`${proof} opens its owner's account`, async () => {
     const phone = newPhoneNumber();
     const headers = await proofOf(phone);
     const { id, phone_number } = dataOf(await profile(phone, headers));
@@ -91,7 +92,7 @@ for (const [proof, proofOf] of Object.entries(PROOFS)) {
     strictEqual(await isKnown(stranger), false);
   });
 
-  Deno.test(`${proof} lets supabase-js read the own account`, async () => {
+  Deno.test(`${proof} lets supabase-js read its owner's account`, async () => {
     const phone = newPhoneNumber();
     const supabase = createClient(environment.SUPABASE_URL, environment.SUPABASE_PUBLISHABLE_KEY, {
       auth: { persistSession: false, autoRefreshToken: false },
@@ -131,7 +132,7 @@ Deno.test("the bot and the operator read every account", async () => {
   }
 });
 
-Deno.test("a wrong secret opens nothing, with a proof beside it or without", async () => {
+Deno.test("a wrong secret opens nothing, with a proof or without", async () => {
   const phone = newPhoneNumber();
   const proof = await cameByLink(phone);
   const wrong = { "x-bot-secret": newSecret() };
@@ -143,7 +144,7 @@ Deno.test("a wrong secret opens nothing, with a proof beside it or without", asy
 });
 
 Deno.test("a bot secret that could be guessed is none, but on a developer's machine", async () => {
-  // This address leads to the same place, and is none that a local stack has.
+  // This address leads to the same server, but is not one that a local stack has.
   const hosted = environment.SUPABASE_URL.replace("127.0.0.1", "0.0.0.0");
   const phone = newPhoneNumber();
   for (
@@ -171,7 +172,7 @@ Deno.test("FRONTEND_ACCESS=public opens every account to everybody", async () =>
 });
 
 Deno.test.each(["Public", "proof", "true", "public,phone-proof", "none"])(
-  "FRONTEND_ACCESS=%s is a mistake that opens nothing and says nothing",
+  "FRONTEND_ACCESS=%s is a mistake that opens nothing and reveals nothing",
   async (access) => {
     const phone = newPhoneNumber();
     await withEnvironment({ FRONTEND_ACCESS: access }, async () => {
@@ -181,7 +182,7 @@ Deno.test.each(["Public", "proof", "true", "public,phone-proof", "none"])(
         code: "INTERNAL",
         message: "Something went wrong on our side",
       });
-      // A worker that starts with the mistake answers the same, and does not fail to start.
+      // A worker that starts with the mistake starts all the same, and gives the same response.
       const { default: fresh } = await freshUsers();
       const response = await fresh.fetch(new Request(`http://127.0.0.1/users/${phone}`));
       deepStrictEqual(await response.json(), answer.body);
@@ -190,12 +191,12 @@ Deno.test.each(["Public", "proof", "true", "public,phone-proof", "none"])(
   },
 );
 
-/** The module as a worker that starts now would have it. */
+/** The module as a newly started worker loads it. */
 function freshUsers(): Promise<typeof import("../../supabase/functions/users/index.ts")> {
   return import(`../../supabase/functions/users/index.ts?${randomUUID()}`);
 }
 
-/** What a worker that starts in this environment warns of. */
+/** The warnings of a worker that starts in this environment. */
 async function warningsAtStart(variables: Record<string, string | undefined>): Promise<string[]> {
   const lines: string[] = [];
   const { warn } = console;
@@ -209,12 +210,11 @@ async function warningsAtStart(variables: Record<string, string | undefined>): P
 }
 
 Deno.test("a hosted project that is open to everybody is warned of", async () => {
-  const [line, ...more] = await warningsAtStart({
+  const lines = await warningsAtStart({
     FRONTEND_ACCESS: "public",
     SUPABASE_URL: "https://project.supabase.co",
   });
-  deepStrictEqual(more, []);
-  const { level, message } = JSON.parse(line);
+  const { level, message } = JSON.parse(one(lines));
   strictEqual(level, "warn");
   ok(message.includes("FRONTEND_ACCESS"), message);
 });
@@ -245,7 +245,7 @@ Deno.test("anybody may order a package for a number", async () => {
   for (const headers of failed) dataOf(await call("POST", "create-order", { body, headers }));
 });
 
-Deno.test("who pays for somebody learns what was bought, and not what the account holds", async () => {
+Deno.test("anyone who pays for somebody learns what was bought, and not what the account holds", async () => {
   const { control } = razorpay;
   const purchase = await payForPackage(control, newPhoneNumber(), "starter");
   const { checkout, phone, packageId } = purchase;
@@ -258,7 +258,7 @@ Deno.test("who pays for somebody learns what was bought, and not what the accoun
     credits_added: 20,
   };
   deepStrictEqual(dataOf(await verify(purchase)), told);
-  const strangers = [
+  const strangers: RequestHeaders[] = [
     {},
     await signedIn(backend, newPhoneNumber()),
     await cameByLink(newPhoneNumber()),
@@ -268,7 +268,7 @@ Deno.test("who pays for somebody learns what was bought, and not what the accoun
   ];
   for (const headers of strangers) deepStrictEqual(await verifyWith(headers), told);
 
-  const owners = [
+  const owners: RequestHeaders[] = [
     await signedIn(backend, phone),
     await cameByLink(phone),
     { "x-bot-secret": environment.BOT_SECRET },

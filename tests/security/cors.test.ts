@@ -1,5 +1,5 @@
 /**
- * CORS: which pages may read an answer, over HTTP, as a browser would ask.
+ * CORS: which pages may read a response, tested over HTTP with the requests of a browser.
  * @module
  */
 
@@ -8,7 +8,7 @@ import { corsHeaders as supabaseCorsHeaders } from "@supabase/supabase-js/cors";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { startBackend } from "../support/backend.ts";
-import { readAnswer } from "../support/calls.ts";
+import { isForPages, readAnswer } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 
@@ -17,7 +17,6 @@ Deno.test.afterAll(() => backend.stop());
 
 const SHOP = "https://shop.example";
 
-const isForPages = ({ caller }: Operation) => caller === "owner" || caller === "anyone";
 const FOR_PAGES = OPERATIONS.filter(isForPages);
 const NOT_FOR_PAGES = OPERATIONS.filter((operation) => !isForPages(operation));
 
@@ -36,17 +35,17 @@ async function headersFor(
   return response.headers;
 }
 
-/** The origin that both the preflight and the answer itself allow. */
+/** The origin that both the preflight and the response itself allow. */
 async function allowedOrigin(operation: Operation, origin: string | null): Promise<string | null> {
   const { name, method } = operation;
-  const body = method === "POST" ? "{}" : undefined;
+  const body = method === "POST" ? "{}" : null;
   const before = await headersFor("OPTIONS", name, origin);
   const after = await headersFor(method, name, origin, { body });
   const allowed = after.get("access-control-allow-origin");
   strictEqual(before.get("access-control-allow-origin"), allowed);
   for (const headers of [before, after]) {
     strictEqual(headers.get("access-control-allow-credentials"), null);
-    // An answer that depends on the origin must not be cached for another one.
+    // A response that depends on the origin must not be cached for another one.
     if (isForPages(operation) && allowed !== "*") match(headers.get("vary") ?? "", /\bOrigin\b/);
   }
   return allowed;
@@ -103,9 +102,10 @@ for (const operation of FOR_PAGES) {
           "access-control-request-headers": "apikey,authorization,x-access-token",
         },
       });
+      const { "Access-Control-Allow-Headers": sentBySupabaseJs = "" } = supabaseCorsHeaders;
       const list = (name: string) => headers.get(name)?.toLowerCase().split(/\s*,\s*/) ?? [];
       const sent = [
-        ...supabaseCorsHeaders["Access-Control-Allow-Headers"].toLowerCase().split(/\s*,\s*/),
+        ...sentBySupabaseJs.toLowerCase().split(/\s*,\s*/),
         "x-region",
         "x-access-token",
         "x-request-id",
@@ -183,7 +183,7 @@ Deno.test.each(NOT_FOR_PAGES.map(({ name }) => name))(
   },
 );
 
-/** A request that ends in an error. A page that cannot read that takes it for a broken network. */
+/** A request that ends in an error. A page that cannot read it would see a network failure. */
 interface Mishap {
   readonly httpStatus: number;
   readonly method: string;
@@ -231,7 +231,7 @@ const MISHAPS: Record<string, Mishap> = {
   UNAVAILABLE: { httpStatus: 503, method: "GET", path: `users/${newPhoneNumber()}` },
 };
 
-/** What is done to the database, and undone, for the errors that come of it. */
+/** Statements that cause an error in the database, and those that undo them. */
 const IN_THE_DATABASE: Record<string, { before: string; after: string }> = {
   RATE_LIMITED: {
     before: "update public.rate_limits set max_count = 0",
@@ -251,7 +251,7 @@ for (const [code, mishap] of Object.entries(MISHAPS)) {
     const { httpStatus, method, path, body, environment } = mishap;
     const read = async (origin: string) => {
       const answer = await readAnswer(
-        await fetch(addressOf(path), { method, body, headers: { origin } }),
+        await fetch(addressOf(path), { method, body: body ?? null, headers: { origin } }),
       );
       strictEqual(`${answer.httpStatus} ${answer.body.code}`, `${httpStatus} ${code}`);
       return answer.headers;

@@ -19,7 +19,8 @@ import {
   openShop,
   PACKAGES,
   spend,
-} from "../payments/shop.ts";
+} from "../support/payment-harness.ts";
+import { at, one } from "../support/lists.ts";
 
 const shop = await openShop();
 const { control, sql } = shop;
@@ -28,7 +29,7 @@ Deno.test.afterEach(() => assertBooksAreRight(sql));
 
 const { credits: STARTER } = PACKAGES.starter;
 
-/** Who a bot says that it serves. */
+/** How a bot identifies the person it serves. */
 interface Person {
   phone_number?: string;
   whatsapp_user_id?: string;
@@ -36,7 +37,7 @@ interface Person {
 
 const newWhatsappId = () => `IN.${randomUUID().replaceAll("-", "")}`;
 
-/** What the bot hears of somebody's balance. */
+/** A person's balance, as the bot reads it. */
 async function balanceOf(person: Person): Promise<unknown> {
   const query = new URLSearchParams({ ...person });
   return dataOf(await call("GET", `bot-credits?${query}`)).remaining_credits;
@@ -54,13 +55,11 @@ async function accountsOf({ phone_number = "", whatsapp_user_id = "" }: Person):
 }
 
 async function accountBehind(person: Person): Promise<string> {
-  const [id, ...more] = await accountsOf(person);
-  deepStrictEqual(more, []);
-  return id;
+  return one(await accountsOf(person));
 }
 
 async function merge(from: string, into: string): Promise<string> {
-  const [{ merge_users: outcome }] = await sql`select public.merge_users(${from}, ${into})`;
+  const { merge_users: outcome } = one(await sql`select public.merge_users(${from}, ${into})`);
   return outcome;
 }
 
@@ -101,22 +100,17 @@ Deno.test("every spelling of a number, from the bot and from a page, is one user
   for (const spelling of [spaced, whatsappId, trunk]) {
     strictEqual(await balanceOf({ phone_number: spelling }), FREE_CREDITS);
     const body = { phone_number: spelling, package_id: "starter" };
-    ids.push(
-      (await sql`
-        select user_id from public.payment_orders
-        where razorpay_order_id = ${
-        String(dataOf(await call("POST", "create-order", { body })).order_id)
-      }`)[
-        0
-      ].user_id,
-    );
+    const { order_id } = dataOf(await call("POST", "create-order", { body }));
+    const orders = await sql`
+      select user_id from public.payment_orders where razorpay_order_id = ${String(order_id)}`;
+    ids.push(one(orders).user_id);
   }
   strictEqual(new Set(ids).size, 1);
   strictEqual(await accountBehind({ phone_number: "+919876543210" }), ids[0]);
   deepStrictEqual(await historyOf("+919876543210"), []);
 });
 
-Deno.test("somebody whose number WhatsApp does not tell is one user by the WhatsApp user id", async () => {
+Deno.test("somebody whose number WhatsApp does not reveal is one user by the WhatsApp user id", async () => {
   const person = { whatsapp_user_id: newWhatsappId() };
   strictEqual(await balanceOf(person), 3);
   const reference_id = `wamid.${randomUUID()}`;
@@ -134,7 +128,7 @@ Deno.test.each([
   ["no country", "1A2B3C"],
   ["nothing after the dot", "IN."],
   ["a phone number", "+919876543210"],
-  ["blanks", "IN.1A 2B"],
+  ["spaces", "IN.1A 2B"],
   ["a NUL", "IN.1A\u0000"],
   ["another script", "IN.１Ａ"],
   ["more than 128 characters", `IN.${"A".repeat(129)}`],
@@ -176,8 +170,8 @@ Deno.test("30 first contacts at once that name both are one user with one welcom
     const rows = await connections.all((sql) =>
       sql`select user_id, credits from public.get_user(${phone}, ${whatsappId})`
     );
-    strictEqual(new Set(rows.map(([{ user_id }]) => user_id)).size, 1);
-    for (const [{ credits }] of rows) strictEqual(credits, 3);
+    strictEqual(new Set(rows.map((rows) => one(rows).user_id)).size, 1);
+    for (const { credits } of rows.map(one)) strictEqual(credits, 3);
     strictEqual(
       (await accountsOf({ phone_number: phone, whatsapp_user_id: whatsappId })).length,
       1,
@@ -189,12 +183,12 @@ Deno.test("first contacts at once by number, by id and by both all find an accou
   await using connections = await openConnections(shop.database.url, 30);
   for (let round = 0; round < 20; round++) {
     const [phone, whatsappId] = [newPhoneNumber(), newWhatsappId()];
-    const contacts = [[phone, null], [null, whatsappId], [phone, whatsappId]];
+    const contacts = [[phone, null], [null, whatsappId], [phone, whatsappId]] as const;
     const rows = await connections.all((sql, index) => {
-      const [phone_number, whatsapp_user_id] = contacts[index % contacts.length];
+      const [phone_number, whatsapp_user_id] = at(contacts, index % contacts.length);
       return sql`select credits from public.get_user(${phone_number}, ${whatsapp_user_id})`;
     });
-    for (const [{ credits }] of rows) strictEqual(credits, 3);
+    for (const { credits } of rows.map(one)) strictEqual(credits, 3);
     await assertBooksAreRight(sql);
   }
 });
@@ -264,13 +258,13 @@ Deno.test("accounts that were merged into one go on with it", async () => {
     await balanceOf({ phone_number });
     ids.push(await accountBehind({ phone_number }));
   }
-  strictEqual(await merge(ids[0], ids[1]), "merged");
-  strictEqual(await merge(ids[1], ids[2]), "merged");
+  strictEqual(await merge(at(ids, 0), at(ids, 1)), "merged");
+  strictEqual(await merge(at(ids, 1), at(ids, 2)), "merged");
   for (const phone_number of [first, second, third]) {
     strictEqual(await balanceOf({ phone_number }), 9);
     strictEqual(await accountBehind({ phone_number }), ids[2]);
   }
-  strictEqual(await merge(ids[0], ids[2]), "replayed");
+  strictEqual(await merge(at(ids, 0), at(ids, 2)), "replayed");
 });
 
 Deno.test("merges of the same two accounts at once, from both ends, leave one", async () => {
@@ -279,7 +273,7 @@ Deno.test("merges of the same two accounts at once, from both ends, leave one", 
     const { old, oldId, nowId } = await twoNumbers();
     const outcomes = await connections.all(async (sql, index) => {
       const [from, into] = index % 2 ? [oldId, nowId] : [nowId, oldId];
-      return (await sql`select public.merge_users(${from}, ${into}) as outcome`)[0].outcome;
+      return one(await sql`select public.merge_users(${from}, ${into}) as outcome`).outcome;
     });
     strictEqual(outcomes.filter((outcome) => outcome === "merged").length, 1);
     strictEqual(await balanceOf({ phone_number: old }), 6);
@@ -292,9 +286,11 @@ Deno.test("deductions during a merge are charged once, to whoever has the credit
   const outcomes = await connections.all(async (sql, index) => {
     if (index === 0) return (await sql`select public.merge_users(${chatId}, ${pageId})`).length;
     const [phone, id] = index % 2 ? [byPage.phone_number, null] : [null, byChat.whatsapp_user_id];
-    const [{ outcome }] = await sql`
+    const { outcome } = one(
+      await sql`
       select outcome from public.deduct_credits(
-        phone_number => ${phone}, whatsapp_user_id => ${id}, credits => 1)`;
+        phone_number => ${phone}, whatsapp_user_id => ${id}, credits => 1)`,
+    );
     return outcome;
   });
   const charged = outcomes.filter((outcome) => outcome === "deducted").length;

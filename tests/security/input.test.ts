@@ -1,6 +1,6 @@
 /**
- * Whatever is sent, over real HTTP: a documented answer, nothing said that should not be, nothing
- * broken behind it.
+ * Any input, over real HTTP, gets a documented response that reveals nothing internal, and breaks
+ * nothing behind it.
  * @module
  */
 
@@ -10,8 +10,10 @@ import fc from "fast-check";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { assertBooksAreRight, startBackend } from "../support/backend.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { expectPromises, type KeptAnswer } from "./promises.ts";
-import { signatureOf, type ValidRequest, validRequests } from "./valid-requests.ts";
+import { expectGuarantees } from "../support/answer-guarantees.ts";
+import type { Answer } from "../support/calls.ts";
+import { webhookSignature } from "../support/signing.ts";
+import { type ValidRequest, validRequests } from "../support/valid-requests.ts";
 
 const backend = await startBackend();
 const { environment, sql } = backend;
@@ -33,35 +35,39 @@ function requestTo(name: string): ValidRequest {
 
 type Body = string | Uint8Array<ArrayBuffer>;
 
-/** Sends a request of this kind, with parts of it replaced, and holds the answer to the promises. */
+/** Sends a request of this kind with parts of it replaced, and checks the response's guarantees. */
 async function send(
   { operation, headers: credentials }: ValidRequest,
   { method = operation.method, path = "", headers = {}, body }: {
     method?: string;
     path?: string;
     headers?: Record<string, string>;
-    body?: Body | ReadableStream<Uint8Array>;
+    body?: Body | ReadableStream<Uint8Array> | undefined;
   },
-): Promise<KeptAnswer | undefined> {
+): Promise<Answer | undefined> {
   const isSigned = operation.caller === "razorpay" && !(body instanceof ReadableStream);
   const answer = await fetch(
     `${environment.SUPABASE_URL}/functions/v1/${operation.name}${path}`,
     {
       method,
-      headers: { ...credentials, ...(isSigned && signatureOf(body ?? "", backend)), ...headers },
-      body,
+      headers: {
+        ...credentials,
+        ...(isSigned && webhookSignature(body ?? "", environment.RAZORPAY_WEBHOOK_SECRET)),
+        ...headers,
+      },
+      body: body ?? null,
     },
   );
   const text = `${path} ${body instanceof Uint8Array ? new TextDecoder().decode(body) : body}`;
-  return await expectPromises(answer, { operation, method, text }, backend);
+  return await expectGuarantees(answer, { operation, method, text }, backend);
 }
 
-/** The same, with fields as the function takes them. */
+/** As {@linkcode send}, with fields in the query or the body, wherever the function expects them. */
 function sendFields(
   request: ValidRequest,
   fields: Record<string, unknown>,
   headers: Record<string, string> = {},
-): Promise<KeptAnswer | undefined> {
+): Promise<Answer | undefined> {
   if (request.operation.method === "POST") {
     return send(request, { headers, body: JSON.stringify(fields) });
   }
@@ -71,7 +77,7 @@ function sendFields(
   return send(request, { headers, path: `?${query}` });
 }
 
-/** A value as it stands in a query. */
+/** A value as it is written in a query. */
 function asText(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
@@ -85,9 +91,9 @@ async function forEach<Item>(items: Item[], act: (item: Item) => Promise<void>):
   await Promise.all(Array.from({ length: 4 }, worker));
 }
 
-const describe = ({ httpStatus, body }: KeptAnswer) => `${httpStatus} ${body.code ?? body.status}`;
+const describe = ({ httpStatus, body }: Answer) => `${httpStatus} ${body.code ?? body.status}`;
 
-/** A request whose body stops half way, which is answered when its time is up. */
+/** A request whose body stops halfway; its response comes when the time limit is reached. */
 const slowDeduction = startSlowDeduction();
 
 Deno.test.each(REQUESTS)(
@@ -105,7 +111,7 @@ const bytes = (...parts: (string | number)[]) =>
 
 const NO_OBJECTS: [string, Body][] = [
   ["nothing", ""],
-  ["blanks", " \r\n\t"],
+  ["white space", " \r\n\t"],
   ["half an object", '{"phone_number":'],
   ["null", "null"],
   ["true", "true"],
@@ -166,7 +172,7 @@ Deno.test("any content type will do for JSON", async () => {
   });
 });
 
-Deno.test("a BOM before JSON and blanks around it do no harm", async () => {
+Deno.test("a BOM before JSON and white space around it do no harm", async () => {
   await forEach(SENDERS, async (request) => {
     const json = JSON.stringify(request.fields);
     strictEqual((await send(request, { body: `\ufeff\n ${json} \n` }))?.httpStatus, 200);
@@ -207,7 +213,7 @@ Deno.test("fields that nobody asked for change nothing, whatever they are called
   for (const answer of await Promise.all(query)) strictEqual(answer?.httpStatus, 200);
 });
 
-/** What somebody may put into any field. */
+/** Values that an attacker may put into any field. */
 const HOSTILE: unknown[] = [
   "",
   " ",
@@ -273,8 +279,8 @@ for (const request of REQUESTS) {
   const names = new Set([...Object.keys(operation.input.shape), ...Object.keys(fields)]);
 
   Deno.test(`${operation.name} takes or refuses anything in any field, and fails at nothing`, async () => {
-    const spoilt = [...names].flatMap((name) => HOSTILE.map((value) => ({ name, value })));
-    await forEach(spoilt, async ({ name, value }) => {
+    const corrupted = [...names].flatMap((name) => HOSTILE.map((value) => ({ name, value })));
+    await forEach(corrupted, async ({ name, value }) => {
       const answer = await sendFields(request, { ...fields, [name]: value });
       ok(
         answer && answer.httpStatus < 500,
@@ -370,7 +376,7 @@ async function sendRaw(request: string): Promise<string> {
   using connection = await Deno.connect({ hostname, port: Number(port) });
   await connection.write(encoder.encode(request));
   let answer = "";
-  // Not until the end: a server may wait for the rest of a request that it has answered.
+  // Not until the end: a server may wait for the rest of a request after it has responded.
   for await (const text of connection.readable.pipeThrough(new TextDecoderStream())) {
     answer += text;
     if (/\r\n\r\n\{.*\}$/s.test(answer)) break;
@@ -420,7 +426,7 @@ Deno.test("a body that ends early changes nothing", async () => {
   strictEqual(await isKnown(phone_number), false);
 });
 
-/** How a request comes about, as far as a client can shape it. */
+/** Any request, as far as a client can shape it. */
 const anyRequest = fc.record({
   name: fc.constantFrom(...REQUESTS.map(({ operation }) => operation.name)),
   method: fc.oneof(
@@ -524,7 +530,7 @@ async function isKnown(phone: string): Promise<boolean> {
   return (await sql`select from public.identities where value = ${phone}`).length > 0;
 }
 
-/** Sends all but the last byte of what was announced. */
+/** Sends all but the last byte of the announced body. */
 async function startSlowDeduction(): Promise<{ phone_number: string; answer: string }> {
   const phone_number = newPhoneNumber();
   const body = JSON.stringify({ phone_number });

@@ -1,5 +1,5 @@
 /**
- * Limits: how often somebody may try, order and verify, and who is never held up.
+ * Limits: how often a caller may try, order and verify, and who is never limited.
  * @module
  */
 
@@ -9,8 +9,9 @@ import { startBackend } from "../support/backend.ts";
 import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { payForPackage, type Purchase } from "../support/purchases.ts";
-import { operatorHeaders, post } from "../payments/shop.ts";
-import { newSecret } from "./accounts.ts";
+import { runReconciler } from "../support/payment-harness.ts";
+import { newSecret } from "../support/signing.ts";
+import { one } from "../support/lists.ts";
 
 const backend = await startBackend();
 const { environment, razorpay, sql } = backend;
@@ -66,7 +67,7 @@ const newAddress = () => `2001:db8::${randomInt(2 ** 16).toString(16)}:${randomI
 
 const newCaller = (): Caller => ({ address: newAddress(), phone: newPhoneNumber() });
 
-/** Another caller, who has nothing in common with this one but what the scope counts by. */
+/** Another caller, who shares with this one only what the scope counts by. */
 function another(scope: Scope, { address, phone }: Caller): Caller {
   switch (scope) {
     case "address":
@@ -79,7 +80,7 @@ function another(scope: Scope, { address, phone }: Caller): Caller {
   }
 }
 
-/** Makes this the only limit, of which nothing is used up. */
+/** Makes this the only limit, with nothing counted yet. */
 async function limitOnly(action: Action, scope: Scope, maxCount: number): Promise<void> {
   await sql`delete from public.rate_limits`;
   await sql`delete from public.rate_counters`;
@@ -102,7 +103,7 @@ async function contents() {
 
 const isLimited = ({ httpStatus }: Answer) => httpStatus === 429;
 
-/** Fails unless the answer asks to wait; returns for how many seconds. */
+/** Fails unless the response asks the caller to wait; returns for how many seconds. */
 function expectLimited(answer: Answer): number {
   expectError(answer, {
     httpStatus: 429,
@@ -162,7 +163,7 @@ Deno.test("an unknown number that comes with an order counts as one that comes w
   deepStrictEqual(await contents(), before);
 });
 
-Deno.test("who is known already is not limited as a newcomer, and not counted", async () => {
+Deno.test("a known user is not limited as a newcomer, and not counted", async () => {
   const { address, phone } = newCaller();
   dataOf(await call("GET", `users/${phone}`));
   await limitOnly("create_user", "address", 0);
@@ -199,7 +200,7 @@ Deno.test("callers without an address, or with a very long one, are limited toge
   }
 });
 
-Deno.test("who invents a new address for each request still meets the project's limit", async () => {
+Deno.test("a caller who invents a new address for each request still meets the project's limit", async () => {
   await limitOnly("create_user", "project", 3);
   const answers: Answer[] = [];
   for (let attempt = 0; attempt < 6; attempt++) {
@@ -221,9 +222,8 @@ Deno.test("the bot's own calls are never limited", async () => {
   dataOf(await call("GET", `bot-credits/${newPhoneNumber()}`, { headers }));
   dataOf(await call("POST", "bot-deduct", { body: newcomer(), headers }));
   dataOf(await call("POST", "bot-link", { body: newcomer(), headers }));
-  dataOf(
-    await post("bot-payment-link", { ...newcomer(), package_id: "starter" }, withSecret),
-  );
+  const link = { ...newcomer(), package_id: "starter" };
+  dataOf(await call("POST", "bot-payment-link", { body: link, headers }));
   dataOf(await call("GET", `users/${newPhoneNumber()}`, { headers: withSecret }));
 });
 
@@ -262,7 +262,7 @@ Deno.test("the reconciler forgets counters that have run out, and no others", as
   await ATTEMPTS.create_user(gone);
   await sql`update public.rate_counters set window_ends_at = clock_timestamp() - '1 second'::interval`;
   await ATTEMPTS.create_user(current);
-  dataOf(await post("reconcile-payments", {}, operatorHeaders()));
+  dataOf(await runReconciler());
   const left = await sql`select subject from public.rate_counters`;
   deepStrictEqual(left.map(({ subject }) => subject), [current.address]);
 });
@@ -275,9 +275,11 @@ Deno.test("20 clicks on one package are one order, here and at Razorpay", async 
   strictEqual(ids.size, 1);
   ids.add(dataOf(await order(phone)).order_id);
   strictEqual(ids.size, 1);
-  const [{ orders }] = await sql`
+  const { orders } = one(
+    await sql`
     select count(*)::int as orders from public.payment_orders o
-    join public.identities i on i.user_id = o.user_id where i.value = ${phone}`;
+    join public.identities i on i.user_id = o.user_id where i.value = ${phone}`,
+  );
   strictEqual(orders, 1);
 });
 
@@ -303,7 +305,8 @@ Deno.test("an order is used again only while it is young, unpaid and of today's 
 Deno.test("an address that is refused uses up nothing of what all have together", async () => {
   await limitOnly("create_user", "address", 1);
   await sql`insert into public.rate_limits values ('create_user', 'project', 3, ${WINDOW_SECONDS})`;
-  const [greedy, ...others] = Array.from({ length: 4 }, newCaller);
+  const greedy = newCaller();
+  const others = Array.from({ length: 3 }, newCaller);
   const refused: boolean[] = [];
   for (const caller of [greedy, greedy, greedy, greedy, ...others]) {
     refused.push(isLimited(await ATTEMPTS.create_user(caller)));
@@ -319,7 +322,7 @@ Deno.test("the reconciler does not wait for a counter that is counting", async (
     from unnest(array['held', 'free']) as subject`;
   await sql.begin(async (holder) => {
     await holder`update public.rate_counters set count = 2 where subject = 'held'`;
-    dataOf(await post("reconcile-payments", {}, operatorHeaders()));
+    dataOf(await runReconciler());
     const left = await sql`select subject from public.rate_counters`;
     deepStrictEqual(left.map(({ subject }) => subject), ["held"]);
   });

@@ -1,5 +1,5 @@
 /**
- * The log of every function: what an operator needs, and nobody's number, secret, token or signature.
+ * The log of every function: what an operator needs, without any number, secret, token or signature.
  * @module
  */
 
@@ -14,8 +14,16 @@ import { closedUrl } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { linkTokenOf, signedIn } from "../support/proofs.ts";
 import { payForPackage, type Purchase } from "../support/purchases.ts";
-import { deliver, named, openShop, post, type SignedEvent } from "../payments/shop.ts";
-import { history, newSecret, newUser, profile } from "./accounts.ts";
+import {
+  deliver,
+  named,
+  openShop,
+  settleByHand,
+  type SignedEvent,
+} from "../support/payment-harness.ts";
+import { history, newUser, profile } from "../support/accounts.ts";
+import { newSecret } from "../support/signing.ts";
+import { at, one } from "../support/lists.ts";
 
 const shop = await openShop();
 const { control, environment, secrets } = shop;
@@ -58,16 +66,17 @@ async function linesOf(act: () => Promise<unknown>): Promise<Line[]> {
 }
 
 const OPERATOR = { apikey: environment.SUPABASE_SECRET_KEY };
+const PAGE = { apikey: environment.SUPABASE_PUBLISHABLE_KEY };
 
-/** A customer, and everything about them that is nobody else's business. */
+/** A customer, and everything about them that must stay private. */
 interface Customer {
   phone: string;
   userId: string;
   whatsappUserId: string;
   reference: string;
   wrongSecret: string;
-  link: Record<string, string>;
-  session: Record<string, string>;
+  link: { "x-access-token": string };
+  session: { authorization: string };
   purchase: Purchase;
   event: SignedEvent;
 }
@@ -117,9 +126,9 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
     const body = { phone_number: phone, package_id: "pro", reference_id: reference };
     const headers = { "x-bot-secret": environment.BOT_SECRET };
     return [
-      post("bot-payment-link", body, headers),
-      post("bot-payment-link", body, headers),
-      post("bot-payment-link", { ...body, package_id: phone }, headers),
+      call("POST", "bot-payment-link", { body, headers }),
+      call("POST", "bot-payment-link", { body, headers }),
+      call("POST", "bot-payment-link", { body: { ...body, package_id: phone }, headers }),
     ];
   },
   "users": ({ phone, link, session, wrongSecret }) => [
@@ -163,8 +172,8 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
     deliver({ ...event, signature: event.signature.toUpperCase() }),
   ],
   "reconcile-payments": () => [
-    post("reconcile-payments", {}, OPERATOR),
-    post("reconcile-payments", {}, { apikey: environment.SUPABASE_PUBLISHABLE_KEY }),
+    call("POST", "reconcile-payments", { body: {}, headers: OPERATOR }),
+    call("POST", "reconcile-payments", { body: {}, headers: PAGE }),
   ],
   "settle-order": ({ phone, purchase: { checkout } }) => {
     const body = {
@@ -173,14 +182,14 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
       reason: `Asked for by ${phone}`,
     };
     return [
-      post("settle-order", body, OPERATOR),
-      post("settle-order", { ...body, order: phone }, OPERATOR),
-      post("settle-order", body, { apikey: environment.SUPABASE_PUBLISHABLE_KEY }),
+      settleByHand(body, OPERATOR),
+      settleByHand({ ...body, order: phone }, OPERATOR),
+      settleByHand(body, PAGE),
     ];
   },
 };
 
-/** The states of the world in which something different is logged. */
+/** Circumstances in which something different is logged. */
 const WORLDS: Record<string, Record<string, string | undefined>> = {
   "all is well": {},
   "the database is away": { SUPABASE_URL: closedUrl() },
@@ -198,7 +207,7 @@ const WORLDS: Record<string, Record<string, string | undefined>> = {
   },
 };
 
-/** What must never be logged, by what it is. */
+/** What must never be logged, by its description. */
 function hidden(customer: Customer): Record<string, string> {
   const { phone, link, session, purchase, event } = customer;
   return {
@@ -206,10 +215,10 @@ function hidden(customer: Customer): Record<string, string> {
     "the WhatsApp user id": customer.whatsappUserId,
     "the reference": customer.reference,
     "the wrong secret": customer.wrongSecret,
-    "the link's token": link["x-access-token"].split(".")[0],
-    "the link's signature": link["x-access-token"].split(".")[1],
-    "the session": session.authorization.split(".")[1],
-    "the session's signature": session.authorization.split(".")[2],
+    "the link's token": at(link["x-access-token"].split("."), 0),
+    "the link's signature": at(link["x-access-token"].split("."), 1),
+    "the session": at(session.authorization.split("."), 1),
+    "the session's signature": at(session.authorization.split("."), 2),
     "Checkout's signature": purchase.checkout.razorpay_signature.slice(1),
     "the webhook's signature": event.signature,
     "the database's address": environment.DATABASE_URL,
@@ -247,7 +256,7 @@ for (const [world, variables] of Object.entries(WORLDS)) {
   });
 }
 
-Deno.test("whom a request was about stands in its line", async () => {
+Deno.test("the user whom a request was about is in its line", async () => {
   const customer = await newCustomer();
   const { phone, userId, link } = customer;
   const body = { phone_number: phone };
@@ -258,30 +267,30 @@ Deno.test("whom a request was about stands in its line", async () => {
     () => call("POST", "bot-deduct", { body }),
     () => call("POST", "bot-deduct", { body: { ...body, credits: 1000 } }),
     () => call("POST", "bot-link", { body }),
-    () => post("bot-payment-link", order, { "x-bot-secret": environment.BOT_SECRET }),
+    () => call("POST", "bot-payment-link", { body: order }),
     () => profile(phone, link),
     () => history(userId, link),
     () => call("POST", "create-order", { body: order }),
     () => call("POST", "verify-payment", { body: { ...checkout, ...body, package_id: packageId } }),
   ];
   for (const request of about) {
-    const [line] = await linesOf(request);
+    const line = one(await linesOf(request));
     strictEqual(line.user_id, userId, line.function);
     strictEqual(line.level, "info");
   }
-  const [stranger] = await linesOf(() => profile(phone));
+  const stranger = one(await linesOf(() => profile(phone)));
   strictEqual(stranger.user_id, undefined);
 });
 
 Deno.test("a replay says so", async () => {
   const body = { phone_number: newPhoneNumber(), reference_id: `wamid.${randomUUID()}` };
-  const [first] = await linesOf(() => call("POST", "bot-deduct", { body }));
-  const [again] = await linesOf(() => call("POST", "bot-deduct", { body }));
+  const first = one(await linesOf(() => call("POST", "bot-deduct", { body })));
+  const again = one(await linesOf(() => call("POST", "bot-deduct", { body })));
   strictEqual(first.replayed, undefined);
   strictEqual(again.replayed, true);
 });
 
-Deno.test("what is ours to mend is an error with its cause, and what a caller did is not", async () => {
+Deno.test("what is for the operator to fix is an error with its cause, and what a caller did is not", async () => {
   const phone = newPhoneNumber();
   const deduct = () => call("POST", "bot-deduct", { body: { phone_number: phone } });
   const order = () =>
@@ -296,7 +305,7 @@ Deno.test("what is ours to mend is an error with its cause, and what a caller di
     () => call("POST", "create-order", { body: "{" }),
   ];
   for (const request of callers) {
-    const [line] = await linesOf(request);
+    const line = one(await linesOf(request));
     strictEqual(line.level, "info", JSON.stringify(line));
     strictEqual(line.cause, undefined);
   }
@@ -313,7 +322,7 @@ Deno.test("what is ours to mend is an error with its cause, and what a caller di
     [{ DEFAULT_COUNTRY: "nowhere" }, () => call("GET", `bot-credits/${phone.slice(3)}0`)],
   ];
   for (const [variables, request] of ours) {
-    const [line] = await linesOf(() => withEnvironment(variables, request));
+    const line = one(await linesOf(() => withEnvironment(variables, request)));
     strictEqual(line.level, "error", JSON.stringify(line));
     ok(line.cause && line.cause.length < 300, line.cause);
   }
@@ -323,7 +332,7 @@ Deno.test("a caller's own request id stands in the line, unless it could do harm
   const { link } = await newCustomer();
   const withId = async (id: string) => {
     const headers = { ...link, "x-request-id": id };
-    const [line] = await linesOf(() => profile("nobody", headers));
+    const line = one(await linesOf(() => profile("nobody", headers)));
     return line.request_id;
   };
   strictEqual(await withId("job-12345678.9_a"), "job-12345678.9_a");

@@ -4,7 +4,7 @@
  */
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { createHmac, generateKeyPairSync, randomUUID } from "node:crypto";
+import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { createClient } from "@supabase/supabase-js";
 import { setEnvironment } from "../../local/stack/stack.ts";
 import { startBackend } from "../support/backend.ts";
@@ -16,13 +16,13 @@ import { signedIn } from "../support/proofs.ts";
 import {
   history,
   INVALID_PROOF,
-  newSecret,
   newUser,
   NOT_THE_OWNER,
   profile,
   PROOF_REQUIRED,
   type RequestHeaders,
-} from "./accounts.ts";
+} from "../support/accounts.ts";
+import { hs256, jsonWebToken, newSecret } from "../support/signing.ts";
 
 const backend = await startBackend();
 const { environment, secrets } = backend;
@@ -74,32 +74,26 @@ Deno.test("the number in a session may be written with its plus sign", async () 
   dataOf(await profile(phone, await signedIn(backend, phone, { phone })));
 });
 
-const encode = (part: unknown) => Buffer.from(JSON.stringify(part)).toString("base64url");
-
-/** A token that is signed by `sign`, with the payload of a session that would hold. */
+/** A token with this header and signature, and the payload of a session that would be accepted. */
 function forgedSession(
   phone: string,
   header: Record<string, unknown>,
-  sign: (text: string) => string,
+  signature: (text: string) => string,
 ): RequestHeaders {
-  const text = `${encode(header)}.${
-    encode({
-      role: "authenticated",
-      aud: "authenticated",
-      phone: phone.slice(1),
-      sub: randomUUID(),
-      exp: Math.floor(Date.now() / 1000) + 3600,
-    })
-  }`;
-  return { authorization: `Bearer ${text}.${sign(text)}` };
+  const payload = {
+    role: "authenticated",
+    aud: "authenticated",
+    phone: phone.slice(1),
+    sub: randomUUID(),
+    exp: secondsFromNow(3600),
+  };
+  return { authorization: `Bearer ${jsonWebToken(header, payload, signature)}` };
 }
 
 const { kid } = sessionKey;
 const publicKey = { kty: sessionKey.kty, crv: sessionKey.crv, x: sessionKey.x, y: sessionKey.y };
-const hmacWith = (secret: string) => (text: string) =>
-  createHmac("sha256", secret).update(text).digest("base64url");
 
-/** The secrets of somebody who has everything but the private key. */
+/** The secrets of an attacker who has everything but the private key. */
 function withStrangersKey(keyId: string) {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const key = privateKey.export({ format: "jwk" });
@@ -126,15 +120,14 @@ const BAD_SESSIONS: Record<string, (phone: string) => RequestHeaders | Promise<R
   "without a role": (phone) => signedIn(backend, phone, { role: undefined }),
   "with alg none and no signature": (phone) => forgedSession(phone, { alg: "none" }, () => ""),
   "with alg none and a key id": (phone) => forgedSession(phone, { alg: "none", kid }, () => ""),
-  "with alg none and a signature": (phone) =>
-    forgedSession(phone, { alg: "none", kid }, hmacWith("")),
-  "without an alg": (phone) => forgedSession(phone, { kid }, hmacWith("")),
+  "with alg none and a signature": (phone) => forgedSession(phone, { alg: "none", kid }, hs256("")),
+  "without an alg": (phone) => forgedSession(phone, { kid }, hs256("")),
   "signed with the public key as an HS256 secret": (phone) =>
-    forgedSession(phone, { alg: "HS256", kid }, hmacWith(JSON.stringify(publicKey))),
+    forgedSession(phone, { alg: "HS256", kid }, hs256(JSON.stringify(publicKey))),
   "signed with a coordinate of the public key as an HS256 secret": (phone) =>
-    forgedSession(phone, { alg: "HS256" }, hmacWith(sessionKey.x)),
+    forgedSession(phone, { alg: "HS256" }, hs256(sessionKey.x)),
   "signed with the publishable key as an HS256 secret": (phone) =>
-    forgedSession(phone, { alg: "HS256" }, hmacWith(environment.SUPABASE_PUBLISHABLE_KEY)),
+    forgedSession(phone, { alg: "HS256" }, hs256(environment.SUPABASE_PUBLISHABLE_KEY)),
   "whose payload was exchanged": async (phone) => {
     const [mine, his] = await Promise.all([
       signedIn(backend, newPhoneNumber()),
@@ -193,7 +186,7 @@ Deno.test("somebody who signed in with an e-mail address has proven no phone num
 
 Deno.test("while Auth is away, a session that only Auth can check is answered UNAVAILABLE", async () => {
   const phone = newPhoneNumber();
-  const headers = forgedSession(phone, { alg: "HS256" }, hmacWith(newSecret()));
+  const headers = forgedSession(phone, { alg: "HS256" }, hs256(newSecret()));
   await withEnvironment({ SUPABASE_URL: closedUrl() }, async () => {
     expectError(await profile(phone, headers), { httpStatus: 503, code: "UNAVAILABLE" });
   });

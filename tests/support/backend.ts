@@ -1,6 +1,6 @@
 /**
  * A whole backend for one test file: a database of its own, the Data API and the functions over HTTP,
- * and a Razorpay stand-in. The functions' environment is that of this process, as when deployed.
+ * and a Razorpay stand-in. The functions read this process's environment, as they do when deployed.
  * @module
  */
 import { deepStrictEqual } from "node:assert/strict";
@@ -24,7 +24,7 @@ export interface Backend {
   /** Queries as the role that owns the tables: `database.sql`. */
   readonly sql: postgres.Sql;
   readonly razorpay: RazorpayStandIn;
-  /** Everything that signs or opens something, the keys of users' sessions among it. */
+  /** All keys and secrets, including the keys of users' sessions. */
   readonly secrets: Secrets;
   /**
    * Fails if the books break an invariant or the log holds what is private; stops everything and
@@ -96,7 +96,7 @@ export async function startBackend(): Promise<Backend> {
   }
 }
 
-/** From one address comes more here in a minute than elsewhere in a year. It is counted all the same. */
+/** The tests call more often than any limit allows. Their calls are still counted. */
 async function liftLimits(sql: postgres.Sql): Promise<void> {
   await sql`update public.rate_limits set max_count = 1000000`;
 }

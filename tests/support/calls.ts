@@ -1,57 +1,74 @@
 /**
- * Calls to the functions as a bot or a page makes them, and their answers.
+ * Calls to the functions as a bot, a page, Razorpay or an operator makes them, and their responses.
  *
  * The functions run in this process, as the hosted runtime would run them: what is called is the
- * `fetch` that the file exports. Every answer is held to what the contract promises of all answers.
+ * `fetch` that the file exports. Every response is checked for what the contract promises of all
+ * responses.
  * @module
  */
 
-import { match, ok, strictEqual } from "node:assert/strict";
-import { ERRORS } from "shared/errors.ts";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { z } from "zod";
+import type { Operation } from "shared/contract/operation.ts";
+import { OPERATIONS } from "shared/contract/operations.ts";
+import { ERRORS } from "shared/errors.ts";
 import botCredits from "../../supabase/functions/bot-credits/index.ts";
 import botDeduct from "../../supabase/functions/bot-deduct/index.ts";
 import botLink from "../../supabase/functions/bot-link/index.ts";
+import botPaymentLink from "../../supabase/functions/bot-payment-link/index.ts";
 import createOrder from "../../supabase/functions/create-order/index.ts";
 import creditHistory from "../../supabase/functions/credit-history/index.ts";
+import razorpayWebhook from "../../supabase/functions/razorpay-webhook/index.ts";
+import reconcilePayments from "../../supabase/functions/reconcile-payments/index.ts";
+import settleOrder from "../../supabase/functions/settle-order/index.ts";
 import users from "../../supabase/functions/users/index.ts";
 import verifyPayment from "../../supabase/functions/verify-payment/index.ts";
 
 const FUNCTIONS = {
   "bot-credits": botCredits,
   "bot-deduct": botDeduct,
-  "bot-link": botLink,
   "users": users,
   "credit-history": creditHistory,
   "create-order": createOrder,
   "verify-payment": verifyPayment,
+  "bot-payment-link": botPaymentLink,
+  "bot-link": botLink,
+  "razorpay-webhook": razorpayWebhook,
+  "reconcile-payments": reconcilePayments,
+  "settle-order": settleOrder,
 };
 
-/** The functions that can be called here. */
+/** A function of the API. */
 export type FunctionName = keyof typeof FUNCTIONS;
+
+deepStrictEqual(
+  Object.keys(FUNCTIONS).sort(),
+  OPERATIONS.map(({ name }) => name).sort(),
+  "tests/support/calls.ts and functions-shared/contract/operations.ts list different functions",
+);
 
 const ERROR_CODES = Object.keys(ERRORS) as (keyof typeof ERRORS)[];
 
 const envelope = z.strictObject({
-  status: z.string(),
-  message: z.string().min(1),
+  status: z.string().regex(/^[A-Z_]+$/),
+  message: z.string().min(1).max(500),
   data: z.record(z.string(), z.unknown()).optional(),
   code: z.enum(ERROR_CODES).optional(),
 });
 
-/** An answer, read whole. */
+/** A response, read whole. */
 export interface Answer {
   httpStatus: number;
   headers: Headers;
   body: z.infer<typeof envelope>;
 }
 
-/** What a call sends beside its method and address. */
+/** What a call sends besides its method and address. */
 export interface CallOptions {
-  /** An object goes out as JSON; text, bytes and streams go out as they are. */
+  /** An object is sent as JSON; text, bytes and streams are sent as they are. */
   body?: unknown;
-  headers?: Record<string, string>;
-  /** Bot functions are shown the bot's secret, unless this is false. */
+  headers?: Record<string, string> | undefined;
+  /** The bot's functions receive the bot's secret, unless this is false. */
   asBot?: boolean;
   /** The whole address, where it is not simply the path. */
   address?: string;
@@ -64,25 +81,24 @@ export async function call(
   options: CallOptions = {},
 ): Promise<Answer> {
   const answer = await readAnswer(await send(method, path, options));
-  // A secret in a page is no secret, so what the bot calls is closed to pages. What is open to all
-  // of them says so to a caller without an origin too.
-  const isOpen = !path.startsWith("bot-") && Deno.env.get("ALLOWED_ORIGINS") === "*";
+  // Where every origin is allowed, a caller without an origin is told so too.
+  const isOpen = isForPages(operationOf(nameIn(path))) && Deno.env.get("ALLOWED_ORIGINS") === "*";
   strictEqual(answer.headers.get("access-control-allow-origin"), isOpen ? "*" : null);
   return answer;
 }
 
-/** As {@linkcode call}, for answers that are not in the envelope. */
+/** As {@linkcode call}, for responses that are not in the envelope. */
 export async function send(
   method: string,
   path: string,
   { body, headers, asBot = true, address = `http://127.0.0.1/${path}` }: CallOptions = {},
 ): Promise<Response> {
-  const name = /^[a-z-]+/.exec(path)?.[0];
-  if (!isFunctionName(name)) throw new TypeError(`${path} names no function`);
+  const name = nameIn(path);
+  const isBots = operationOf(name).caller === "bot";
   const request = new Request(address, {
     method,
     headers: {
-      ...(asBot && name.startsWith("bot-") && { "x-bot-secret": Deno.env.get("BOT_SECRET") ?? "" }),
+      ...(isBots && asBot && { "x-bot-secret": Deno.env.get("BOT_SECRET") ?? "" }),
       ...headers,
     },
     body: bodyOf(body),
@@ -90,12 +106,34 @@ export async function send(
   return await FUNCTIONS[name].fetch(request);
 }
 
-/** Reads an answer, and fails where it breaks a promise that every answer keeps. */
+/** What the operator and the scheduler authenticate with. */
+export function operatorHeaders(): Record<"apikey", string> {
+  const keys = z.object({ default: z.string() })
+    .parse(JSON.parse(Deno.env.get("SUPABASE_SECRET_KEYS") ?? ""));
+  return { apikey: keys.default };
+}
+
+/**
+ * Whether pages may call a function. A secret in a page is no secret, so whatever takes one is closed
+ * to pages.
+ */
+export function isForPages({ caller }: Pick<Operation, "caller">): boolean {
+  return caller === "owner" || caller === "anyone";
+}
+
+/** Reads a response, and fails if it breaks a promise that every response keeps. */
 export async function readAnswer(response: Response): Promise<Answer> {
-  const { headers, status: httpStatus } = response;
+  return parseAnswer(response, await response.text());
+}
+
+/** As {@linkcode readAnswer}, for a response whose body has been read already. */
+export function parseAnswer(
+  { headers, status: httpStatus }: Pick<Response, "headers" | "status">,
+  text: string,
+): Answer {
   match(headers.get("content-type") ?? "", /^application\/json\b/);
   match(headers.get("x-request-id") ?? "", /^[A-Za-z0-9._-]{8,128}$/);
-  const body = envelope.parse(await response.json());
+  const body = envelope.parse(JSON.parse(text));
   const isError = body.status === "ERROR";
   strictEqual(httpStatus >= 400, isError, `${httpStatus} with status ${body.status}`);
   strictEqual(body.code !== undefined, isError, "errors have a code, and nothing else has");
@@ -110,7 +148,7 @@ export async function readAnswer(response: Response): Promise<Answer> {
   return { httpStatus, headers, body };
 }
 
-/** Fails unless the answer is this error. Without a message, any sentence will do. */
+/** Fails unless the response is this error. Without a message, any sentence will do. */
 export function expectError(
   { httpStatus, body }: Answer,
   expected: { httpStatus: number; code: string; message?: string | RegExp },
@@ -120,19 +158,32 @@ export function expectError(
   if (expected.message instanceof RegExp) match(body.message, expected.message);
 }
 
-/** Fails unless the answer is a success, and returns its data. */
+/** Fails unless the response is a success, and returns its data. */
 export function dataOf({ httpStatus, body }: Answer): Record<string, unknown> {
   strictEqual(`${httpStatus} ${body.status}`, "200 SUCCESS", JSON.stringify(body));
   ok(body.data);
   return body.data;
 }
 
+function nameIn(path: string): FunctionName {
+  const name = /^[a-z-]+/.exec(path)?.[0];
+  if (!isFunctionName(name)) throw new TypeError(`${path} names no function`);
+  return name;
+}
+
 function isFunctionName(name: string | undefined): name is FunctionName {
   return name !== undefined && name in FUNCTIONS;
 }
 
-function bodyOf(body: unknown): BodyInit | undefined {
-  if (body === undefined || typeof body === "string") return body;
+function operationOf(name: FunctionName): Operation {
+  const operation = OPERATIONS.find((operation) => operation.name === name);
+  ok(operation);
+  return operation;
+}
+
+function bodyOf(body: unknown): BodyInit | null {
+  if (body === undefined) return null;
+  if (typeof body === "string") return body;
   if (body instanceof Uint8Array || body instanceof ReadableStream) return body as BodyInit;
   return JSON.stringify(body);
 }

@@ -1,21 +1,21 @@
 /**
- * Many connections to one database, opened before they are used, so that what they do really
- * happens at once.
+ * Many connections to one database, opened before they are used, so that what they do really happens
+ * at once.
  * @module
  */
 
 import postgres from "postgres";
+import { one } from "./lists.ts";
 
 /** Open connections; `await using` closes them. */
 export interface Connections extends AsyncDisposable {
   /**
-   * Starts `act` on every connection, where `index` says on which, and lets none of them begin before
-   * all of them are ready.
+   * Starts `act` on every connection, with its index, and lets none begin before all of them are ready.
    */
   all<Result>(act: (sql: postgres.Sql, index: number) => Promise<Result>): Promise<Result[]>;
 }
 
-/** The advisory lock that holds everybody back until all are ready. */
+/** The advisory lock that holds all connections back until they are ready. */
 const GATE = 20_261_101;
 
 /** Opens `count` connections to the database at `url`. */
@@ -28,7 +28,7 @@ export async function openConnections(url: string, count: number): Promise<Conne
     async all(act) {
       await keeper`select pg_advisory_lock(${GATE})`;
       const results = sessions.map(async (sql, index) => {
-        // What follows on the same connection waits behind this in the server's queue.
+        // Later statements on the same connection wait behind this one in the server's queue.
         const passed = sql`
           select pg_advisory_lock_shared(${GATE}), pg_advisory_unlock_shared(${GATE})`.execute();
         const [result] = await Promise.all([act(sql, index), passed]);
@@ -45,9 +45,11 @@ export async function openConnections(url: string, count: number): Promise<Conne
 }
 
 async function waitingAt(keeper: postgres.Sql): Promise<number> {
-  const [{ count }] = await keeper`
+  const { count } = one(
+    await keeper`
     select count(*)::int from pg_catalog.pg_locks
     where locktype = 'advisory' and objid = ${GATE} and not granted
-      and database = (select oid from pg_catalog.pg_database where datname = current_database())`;
+      and database = (select oid from pg_catalog.pg_database where datname = current_database())`,
+  );
   return count;
 }

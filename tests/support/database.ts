@@ -1,5 +1,5 @@
 /**
- * Databases for tests: each one its own, on the server that `deno task test` has started.
+ * Databases for tests, one for each backend, on the server that `deno task test` has started.
  * @module
  */
 import { randomBytes } from "node:crypto";
@@ -28,7 +28,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return await createDatabase(`template ${template}`);
 }
 
-/** Makes a database without any tables, where new objects are exposed as the argument says. */
+/** Makes a database without tables; the argument says whether new objects are exposed in the API. */
 export async function createEmptyDatabase(exposeNewObjects: boolean): Promise<TestDatabase> {
   const database = await createDatabase("");
   const { password } = new URL(database.url);
@@ -36,7 +36,7 @@ export async function createEmptyDatabase(exposeNewObjects: boolean): Promise<Te
   return database;
 }
 
-/** Makes the database that the others are copies of, and returns its URL. */
+/** Makes the database that the others are copied from, and returns its URL. */
 export async function createTemplate(serverUrl: string): Promise<string> {
   const name = "credits_template";
   await onServer(serverUrl, `create database ${name}`);
@@ -67,12 +67,14 @@ async function createDatabase(options: string): Promise<TestDatabase> {
 function server(): { templateUrl: string; template: string } {
   const templateUrl = Deno.env.get(TEMPLATE_VARIABLE);
   if (!templateUrl) {
-    throw new Error('These tests need a server: run them with "deno task test", files behind it.');
+    throw new Error(
+      'These tests need a server: run them with "deno task test" and their file names.',
+    );
   }
   return { templateUrl, template: new URL(templateUrl).pathname.slice(1) };
 }
 
-/** A database cannot be made or removed while connected to it, nor copied by a session of its own. */
+/** A database cannot be created, dropped or copied by a session that is connected to it. */
 async function onServer(anyUrl: string, statement: string): Promise<void> {
   const sql = postgres(withDatabase(anyUrl, "postgres"), { max: 1, onnotice: () => {} });
   try {

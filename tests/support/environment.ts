@@ -1,11 +1,11 @@
 /**
- * The functions' environment, changed for a moment.
+ * Temporary changes to the functions' environment.
  * @module
  */
 
 /**
- * Runs `act` with these variables, where `undefined` is a variable that is not set, and puts the
- * former ones back. The environment belongs to the whole process: nothing else may run meanwhile.
+ * Runs `act` with these variables, where `undefined` unsets one, and restores the previous values. The
+ * environment belongs to the whole process, so nothing else may run at the same time.
  */
 export async function withEnvironment<Result>(
   variables: Record<string, string | undefined>,

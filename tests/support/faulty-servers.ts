@@ -1,5 +1,5 @@
 /**
- * Servers that go wrong in the ways in which a network and what stands behind it go wrong.
+ * Servers that fail as networks and the services behind them fail.
  * @module
  */
 
@@ -16,7 +16,7 @@ export function closedUrl(): string {
   return `http://127.0.0.1:${listener.addr.port}`;
 }
 
-/** Takes connections, reads nothing and answers nothing. */
+/** Accepts connections, reads nothing and sends nothing. */
 export function silentServer(): FaultyServer {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const connections: Deno.Conn[] = [];
@@ -33,16 +33,16 @@ export function silentServer(): FaultyServer {
   };
 }
 
-/** Answers every request alike. */
-export function monotoneServer(status: number, contentType: string, text: string): FaultyServer {
+/** Sends the same response to every request. */
+export function fixedAnswerServer(status: number, contentType: string, text: string): FaultyServer {
   return serve(() => new Response(text, { status, headers: { "content-type": contentType } }));
 }
 
-/** A server between a client and `target` that can lose answers after `target` has given them. */
+/** A server between a client and `target` that can lose responses after `target` has sent them. */
 export interface LossyProxy extends FaultyServer {
-  /** Which of the next answers gets lost, where 1 is the very next one and 0 is none. */
+  /** Which of the next responses gets lost, where 1 is the very next one and 0 is none. */
   loseAnswer: number;
-  /** What was asked for so far. */
+  /** The paths of all requests so far. */
   readonly paths: string[];
 }
 

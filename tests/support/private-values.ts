@@ -1,5 +1,5 @@
 /**
- * Watches what a test file logs: no number and no secret that it used may be in it.
+ * Watches what a test file logs, which must not contain any number or secret that it used.
  * @module
  */
 
@@ -20,7 +20,7 @@ export function assertNothingLeaked(): void {
 }
 
 const { warn, error } = console;
-// A line for each of thousands of requests would bury what a failing test has to say.
+// A line for each of thousands of requests would bury the output of a failing test.
 console.info = watched(() => {});
 console.warn = watched(warn);
 console.error = watched(error);

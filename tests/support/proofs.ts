@@ -11,12 +11,12 @@ import { keepPrivate } from "./private-values.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
-/** The headers of somebody who signed in with this number; `claims` replaces parts of the token. */
+/** The headers of a user who signed in with this number; `claims` replaces parts of the token. */
 export async function signedIn(
   { environment, secrets }: Pick<Backend, "environment" | "secrets">,
   phoneNumber: string,
   claims: Record<string, unknown> = {},
-): Promise<Record<string, string>> {
+): Promise<{ authorization: string }> {
   const session = await mintSession({
     key: secrets.sessionKey,
     phoneNumber,
@@ -37,6 +37,6 @@ export async function linkTokenOf(phoneNumber: string): Promise<string> {
 }
 
 /** The headers of a page that was opened by the link from the chat. */
-export async function cameByLink(phoneNumber: string): Promise<Record<string, string>> {
+export async function cameByLink(phoneNumber: string): Promise<{ "x-access-token": string }> {
   return { "x-access-token": await linkTokenOf(phoneNumber) };
 }

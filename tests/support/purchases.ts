@@ -1,13 +1,13 @@
 /**
- * Purchases, played from the page's first call to the last one.
+ * Purchases, from the page's first call to the last one.
  * @module
  */
 
-import { createHmac } from "node:crypto";
 import { z } from "zod";
 import type { CheckoutSuccess, RazorpayControl } from "../../local/razorpay/control-client.ts";
 import { type Answer, call, dataOf } from "./calls.ts";
 import { keepPrivate } from "./private-values.ts";
+import { signCheckout } from "./signing.ts";
 
 /** A purchase whose payment may or may not have succeeded. */
 export interface Purchase {
@@ -28,9 +28,7 @@ export function signedCheckout(orderId: string, paymentId: string): CheckoutSucc
   return {
     razorpay_order_id: orderId,
     razorpay_payment_id: paymentId,
-    razorpay_signature: createHmac("sha256", secret).update(`${orderId}|${paymentId}`).digest(
-      "hex",
-    ),
+    razorpay_signature: signCheckout(orderId, paymentId, secret),
   };
 }
 

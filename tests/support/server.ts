@@ -1,5 +1,5 @@
 /**
- * The PostgreSQL server of one test run, in a folder of its own that goes with it.
+ * The PostgreSQL server of one test run, in a folder that is removed with it.
  * @module
  */
 import { randomBytes } from "node:crypto";
@@ -24,7 +24,7 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-/** Starts a server that is fast because it would not survive a crash of the machine. */
+/** Starts a server that trades crash safety for speed. */
 export async function startTestServer(settings: Settings): Promise<TestServer> {
   const home = await postgresHome(settings.localDir);
   const runs = join(home, "test");
@@ -52,7 +52,7 @@ export async function startTestServer(settings: Settings): Promise<TestServer> {
   };
 }
 
-/** A run that was killed leaves its folder behind. One that goes on still holds its lock. */
+/** A killed run leaves its folder behind; one that is still running holds a lock on it. */
 async function removeAbandonedRuns(runs: string): Promise<void> {
   if (!await exists(runs)) return;
   for await (const { name } of Deno.readDir(runs)) {

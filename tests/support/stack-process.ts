@@ -1,11 +1,13 @@
 /**
- * The embedded stack as somebody starts it: a process of its own, in a folder of its own.
+ * The embedded stack as a developer starts it: in a process and a folder of its own.
  * @module
  */
 import { strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseEnv } from "node:util";
+import { z } from "zod";
+import type { StackEnvironment } from "../../local/stack/environment.ts";
 import { readIfPresent, removeIfPresent } from "../../local/system/files.ts";
 import { postgresHome } from "../../local/postgres/server.ts";
 import { findProcess, type Process, sendSignal } from "../../local/system/processes.ts";
@@ -13,10 +15,23 @@ import { REPOSITORY } from "../../local/system/settings.ts";
 
 const PATIENCE_MS = 60_000;
 
-/** A folder for one stack after another. It goes, and what still runs on it, when it is disposed of. */
+/** What `stack.env` holds. */
+const stackEnvironment = z.strictObject({
+  SUPABASE_URL: z.string(),
+  SUPABASE_PUBLISHABLE_KEY: z.string(),
+  SUPABASE_SECRET_KEY: z.string(),
+  DATABASE_URL: z.string(),
+  BOT_SECRET: z.string(),
+  RAZORPAY_KEY_ID: z.string(),
+  RAZORPAY_KEY_SECRET: z.string(),
+  RAZORPAY_WEBHOOK_SECRET: z.string(),
+  RAZORPAY_API_URL: z.string(),
+});
+
+/** A folder for one stack after another. Disposing of it ends what still runs on it and removes it. */
 export interface StackFolder extends AsyncDisposable {
   readonly path: string;
-  /** Where the data are, which root keeps elsewhere if the server's account cannot reach the folder. */
+  /** Where the data is. Root keeps it elsewhere if the server's account cannot reach the folder. */
   readonly home: string;
   /** The processes that were started on the folder and have not ended. */
   readonly running: Set<TaskProcess>;
@@ -50,16 +65,16 @@ export async function newStackFolder({ isPrivate = false } = {}): Promise<StackF
   return folder;
 }
 
-/** Runs one of local/*.ts on the folder, on free ports unless `variables` say other ones. */
+/** Runs one of local/tasks on the folder, on free ports unless `variables` name others. */
 export function runLocal(
-  script: string,
+  task: "start" | "reset",
   folder: StackFolder,
   variables: Record<string, string> = {},
 ): TaskProcess {
-  return spawn(["run", "--allow-all", `local/${script}`], folder, variables);
+  return spawn(["run", "--allow-all", `local/tasks/${task}.ts`], folder, variables);
 }
 
-/** As {@link runLocal}, below a `deno task` as on the command line. */
+/** As {@linkcode runLocal}, but through `deno task`, as on the command line. */
 export function runTask(task: string, folder: StackFolder): TaskProcess {
   return spawn(["task", task], folder, {});
 }
@@ -68,18 +83,24 @@ export function runTask(task: string, folder: StackFolder): TaskProcess {
 export async function ready(
   process: TaskProcess,
   folder: StackFolder,
-): Promise<Record<string, string>> {
+): Promise<StackEnvironment> {
   let ended = false;
   process.status.then(() => ended = true);
   await until("the stack is ready", async () => {
     strictEqual(ended, false, ended ? await process.output() : undefined);
     return (await process.output()).includes("Press Ctrl-C");
   });
-  const text = await Deno.readTextFile(join(folder.path, "stack.env"));
-  return parseEnv(text) as Record<string, string>;
+  const variables: unknown = parseEnv(await Deno.readTextFile(join(folder.path, "stack.env")));
+  assertComplete(variables);
+  return variables;
 }
 
-/** Sends a signal and waits until neither the process nor anything that works on the folder is left. */
+/** Parsing returns the variables in the schema's order; a test wants to see that of the file. */
+function assertComplete(variables: unknown): asserts variables is StackEnvironment {
+  stackEnvironment.parse(variables);
+}
+
+/** Sends a signal and waits until the process and everything that works on the folder have ended. */
 export async function end(
   process: TaskProcess,
   signal: Deno.Signal,
@@ -111,7 +132,7 @@ export async function processesOn(folder: StackFolder): Promise<Process[]> {
 export async function until(name: string, holds: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
   while (!await holds()) {
-    if (Date.now() > deadline) throw new Error(`Waited in vain until ${name}`);
+    if (Date.now() > deadline) throw new Error(`Timed out waiting until ${name}`);
     await delay(25);
   }
 }
@@ -122,7 +143,7 @@ function spawn(
   variables: Record<string, string>,
 ): TaskProcess {
   const log = join(folder.path, `output-${crypto.randomUUID()}.log`);
-  // The file outlives a process that is killed, and what inherits the pipe of one does not hold it.
+  // Unlike a pipe, a file is not held open by the processes that inherit it, and outlives a kill.
   const process = new Deno.Command("/bin/sh", {
     args: ["-c", 'log=$1; shift; exec "$@" >"$log" 2>&1', "sh", log, Deno.execPath(), ...args],
     cwd: REPOSITORY,

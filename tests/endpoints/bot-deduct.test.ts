@@ -131,7 +131,7 @@ Deno.test("a reference belongs to its user: another user's call with it is charg
   }
 });
 
-Deno.test("references that differ in case, blanks or a look-alike letter are different", async () => {
+Deno.test("references that differ in case, spaces or a look-alike letter are different", async () => {
   const phone = newPhoneNumber();
   for (const reference_id of ["job-A", "job-a", "job-a "]) {
     const answer = await deduct({ phone_number: phone, reference_id });

@@ -1,6 +1,6 @@
 /**
- * POST reconcile-payments: what Razorpay knows and nobody told us, for the customer who paid and
- * closed the browser.
+ * POST reconcile-payments: finds payments that Razorpay knows about and nobody reported, such as those
+ * of customers who paid and closed the browser.
  * @module
  */
 
@@ -8,11 +8,18 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { assertBooksAreRight } from "../support/backend.ts";
-import { dataOf, expectError } from "../support/calls.ts";
+import { call, dataOf, expectError, operatorHeaders } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
-import { expectBought, historyOf, openShop, operatorHeaders, PACKAGES, post } from "./shop.ts";
+import {
+  expectBought,
+  historyOf,
+  openShop,
+  PACKAGES,
+  runReconciler,
+} from "../support/payment-harness.ts";
+import { first, one } from "../support/lists.ts";
 
 const shop = await openShop();
 const { control } = shop;
@@ -32,9 +39,9 @@ const NOTHING = { checked: 0, settled: 0, flagged: 0, failed: 0 };
 const pay = (payment?: Parameters<typeof payForPackage>[3]) =>
   payForPackage(control, newPhoneNumber(), "starter", payment);
 
-/** A run as the scheduler makes it, for the orders that are due by themselves. */
+/** A run as the scheduler starts it, for the orders whose time has come. */
 async function run(): Promise<Record<string, unknown>> {
-  return dataOf(await post("reconcile-payments", {}, operatorHeaders()));
+  return dataOf(await runReconciler());
 }
 
 /** Shifts an order into the past, as if it had been made `age` ago. */
@@ -45,11 +52,13 @@ async function age(orderId: string, age: string): Promise<void> {
     where razorpay_order_id = ${orderId}`;
 }
 
-/** In how many seconds Razorpay is asked about an order again; null for never. */
+/** The seconds until Razorpay is asked about an order again; null for never. */
 async function nextCheckIn(orderId: string): Promise<number | null> {
-  const [{ seconds }] = await shop.sql<{ seconds: number | null }[]>`
+  const { seconds } = one(
+    await shop.sql<{ seconds: number | null }[]>`
     select extract(epoch from next_check_at - clock_timestamp())::float8 as seconds
-    from public.payment_orders where razorpay_order_id = ${orderId}`;
+    from public.payment_orders where razorpay_order_id = ${orderId}`,
+  );
   return seconds;
 }
 
@@ -71,11 +80,11 @@ Deno.test("an order is asked about by its id, and not before a few minutes have 
   await control.clearRequests();
   deepStrictEqual(await run(), NOTHING);
   deepStrictEqual(await control.requests(), []);
-  const first = await nextCheckIn(orderId);
-  ok(first !== null && first > 4 * 60 && first <= 5 * 60);
+  const firstCheck = await nextCheckIn(orderId);
+  ok(firstCheck !== null && firstCheck > 4 * 60 && firstCheck <= 5 * 60);
 
   await shop.reconcile();
-  const [request] = await control.requests();
+  const request = first(await control.requests());
   strictEqual(request.path, `/v1/orders/${orderId}/payments`);
 });
 
@@ -93,7 +102,7 @@ Deno.test("an order that nobody paid is asked about again, ever more rarely, unt
   await run();
   const later = await nextCheckIn(orderId);
   ok(soon !== null && later !== null && soon <= 5 * 60 && later > 12 * 3600);
-  // A late authorisation can come for five days.
+  // A late authorization can arrive for five days.
   await age(orderId, "3 days");
   await run();
   ok(await nextCheckIn(orderId) !== null);
@@ -102,7 +111,7 @@ Deno.test("an order that nobody paid is asked about again, ever more rarely, unt
   strictEqual(await nextCheckIn(orderId), null);
 });
 
-Deno.test("a late authorisation on the fifth day is found", async () => {
+Deno.test("a late authorization on the fifth day is found", async () => {
   const purchase = await pay({ outcome: "failed" });
   const { razorpay_order_id, razorpay_payment_id } = purchase.checkout;
   await shop.reconcile();
@@ -126,15 +135,13 @@ Deno.test("a paid order is watched on: a refund months later is found", async ()
 });
 
 Deno.test("one run works through more orders than fit into a batch", async () => {
-  const purchases = [];
-  for (let count = 0; count < 23; count++) purchases.push(await pay());
+  const purchases = await Promise.all(Array.from({ length: 23 }, () => pay()));
   deepStrictEqual(await shop.reconcile(), { ...NOTHING, checked: 23, settled: 23 });
-  for (const { phone } of purchases) await expectBought(phone, CREDITS);
+  await Promise.all(purchases.map(({ phone }) => expectBought(phone, CREDITS)));
 });
 
 Deno.test("two runs at once share the orders, and each payment counts once", async () => {
-  const purchases = [];
-  for (let count = 0; count < 12; count++) purchases.push(await pay());
+  const purchases = await Promise.all(Array.from({ length: 12 }, () => pay()));
   await shop.makeDue();
   const runs = await Promise.all([run(), run(), run()]);
   const total = (key: string) => runs.reduce((sum, totals) => sum + z.int().parse(totals[key]), 0);
@@ -211,10 +218,11 @@ Deno.test("the reconciler is for the holder of the secret key", async () => {
     { apikey: apikey.slice(0, -1) },
   ];
   for (const headers of strangers) {
-    expectError(await post("reconcile-payments", {}, headers), {
+    expectError(await call("POST", "reconcile-payments", { body: {}, headers }), {
       httpStatus: 401,
       code: "INVALID_SECRET_KEY",
     });
   }
-  dataOf(await post("reconcile-payments", {}, { authorization: `Bearer ${apikey}` }));
+  const headers = { authorization: `Bearer ${apikey}` };
+  dataOf(await call("POST", "reconcile-payments", { body: {}, headers }));
 });

@@ -1,5 +1,5 @@
 /**
- * The log: one line for each request, and nobody's number, secret or signature in it.
+ * The log: one line for each request, without any number, secret or signature.
  * @module
  */
 
@@ -12,6 +12,7 @@ import { withEnvironment } from "../support/environment.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { payForPackage, verify } from "../support/purchases.ts";
+import { one } from "../support/lists.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -46,13 +47,14 @@ async function logOf(act: () => Promise<unknown>): Promise<string[]> {
 
 Deno.test("each request leaves one line of JSON that names it and how it ended", async () => {
   const id = `job-${randomUUID()}`;
-  const [text, ...more] = await logOf(() =>
+  const lines = await logOf(() =>
     call("GET", `users/${newPhoneNumber()}`, { headers: { "x-request-id": id } })
   );
-  deepStrictEqual(more, []);
-  const { time: _, duration_ms: __, user_id, ...entry } = line.parse(JSON.parse(text));
-  const [{ known }] = await backend.sql`
-    select count(*)::int as known from public.users where id = ${user_id ?? null}`;
+  const { time: _, duration_ms: __, user_id, ...entry } = line.parse(JSON.parse(one(lines)));
+  const { known } = one(
+    await backend.sql`
+    select count(*)::int as known from public.users where id = ${user_id ?? null}`,
+  );
   strictEqual(known, 1, "the line says whom it is about");
   deepStrictEqual(entry, {
     level: "info",
@@ -66,12 +68,12 @@ Deno.test("each request leaves one line of JSON that names it and how it ended",
 
 Deno.test("a failure of ours is an error with its cause, a caller's mistake is not", async () => {
   const mistake = await logOf(() => call("GET", "users/nonsense"));
-  strictEqual(line.parse(JSON.parse(mistake[0])).level, "info");
-  const [outage] = await withEnvironment(
+  strictEqual(line.parse(JSON.parse(one(mistake))).level, "info");
+  const outage = await withEnvironment(
     { SUPABASE_URL: closedUrl() },
     () => logOf(() => call("GET", `users/${newPhoneNumber()}`)),
   );
-  const { level, cause } = line.parse(JSON.parse(outage));
+  const { level, cause } = line.parse(JSON.parse(one(outage)));
   strictEqual(level, "error");
   ok(cause);
 });

@@ -2,8 +2,8 @@
  * A model of the shop: random plans of everything that can happen to payments are played through the
  * real functions, and what the users have in the end is compared with what Razorpay says they paid.
  *
- * The model knows one rule: a user has the free credits, what each order promised in proportion to
- * the money that was kept for it, less what was spent; what is missing below zero is a debt.
+ * The model knows one rule: a user has the free credits, plus what each order promised in proportion
+ * to the money that was kept for it, minus what was spent; anything below zero is a debt.
  * @module
  */
 
@@ -11,24 +11,25 @@ import { ok } from "node:assert/strict";
 import fc from "fast-check";
 import { z } from "zod";
 import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
-import { assertBooksAreRight } from "../support/backend.ts";
-import { type Answer, call, dataOf } from "../support/calls.ts";
-import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { orderPackage, signedCheckout, verify } from "../support/purchases.ts";
-import { MortalWorker } from "./mortal-worker.ts";
+import { assertBooksAreRight } from "./backend.ts";
+import { type Answer, call, dataOf } from "./calls.ts";
+import { newPhoneNumber } from "./phone-numbers.ts";
+import { orderPackage, signedCheckout, verify } from "./purchases.ts";
+import { KillableWorker } from "./killable-worker.ts";
 import {
   accountOf,
   deliver,
   FREE_CREDITS,
-  operatorHeaders,
   PACKAGES,
-  post,
+  runReconciler,
+  settleByHand,
   type Shop,
-} from "./shop.ts";
+} from "./payment-harness.ts";
+import { one } from "./lists.ts";
 
 type PackageId = keyof typeof PACKAGES;
 
-/** What reports to us: it may happen at any time, several at once, and may be cut off. */
+/** A report to our functions. It may come at any time, along with others, and may be cut off. */
 type Report =
   | { kind: "verify"; payment: number }
   | { kind: "deliver"; events: number[] }
@@ -36,7 +37,10 @@ type Report =
   | { kind: "settle by hand"; order: number }
   | { kind: "spend"; user: number; credits: number };
 
-/** What happens at Razorpay, or begins with us. Numbers point into what there is by then. */
+/**
+ * Something that happens at Razorpay or that we begin. Numbers choose among the users, orders and
+ * payments that exist by then.
+ */
 type Happening =
   | { kind: "order"; user: number; packageId: PackageId }
   | { kind: "order, cut off"; user: number }
@@ -147,13 +151,13 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   },
 );
 
-/** A plan: what happens, and in which order the events that are left get through in the end. */
+/** A plan: what happens, and in which order the remaining events are delivered in the end. */
 export interface Plan {
   actions: Action[];
   lastOrder: number;
 }
 
-/** Random plans. Each begins with an order and a payment, so that the rest has something to happen to. */
+/** Random plans. Each begins with an order and a payment, for later actions to act on. */
 export const plans: fc.Arbitrary<Plan> = fc.tuple(
   fc.constant<Action>({ kind: "order", user: 0, packageId: "starter" }),
   payment,
@@ -189,7 +193,7 @@ export const plans: fc.Arbitrary<Plan> = fc.tuple(
 interface Order {
   phone: string;
   packageId: PackageId;
-  /** A link has one only when somebody begins to pay it. */
+  /** A payment link gets one only when somebody begins to pay it. */
   razorpayOrderId?: string;
   linkId?: string;
 }
@@ -244,7 +248,7 @@ class Play {
   readonly #refunds: Reversal[] = [];
   readonly #disputes: Reversal[] = [];
 
-  constructor(readonly shop: Shop, readonly worker: MortalWorker) {}
+  constructor(readonly shop: Shop, readonly worker: KillableWorker) {}
 
   async perform(action: Action): Promise<void> {
     switch (action.kind) {
@@ -268,7 +272,7 @@ class Play {
     await assertBooksAreRight(this.shop.sql);
   }
 
-  /** Every event gets through in the end, and the reconciler runs until it finds nothing new. */
+  /** Delivers every event, and runs the reconciler until it finds nothing new. */
   async settle(lastOrder: number): Promise<void> {
     const events = shuffled(await this.shop.control.webhookEvents(), lastOrder);
     for (let first = 0; first < events.length; first += 4) {
@@ -279,7 +283,7 @@ class Play {
       );
     }
     for (let round = 1; (await this.shop.reconcile()).settled !== 0; round++) {
-      ok(round < 10, "the reconciler finds something new for ever");
+      ok(round < 10, "the reconciler keeps finding something new");
     }
     await assertBooksAreRight(this.shop.sql);
   }
@@ -339,7 +343,7 @@ class Play {
     return amounts.reduce((sum, amount) => sum + amount, 0);
   }
 
-  /** Razorpay's own word. */
+  /** What Razorpay itself reports. */
   async #ask<Entity>(path: string, schema: z.ZodType<Entity>): Promise<Entity> {
     const { RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET } = this.shop.environment;
     const response = await fetch(`${this.shop.razorpay.url}/v1/${path}`, {
@@ -381,27 +385,26 @@ class Play {
       }
       case "reconcile":
         await this.shop.makeDue();
-        return [await post("reconcile-payments", {}, operatorHeaders())];
+        return [await runReconciler()];
       case "settle by hand": {
         const { razorpayOrderId, linkId } = pick(this.#orders, report.order) ?? {};
         const order = linkId ?? razorpayOrderId;
         if (order === undefined || linkId === undefined && !await this.#isStored(order)) return [];
-        const body = { order, operator: "Asha", reason: "A plan" };
-        return [await post("settle-order", body, operatorHeaders())];
+        return [await settleByHand({ order, reason: "A plan" })];
       }
       case "spend":
         return [await this.#spend(pick(this.#users, report.user) ?? "", report.credits)];
     }
   }
 
-  /** An order that was cut off is not ours to look up until a webhook has told us its id. */
+  /** We cannot look up an order that was cut off until a webhook has told us its id. */
   async #isStored(razorpayOrderId: string): Promise<boolean> {
     const rows = await this.shop.sql`
       select from public.payment_orders where razorpay_order_id = ${razorpayOrderId}`;
     return rows.length > 0;
   }
 
-  /** A call that was cut off may have charged: its reference tells. */
+  /** A call that was cut off may have charged; its reference shows whether it did. */
   async #spend(phone_number: string, credits: number): Promise<Answer> {
     const body = { phone_number, credits, reference_id: crypto.randomUUID() };
     const answer = await call("POST", "bot-deduct", { body });
@@ -442,30 +445,29 @@ class Play {
     this.#orders.push({ phone, packageId, razorpayOrderId });
   }
 
-  /** Razorpay makes the order, and we never learn its id from the answer. */
+  /** Razorpay makes the order, but we never receive the response with its id. */
   async #orderCutOff(phone: string): Promise<void> {
     const packageId = "popular";
-    // Only the last order of its receipt can be the one that is paid, so a user is cut off once.
+    // Only the last order with a receipt can be paid, so each user is cut off once.
     if (this.#orders.some((order) => order.phone === phone && order.packageId === packageId)) {
       return;
     }
     const { control } = this.shop;
     await control.addFault({ kind: "502_html", path: "/v1/orders", method: "POST", applied: true });
     await call("POST", "create-order", { body: { phone_number: phone, package_id: packageId } });
-    const { items: [{ id }] } = await this.#ask(
-      "orders?count=1",
-      listOf(z.object({ id: z.string() })),
-    );
+    const { items } = await this.#ask("orders?count=1", listOf(z.object({ id: z.string() })));
+    const { id } = one(items);
     this.#orders.push({ phone, packageId, razorpayOrderId: id });
   }
 
   async #makeLink(phone: string): Promise<void> {
-    const headers = { "x-bot-secret": this.shop.environment.BOT_SECRET };
     const body = { phone_number: phone, package_id: "starter" };
-    const { short_url } = dataOf(await post("bot-payment-link", body, headers));
-    const [{ id }] = await this.shop.sql<{ id: string }[]>`
+    const { short_url } = dataOf(await call("POST", "bot-payment-link", { body }));
+    const { id } = one(
+      await this.shop.sql<{ id: string }[]>`
       select razorpay_payment_link_id as id from public.payment_orders
-      where short_url = ${String(short_url)}`;
+      where short_url = ${String(short_url)}`,
+    );
     if (this.#orders.some(({ linkId }) => linkId === id)) return;
     this.#orders.push({ phone, packageId: "starter", linkId: id });
   }
@@ -488,7 +490,7 @@ class Play {
     this.#payments.push({ id: paid.razorpay_payment_id, order, status: outcome });
   }
 
-  /** Checkout takes no further payment while one is there. */
+  /** Checkout accepts no further payment on an order that has one. */
   #isTaken(order: Order): boolean {
     return this.#payments.some((payment) => payment.order === order && payment.status !== "failed");
   }
@@ -552,7 +554,7 @@ class Play {
     dispute.status = status;
   }
 
-  /** The bank captures an authorised payment, or a failed one after all. */
+  /** The bank captures an authorized payment, or a failed one after all. */
   async #goOn(payment: Payment | undefined): Promise<void> {
     if (payment === undefined || payment.status === "captured") return;
     const { control } = this.shop;
@@ -570,11 +572,11 @@ class Play {
   }
 }
 
-/** The items in one of their orders, which the number names. */
+/** The items in a pseudorandom order that the number determines. */
 function shuffled<Item>(items: Item[], order: number): Item[] {
   const left = [...items];
   return items.map(() => {
-    const [taken] = left.splice(order % left.length, 1);
+    const taken = one(left.splice(order % left.length, 1));
     // The numbers of a linear congruential generator (Numerical Recipes, 1992).
     order = (1_664_525 * order + 1_013_904_223) % 2 ** 32;
     return taken;
@@ -585,13 +587,13 @@ function pick<Item>(items: Item[], number: number): Item | undefined {
   return items[number % items.length];
 }
 
-/** Plays a plan in the shop, lets everything settle, and fails where the users have anything else. */
+/** Plays a plan, lets everything settle, and fails unless the users have what they should. */
 export async function playPlan(
   shop: Shop,
-  worker: MortalWorker,
+  worker: KillableWorker,
   { actions, lastOrder }: Plan,
 ): Promise<void> {
-  // Orders and events of former plans would only take time.
+  // Orders and events of earlier plans would only take time.
   await shop.forgetOrders();
   await shop.control.clearFaults();
   await shop.control.forgetWebhookEvents();

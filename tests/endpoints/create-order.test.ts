@@ -11,6 +11,7 @@ import { withEnvironment } from "../support/environment.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits } from "../support/purchases.ts";
+import { one } from "../support/lists.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -21,7 +22,7 @@ function createOrder(body: unknown): Promise<Answer> {
   return call("POST", "create-order", { body });
 }
 
-/** A package of its own, so that a test may change it. */
+/** A package that no other test uses, so that a test may change it. */
 async function newPackage(price: string, credits = 10): Promise<string> {
   const id = `p-${randomUUID()}`;
   await backend.sql`
@@ -77,7 +78,7 @@ Deno.test.each([
 Deno.test("Razorpay is asked for our amount, with our order's id as the receipt", async () => {
   await control.clearRequests();
   await createOrder({ package_id: "popular", phone_number: newPhoneNumber() });
-  const [{ amount, currency, receipt }] = await ordersAskedFor();
+  const { amount, currency, receipt } = one(await ordersAskedFor());
   deepStrictEqual({ amount, currency }, { amount: 29_900, currency: "INR" });
   match(String(receipt), /^[0-9a-f]{32}$/);
 });
@@ -186,7 +187,7 @@ Deno.test.each(["429", "500", "502_html", "504_empty", "drop"] as const)(
   async (kind) => {
     const body = { package_id: "starter", phone_number: newPhoneNumber() };
     await control.clearRequests();
-    // A client may repeat a request on its own when the connection breaks.
+    // The HTTP client may repeat a request when its connection breaks.
     await control.addFault({ kind, applied: false, times: kind === "drop" ? 2 : 1 });
     expectError(await createOrder(body), { httpStatus: 503, code: "GATEWAY_UNAVAILABLE" });
     await control.clearFaults();

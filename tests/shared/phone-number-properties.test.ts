@@ -1,6 +1,6 @@
 /**
- * The rule for phone numbers, as properties: a farmer of free credits gets one account for a number,
- * however it is written and whoever hands it in.
+ * The rule for phone numbers, as properties: a person gets one account and one welcome for a number,
+ * however it is written and wherever it comes from.
  * @module
  */
 
@@ -10,7 +10,7 @@ import { toE164 } from "shared/phone-number.ts";
 
 const SOURCES = ["whatsapp", "page"] as const;
 
-/** Country codes of large and of peculiar numbering plans. */
+/** Country codes of large numbering plans and of unusual ones. */
 const COUNTRY_CODES = [
   "91",
   "1",
@@ -27,13 +27,13 @@ const COUNTRY_CODES = [
   "971",
 ];
 
-/** Digits that are mostly nobody's number, and sometimes somebody's. */
+/** Digits that are mostly invalid as a number, and sometimes valid. */
 const internationalDigits = fc.tuple(
   fc.constantFrom(...COUNTRY_CODES),
   fc.stringMatching(/^[1-9][0-9]{6,11}$/),
 ).map((parts) => parts.join(""));
 
-/** A number in E.164 that is somebody's. */
+/** A valid number in E.164. */
 const validNumber = internationalDigits
   .map((digits) => toE164(`+${digits}`, "page"))
   .filter((number) => number !== undefined);
@@ -43,7 +43,7 @@ const separators = fc.array(fc.constantFrom("", " ", "-", ".", "/", "(", ")"), {
   maxLength: 15,
 });
 
-Deno.test("a number with its plus sign is one person, wherever blanks, hyphens and brackets stand", () => {
+Deno.test("a number with its plus sign is one person, wherever spaces, hyphens and brackets stand", () => {
   fc.assert(
     fc.property(validNumber, separators, fc.constantFrom(...SOURCES), (number, gaps, source) => {
       const [plus, ...digits] = number;
@@ -55,7 +55,7 @@ Deno.test("a number with its plus sign is one person, wherever blanks, hyphens a
   );
 });
 
-Deno.test("a number without its plus sign is the same person to WhatsApp, and to who dials 00 first", () => {
+Deno.test("a number without its plus sign is the same person to WhatsApp, and to anyone who dials 00 first", () => {
   fc.assert(
     fc.property(validNumber, (number) => {
       strictEqual(toE164(number.slice(1), "whatsapp"), number);

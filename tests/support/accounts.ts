@@ -1,11 +1,10 @@
 /**
- * Reading an account as a page does, with whatever proves whose it is.
+ * Reads accounts as a page does, with any proof of who owns them.
  * @module
  */
 
-import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import { type Answer, call, dataOf } from "../support/calls.ts";
+import { type Answer, call, dataOf } from "./calls.ts";
 
 /** The headers of a request. */
 export type RequestHeaders = Record<string, string>;
@@ -13,9 +12,6 @@ export type RequestHeaders = Record<string, string>;
 export const PROOF_REQUIRED = { httpStatus: 401, code: "PROOF_REQUIRED" };
 export const INVALID_PROOF = { httpStatus: 401, code: "INVALID_PROOF" };
 export const NOT_THE_OWNER = { httpStatus: 403, code: "NOT_THE_OWNER" };
-
-/** A secret as long as the bot's. */
-export const newSecret = () => randomBytes(32).toString("base64url");
 
 /** Asks for the profile of a phone number. */
 export function profile(phone: string, headers?: RequestHeaders): Promise<Answer> {
@@ -27,7 +23,7 @@ export function history(userId: string, headers?: RequestHeaders): Promise<Answe
   return call("GET", `credit-history/${userId}`, { headers });
 }
 
-/** Makes a user of a phone number, as the bot does, and returns its id. */
+/** Creates the user of a phone number, as the bot does, and returns its id. */
 export async function newUser(phone: string): Promise<string> {
   const headers = { "x-bot-secret": z.string().parse(Deno.env.get("BOT_SECRET")) };
   return z.string().parse(dataOf(await profile(phone, headers)).id);

@@ -1,19 +1,20 @@
 /**
- * POST razorpay-webhook: what Razorpay signed is kept, booked once and acknowledged; what it did not
- * sign changes nothing.
+ * POST razorpay-webhook: what Razorpay signed is recorded, booked once and acknowledged; what it did
+ * not sign changes nothing.
  * @module
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
-import { dataOf, expectError } from "../support/calls.ts";
+import { call, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { payForPackage, type Purchase } from "../support/purchases.ts";
+import { newSecret, sign, webhookSignature } from "../support/signing.ts";
 import {
   deliver,
   deliverAll,
@@ -22,8 +23,8 @@ import {
   named,
   openShop,
   PACKAGES,
-  post,
-} from "./shop.ts";
+} from "../support/payment-harness.ts";
+import { first, one } from "../support/lists.ts";
 
 const shop = await openShop();
 const { control } = shop;
@@ -44,24 +45,23 @@ async function capturedEvent(purchase: Purchase): Promise<WebhookEvent> {
   return named(await eventsOf(purchase), "payment.captured");
 }
 
-const sign = (message: string, secret = RAZORPAY_WEBHOOK_SECRET) =>
-  createHmac("sha256", secret).update(message).digest("hex");
-
 const newEventId = () => randomBytes(7).toString("hex");
 
-/** An event of our own making, signed as Razorpay would. */
+/** An event made up by the test, signed as Razorpay would sign it. */
 function signedEvent(body: unknown): { id: string; body: string; signature: string } {
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  return { id: newEventId(), body: text, signature: sign(text) };
+  return { id: newEventId(), body: text, signature: sign(text, RAZORPAY_WEBHOOK_SECRET) };
 }
 
 async function deliveryCount(): Promise<number> {
-  const [{ count }] = await shop.sql<{ count: number }[]>`
-    select count(*)::integer as count from public.webhook_deliveries`;
+  const { count } = one(
+    await shop.sql<{ count: number }[]>`
+    select count(*)::integer as count from public.webhook_deliveries`,
+  );
   return count;
 }
 
-/** What is kept of an event, oldest delivery first. */
+/** The recorded deliveries of an event, oldest first. */
 async function deliveriesOf(eventId: string) {
   return [
     ...await shop.sql<{ event: string; payload: string; outcome: string | null }[]>`
@@ -110,7 +110,7 @@ const FORGERIES: Forgery[] = [
   },
   {
     name: "signed with another secret",
-    forge: ({ body }) => ({ body, signature: sign(body, randomBytes(18).toString("hex")) }),
+    forge: ({ body }) => ({ body, signature: sign(body, newSecret()) }),
   },
   {
     name: "signed with the API key's secret",
@@ -126,7 +126,10 @@ const FORGERIES: Forgery[] = [
   },
   {
     name: "with the signature of another event",
-    forge: ({ body }) => ({ body, signature: sign('{"event":"payment.captured"}') }),
+    forge: ({ body }) => ({
+      body,
+      signature: sign('{"event":"payment.captured"}', RAZORPAY_WEBHOOK_SECRET),
+    }),
   },
   {
     name: "for a larger amount",
@@ -191,7 +194,14 @@ Deno.test("without a configured secret nothing gets in, not even what is signed 
       RAZORPAY_WEBHOOK_SECRET_PREVIOUS: secret,
     };
     await withEnvironment(variables, async () => {
-      for (const signature of [sign(body), sign(body, ""), sign(body, "   "), ""]) {
+      for (
+        const signature of [
+          sign(body, RAZORPAY_WEBHOOK_SECRET),
+          sign(body, ""),
+          sign(body, "   "),
+          "",
+        ]
+      ) {
         expectError(await deliver({ id, body, signature }), {
           httpStatus: 401,
           code: "INVALID_WEBHOOK_SIGNATURE",
@@ -204,18 +214,18 @@ Deno.test("without a configured secret nothing gets in, not even what is signed 
 
 Deno.test("while the secret is changed the old and the new one are good, and afterwards the new one", async () => {
   const [before, during, after] = [await pay(), await pay(), await pay()];
-  const newSecret = randomBytes(18).toString("hex");
+  const secret = newSecret();
   const withSecret = async (purchase: Purchase, secret: string) => {
     const { id, body } = await capturedEvent(purchase);
     return deliver({ id, body, signature: sign(body, secret) });
   };
   const rotation = {
-    RAZORPAY_WEBHOOK_SECRET: newSecret,
+    RAZORPAY_WEBHOOK_SECRET: secret,
     RAZORPAY_WEBHOOK_SECRET_PREVIOUS: RAZORPAY_WEBHOOK_SECRET,
   };
   await withEnvironment(rotation, async () => {
     dataOf(await withSecret(before, RAZORPAY_WEBHOOK_SECRET));
-    dataOf(await withSecret(during, newSecret));
+    dataOf(await withSecret(during, secret));
   });
   await withEnvironment(
     { ...rotation, RAZORPAY_WEBHOOK_SECRET_PREVIOUS: undefined },
@@ -224,7 +234,7 @@ Deno.test("while the secret is changed the old and the new one are good, and aft
         httpStatus: 401,
         code: "INVALID_WEBHOOK_SIGNATURE",
       });
-      dataOf(await withSecret(after, newSecret));
+      dataOf(await withSecret(after, secret));
     },
   );
   for (const { phone } of [before, during, after]) await expectBought(phone, CREDITS);
@@ -274,7 +284,7 @@ Deno.test.each([false, true])(
     await control.changeSettings({ webhook_escape_non_ascii: false });
     const event = await capturedEvent(purchase);
     dataOf(await deliver(event));
-    const [{ payload }] = await deliveriesOf(event.id);
+    const { payload } = first(await deliveriesOf(event.id));
     strictEqual(payload, event.body);
     await expectBought(purchase.phone, CREDITS);
   },
@@ -306,7 +316,7 @@ Deno.test("an event without a payload is kept and acknowledged", async () => {
   );
 });
 
-Deno.test("payments that are none of our business are kept and acknowledged", async () => {
+Deno.test("payments that are not for this system are kept and acknowledged", async () => {
   const { id: withoutOrder } = await control.payWithoutOrder({
     outcome: "captured",
     amount: 9_900,
@@ -320,12 +330,12 @@ Deno.test("payments that are none of our business are kept and acknowledged", as
   for (const paymentId of [withoutOrder, razorpay_payment_id]) {
     for (const event of await shop.eventsAbout(paymentId)) {
       deepStrictEqual(await deliverAll([event]), ["not_ours"]);
-      strictEqual((await deliveriesOf(event.id))[0].outcome, "not_ours");
+      strictEqual(one(await deliveriesOf(event.id)).outcome, "not_ours");
     }
   }
 });
 
-/** An order that something else made with the same Razorpay account, whose receipt looks like ours. */
+/** An order that another system made with the same Razorpay account, whose receipt looks like ours. */
 async function otherShopsOrder(): Promise<string> {
   const { RAZORPAY_KEY_ID } = shop.environment;
   const response = await fetch(`${shop.razorpay.url}/v1/orders`, {
@@ -346,7 +356,7 @@ Deno.test("a payment event that cannot be understood is kept, and Razorpay is as
     payload: { payment: { entity: { id: "pay_00000000000000", amount: "9900" } } },
   });
   expectError(await deliver(event), { httpStatus: 500, code: "INTERNAL" });
-  strictEqual((await deliveriesOf(event.id))[0].outcome, "failed");
+  strictEqual(one(await deliveriesOf(event.id)).outcome, "failed");
 });
 
 Deno.test("an event as large as Razorpay's limit for notes is taken, and a larger body is refused", async () => {
@@ -368,7 +378,7 @@ Deno.test("while the database is away Razorpay is told to come back, and its ret
   const delivered = await capturedEvent(purchase);
   strictEqual(delivered.state, "delivered");
   ok(delivered.attempts.length > 1);
-  strictEqual(delivered.attempts[0].status, 503);
+  strictEqual(first(delivered.attempts).status, 503);
 });
 
 Deno.test("the webhook is only for POST, and needs no other proof than the signature", async () => {
@@ -377,13 +387,13 @@ Deno.test("the webhook is only for POST, and needs no other proof than the signa
   strictEqual(response.status, 405);
   const event = signedEvent({ event: "x" });
   const headers = { "x-razorpay-signature": event.signature, authorization: "Bearer nonsense" };
-  dataOf(await post("razorpay-webhook", event.body, headers));
+  dataOf(await call("POST", "razorpay-webhook", { body: event.body, headers }));
 });
 
 Deno.test("bytes that are not UTF-8 are refused, signed or not", async () => {
   const bytes = new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]);
-  const signature = createHmac("sha256", RAZORPAY_WEBHOOK_SECRET).update(bytes).digest("hex");
-  expectError(await post("razorpay-webhook", bytes, { "x-razorpay-signature": signature }), {
+  const headers = webhookSignature(bytes, RAZORPAY_WEBHOOK_SECRET);
+  expectError(await call("POST", "razorpay-webhook", { body: bytes, headers }), {
     httpStatus: 400,
     code: "INVALID_JSON",
   });

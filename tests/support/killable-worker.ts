@@ -1,10 +1,9 @@
 /**
  * A worker that can be killed between any two of its steps.
  *
- * To the outside, a process that was killed is one that asks nothing any more and that no answer
- * reaches. So the functions' way to the database and to Razorpay leads through a proxy that lets a
- * given number of requests pass and then takes every connection away, before or after the last request
- * was carried out.
+ * Seen from outside, a killed process sends no more requests and receives no more responses. So the
+ * functions reach the database and Razorpay through a proxy that lets a given number of requests pass
+ * and then breaks every connection, before or after the last request was carried out.
  * @module
  */
 
@@ -14,18 +13,18 @@ import {
   request as send,
   type ServerResponse,
 } from "node:http";
-import { withEnvironment } from "../support/environment.ts";
+import { withEnvironment } from "./environment.ts";
 
 /** When a worker dies. */
 export interface Death {
   /** At which of its requests, where 1 is the first. */
   step: number;
-  /** Whether that request is still carried out, and only its answer does not arrive. */
+  /** Whether that request is still carried out, so that only its response is lost. */
   carriedOut: boolean;
 }
 
 /** A proxy to the database and to Razorpay. */
-export class MortalWorker {
+export class KillableWorker {
   readonly #dataApiUrl: string;
   readonly #razorpayUrl: string;
   readonly #server = createServer((request, response) => this.#pass(request, response));
@@ -48,7 +47,7 @@ export class MortalWorker {
     });
   }
 
-  /** Lets functions run until `death`, and tells whether they lived that long. */
+  /** Runs functions until `death`, and returns whether it came to that. */
   async runUntil(death: Death, act: () => Promise<unknown>): Promise<{ died: boolean }> {
     const address = this.#server.address();
     if (address === null || typeof address === "string") throw new TypeError("not started");
@@ -74,10 +73,10 @@ export class MortalWorker {
       { method: request.method, headers: request.headers, agent: false },
       (answer) => {
         if (isLast) {
-          // The connection goes when the answer is whole, so that what was asked for is done.
+          // Breaks the connection once the response is complete: the request was carried out.
           answer.on("end", () => request.socket.destroy()).resume();
         } else {
-          // Without a kept connection no client repeats a request by itself.
+          // The HTTP client repeats requests only on a connection that was kept alive.
           response.writeHead(answer.statusCode ?? 502, { ...answer.headers, connection: "close" });
           answer.pipe(response);
         }

@@ -1,5 +1,6 @@
 /**
- * The database away, slow, busy or cut off: the caller is told to come back, and nothing is half done.
+ * The database is away, slow, busy or cut off: the caller is told to come back, and nothing is half
+ * done.
  * @module
  */
 
@@ -11,12 +12,13 @@ import { withEnvironment } from "../support/environment.ts";
 import {
   closedUrl,
   type FaultyServer,
+  fixedAnswerServer,
   lossyProxy,
-  monotoneServer,
   silentServer,
 } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { orderPackage, payForPackage, signedCheckout, verify } from "../support/purchases.ts";
+import { one } from "../support/lists.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -90,7 +92,7 @@ Deno.test.each(
 )(
   "every function answers UNAVAILABLE when the Data API says %s",
   async (_, status, contentType, text) => {
-    await whileDataApiIs(monotoneServer(status, contentType, text), async () => {
+    await whileDataApiIs(fixedAnswerServer(status, contentType, text), async () => {
       for (const answer of await Promise.all(callEach())) expectError(answer, UNAVAILABLE);
     });
   },
@@ -107,10 +109,10 @@ Deno.test.each(
     ["a number", 200, "42"],
   ] as const,
 )("every function answers INTERNAL, and no more than that, to %s", async (_, status, text) => {
-  await whileDataApiIs(monotoneServer(status, "application/json", text), async () => {
+  await whileDataApiIs(fixedAnswerServer(status, "application/json", text), async () => {
     for (const answer of await Promise.all(callEach())) {
       const { httpStatus, body } = answer;
-      // An empty answer to a question about an order is an order that is not there.
+      // No row about an order means that there is no such order.
       if (body.code === "ORDER_NOT_FOUND" && text === "[]") continue;
       deepStrictEqual({ httpStatus, body }, {
         httpStatus: 500,
@@ -139,7 +141,7 @@ Deno.test("a call that waits for a lock in vain is UNAVAILABLE, and changes noth
     await sql`select from public.users where phone_number = ${phone} for update`;
     const blocked = await Promise.all([charged(), chargedOnce(), ordered(), verify(paid)]);
     for (const answer of blocked) expectError(answer, UNAVAILABLE);
-    // Who only reads waits for nobody.
+    // Read-only calls do not wait for locks.
     strictEqual(await balanceOf(phone), 3);
   });
   strictEqual(await balanceOf(phone), 3);
@@ -185,9 +187,11 @@ Deno.test("an order whose answer got lost on the way to us is the order that is 
     expectError(await call("POST", "create-order", { body }), UNAVAILABLE);
     strictEqual(await order(), await order());
   });
-  const [{ count }] = await backend.sql`
+  const { count } = one(
+    await backend.sql`
     select count(*)::int from public.payment_orders o
-    join public.users u on u.id = o.user_id where u.phone_number = ${phone}`;
+    join public.users u on u.id = o.user_id where u.phone_number = ${phone}`,
+  );
   strictEqual(count, 1);
 });
 

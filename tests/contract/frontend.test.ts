@@ -45,7 +45,7 @@ Deno.test("a page buys a package with functions.invoke", async () => {
     deliver_webhooks: false,
   });
   const verified = await supabase.functions.invoke("verify-payment", {
-    // A text goes out as text/plain.
+    // supabase-js sends a string as text/plain.
     body: JSON.stringify({ ...checkout, phone_number, package_id }),
   });
   strictEqual(verified.error, null);

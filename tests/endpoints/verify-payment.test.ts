@@ -4,7 +4,7 @@
  */
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { createHmac, randomBytes, randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { startBackend } from "../support/backend.ts";
 import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
@@ -18,6 +18,7 @@ import {
   signedCheckout,
   verify,
 } from "../support/purchases.ts";
+import { newSecret, sign, signCheckout } from "../support/signing.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -114,8 +115,6 @@ Deno.test("what the page says of credits and amount changes nothing", async () =
 Deno.test("a signature that is not Razorpay's is refused, and Razorpay is not asked", async () => {
   const purchase = await pay();
   const { razorpay_order_id, razorpay_payment_id, razorpay_signature } = purchase.checkout;
-  const sign = (secret: string, message: string) =>
-    createHmac("sha256", secret).update(message).digest("hex");
   const secret = Deno.env.get("RAZORPAY_KEY_SECRET") ?? "";
   const message = `${razorpay_order_id}|${razorpay_payment_id}`;
   await control.clearRequests();
@@ -126,10 +125,10 @@ Deno.test("a signature that is not Razorpay's is refused, and Razorpay is not as
       razorpay_signature.toUpperCase(),
       razorpay_signature.slice(1),
       `${razorpay_signature}0`,
-      sign(randomBytes(16).toString("hex"), message),
-      sign(secret, `${razorpay_payment_id}|${razorpay_order_id}`),
-      sign(secret, razorpay_payment_id),
-      sign(secret, `${message}|`),
+      sign(message, newSecret()),
+      signCheckout(razorpay_payment_id, razorpay_order_id, secret),
+      sign(razorpay_payment_id, secret),
+      sign(`${message}|`, secret),
     ]
   ) {
     expectError(await verify(purchase, { razorpay_signature: forged }), {
@@ -160,7 +159,7 @@ Deno.test("an order that is not ours is not found", async () => {
   });
 });
 
-Deno.test("somebody else's payment is refused to whoever reports it, and kept for its buyer", async () => {
+Deno.test("somebody else's payment is refused to anyone else who reports it, and kept for its buyer", async () => {
   const purchase = await pay();
   const stranger = newPhoneNumber();
   await call("GET", `users/${stranger}`);
@@ -256,7 +255,7 @@ Deno.test("an authorized payment is pending, and counts once it is captured", as
   await expectCredited(purchase);
 });
 
-Deno.test("a failed payment is pending, for its bank may still say yes", async () => {
+Deno.test("a failed payment is pending, for its bank may still approve it", async () => {
   const purchase = await pay({ outcome: "failed" });
   expectPending(await verify(purchase));
   await expectNotCredited(purchase);
@@ -309,7 +308,7 @@ Deno.test.each(
   "while Razorpay answers %s a payment is pending, and counts once it can be asked",
   async (kind) => {
     const purchase = await pay();
-    // A client may repeat a request on its own when the connection breaks.
+    // The HTTP client may repeat a request when its connection breaks.
     await control.addFault({ kind, times: kind === "drop" || kind === "200_broken_off" ? 5 : 1 });
     expectPending(await verify(purchase));
     await control.clearFaults();

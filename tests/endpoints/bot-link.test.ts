@@ -4,7 +4,7 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { createHmac, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { makeLinkToken, readLinkToken } from "shared/auth/link-token.ts";
 import { setEnvironment } from "../../local/stack/stack.ts";
 import { startBackend } from "../support/backend.ts";
@@ -12,14 +12,19 @@ import { call, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { linkTokenOf } from "../support/proofs.ts";
-import { history, INVALID_PROOF, newSecret, newUser, NOT_THE_OWNER, profile } from "./accounts.ts";
+import { history, INVALID_PROOF, newUser, NOT_THE_OWNER, profile } from "../support/accounts.ts";
+import { encodePart, newSecret, sign } from "../support/signing.ts";
 
 const backend = await startBackend();
 const { environment } = backend;
 Deno.test.afterAll(() => backend.stop());
 setEnvironment({ FRONTEND_ACCESS: "phone-proof" });
 
-const encode = (part: unknown) => Buffer.from(JSON.stringify(part)).toString("base64url");
+function partsOf(token: string): { payload: string; signature: string } {
+  const [payload, signature] = token.split(".");
+  ok(payload !== undefined && signature !== undefined);
+  return { payload, signature };
+}
 
 Deno.test("bot-link answers a page's address that carries the token where no server sees it", async () => {
   const phone = newPhoneNumber();
@@ -30,13 +35,13 @@ Deno.test("bot-link answers a page's address that carries the token where no ser
     );
     const { origin, pathname, search, hash } = new URL(String(url));
     strictEqual(`${origin}${pathname}${search}`, "https://shop.example/account?lang=hi");
-    const fields = Object.fromEntries(new URLSearchParams(hash.slice(1)));
-    const { user_id: _, ...rest } = fields;
+    const { user_id, ...rest } = Object.fromEntries(new URLSearchParams(hash.slice(1)));
     deepStrictEqual(rest, { access_token: token, phone_number: phone });
     const lifeMs = Date.parse(String(expires_at)) - before;
     ok(lifeMs > 60_000 && lifeMs <= 31 * 60_000, `${lifeMs} ms`);
-    dataOf(await profile(phone, { "x-access-token": fields.access_token }));
-    dataOf(await history(fields.user_id, { "x-access-token": fields.access_token }));
+    const headers = { "x-access-token": String(token) };
+    dataOf(await profile(phone, headers));
+    dataOf(await history(String(user_id), headers));
   });
 });
 
@@ -72,14 +77,14 @@ Deno.test("a link ends with its time", async () => {
 Deno.test("a link that was altered anywhere proves nothing", async () => {
   const [mine, his] = [newPhoneNumber(), newPhoneNumber()];
   const [token, hisToken] = [await linkTokenOf(mine), await linkTokenOf(his)];
-  const [payload, signature] = token.split(".");
-  const [hisPayload] = hisToken.split(".");
+  const { payload, signature } = partsOf(token);
+  const { payload: hisPayload } = partsOf(hisToken);
   const fields = JSON.parse(Buffer.from(payload, "base64url").toString());
-  const later = encode({ ...fields, expires_at: fields.expires_at + 3600 });
+  const later = encodePart({ ...fields, expires_at: fields.expires_at + 3600 });
   const flipped = (signature.startsWith("0") ? "1" : "0") + signature.slice(1);
   const altered = [
     `${hisPayload}.${signature}`,
-    `${encode({ ...fields, phone_number: his })}.${signature}`,
+    `${encodePart({ ...fields, phone_number: his })}.${signature}`,
     `${later}.${signature}`,
     `${payload}=.${signature}`,
     `${payload}.${flipped}`,
@@ -106,25 +111,23 @@ Deno.test("a link that was altered anywhere proves nothing", async () => {
 
 Deno.test("a link that was signed with something else proves nothing", async () => {
   const phone = newPhoneNumber();
-  const [payload] = (await linkTokenOf(phone)).split(".");
+  const { payload } = partsOf(await linkTokenOf(phone));
   const text = `credits link token\n${environment.SUPABASE_URL}\n${payload}`;
-  const sign = (secret: string, message: string) =>
-    createHmac("sha256", secret).update(message).digest("hex");
   const { BOT_SECRET, RAZORPAY_KEY_SECRET, RAZORPAY_WEBHOOK_SECRET } = environment;
   for (
     const signature of [
-      sign("", text),
-      sign(newSecret(), text),
-      sign(RAZORPAY_KEY_SECRET, text),
-      sign(RAZORPAY_WEBHOOK_SECRET, text),
+      sign(text, ""),
+      sign(text, newSecret()),
+      sign(text, RAZORPAY_KEY_SECRET),
+      sign(text, RAZORPAY_WEBHOOK_SECRET),
       // The right secret, but over the payload alone.
-      sign(BOT_SECRET, payload),
+      sign(payload, BOT_SECRET),
     ]
   ) {
     const headers = { "x-access-token": `${payload}.${signature}` };
     expectError(await profile(phone, headers), INVALID_PROOF);
   }
-  dataOf(await profile(phone, { "x-access-token": `${payload}.${sign(BOT_SECRET, text)}` }));
+  dataOf(await profile(phone, { "x-access-token": `${payload}.${sign(text, BOT_SECRET)}` }));
 });
 
 Deno.test("a link of another project proves nothing, even where both have one bot secret", async () => {

@@ -4,16 +4,15 @@
  */
 
 import { strictEqual } from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { startBackend } from "../support/backend.ts";
 import { call, type CallOptions, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { newSecret } from "../support/signing.ts";
+import { one } from "../support/lists.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
-
-const newSecret = () => randomBytes(32).toString("base64url");
 
 const BOT_CALLS = {
   "bot-credits": (phone: string, options: CallOptions) =>
@@ -57,8 +56,10 @@ for (const [name, callAsBot] of Object.entries(BOT_CALLS)) {
         });
       }
     });
-    const [{ count }] = await backend.sql`
-      select count(*)::int from public.users where phone_number = ${phone}`;
+    const { count } = one(
+      await backend.sql`
+      select count(*)::int from public.users where phone_number = ${phone}`,
+    );
     strictEqual(count, 0);
   });
 

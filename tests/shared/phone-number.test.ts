@@ -1,8 +1,8 @@
 /**
- * One person, one spelling: which texts are read as which phone number, and which are refused.
+ * One spelling for each person: which texts are read as which phone number, and which are refused.
  *
- * Numbers follow the national numbering plans; the old WhatsApp spellings are those that WhatsApp's
- * own ids still have.
+ * Numbers follow the national numbering plans; the old spellings are those that WhatsApp's ids still
+ * use.
  * @module
  */
 
@@ -80,7 +80,7 @@ Deno.test.each([
   { country: "Brazil", old: "+55 (0) 51 7000-0000", now: "+5551970000000" },
   { country: "Argentina", old: "541123456789", now: "+5491123456789" },
   { country: "Argentina", old: "+54 11 2345-6789", now: "+5491123456789" },
-])("$country: $old is the person whom $now reaches", ({ old, now }) => {
+])("$country: $old is the person that $now reaches", ({ old, now }) => {
   for (const source of SOURCES) {
     strictEqual(toE164(old, source), now);
     strictEqual(toE164(now, source), now);
@@ -93,7 +93,7 @@ Deno.test("a Brazilian fixed line of eight digits gets no 9 put before it", () =
 
 Deno.test.each([
   ["nothing", ""],
-  ["blanks", "   "],
+  ["spaces", "   "],
   ["a lone plus sign", "+"],
   ["a country code only", "+91"],
   ["too few digits", "+91987654321"],

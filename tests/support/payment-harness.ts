@@ -1,49 +1,40 @@
 /**
- * A shop whose payments are tested: the backend, and what customers, Razorpay and operators do in it.
+ * A shop for tests of payments: the backend, and what customers, Razorpay and operators do with it.
  *
- * Razorpay's events are kept by the stand-in until a test delivers them, so that each test chooses
- * what is reported, when, how often and in which order.
+ * The stand-in keeps Razorpay's events until a test delivers them, so that each test chooses what is
+ * reported, when, how often and in which order.
  * @module
  */
 
 import { deepStrictEqual } from "node:assert/strict";
 import { z } from "zod";
-import botPaymentLink from "../../supabase/functions/bot-payment-link/index.ts";
-import razorpayWebhook from "../../supabase/functions/razorpay-webhook/index.ts";
-import reconcilePayments from "../../supabase/functions/reconcile-payments/index.ts";
-import settleOrder from "../../supabase/functions/settle-order/index.ts";
 import type { RazorpayControl } from "../../local/razorpay/control-client.ts";
 import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
-import { type Backend, startBackend } from "../support/backend.ts";
-import { type Answer, call, dataOf, readAnswer } from "../support/calls.ts";
+import { type Backend, startBackend } from "./backend.ts";
+import { type Answer, call, dataOf, operatorHeaders } from "./calls.ts";
+import type { Purchase } from "./purchases.ts";
+import { one } from "./lists.ts";
 
-const FUNCTIONS = {
-  "bot-payment-link": botPaymentLink,
-  "razorpay-webhook": razorpayWebhook,
-  "reconcile-payments": reconcilePayments,
-  "settle-order": settleOrder,
-};
-
-/** The packages of the seed, as far as the tests count with them. */
+/** The packages of the seed, as far as the tests rely on them. */
 export const PACKAGES = {
   starter: { credits: 20, amountPaise: 9_900 },
   popular: { credits: 75, amountPaise: 29_900 },
   pro: { credits: 250, amountPaise: 79_900 },
 };
 
-/** What a newcomer gets for nothing. */
+/** What a newcomer gets for free. */
 export const FREE_CREDITS = 3;
 
-/** A retry of Razorpay's that comes after 6 seconds comes after 6 milliseconds. */
+/** A retry that Razorpay sends after 6 seconds is sent after 6 milliseconds. */
 const WEBHOOK_TIME_FACTOR = 0.001;
 
-/** A user's money with us. */
+/** What a user has, in credits. */
 export interface Account {
   credits: number;
   debt: number;
 }
 
-/** An event as Razorpay sends it; without an id it carries none. */
+/** An event as Razorpay sends it; without an id, the header with the id is missing. */
 export type SignedEvent = Partial<WebhookEvent> & Pick<WebhookEvent, "body" | "signature">;
 
 /** A running shop. */
@@ -51,17 +42,19 @@ export interface Shop extends Backend {
   readonly control: RazorpayControl;
   /** Where Razorpay sends its events. */
   readonly webhookUrl: string;
+  /** Our id of a purchase's order. */
+  orderIdOf(purchase: Pick<Purchase, "checkout">): Promise<string>;
   /** Razorpay's events about an order, a payment or a payment link, oldest first. */
   eventsAbout(id: string): Promise<WebhookEvent[]>;
   /** Makes every order that is still watched due, and runs the reconciler. */
   reconcile(): Promise<Record<string, unknown>>;
   /** See {@linkcode Shop.reconcile}. */
   makeDue(): Promise<void>;
-  /** Has the reconciler leave the orders of earlier tests alone: it is about those to come. */
+  /** Makes the reconciler ignore all orders so far, which belong to earlier tests. */
   forgetOrders(): Promise<void>;
 }
 
-/** Opens a shop with a database of its own. To be stopped with `Deno.test.afterAll`. */
+/** Starts a shop with a database of its own. Stop it with `Deno.test.afterAll`. */
 export async function openShop(): Promise<Shop> {
   const backend = await startBackend();
   const { control } = backend.razorpay;
@@ -71,8 +64,8 @@ export async function openShop(): Promise<Shop> {
     webhook_time_factor: WEBHOOK_TIME_FACTOR,
   });
 
-  // The reconciler lets minutes pass before it asks about an order, and the time of the next question
-  // is nobody's to change through the API. The tests do not wait: they write the column.
+  // The reconciler waits for minutes before it asks about an order, and no API changes that time. The
+  // tests do not wait: they write the column.
   async function makeDue(): Promise<void> {
     await backend.sql`
       update public.payment_orders set next_check_at = clock_timestamp()
@@ -87,47 +80,47 @@ export async function openShop(): Promise<Shop> {
     async forgetOrders() {
       await backend.sql`update public.payment_orders set next_check_at = null`;
     },
+    async orderIdOf({ checkout }) {
+      const orders = await backend.sql<{ id: string }[]>`
+        select id from public.payment_orders
+        where razorpay_order_id = ${checkout.razorpay_order_id}`;
+      return one(orders).id;
+    },
     async eventsAbout(id) {
       return (await control.webhookEvents()).filter(({ body }) => body.includes(id));
     },
     async reconcile() {
       await makeDue();
-      return dataOf(await post("reconcile-payments", {}, operatorHeaders()));
+      return dataOf(await runReconciler());
     },
   };
 }
 
-/** Calls a function as {@linkcode call} does the others. Text and bytes go out as they are. */
-export async function post(
-  name: keyof typeof FUNCTIONS,
-  body: string | Uint8Array<ArrayBuffer> | Record<string, unknown>,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  const request = new Request(`http://127.0.0.1/${name}`, {
-    method: "POST",
-    headers,
-    body: typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body),
-  });
-  return await readAnswer(await FUNCTIONS[name].fetch(request));
+/** Runs the reconciler once, as the scheduler does. */
+export function runReconciler(): Promise<Answer> {
+  return call("POST", "reconcile-payments", { body: {}, headers: operatorHeaders() });
 }
 
-/** What the operator and the scheduler prove themselves with. */
-export function operatorHeaders(): Record<string, string> {
-  const keys = z.object({ default: z.string() })
-    .parse(JSON.parse(Deno.env.get("SUPABASE_SECRET_KEYS") ?? ""));
-  return { apikey: keys.default };
+/** Settles an order by hand; `fields` adds to the request and replaces parts of it. */
+export function settleByHand(
+  fields: Record<string, unknown>,
+  headers: Record<string, string> = operatorHeaders(),
+): Promise<Answer> {
+  const body = { operator: "Asha", reason: "The customer called", ...fields };
+  return call("POST", "settle-order", { body, headers });
 }
 
 /** Delivers an event to the webhook, as Razorpay does. */
 export function deliver({ id, body, signature }: SignedEvent): Promise<Answer> {
-  return post("razorpay-webhook", body, {
+  const headers = {
     "content-type": "application/json",
     "x-razorpay-signature": signature,
     ...(id !== undefined && { "x-razorpay-event-id": id }),
-  });
+  };
+  return call("POST", "razorpay-webhook", { body, headers });
 }
 
-/** Delivers events one after the other, and returns what became of each. */
+/** Delivers events one after the other, and returns the outcome of each. */
 export async function deliverAll(events: SignedEvent[]): Promise<unknown[]> {
   const outcomes: unknown[] = [];
   for (const event of events) outcomes.push(dataOf(await deliver(event)).outcome);
@@ -138,7 +131,7 @@ export async function deliverAll(events: SignedEvent[]): Promise<unknown[]> {
 export function named(events: WebhookEvent[], name: WebhookEvent["event"]): WebhookEvent {
   const found = events.filter(({ event }) => event === name);
   if (found.length !== 1) throw new Error(`There are ${found.length} events ${name}`);
-  return found[0];
+  return one(found);
 }
 
 /** What a user has, as the page sees it. */
@@ -150,7 +143,7 @@ export async function accountOf(phone: string): Promise<Account> {
   return { credits: profile.credits, debt: debt_credits };
 }
 
-/** Fails unless the user has, besides the free credits, these credits, and this debt. */
+/** Fails unless the user has these credits besides the free ones, and this debt. */
 export async function expectBought(phone: string, credits: number, debt = 0): Promise<void> {
   deepStrictEqual(await accountOf(phone), { credits: FREE_CREDITS + credits, debt });
 }
@@ -177,7 +170,7 @@ export async function historyOf(phone: string): Promise<string[]> {
   );
 }
 
-/** The user makes images, without a reference. */
+/** Spends credits without a reference. */
 export async function spend(phone: string, credits: number): Promise<void> {
   dataOf(await call("POST", "bot-deduct", { body: { phone_number: phone, credits } }));
 }

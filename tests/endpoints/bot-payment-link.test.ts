@@ -11,7 +11,15 @@ import { assertBooksAreRight } from "../support/backend.ts";
 import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage } from "../support/purchases.ts";
-import { deliverAll, expectBought, historyOf, named, openShop, PACKAGES, post } from "./shop.ts";
+import {
+  deliverAll,
+  expectBought,
+  historyOf,
+  named,
+  openShop,
+  PACKAGES,
+} from "../support/payment-harness.ts";
+import { first, one } from "../support/lists.ts";
 
 const shop = await openShop();
 const { control } = shop;
@@ -41,8 +49,7 @@ function ask(
   headers: Record<string, string> = {},
 ): Promise<Answer> {
   const body = { phone_number, package_id: "starter", ...fields };
-  const { BOT_SECRET } = shop.environment;
-  return post("bot-payment-link", body, { "x-bot-secret": BOT_SECRET, ...headers });
+  return call("POST", "bot-payment-link", { body, headers });
 }
 
 async function linkFor(
@@ -54,8 +61,10 @@ async function linkFor(
 
 /** Razorpay's id of the link that a URL leads to. */
 async function linkId({ short_url }: { short_url: string }): Promise<string> {
-  const [{ id }] = await shop.sql<{ id: string }[]>`
-    select razorpay_payment_link_id as id from public.payment_orders where short_url = ${short_url}`;
+  const { id } = one(
+    await shop.sql<{ id: string }[]>`
+    select razorpay_payment_link_id as id from public.payment_orders where short_url = ${short_url}`,
+  );
   return id;
 }
 
@@ -65,7 +74,7 @@ async function linksMade() {
   return requests.map(({ body }) => z.record(z.string(), z.unknown()).parse(JSON.parse(body)));
 }
 
-/** Lets a link's time run out, here and at Razorpay. */
+/** Makes a link expire, here and at Razorpay. */
 async function expire(link: { short_url: string }): Promise<void> {
   await control.expirePaymentLink(await linkId(link), { deliver_webhooks: false });
   await shop.sql`
@@ -89,7 +98,7 @@ Deno.test("a link says what is paid for, and where and until when", async () => 
 Deno.test("Razorpay sends nothing itself, takes the whole amount only, and ends the link soon", async () => {
   const phone = newPhoneNumber();
   await linkFor(phone);
-  const [made] = await linksMade();
+  const made = one(await linksMade());
   deepStrictEqual({ ...made, reference_id: "", expire_by: 0, description: "" }, {
     amount: AMOUNT,
     currency: "INR",
@@ -264,8 +273,8 @@ Deno.test("a link whose making was not answered is found again, not made twice",
   await expectBought(phone, CREDITS);
   const made = await linksMade();
   deepStrictEqual(made.map(({ reference_id }) => reference_id), [
-    made[0].reference_id,
-    made[0].reference_id,
+    first(made).reference_id,
+    first(made).reference_id,
   ]);
 });
 
@@ -299,14 +308,17 @@ Deno.test("a link for an unknown package, or without a number, is refused and as
 
 Deno.test("only the bot may ask for a link", async () => {
   const body = { phone_number: newPhoneNumber(), package_id: "starter" };
-  expectError(await post("bot-payment-link", body), {
+  expectError(await call("POST", "bot-payment-link", { body, asBot: false }), {
     httpStatus: 401,
     code: "MISSING_BOT_SECRET",
   });
-  expectError(await post("bot-payment-link", body, { "x-bot-secret": "nonsense" }), {
-    httpStatus: 401,
-    code: "INVALID_BOT_SECRET",
-  });
+  expectError(
+    await call("POST", "bot-payment-link", { body, headers: { "x-bot-secret": "nonsense" } }),
+    {
+      httpStatus: 401,
+      code: "INVALID_BOT_SECRET",
+    },
+  );
 });
 
 Deno.test("a price that changed makes a new link, and the old one grants what it promised", async () => {

@@ -1,5 +1,5 @@
 /**
- * GET credit-history: a page lists what moved a user's credits.
+ * GET credit-history: a page lists what changed a user's credits.
  * @module
  */
 
@@ -39,9 +39,11 @@ async function readPage(path: string): Promise<Page> {
 
 /** Follows the cursors to the end. */
 async function readAllPages(userId: string, limit: number): Promise<Page[]> {
-  const pages = [await readPage(`credit-history/${userId}?limit=${limit}`)];
-  for (let cursor = pages[0].next_cursor; cursor !== null; cursor = pages.at(-1)!.next_cursor) {
-    pages.push(await readPage(`credit-history/${userId}?limit=${limit}&cursor=${cursor}`));
+  let page = await readPage(`credit-history/${userId}?limit=${limit}`);
+  const pages = [page];
+  while (page.next_cursor !== null) {
+    page = await readPage(`credit-history/${userId}?limit=${limit}&cursor=${page.next_cursor}`);
+    pages.push(page);
   }
   return pages;
 }

@@ -18,7 +18,7 @@ const ALL = [...GETTERS, ...POSTERS];
 const MAX_BODY_BYTES = 16 * 1024;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** Pages may call these; what takes the bot's secret is closed to them. */
+/** Pages may call these; functions that take the bot's secret are closed to them. */
 const FOR_PAGES: FunctionName[] = ["users", "credit-history", "create-order", "verify-payment"];
 
 /** The origins that the functions allow where all are allowed. */
@@ -32,7 +32,7 @@ function deductionOf(sizeBytes: number): string {
   return JSON.stringify({ phone_number: newPhoneNumber() }).padEnd(sizeBytes);
 }
 
-/** The text in pieces, so that no length is known beforehand. */
+/** The text in pieces, so that its length is not announced. */
 function inPieces(text: string): ReadableStream<Uint8Array> {
   return ReadableStream.from(text.match(/.{1,1000}/gs)?.map(bytes) ?? []);
 }
@@ -121,7 +121,7 @@ for (const name of ALL) {
     ["an empty id", ""],
     ["a short id", "1234567"],
     ["a long id", "a".repeat(129)],
-    ["an id with blanks", "two words here"],
+    ["an id with spaces", "two words here"],
     ["an id that looks like a log line", '{"level":"error"}'],
   ])(`${name} makes a request id where it got %s`, async (_, id) => {
     const headers = id === undefined ? undefined : { "x-request-id": id };
@@ -156,7 +156,7 @@ for (const name of GETTERS) {
 for (const name of POSTERS) {
   Deno.test.each([
     ["nothing", ""],
-    ["blanks", "  \n"],
+    ["white space", "  \n"],
     ["half an object", '{"phone_number": "+919876543210"'],
     ["an array", '[{"phone_number":"+919876543210"}]'],
     ["null", "null"],
@@ -253,7 +253,7 @@ Deno.test("the platform's prefix and a trailing slash belong to the address", as
   });
 });
 
-/** Any body that is read whole, for calls whose answer does not matter. */
+/** Any body that is read whole, for calls whose response does not matter. */
 function bodyFor(name: FunctionName): string | undefined {
   return methodOf(name) === "POST" ? "{}" : undefined;
 }

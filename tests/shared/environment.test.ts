@@ -1,5 +1,5 @@
 /**
- * The environment: what is missing fails what needs it, in an answer that names nothing.
+ * The environment: a missing variable fails what needs it, with a response that names nothing.
  * @module
  */
 
@@ -17,7 +17,7 @@ Deno.test.afterAll(() => backend.stop());
 
 const { SUPABASE_SECRET_KEY } = backend.environment;
 
-/** A key in the form of a secret key, which nobody has given out. */
+/** A key in the form of a secret key that no project has. */
 const newKey = () => `sb_secret_${randomBytes(16).toString("base64url")}`;
 
 /** No way to the Data API is configured, but for what a test adds. */

@@ -9,6 +9,7 @@ import {
   type RazorpayStandIn,
   startRazorpay,
 } from "../../local/razorpay/server.ts";
+import { at } from "./lists.ts";
 
 /** A stand-in with keys of its own. */
 export interface RazorpayFixture extends RazorpayStandIn {
@@ -22,7 +23,7 @@ export interface RazorpayFixture extends RazorpayStandIn {
 /** An API answer, parsed. */
 export interface Answer {
   status: number;
-  // The tests read many shapes, and a wrong path in one fails its assertion.
+  // The tests read many shapes, and reading a wrong one fails an assertion.
   // deno-lint-ignore no-explicit-any
   body: any;
 }
@@ -66,10 +67,10 @@ export interface Delivery {
   signature: string;
 }
 
-/** What a receiver answers: a status, or no answer at all. */
+/** What a receiver responds: a status, or nothing at all. */
 export type ReceiverAnswer = number | "drop" | "hang";
 
-/** Runs a test with an HTTP server that takes webhooks. */
+/** Runs a test with an HTTP server that receives webhooks. */
 export async function withReceiver(
   answer: (delivery: Delivery, earlier: number) => ReceiverAnswer,
   test: (receiver: { url: string; deliveries: Delivery[] }) => Promise<void>,
@@ -106,6 +107,6 @@ export async function withReceiver(
 function pairs(rawHeaders: string[]): [string, string][] {
   return Array.from(
     { length: rawHeaders.length / 2 },
-    (_, index) => [rawHeaders[2 * index], rawHeaders[2 * index + 1]],
+    (_, index) => [at(rawHeaders, 2 * index), at(rawHeaders, 2 * index + 1)],
   );
 }

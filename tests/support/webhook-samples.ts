@@ -1,9 +1,9 @@
 /**
  * The webhook events of Razorpay's documentation: the shape of each sample, with other values.
  *
- * Kept apart from the stand-in's events, so that both are held to what is documented. The oddities
- * are the documentation's own: empty error codes, failed payments that are `captured`, an order id
- * without its prefix, a `created_at` that slipped into the payload.
+ * Kept apart from the stand-in's events, so that both are compared with the documentation. Its oddities
+ * are kept: empty error codes, failed payments that are `captured`, an order id without its prefix, a
+ * `created_at` inside the payload.
  *
  * Sources: Razorpay docs, webhooks/payments.md, webhooks/orders.md, webhooks/refunds.md,
  * webhooks/disputes.md, webhooks/payment-links.md.
@@ -91,8 +91,8 @@ const NO_ERROR = {
   error_reason: null,
 };
 
-/** What the documentation shows in its card samples, which are of another make than the rest. */
-const BLANK_ERROR = { ...NO_ERROR, error_code: "", error_description: "" };
+/** What the documentation shows in its card samples, which differ from the rest. */
+const EMPTY_ERROR = { ...NO_ERROR, error_code: "", error_description: "" };
 
 const ERROR = {
   error_code: "BAD_REQUEST_ERROR",
@@ -125,7 +125,7 @@ const paymentSamples = (["authorized", "captured", "failed"] as const).flatMap((
         ...PAYMENT_ENTITY,
         ...STATUSES[status],
         ...METHODS[method],
-        ...(method === "card" && { captured: true, fee: null, tax: null, ...BLANK_ERROR }),
+        ...(method === "card" && { captured: true, fee: null, tax: null, ...EMPTY_ERROR }),
       },
     })
   )
@@ -196,7 +196,7 @@ const refundSamples = [
   speedChanged(),
 ];
 
-/** Its time of creation is inside the payload, and none is outside. */
+/** Its time of creation is inside the payload, and not outside. */
 function speedChanged(): Sample {
   const { name, body: { created_at, ...body } } = sample("refund.speed_changed", "optimum", {
     refund: { ...REFUND_ENTITY, notes: [], acquirer_data: {} },
@@ -251,7 +251,7 @@ function disputeSample(step: string, changes: Entity): Sample {
   });
 }
 
-/** Its evidence stands beside the entity. */
+/** Its evidence is next to the entity. */
 function actionRequired(): Sample {
   const { name, body } = disputeSample("action_required", { status: "open" });
   const dispute = { entity: { ...DISPUTE_ENTITY, status: "open" }, evidence: EVIDENCE };

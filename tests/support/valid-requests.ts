@@ -1,15 +1,16 @@
 /**
- * A request to each function that it serves, to be spoilt in one place or another.
+ * A valid request to each function, for tests to corrupt one part at a time.
  * @module
  */
 
-import { createHmac, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Operation } from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
-import type { Backend } from "../support/backend.ts";
-import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { payForPackage } from "../support/purchases.ts";
+import type { Backend } from "./backend.ts";
+import { newPhoneNumber } from "./phone-numbers.ts";
+import { payForPackage } from "./purchases.ts";
+import { one } from "./lists.ts";
 
 /** The fields and headers of a request that succeeds. */
 export interface ValidRequest {
@@ -18,15 +19,17 @@ export interface ValidRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Makes the users and orders that the requests are about. */
+/** Makes the users and orders that the requests refer to. */
 export async function validRequests(
   { environment, razorpay, sql }: Backend,
 ): Promise<ValidRequest[]> {
   const phone_number = newPhoneNumber();
   const package_id = "starter";
   const { checkout } = await payForPackage(razorpay.control, phone_number, package_id);
-  const [{ user_id }] = await sql`
-    select user_id from public.identities where value = ${phone_number}`;
+  const { user_id } = one(
+    await sql`
+    select user_id from public.identities where value = ${phone_number}`,
+  );
   const fields: Record<string, Record<string, unknown>> = {
     "bot-credits": { phone_number },
     "bot-deduct": { phone_number, reference_id: `wamid.${randomUUID()}`, credits: 1 },
@@ -56,14 +59,4 @@ export async function validRequests(
     fields: z.record(z.string(), z.unknown()).parse(fields[operation.name]),
     headers: credentials[operation.caller],
   }));
-}
-
-/** Razorpay's signature, for whoever has to look like Razorpay to be heard at all. */
-export function signatureOf(
-  body: string | Uint8Array,
-  { environment }: Backend,
-): Record<string, string> {
-  const signature = createHmac("sha256", environment.RAZORPAY_WEBHOOK_SECRET).update(body)
-    .digest("hex");
-  return { "x-razorpay-signature": signature };
 }
