@@ -133,7 +133,7 @@ export const VARIABLES: readonly Variable[] = [
       "Supabase Auth or a link from the chat. `public`: nothing, so that anyone who knows a phone " +
       "number can read its balance and history.",
     local: "public",
-    hosted: "phone-proof",
+    hosted: "`phone-proof`",
     example: "public",
   },
   {
@@ -150,7 +150,7 @@ export const VARIABLES: readonly Variable[] = [
     part: "options",
     description: "The page that the links of bot-link open.",
     local: "http://127.0.0.1:3000/",
-    hosted: "none: bot-link fails",
+    hosted: "bot-link fails",
     example: "http://127.0.0.1:3000/",
   },
   {
@@ -158,7 +158,7 @@ export const VARIABLES: readonly Variable[] = [
     part: "options",
     description: "The country whose national phone numbers a page may send (ISO 3166-1 alpha-2).",
     local: "IN",
-    hosted: "IN",
+    hosted: "`IN`",
     example: "IN",
   },
   {
@@ -183,7 +183,7 @@ export const VARIABLES: readonly Variable[] = [
     description: "Leave it unset. Only `https://api.razorpay.com` and a stand-in on the same " +
       "machine are accepted.",
     local: "the stand-in",
-    hosted: "https://api.razorpay.com",
+    hosted: "`https://api.razorpay.com`",
     example: "",
   },
 
