@@ -48,6 +48,8 @@ async function brokenLinks(path: string, text: string, docs: Docs): Promise<stri
   const mistakes: string[] = [];
   for (const [, file = "", anchor] of text.replaceAll(FENCE, "").matchAll(LINK)) {
     const target = file === "" ? path : normalize(join(dirname(path), file));
+    // Such as the badge: pages of the repository's host, not files.
+    if (target.startsWith("..")) continue;
     if (!await exists(join(REPOSITORY, target))) mistakes.push(`there is no ${target}`);
     else if (anchor && !anchorsOf(docs.get(target) ?? "").has(anchor)) {
       mistakes.push(`${target} has no heading #${anchor}`);
