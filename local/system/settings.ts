@@ -10,6 +10,7 @@ import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
 import { TaskError } from "./task.ts";
+import { variablesOf } from "./variables.ts";
 
 /** The top folder of the repository. */
 export const REPOSITORY = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -47,16 +48,6 @@ export interface Settings {
   functionOptions: Record<string, string>;
 }
 
-/** Options of the functions that the stack has nothing to do with but to pass them on. */
-const FUNCTION_OPTIONS = [
-  "ALLOWED_ORIGINS",
-  "BOT_SECRET_PREVIOUS",
-  "DEFAULT_COUNTRY",
-  "FRONTEND_ACCESS",
-  "FRONTEND_URL",
-  "RAZORPAY_WEBHOOK_SECRET_PREVIOUS",
-];
-
 type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Reads the settings of this process. Throws an {@link TaskError} for a value that cannot work. */
@@ -78,7 +69,9 @@ export function parseSettings(variables: Variables): Settings {
     botSecret: variables.BOT_SECRET || undefined,
     razorpayWebhookSecret: variables.RAZORPAY_WEBHOOK_SECRET || undefined,
     functionOptions: Object.fromEntries(
-      FUNCTION_OPTIONS.map((name) => [name, variables[name] ?? ""]).filter(([, value]) => value),
+      variablesOf("options")
+        .map(({ name }) => [name, variables[name] ?? ""])
+        .filter(([, value]) => value),
     ),
   };
 }

@@ -14,6 +14,7 @@ import {
 } from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { type ErrorCode, ERRORS } from "shared/errors.ts";
+import configuration from "../../deno.json" with { type: "json" };
 import { writeGenerated } from "../system/generated-file.ts";
 
 type Json = Record<string, unknown>;
@@ -38,7 +39,7 @@ export function openApiDocument(): Json {
     openapi: "3.1.0",
     info: {
       title: "Credits for WhatsApp AI bots",
-      version: "1.0.0",
+      version: configuration.version,
       description:
         "Every answer has one envelope: `status`, `message`, and `data` on success or `code` on errors.",
     },

@@ -1,0 +1,93 @@
+/**
+ * What a WhatsApp bot does with this backend: it spends a credit for each image, and offers a package
+ * where none is left.
+ *
+ * Needs `fetch` and the variables SUPABASE_URL and BOT_SECRET; runs on Node.js, Deno and Bun.
+ * @module
+ */
+import process from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
+
+const API = new URL("/functions/v1/", process.env.SUPABASE_URL);
+/** 503 comes from this backend, the other two from Supabase's platform. */
+const OUTAGE = [503, 504, 546];
+const ATTEMPTS = 5;
+const TIMEOUT_MS = 30_000;
+
+/** A WhatsApp message: the sender's number and the message's id. */
+export interface Message {
+  readonly from: string;
+  readonly id: string;
+}
+
+/** What your bot brings along. */
+export interface Bot<Image> {
+  makeImage(): Promise<Image>;
+  reply(text: string, image?: Image): Promise<void>;
+}
+
+/** A user wants an image. */
+export async function onImageRequest<Image>(message: Message, bot: Bot<Image>): Promise<void> {
+  const path = `bot-credits/${encodeURIComponent(message.from)}`;
+  const { data } = await callBackend<{ remaining_credits: number }>(path);
+  // The image is made before it is charged, so that one that fails costs nothing.
+  let image = data.remaining_credits > 0 ? await bot.makeImage() : undefined;
+
+  // The message's id is the reference, so a retry or a second delivery is not charged again.
+  const deduction = { phone_number: message.from, reference_id: message.id };
+  const charged = await callBackend("bot-deduct", deduction);
+  if (charged.status === "INSUFFICIENT_CREDITS") return await offerCredits(message, bot);
+
+  // Charged although nothing was left: an earlier delivery of this message took the last credit.
+  image ??= await bot.makeImage();
+  await bot.reply(charged.message, image);
+}
+
+async function offerCredits<Image>({ from, id }: Message, bot: Bot<Image>): Promise<void> {
+  const purchase = { phone_number: from, package_id: "starter", reference_id: id };
+  const { data } = await callBackend<PaymentLink>("bot-payment-link", purchase);
+  const { credits, price } = data.package;
+  await bot.reply(`${credits} credits for ${price} rupees: ${data.short_url}`);
+}
+
+interface PaymentLink {
+  short_url: string;
+  package: { credits: number; price: number };
+}
+
+interface Envelope<Data> {
+  status: "SUCCESS" | "INSUFFICIENT_CREDITS";
+  message: string;
+  data: Data;
+}
+
+/** Sends a request, and sends it again while the backend is out of reach. */
+async function callBackend<Data>(path: string, body?: object): Promise<Envelope<Data>> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const response = await send(path, body).catch(() => undefined);
+    if (response?.ok) return JSON.parse(response.text);
+    if (response && !OUTAGE.includes(response.status)) {
+      throw new Error(`${path}: ${response.status} ${response.text}`);
+    }
+    const seconds = response?.retryAfter || 2 ** attempt;
+    if (attempt < ATTEMPTS) await delay(seconds * 1000);
+  }
+  throw new Error(`${path}: the backend cannot be reached`);
+}
+
+/** Rejects where the connection breaks; the request may have been carried out all the same. */
+async function send(path: string, body?: object) {
+  const response = await fetch(new URL(path, API), {
+    method: body ? "POST" : "GET",
+    headers: { "x-bot-secret": process.env.BOT_SECRET ?? "", "content-type": "application/json" },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  const { ok, status, headers } = response;
+  return {
+    ok,
+    status,
+    retryAfter: Number(headers.get("retry-after")),
+    text: await response.text(),
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * The tables of docs/api.md, from the contract that the functions parse with.
+ * @module
+ */
+import { z } from "zod";
+import {
+  BODY_ERRORS,
+  CALLER_ERRORS,
+  COMMON_ERRORS,
+  type Operation,
+} from "shared/contract/operation.ts";
+import { OPERATIONS } from "shared/contract/operations.ts";
+import { type ErrorCode, ERRORS } from "shared/errors.ts";
+import { table } from "./markdown.ts";
+
+const CALLERS: Record<Operation["caller"], string> = {
+  bot: "the bot",
+  owner: "a page, for the owner of the account",
+  anyone: "a page, for anyone",
+  operator: "an operator or the scheduler",
+  razorpay: "Razorpay",
+};
+
+/** Whether a request that ended with a status may be sent again as it was. */
+const REPEAT: Record<number, string> = { 429: "later", 500: "once", 502: "once", 503: "yes" };
+
+/** Every function: how it is called, by whom, and what for. */
+export function endpointTable(): string {
+  return table(
+    ["Function", "Who calls it", "What it does"],
+    OPERATIONS.map((operation) => [
+      `[\`${operation.method} ${addressOf(operation)}\`](#${operation.name})`,
+      CALLERS[operation.caller],
+      operation.summary,
+    ]),
+  );
+}
+
+/** Every error, in the order of the HTTP statuses. */
+export function errorTable(): string {
+  const codes = Object.keys(ERRORS) as ErrorCode[];
+  return table(
+    ["Status", "Code", "Default message", "Functions", "Repeat?"],
+    codes.sort((one, other) => ERRORS[one].status - ERRORS[other].status).map((code) => {
+      const { status, message } = ERRORS[code];
+      return [String(status), `\`${code}\``, message, usersOf(code), REPEAT[status] ?? "no"];
+    }),
+  );
+}
+
+/** The names under which a table of request fields can be shown, with the tables. */
+export function requestTables(): Map<string, string> {
+  return new Map(
+    OPERATIONS
+      .filter(({ input }) => Object.keys(input.shape).length > 0)
+      .map((operation) => [`request ${operation.name}`, requestTable(operation)]),
+  );
+}
+
+function addressOf({ name, pathField }: Operation): string {
+  return pathField ? `${name}/:${pathField}` : name;
+}
+
+function usersOf(code: ErrorCode): string {
+  const users = OPERATIONS.filter((operation) => errorsOf(operation).includes(code));
+  const same = (others: readonly Operation[]) =>
+    users.length === others.length && others.every((other) => users.includes(other));
+  if (same(OPERATIONS)) return "all";
+  if (same(OPERATIONS.filter(({ method }) => method === "POST"))) return "all with a body";
+  if (same(OPERATIONS.filter(({ caller }) => caller === "bot"))) return "the bot's";
+  return users.map(({ name }) => name).join(", ");
+}
+
+function errorsOf({ caller, method, errors }: Operation): readonly ErrorCode[] {
+  return [
+    ...COMMON_ERRORS,
+    ...CALLER_ERRORS[caller],
+    ...(method === "POST" ? BODY_ERRORS : []),
+    ...errors,
+  ];
+}
+
+/** What of a field's JSON Schema a reader needs. */
+const FieldSchema = z.looseObject({
+  type: z.string().optional(),
+  format: z.string().optional(),
+  description: z.string().optional(),
+  examples: z.array(z.unknown()).optional(),
+  minimum: z.number().optional(),
+  maximum: z.number().optional(),
+  maxLength: z.number().optional(),
+});
+
+const ObjectSchema = z.object({
+  properties: z.record(
+    z.string(),
+    // A field that may be null is a choice between what it holds and null.
+    z.union([
+      z.object({ anyOf: z.array(FieldSchema), description: z.string().optional() })
+        .transform(({ anyOf: [field], ...outer }) => ({ ...field, ...outer })),
+      FieldSchema,
+    ]),
+  ),
+  required: z.array(z.string()).default([]),
+});
+
+function requestTable({ input, oneOf = [] }: Operation): string {
+  const { properties, required } = ObjectSchema.parse(z.toJSONSchema(input, { io: "input" }));
+  return table(
+    ["Field", "Required", "Value"],
+    Object.entries(properties).map(([name, field]) => [
+      `\`${name}\``,
+      required.includes(name) ? "yes" : oneOf.includes(name) ? "at least one" : "no",
+      valueOf(field),
+    ]),
+  );
+}
+
+function valueOf(field: z.infer<typeof FieldSchema>): string {
+  const { type = "", format, minimum, maximum, maxLength, description, examples } = field;
+  const kind = format === "uuid" ? "UUID" : type;
+  const bounds = minimum === undefined ? "" : ` from ${minimum} to ${maximum}`;
+  const length = maxLength === undefined ? "" : ` of up to ${maxLength} characters`;
+  const example = examples === undefined ? "" : `, such as \`${examples[0]}\``;
+  return `${kind}${bounds}${length}${example}${description ? `. ${description}` : ""}`;
+}

@@ -1,0 +1,213 @@
+/**
+ * Every environment variable of this project, told once.
+ *
+ * `deno task docs` writes `.env.example` and the tables of docs/configuration.md from this list, and the
+ * embedded stack learns from it which variables to pass on to the functions. A test compares it with
+ * what the code reads.
+ * @module
+ */
+
+/** Which part of the project a variable belongs to. Each part is a section of `.env.example`. */
+export type VariablePart = "stack" | "secrets" | "options" | "platform";
+
+/** One environment variable. */
+export interface Variable {
+  readonly name: string;
+  readonly part: VariablePart;
+  /** Sentences for people, in Markdown. */
+  readonly description: string;
+  /** What the embedded stack uses where nothing is set, in words or as the value itself. */
+  readonly local: string;
+  /** What the functions of a hosted project use where nothing is set. Only for their options. */
+  readonly hosted?: string;
+  /** What stands behind `=` in `.env.example`; nothing where the file must not set the variable. */
+  readonly example?: string;
+}
+
+/** In the order in which a reader meets them. */
+export const VARIABLES: readonly Variable[] = [
+  {
+    name: "API_PORT",
+    part: "stack",
+    description: "Port of the API on 127.0.0.1. 0 takes any free port.",
+    local: "54321",
+    example: "54321",
+  },
+  {
+    name: "DB_PORT",
+    part: "stack",
+    description: "Port of PostgreSQL, likewise.",
+    local: "54322",
+    example: "54322",
+  },
+  {
+    name: "RAZORPAY_PORT",
+    part: "stack",
+    description: "Port of the Razorpay stand-in, likewise.",
+    local: "54323",
+    example: "54323",
+  },
+  {
+    name: "LOCAL_DIR",
+    part: "stack",
+    description: "Folder for data, generated secrets, PostgreSQL's programs and `stack.env`.",
+    local: ".local",
+    example: ".local",
+  },
+  {
+    name: "POSTGRES_BIN",
+    part: "stack",
+    description: "A folder with `initdb` and `postgres`, version 15 or later, to use instead of " +
+      "the programs from npm.",
+    local: "from npm",
+    example: "",
+  },
+  {
+    name: "DATABASE_URL",
+    part: "stack",
+    description: "A database to use instead of the embedded one, as " +
+      "`postgresql://user:password@host:port/database`. It is migrated when the stack starts. A " +
+      "plain PostgreSQL database needs the URL of a superuser.",
+    local: "embedded",
+    example: "",
+  },
+  {
+    name: "SUPABASE_URL",
+    part: "stack",
+    description: "A Supabase project to use instead of the embedded Data API. Needs the two keys " +
+      "below. The project is migrated only if `DATABASE_URL` names its database as well.",
+    local: "embedded",
+    example: "",
+  },
+  {
+    name: "SUPABASE_PUBLISHABLE_KEY",
+    part: "stack",
+    description: "That project's publishable key (`sb_publishable_...`).",
+    local: "generated",
+    example: "",
+  },
+  {
+    name: "SUPABASE_SECRET_KEY",
+    part: "stack",
+    description: "That project's secret key (`sb_secret_...`).",
+    local: "generated",
+    example: "",
+  },
+
+  {
+    name: "BOT_SECRET",
+    part: "secrets",
+    description: "What the bot sends in `x-bot-secret`: at least 32 characters. Make one with " +
+      "`node -p 'crypto.randomBytes(32).toString(\"base64url\")'`.",
+    local: "generated",
+    example: "",
+  },
+  {
+    name: "RAZORPAY_KEY_ID",
+    part: "secrets",
+    description: "Id of a Razorpay API key, `rzp_test_...` or `rzp_live_...`. The embedded stack " +
+      "accepts test keys only.",
+    local: "that of the stand-in",
+    example: "",
+  },
+  {
+    name: "RAZORPAY_KEY_SECRET",
+    part: "secrets",
+    description: "That key's secret.",
+    local: "that of the stand-in",
+    example: "",
+  },
+  {
+    name: "RAZORPAY_WEBHOOK_SECRET",
+    part: "secrets",
+    description: "The secret that you gave to the webhook in Razorpay's dashboard. It is not the " +
+      "secret of the API key.",
+    local: "generated",
+    example: "",
+  },
+
+  {
+    name: "FRONTEND_ACCESS",
+    part: "options",
+    description: "What a page must prove before it reads an account. `phone-proof`: a session of " +
+      "Supabase Auth or a link from the chat. `public`: nothing, so that anyone who knows a phone " +
+      "number can read its balance and history.",
+    local: "public",
+    hosted: "`phone-proof`",
+    example: "public",
+  },
+  {
+    name: "ALLOWED_ORIGINS",
+    part: "options",
+    description: "The origins whose pages may call the functions for pages, separated by commas: " +
+      "`https://one.example,https://two.example`. `*` allows all.",
+    local: "*",
+    hosted: "none",
+    example: "*",
+  },
+  {
+    name: "FRONTEND_URL",
+    part: "options",
+    description: "The page that the links of bot-link open.",
+    local: "http://127.0.0.1:3000/",
+    hosted: "bot-link fails",
+    example: "http://127.0.0.1:3000/",
+  },
+  {
+    name: "DEFAULT_COUNTRY",
+    part: "options",
+    description: "The country whose national phone numbers a page may send (ISO 3166-1 alpha-2).",
+    local: "IN",
+    hosted: "`IN`",
+    example: "IN",
+  },
+  {
+    name: "BOT_SECRET_PREVIOUS",
+    part: "options",
+    description: "The former bot secret, which stays valid during a rotation.",
+    local: "none",
+    hosted: "none",
+    example: "",
+  },
+  {
+    name: "RAZORPAY_WEBHOOK_SECRET_PREVIOUS",
+    part: "options",
+    description: "The former webhook secret, likewise.",
+    local: "none",
+    hosted: "none",
+    example: "",
+  },
+  {
+    name: "RAZORPAY_API_URL",
+    part: "options",
+    description: "Leave it unset. Only `https://api.razorpay.com` and a stand-in on the same " +
+      "machine are accepted.",
+    local: "the stand-in",
+    hosted: "`https://api.razorpay.com`",
+    example: "",
+  },
+
+  {
+    name: "SUPABASE_SECRET_KEYS",
+    part: "platform",
+    description: "The project's secret keys, as a JSON object of keys by name.",
+    local: "generated",
+  },
+  {
+    name: "SUPABASE_JWKS",
+    part: "platform",
+    description: "The public keys that sessions of Supabase Auth are checked against.",
+    local: "generated",
+  },
+  {
+    name: "SUPABASE_SERVICE_ROLE_KEY",
+    part: "platform",
+    description: "The older form of the secret key, which is accepted as well.",
+    local: "none",
+  },
+];
+
+/** The variables of one part. */
+export function variablesOf(part: VariablePart): Variable[] {
+  return VARIABLES.filter((variable) => variable.part === part);
+}

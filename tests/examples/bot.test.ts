@@ -1,0 +1,100 @@
+/**
+ * examples/bot.ts, played against a backend.
+ * @module
+ */
+import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
+import { startBackend } from "../support/backend.ts";
+import { call, dataOf } from "../support/calls.ts";
+import { withEnvironment } from "../support/environment.ts";
+import { lossyProxy } from "../support/faulty-servers.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+
+const backend = await startBackend();
+const proxy = lossyProxy(backend.environment.SUPABASE_URL);
+Deno.test.afterAll(async () => {
+  await proxy.stop();
+  await backend.stop();
+});
+
+/** The example reads its address once, when it is loaded. */
+const { onImageRequest } = await withEnvironment(
+  { SUPABASE_URL: proxy.url },
+  () => import("../../examples/bot.ts"),
+);
+
+/** What the bot said, and how often it made an image. */
+interface Chat {
+  readonly replies: { text: string; image?: string }[];
+  images: number;
+}
+
+async function ask(from: string, id: string, chat: Chat = { replies: [], images: 0 }) {
+  await onImageRequest<string>({ from, id }, {
+    makeImage: () => Promise.resolve(`image ${++chat.images}`),
+    reply: (text, image) => Promise.resolve(void chat.replies.push({ text, image })),
+  });
+  return chat;
+}
+
+async function balanceOf(phone: string): Promise<unknown> {
+  return dataOf(await call("GET", `bot-credits/${phone}`)).remaining_credits;
+}
+
+Deno.test("three images are made and charged, and for the fourth a package is offered", async () => {
+  const phone = newPhoneNumber();
+  for (const left of ["2 credits", "1 credit", "no credits"]) {
+    const { replies } = await ask(phone, `message ${left}`);
+    deepStrictEqual(replies, [
+      { text: `Image generated successfully. You have ${left} remaining.`, image: "image 1" },
+    ]);
+  }
+  const { replies: [offer], images } = await ask(phone, "message 4");
+  strictEqual(images, 0);
+  match(offer.text, /^20 credits for 99 rupees: https:\/\/rzp\.io\/\S+$/);
+});
+
+Deno.test("a message that took the last credit gets its image when it is delivered again", async () => {
+  const phone = newPhoneNumber();
+  for (const id of ["1", "2", "3"]) await ask(phone, id);
+  const { replies, images } = await ask(phone, "3");
+  strictEqual(images, 1);
+  strictEqual(replies[0].text, "Image generated successfully. You have no credits remaining.");
+  strictEqual(await balanceOf(phone), 0);
+});
+
+Deno.test("of two messages at once for one credit, one gets an image and the other an offer", async () => {
+  const phone = newPhoneNumber();
+  await ask(phone, "1");
+  await ask(phone, "2");
+  const chats = await Promise.all([ask(phone, "3"), ask(phone, "4")]);
+  const texts = chats.map(({ replies: [reply] }) => reply.text.slice(0, 10)).sort();
+  deepStrictEqual(texts, ["20 credits", "Image gene"]);
+  strictEqual(await balanceOf(phone), 0);
+});
+
+Deno.test("an image that cannot be made costs nothing", async () => {
+  const phone = newPhoneNumber();
+  const request = onImageRequest({ from: phone, id: "1" }, {
+    makeImage: () => Promise.reject(new Error("no image")),
+    reply: () => Promise.reject(new Error("nothing to say")),
+  });
+  await rejects(request, /no image/);
+  strictEqual(await balanceOf(phone), 3);
+});
+
+Deno.test("a deduction whose answer gets lost is sent again and charged once", async () => {
+  const phone = newPhoneNumber();
+  proxy.loseAnswer = 2;
+  const { replies } = await ask(phone, "1");
+  strictEqual(replies[0].text, "Image generated successfully. You have 2 credits remaining.");
+  strictEqual(proxy.paths.slice(-2).join(" "), "/functions/v1/bot-deduct /functions/v1/bot-deduct");
+  strictEqual(await balanceOf(phone), 2);
+});
+
+Deno.test("a refusal is not repeated", async () => {
+  const before = proxy.paths.length;
+  await withEnvironment({ BOT_SECRET: "another one" }, async () => {
+    await rejects(ask("nobody", "1"), /400 .*INVALID_REQUEST/);
+  });
+  strictEqual(proxy.paths.length, before + 1);
+});
