@@ -2,6 +2,7 @@
  * `bot-deduct` over HTTP, against a handler that only passes the same call on to the database.
  * @module
  */
+
 import assert from "node:assert/strict";
 import { functionEnvironment, type StackEnvironment } from "../stack/environment.ts";
 import { type Caller, throughput } from "./load.ts";

@@ -3,6 +3,7 @@
  * for a while.
  * @module
  */
+
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
@@ -18,9 +19,9 @@ const LIMIT = { atMost: 1.5 };
 
 /** A function, and a request that it refuses after reading all of it. */
 interface Start {
-  name: string;
-  path: string;
-  body?: string;
+  readonly name: string;
+  readonly path: string;
+  readonly body?: string;
 }
 
 /** No real number, but one that only the whole numbering plan can tell from a real one. */

@@ -2,6 +2,7 @@
  * `bot-deduct`, and beside it in the same process a handler that only passes the call on.
  * @module
  */
+
 import { createClient } from "@supabase/supabase-js";
 import { z } from "zod";
 import botDeduct from "../../supabase/functions/bot-deduct/index.ts";

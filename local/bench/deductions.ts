@@ -5,6 +5,7 @@
  * tables. It knows no unknown users and no repeated references, and does not say what was wrong.
  * @module
  */
+
 import assert from "node:assert/strict";
 import postgres from "postgres";
 import { type Caller, throughput } from "./load.ts";
@@ -24,17 +25,17 @@ const SESSION_SETTINGS = { synchronous_commit: "off" };
 
 /** How one statement gets the phone number and the reference: as SQL expressions. */
 interface Arguments {
-  phoneNumber: string;
+  readonly phoneNumber: string;
   /** `null` for a call without a reference. */
-  reference: string;
+  readonly reference: string;
 }
 
 /** What is compared with what, on how many users. */
 interface Contest {
-  name: string;
-  users: number;
-  withReference: boolean;
-  limit?: Limit;
+  readonly name: string;
+  readonly users: number;
+  readonly withReference: boolean;
+  readonly limit?: Limit;
 }
 
 const CONTESTS: readonly Contest[] = [

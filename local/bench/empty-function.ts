@@ -3,6 +3,7 @@
  * them do, and answers.
  * @module
  */
+
 import { createClient } from "@supabase/supabase-js";
 
 export default {

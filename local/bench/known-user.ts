@@ -2,6 +2,7 @@
  * Shows that `bot-credits` on a known user only reads.
  * @module
  */
+
 import assert from "node:assert/strict";
 import postgres from "postgres";
 import type { StackEnvironment } from "../stack/environment.ts";
@@ -15,8 +16,8 @@ const ATTEMPTS = 5;
 /** What a database has written up to a moment. */
 interface Position {
   /** Every transaction that writes or that locks a row gets the next number. */
-  transactions: number;
-  walBytes: number;
+  readonly transactions: number;
+  readonly walBytes: number;
 }
 
 /** Measures and prints. */

@@ -2,6 +2,7 @@
  * PostgreSQL's own load generator, where the machine has it.
  * @module
  */
+
 import { join } from "node:path";
 
 /** How long one run takes, without connecting. */
@@ -16,9 +17,9 @@ export interface Pgbench {
 
 /** Where pgbench sends its load, and over how many sessions with which settings. */
 export interface PgbenchTarget {
-  databaseUrl: string;
-  connections: number;
-  sessionSettings: Record<string, string>;
+  readonly databaseUrl: string;
+  readonly connections: number;
+  readonly sessionSettings: Record<string, string>;
 }
 
 /** Returns pgbench, or nothing if it is not installed. */

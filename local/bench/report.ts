@@ -2,6 +2,7 @@
  * What the benchmarks print.
  * @module
  */
+
 import { ratioTo, type Samples, spreadOf } from "./statistics.ts";
 
 /** One thing measured beside its baseline. */

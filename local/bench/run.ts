@@ -6,9 +6,10 @@
  * is no fault of the code.
  * @module
  */
-import { runTask } from "../system/task.ts";
-import { parseSettings, readSettings } from "../system/settings.ts";
+
 import { withTemporaryStack } from "../stack/temporary.ts";
+import { parseSettings, readSettings } from "../system/settings.ts";
+import { runTask } from "../system/task.ts";
 import { benchBotDeduct } from "./bot-deduct.ts";
 import { benchColdStarts } from "./cold-start.ts";
 import { benchDeductions } from "./deductions.ts";

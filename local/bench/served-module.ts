@@ -2,6 +2,7 @@
  * A module with `export default { fetch }` in a process of its own, as `deno serve` runs it.
  * @module
  */
+
 import { fileURLToPath } from "node:url";
 import { REPOSITORY } from "../system/settings.ts";
 

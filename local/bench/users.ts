@@ -2,6 +2,7 @@
  * The users whose credits the load spends.
  * @module
  */
+
 import assert from "node:assert/strict";
 import postgres from "postgres";
 

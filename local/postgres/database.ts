@@ -3,13 +3,14 @@
  * running, or the one that `DATABASE_URL` names.
  * @module
  */
+
 import { join } from "node:path";
 import postgres from "postgres";
-import { TaskError } from "../system/task.ts";
-import { prepareDatabase } from "./platform.ts";
-import { installPostgres } from "./binaries.ts";
-import { postgresHome, type PostgresOptions, startPostgres, SUPERUSER } from "./server.ts";
 import type { Settings } from "../system/settings.ts";
+import { TaskError } from "../system/task.ts";
+import { installPostgres } from "./binaries.ts";
+import { prepareDatabase } from "./platform.ts";
+import { postgresHome, type PostgresOptions, startPostgres, SUPERUSER } from "./server.ts";
 import { migrate } from "./supabase-cli.ts";
 
 /** The database, while it can be used. */

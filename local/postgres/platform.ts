@@ -2,17 +2,18 @@
  * Makes a plain PostgreSQL database look like that of a new Supabase project.
  * @module
  */
+
 import postgres from "postgres";
 
 /** What the database is given. */
 export interface PlatformOptions {
   /** Password of the roles `postgres` and `authenticator`, which otherwise keep theirs. */
-  password?: string;
+  readonly password?: string;
   /**
    * Whether new objects in `public` are granted to `anon`, `authenticated` and `service_role` by
    * default, as in projects made before 30 October 2026.
    */
-  exposeNewObjects?: boolean;
+  readonly exposeNewObjects?: boolean;
 }
 
 /** Runs platform.sql on the database of a superuser's URL. Running it again changes nothing. */

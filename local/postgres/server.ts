@@ -7,13 +7,14 @@
  * `postmaster.pid`.
  * @module
  */
+
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { exists, readIfPresent, removeIfPresent } from "../system/files.ts";
-import { TaskError } from "../system/task.ts";
 import { claimPort, portTaken } from "../system/ports.ts";
 import { findProcess, sendSignal, waitForExit } from "../system/processes.ts";
+import { TaskError } from "../system/task.ts";
 
 /** The role that owns the cluster, as in a hosted Supabase project. */
 export const SUPERUSER = "supabase_admin";
@@ -21,15 +22,15 @@ export const SUPERUSER = "supabase_admin";
 /** How to run a server. */
 export interface PostgresOptions {
   /** The folder with `initdb` and `postgres`. */
-  binaries: string;
-  /** The folder for `data/` and `server.log`; see {@link postgresHome}. */
-  folder: string;
+  readonly binaries: string;
+  /** The folder for `data/` and `server.log`; see {@linkcode postgresHome}. */
+  readonly folder: string;
   /** The port on 127.0.0.1, where 0 takes any free one. */
-  port: number;
-  /** The password of {@link SUPERUSER}, set when the data folder is made. */
-  password: string;
+  readonly port: number;
+  /** The password of {@linkcode SUPERUSER}, set when the data folder is made. */
+  readonly password: string;
   /** `false` gives safety after a crash away for speed, which suits data that a test throws away. */
-  durable: boolean;
+  readonly durable: boolean;
 }
 
 /** A running server. */
@@ -101,7 +102,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   return await launch(options, data);
 }
 
-/** Stops the server that an earlier process left running on a folder of {@link startPostgres}. */
+/** Stops the server that an earlier process left running on a folder of {@linkcode startPostgres}. */
 export async function stopLeftoverPostgres(folder: string): Promise<void> {
   await stopLeftover(join(folder, "data"));
 }

@@ -2,15 +2,16 @@
  * The Supabase CLI against any PostgreSQL, without Docker and without an account.
  * @module
  */
-import { TaskError } from "../system/task.ts";
+
 import { REPOSITORY } from "../system/settings.ts";
+import { TaskError } from "../system/task.ts";
 
 /** How a run of the CLI ended. */
 export interface CliResult {
-  success: boolean;
-  stdout: string;
+  readonly success: boolean;
+  readonly stdout: string;
   /** Both streams in the order of arrival are not to be had: this is stderr after stdout, trimmed. */
-  output: string;
+  readonly output: string;
 }
 
 /**

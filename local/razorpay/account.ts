@@ -2,6 +2,7 @@
  * One merchant's account at Razorpay: its key, its state, its settings and its webhook.
  * @module
  */
+
 import { createHmac } from "node:crypto";
 import type { Dispute, Order, Payment, PaymentLink, Refund } from "./entities.ts";
 import { invalidId, unknownId } from "./errors.ts";
@@ -12,11 +13,11 @@ import { Webhooks } from "./webhooks.ts";
 
 /** What an account is opened with. */
 export interface AccountOptions {
-  keyId: string;
-  keySecret: string;
-  settings: Settings;
+  readonly keyId: string;
+  readonly keySecret: string;
+  readonly settings: Settings;
   /** Absolute or relative path of the JSON file that keeps the state between runs. */
-  stateFile?: string;
+  readonly stateFile?: string;
 }
 
 /** The account that all routes work on. */

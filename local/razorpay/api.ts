@@ -2,6 +2,7 @@
  * From a request to its answer: the log, the faults, authentication and the routes.
  * @module
  */
+
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Account } from "./account.ts";
 import { controlRoutes } from "./control.ts";
@@ -28,10 +29,10 @@ const MAX_BODY_BYTES = 1024 * 1024;
 
 /** A request after it was read. */
 interface ReadRequest {
-  method: string;
-  url: URL;
-  headers: IncomingMessage["headers"];
-  body: string;
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
 }
 
 /** The API and the control routes of one account. */

@@ -2,6 +2,7 @@
  * The customer: pays orders and payment links, and what Checkout then hands to the browser.
  * @module
  */
+
 import type { Account } from "./account.ts";
 import {
   newInstrument,
@@ -35,18 +36,18 @@ export type Outcome = "captured" | "authorized" | "failed" | "late_authorized";
 
 /** What the customer does. Whatever is left out is as the order says. */
 export interface PayInstructions {
-  outcome: Outcome;
+  readonly outcome: Outcome;
   /** Goes on with a failed or authorised payment of the same order instead of a new one. */
-  payment_id?: string;
+  readonly payment_id?: string;
   /** Pays another amount or currency than the order's. Only for new payments. */
-  amount?: number;
-  currency?: string;
-  method?: PaymentMethod;
-  email?: string;
-  contact?: string;
-  notes?: Payment["notes"];
+  readonly amount?: number;
+  readonly currency?: string;
+  readonly method?: PaymentMethod;
+  readonly email?: string;
+  readonly contact?: string;
+  readonly notes?: Payment["notes"];
   /** Pays although the order is paid, being paid, or its payment link is over. */
-  force?: boolean;
+  readonly force?: boolean;
 }
 
 /** Plays the customer on an order's Checkout. */

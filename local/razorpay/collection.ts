@@ -2,6 +2,7 @@
  * Lists, as Razorpay's API gives them.
  * @module
  */
+
 import { badRequest } from "./errors.ts";
 
 const DEFAULT_COUNT = 10;

@@ -2,6 +2,8 @@
  * A typed client of the control routes, for tests and the demo.
  * @module
  */
+
+import type { Outcome } from "./checkout.ts";
 import type {
   DeliveryBody,
   DisputeBody,
@@ -15,7 +17,6 @@ import type {
   SettingsBody,
   SettleBody,
 } from "./control.ts";
-import type { Outcome } from "./checkout.ts";
 import type { Fault, NewFault } from "./faults.ts";
 import type { LoggedRequest } from "./request-log.ts";
 import type { Settings } from "./settings.ts";
@@ -23,16 +24,16 @@ import type { WebhookEvent } from "./webhooks.ts";
 
 /** What Checkout hands to the browser after a success. */
 export interface CheckoutSuccess {
-  razorpay_order_id: string;
-  razorpay_payment_id: string;
-  razorpay_signature: string;
+  readonly razorpay_order_id: string;
+  readonly razorpay_payment_id: string;
+  readonly razorpay_signature: string;
 }
 
 /** What Checkout tells the browser after a failure. */
 export interface CheckoutFailure {
-  razorpay_order_id: string;
-  razorpay_payment_id: string;
-  error: {
+  readonly razorpay_order_id: string;
+  readonly razorpay_payment_id: string;
+  readonly error: {
     code: string;
     description: string;
     source: string;
@@ -44,35 +45,35 @@ export interface CheckoutFailure {
 
 /** What a payment link's page adds to the callback URL, and the order that it made. */
 export interface PaymentLinkSuccess extends CheckoutSuccess {
-  razorpay_payment_link_id: string;
-  razorpay_payment_link_reference_id: string;
-  razorpay_payment_link_status: string;
+  readonly razorpay_payment_link_id: string;
+  readonly razorpay_payment_link_reference_id: string;
+  readonly razorpay_payment_link_status: string;
 }
 
 /** The part of an entity that tests look at. Amounts are paise. */
 export interface PlayedPayment {
-  id: string;
-  status: string;
-  amount: number;
-  currency: string;
-  order_id: string | null;
+  readonly id: string;
+  readonly status: string;
+  readonly amount: number;
+  readonly currency: string;
+  readonly order_id: string | null;
 }
 export interface PlayedRefund {
-  id: string;
-  payment_id: string;
-  amount: number;
-  status: "pending" | "processed" | "failed";
+  readonly id: string;
+  readonly payment_id: string;
+  readonly amount: number;
+  readonly status: "pending" | "processed" | "failed";
 }
 export interface PlayedDispute {
-  id: string;
-  payment_id: string;
-  amount: number;
-  amount_deducted: number;
-  status: "open" | "under_review" | "won" | "lost" | "closed";
+  readonly id: string;
+  readonly payment_id: string;
+  readonly amount: number;
+  readonly amount_deducted: number;
+  readonly status: "open" | "under_review" | "won" | "lost" | "closed";
 }
 export interface PlayedPaymentLink {
-  id: string;
-  status: string;
+  readonly id: string;
+  readonly status: string;
 }
 
 type Paid<Chosen extends Outcome, Success> = Chosen extends "failed" ? CheckoutFailure : Success;

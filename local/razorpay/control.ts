@@ -4,6 +4,7 @@
  * They need no key, as they are reachable from this machine only. README.md lists them.
  * @module
  */
+
 import { z } from "zod";
 import type { Account } from "./account.ts";
 import {

@@ -4,6 +4,7 @@
  * Disputes come from banks, so they are made and moved by the control routes only.
  * @module
  */
+
 import type { Account } from "./account.ts";
 import { collection, page } from "./collection.ts";
 import {

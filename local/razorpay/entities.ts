@@ -5,6 +5,7 @@
  * Razorpay's API. Records use the API's names, and the few keys that never go out say so.
  * @module
  */
+
 import { newId, randomDigits, randomText } from "./ids.ts";
 
 /** Free key-value pairs. Razorpay sends `[]` when there are none. */
@@ -12,20 +13,20 @@ export type Notes = Record<string, string | number | boolean>;
 
 /** An order: what is to be paid. Paid once, it stays paid even if the money goes back. */
 export interface Order {
-  id: string;
-  amount: number;
+  readonly id: string;
+  readonly amount: number;
   amount_paid: number;
   amount_due: number;
-  currency: string;
-  receipt: string | null;
+  readonly currency: string;
+  readonly receipt: string | null;
   status: "created" | "attempted" | "paid";
   attempts: number;
   notes: Notes;
-  created_at: number;
+  readonly created_at: number;
   /** Not on the wire: whether several smaller payments may pay it. */
-  partial_payment: boolean;
+  readonly partial_payment: boolean;
   /** Not on the wire: the payment link that made it. */
-  payment_link_id: string | null;
+  readonly payment_link_id: string | null;
   /** Not on the wire: the payment that completed it. */
   paid_by_payment_id: string | null;
 }
@@ -38,59 +39,59 @@ export type PaymentStatus = "created" | "authorized" | "captured" | "refunded" |
 
 /** Why a payment failed, as it stands in the payment and as Checkout tells the browser. */
 export interface PaymentFailure {
-  code: string;
-  description: string;
-  source: string;
-  step: string;
-  reason: string;
+  readonly code: string;
+  readonly description: string;
+  readonly source: string;
+  readonly step: string;
+  readonly reason: string;
 }
 
 /** A payment: one attempt to pay, mostly on an order. */
 export interface Payment {
-  id: string;
-  amount: number;
-  currency: string;
+  readonly id: string;
+  readonly amount: number;
+  readonly currency: string;
   status: PaymentStatus;
-  order_id: string | null;
-  method: PaymentMethod;
+  readonly order_id: string | null;
+  readonly method: PaymentMethod;
   amount_refunded: number;
   refund_status: "partial" | "full" | null;
   captured: boolean;
-  description: string | null;
-  email: string;
-  contact: string;
+  readonly description: string | null;
+  readonly email: string;
+  readonly contact: string;
   notes: Notes;
   fee: number | null;
   tax: number | null;
   failure: PaymentFailure | null;
   /** Not on the wire under this name: the keys that depend on the method. */
-  instrument: Instrument;
-  created_at: number;
+  readonly instrument: Instrument;
+  readonly created_at: number;
 }
 
 /** The keys of a payment that depend on the way of paying. */
 export interface Instrument {
-  card_id: string | null;
-  card?: Record<string, unknown>;
-  bank: string | null;
-  wallet: string | null;
-  vpa: string | null;
-  acquirer_data: Record<string, string | null>;
-  upi?: Record<string, string>;
+  readonly card_id: string | null;
+  readonly card?: Record<string, unknown>;
+  readonly bank: string | null;
+  readonly wallet: string | null;
+  readonly vpa: string | null;
+  readonly acquirer_data: Record<string, string | null>;
+  readonly upi?: Record<string, string>;
 }
 
 /** Money on its way back. */
 export interface Refund {
-  id: string;
-  amount: number;
-  currency: string;
-  payment_id: string;
+  readonly id: string;
+  readonly amount: number;
+  readonly currency: string;
+  readonly payment_id: string;
   notes: Notes;
-  receipt: string | null;
-  created_at: number;
+  readonly receipt: string | null;
+  readonly created_at: number;
   status: "pending" | "processed" | "failed";
   speed_processed: "normal" | "instant";
-  speed_requested: "normal" | "optimum";
+  readonly speed_requested: "normal" | "optimum";
 }
 
 /** The states of a payment link. */
@@ -98,31 +99,31 @@ export type PaymentLinkStatus = "created" | "partially_paid" | "expired" | "canc
 
 /** A page that the customer pays on. */
 export interface PaymentLink {
-  id: string;
+  readonly id: string;
   accept_partial: boolean;
-  amount: number;
+  readonly amount: number;
   amount_paid: number;
-  callback_method: string;
-  callback_url: string;
+  readonly callback_method: string;
+  readonly callback_url: string;
   cancelled_at: number;
-  created_at: number;
-  currency: string;
-  customer: Record<string, string>;
-  description: string;
+  readonly created_at: number;
+  readonly currency: string;
+  readonly customer: Record<string, string>;
+  readonly description: string;
   expire_by: number;
   expired_at: number;
-  first_min_partial_amount: number;
+  readonly first_min_partial_amount: number;
   notes: Notes;
-  notify: { email: boolean; sms: boolean; whatsapp: boolean };
+  readonly notify: { email: boolean; sms: boolean; whatsapp: boolean };
   reference_id: string;
   reminder_enable: boolean;
-  short_url: string;
+  readonly short_url: string;
   status: PaymentLinkStatus;
   updated_at: number;
   /** On the wire only once something was paid. */
   order_id: string | null;
   /** Not on the wire under this name: the captured payments, oldest first. */
-  payment_ids: string[];
+  readonly payment_ids: string[];
 }
 
 /** The phases and states of a dispute. */
@@ -131,16 +132,16 @@ export type DisputeStatus = "open" | "under_review" | "won" | "lost" | "closed";
 
 /** A customer who asks the bank for the money back. */
 export interface Dispute {
-  id: string;
-  payment_id: string;
-  amount: number;
-  currency: string;
+  readonly id: string;
+  readonly payment_id: string;
+  readonly amount: number;
+  readonly currency: string;
   amount_deducted: number;
-  reason_code: string;
-  respond_by: number;
+  readonly reason_code: string;
+  readonly respond_by: number;
   status: DisputeStatus;
-  phase: DisputePhase;
-  created_at: number;
+  readonly phase: DisputePhase;
+  readonly created_at: number;
 }
 
 /** The present time in Unix seconds. */

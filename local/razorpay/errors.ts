@@ -9,13 +9,13 @@
 
 /** The `error` object of an answer. Each key beside `code` and `description` may be absent. */
 export interface ErrorDetails {
-  code: "BAD_REQUEST_ERROR" | "GATEWAY_ERROR" | "SERVER_ERROR";
-  description: string;
-  source?: string | null;
-  step?: string | null;
-  reason?: string | null;
-  metadata?: Record<string, string> | [];
-  field?: string;
+  readonly code: "BAD_REQUEST_ERROR" | "GATEWAY_ERROR" | "SERVER_ERROR";
+  readonly description: string;
+  readonly source?: string | null;
+  readonly step?: string | null;
+  readonly reason?: string | null;
+  readonly metadata?: Record<string, string> | [];
+  readonly field?: string;
 }
 
 /** An answer other than 200. `details` is null where Razorpay sends no error object. */

@@ -2,6 +2,7 @@
  * The bodies of webhook events, as they are at the moment of the event.
  * @module
  */
+
 import type { Account } from "./account.ts";
 import {
   disputeEntity,

@@ -2,6 +2,7 @@
  * Faults to order: what a test wants Razorpay to do wrong, for the next requests that match.
  * @module
  */
+
 import { z } from "zod";
 
 /**
@@ -54,13 +55,13 @@ export type NewFault = z.input<typeof faultSchema>;
 
 /** A fault in waiting. */
 export interface Fault {
-  kind: FaultKind;
-  method?: string;
-  path?: string;
+  readonly kind: FaultKind;
+  readonly method?: string;
+  readonly path?: string;
   /** How many requests it will still hit. */
   times: number;
-  delay_ms: number;
-  applied: boolean;
+  readonly delay_ms: number;
+  readonly applied: boolean;
 }
 
 /** The faults in waiting, in the order in which they were ordered. */

@@ -2,6 +2,7 @@
  * Orders API: https://razorpay.com/docs/api/orders/
  * @module
  */
+
 import type { Account } from "./account.ts";
 import { collection, page } from "./collection.ts";
 import { nowSeconds, type Order, orderEntity, paymentEntity } from "./entities.ts";

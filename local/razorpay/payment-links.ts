@@ -5,6 +5,7 @@
  * error texts of its own.
  * @module
  */
+
 import type { Account } from "./account.ts";
 import { page } from "./collection.ts";
 import {

@@ -2,6 +2,7 @@
  * Payments API: https://razorpay.com/docs/api/payments/
  * @module
  */
+
 import type { Account } from "./account.ts";
 import { collection, page } from "./collection.ts";
 import { type Order, type Payment, paymentEntity, razorpayFee } from "./entities.ts";

@@ -2,6 +2,7 @@
  * Refunds API: https://razorpay.com/docs/api/refunds/
  * @module
  */
+
 import type { Account } from "./account.ts";
 import { collection, page } from "./collection.ts";
 import { nowSeconds, type Payment, type Refund, refundEntity } from "./entities.ts";
@@ -25,11 +26,11 @@ export const refundRoutes = [
 
 /** What a refund is made of, besides its payment. */
 export interface NewRefund {
-  amount: number;
-  speed: "normal" | "optimum";
-  notes: Refund["notes"];
-  receipt: string | null;
-  status: Refund["status"];
+  readonly amount: number;
+  readonly speed: "normal" | "optimum";
+  readonly notes: Refund["notes"];
+  readonly receipt: string | null;
+  readonly status: Refund["status"];
 }
 
 /** Sends money back, and tells the merchant. */

@@ -2,6 +2,7 @@
  * Answers on the wire, right ones and wrong ones.
  * @module
  */
+
 import type { ServerResponse } from "node:http";
 import {
   authenticationFailed,
@@ -13,9 +14,9 @@ import type { Fault } from "./faults.ts";
 
 /** An answer before it is sent. */
 export interface Reply {
-  status: number;
-  type: "application/json" | "text/html";
-  text: string;
+  readonly status: number;
+  readonly type: "application/json" | "text/html";
+  readonly text: string;
 }
 
 export function jsonReply(status: number, body: unknown): Reply {

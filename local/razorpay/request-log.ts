@@ -5,18 +5,18 @@
 
 /** One request, as it arrived, and what became of it. */
 export interface LoggedRequest {
-  method: string;
-  path: string;
+  readonly method: string;
+  readonly path: string;
   /** The part after `?`, empty if there is none. */
-  query: string;
+  readonly query: string;
   /** The body's text. */
-  body: string;
+  readonly body: string;
   /** The names of the headers in lower case. Their values stay out, as they hold credentials. */
-  headers: string[];
+  readonly headers: string[];
   /** The answer's status, or null if there was none (yet). */
   status: number | null;
   /** The fault that it met. */
-  fault: string | null;
+  readonly fault: string | null;
 }
 
 const MAX_REQUESTS = 10_000;

@@ -2,28 +2,29 @@
  * Routes: a method, a path with `:parameters`, and what answers.
  * @module
  */
+
 import type { Account } from "./account.ts";
 import type { JsonObject } from "./validate.ts";
 
 /** A request after authentication and parsing. */
 export interface ApiRequest {
-  account: Account;
+  readonly account: Account;
   /** The values of the path's `:parameters`. */
-  params: Record<string, string>;
-  query: URLSearchParams;
+  readonly params: Record<string, string>;
+  readonly query: URLSearchParams;
   /** The JSON body, empty if there was none. */
-  body: JsonObject;
+  readonly body: JsonObject;
   /** A header's value by its lower-case name. */
   header(name: string): string | undefined;
 }
 
-/** Answers with the body of a 200, or throws a {@link RazorpayError} for another status. */
+/** Answers with the body of a 200, or throws a {@linkcode RazorpayError} for another status. */
 export type Handler = (request: ApiRequest) => unknown;
 
 export interface Route {
-  method: string;
-  path: RegExp;
-  handler: Handler;
+  readonly method: string;
+  readonly path: RegExp;
+  readonly handler: Handler;
 }
 
 /** Makes a route of, for example, `GET` and `/v1/orders/:order_id`. */

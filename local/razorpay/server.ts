@@ -6,6 +6,7 @@
  * README.md beside this file lists them.
  * @module
  */
+
 import { createServer } from "node:http";
 import { Account } from "./account.ts";
 import { Api } from "./api.ts";
@@ -15,26 +16,26 @@ import { DEFAULT_SETTINGS, type Settings, settingsSchema } from "./settings.ts";
 /** How to start the stand-in. */
 export interface RazorpayOptions {
   /** The TCP port on 127.0.0.1; 0 takes any free one. */
-  port: number;
-  keyId: string;
-  keySecret: string;
-  webhookSecret: string;
+  readonly port: number;
+  readonly keyId: string;
+  readonly keySecret: string;
+  readonly webhookSecret: string;
   /** Where events go. Without it they are kept and not delivered until a URL is set. */
-  webhookUrl?: string;
+  readonly webhookUrl?: string;
   /** A JSON file that keeps the account between runs. */
-  stateFile?: string;
+  readonly stateFile?: string;
   /** Behaviour that differs from Razorpay's default. */
-  settings?: Partial<Omit<Settings, "webhook_url" | "webhook_secret">>;
+  readonly settings?: Partial<Omit<Settings, "webhook_url" | "webhook_secret">>;
 }
 
 /** A running stand-in. */
 export interface RazorpayStandIn {
   /** The API's base URL, without `/v1`. */
-  url: string;
-  port: number;
+  readonly url: string;
+  readonly port: number;
   /** The `account_id` of its webhook events. */
-  accountId: string;
-  control: RazorpayControl;
+  readonly accountId: string;
+  readonly control: RazorpayControl;
   /** Ends every connection and timer, hanging ones too. */
   stop(): Promise<void>;
 }

@@ -2,6 +2,7 @@
  * What a test can change about the stand-in while it runs. The defaults behave as Razorpay does.
  * @module
  */
+
 import { z } from "zod";
 import { EVENT_NAMES } from "./event-names.ts";
 

@@ -2,6 +2,7 @@
  * Everything that Razorpay would remember, in memory and, if asked for, in a JSON file.
  * @module
  */
+
 import { z } from "zod";
 import type { Dispute, Order, Payment, PaymentLink, Refund } from "./entities.ts";
 import { newId } from "./ids.ts";
@@ -9,22 +10,22 @@ import type { WebhookEvent } from "./webhooks.ts";
 
 /** What a refund's idempotency key stands for. */
 export interface RefundKey {
-  key: string;
-  payment_id: string;
-  body: string;
-  refund_id: string;
+  readonly key: string;
+  readonly payment_id: string;
+  readonly body: string;
+  readonly refund_id: string;
 }
 
 /** Each map goes from an identifier to its record, oldest first. */
 export interface State {
-  accountId: string;
-  orders: Map<string, Order>;
-  payments: Map<string, Payment>;
-  refunds: Map<string, Refund>;
-  refundKeys: Map<string, RefundKey>;
-  paymentLinks: Map<string, PaymentLink>;
-  disputes: Map<string, Dispute>;
-  events: Map<string, WebhookEvent>;
+  readonly accountId: string;
+  readonly orders: Map<string, Order>;
+  readonly payments: Map<string, Payment>;
+  readonly refunds: Map<string, Refund>;
+  readonly refundKeys: Map<string, RefundKey>;
+  readonly paymentLinks: Map<string, PaymentLink>;
+  readonly disputes: Map<string, Dispute>;
+  readonly events: Map<string, WebhookEvent>;
 }
 
 /** The state of a merchant who has not sold anything yet. */

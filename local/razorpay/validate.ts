@@ -2,8 +2,9 @@
  * Checks of request bodies, with Razorpay's own words for what is wrong.
  * @module
  */
-import { badRequest, extraFields } from "./errors.ts";
+
 import type { Notes } from "./entities.ts";
+import { badRequest, extraFields } from "./errors.ts";
 
 /** A parsed JSON object of unknown content. */
 export type JsonObject = Record<string, unknown>;

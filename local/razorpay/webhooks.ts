@@ -7,6 +7,7 @@
  * Payment events that meet a 5xx or a dropped connection are sent again after 0.23 s.
  * @module
  */
+
 import { createHmac } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
@@ -30,21 +31,21 @@ const MAX_EVENTS = 2_000;
 
 /** One POST to the receiver. `duplicate` and `replay` are outside the ladder of retries. */
 export interface Attempt {
-  kind: "first" | "retry" | "duplicate" | "replay";
+  readonly kind: "first" | "retry" | "duplicate" | "replay";
   /** Unix milliseconds. */
-  at_ms: number;
+  readonly at_ms: number;
   /** The receiver's answer, or null if there was none. */
-  status: number | null;
+  readonly status: number | null;
   /** Why there was none. */
-  error: "timeout" | "connection" | null;
-  duration_ms: number;
+  readonly error: "timeout" | "connection" | null;
+  readonly duration_ms: number;
 }
 
 /** One event with everything that is needed to send the same bytes again. */
 export interface WebhookEvent {
-  id: string;
-  event: EventName;
-  body: string;
+  readonly id: string;
+  readonly event: EventName;
+  readonly body: string;
   signature: string;
   /** When it was first to be sent, in Unix milliseconds: the retries count from here. */
   started_at_ms: number;
@@ -56,10 +57,10 @@ export interface WebhookEvent {
 /** How to send kept events again. */
 export interface Redelivery {
   /** Sends copies with other event ids, which the signature does not cover. */
-  new_event_ids: boolean;
+  readonly new_event_ids: boolean;
   /** Signs with the present secret, or repeats the signature of the event's creation. */
-  signature: "current" | "original";
-  at_once: boolean;
+  readonly signature: "current" | "original";
+  readonly at_once: boolean;
 }
 
 /** The webhook of one account. */
@@ -191,7 +192,7 @@ export class Webhooks {
     });
   }
 
-  /** Ends every timer and connection. Events on their way stay pending for {@link resume}. */
+  /** Ends every timer and connection. Events on their way stay pending for {@linkcode resume}. */
   stop(): void {
     this.#stopping.abort();
     for (const timer of this.#timers) clearTimeout(timer);

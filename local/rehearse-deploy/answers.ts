@@ -2,20 +2,21 @@
  * What each deployed function has to answer: the story of one customer, in the order of the table.
  * @module
  */
+
 import { z } from "zod";
 
 /** One request to a function and what it must answer. */
 export interface Exchange {
-  method: string;
+  readonly method: string;
   /** What follows the function's name in the URL. */
-  path?: string;
-  headers?: Record<string, string>;
+  readonly path?: string;
+  readonly headers?: Record<string, string>;
   /** Sent as JSON. */
-  body?: Record<string, unknown>;
+  readonly body?: Record<string, unknown>;
   /** The answer. `body` and `headers` may leave out what is not to be checked. */
-  answer: { status: number; headers?: Record<string, string>; body?: Envelope };
+  readonly answer: { status: number; headers?: Record<string, string>; body?: Envelope };
   /** Gets `data` of the answer, for the exchanges that follow. */
-  keep?: (data: Record<string, unknown>) => void;
+  readonly keep?: (data: Record<string, unknown>) => void;
 }
 
 /** The envelope of every answer; as an expectation, `data` may leave out what does not matter. */
@@ -37,9 +38,9 @@ export type CheckoutResult = z.infer<typeof CheckoutResult>;
 
 /** The customer, and what the functions have said until now. */
 export interface Story {
-  botSecret: string;
+  readonly botSecret: string;
   /** The project's secret key. */
-  secretKey: string;
+  readonly secretKey: string;
   /** Razorpay's signature over a body of the webhook. */
   sign(body: string): Promise<string>;
   /** Pays an order and returns when the payment is captured. */
@@ -50,13 +51,13 @@ export interface Story {
 
 /** One function of the table. */
 export interface Rehearsal {
-  slug: string;
-  method: "GET" | "POST";
+  readonly slug: string;
+  readonly method: "GET" | "POST";
   /** Whether pages call it, so that it has to answer with CORS headers. */
-  forPages?: boolean;
+  readonly forPages?: boolean;
   /** Packages that the function must not be able to load, because they would slow its start. */
-  withoutPackages?: string[];
-  exchanges: (story: Story) => Exchange[] | Promise<Exchange[]>;
+  readonly withoutPackages?: string[];
+  readonly exchanges: (story: Story) => Exchange[] | Promise<Exchange[]>;
 }
 
 /** The customer's number, as the functions store it. */

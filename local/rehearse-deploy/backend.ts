@@ -2,21 +2,22 @@
  * A real backend behind the rehearsed functions: an embedded stack of its own, with nothing in it.
  * @module
  */
+
 import { sign } from "shared/auth/signature.ts";
-import { functionEnvironment } from "../stack/environment.ts";
-import { removeIfPresent } from "../system/files.ts";
 import { installPostgres } from "../postgres/binaries.ts";
 import { postgresHome } from "../postgres/server.ts";
-import { parseSettings, readSettings } from "../system/settings.ts";
+import { functionEnvironment } from "../stack/environment.ts";
 import { startStack } from "../stack/stack.ts";
+import { removeIfPresent } from "../system/files.ts";
+import { parseSettings, readSettings } from "../system/settings.ts";
 import { CheckoutResult, type Story } from "./answers.ts";
 
 /** A running backend. */
 export interface Backend extends AsyncDisposable {
   /** What the platform would put into the environment of every function. */
-  variables: Record<string, string>;
+  readonly variables: Record<string, string>;
   /** One customer of it, who has not done anything yet. */
-  story: Story;
+  readonly story: Story;
 }
 
 /** Starts a backend with its data in `folder`, on free ports, beside any stack that runs already. */

@@ -2,16 +2,17 @@
  * Deploys the functions of this repository as they stand, with the real Supabase CLI.
  * @module
  */
+
 import { join } from "node:path";
-import { TaskError } from "../system/task.ts";
 import { REPOSITORY } from "../system/settings.ts";
+import { TaskError } from "../system/task.ts";
 
 /** Where the CLI deploys to, and with which rights. */
 export interface Target {
   /** Base URL of the Management API. */
-  apiUrl: string;
-  projectRef: string;
-  accessToken: string;
+  readonly apiUrl: string;
+  readonly projectRef: string;
+  readonly accessToken: string;
 }
 
 /** A first run downloads the CLI. */

@@ -3,35 +3,36 @@
  * on the version of Deno that the platform is compatible with.
  * @module
  */
+
 import { dirname, join } from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";
 import { z } from "zod";
-import { TaskError } from "../system/task.ts";
 import { REPOSITORY } from "../system/settings.ts";
+import { TaskError } from "../system/task.ts";
 import type { UploadedFunction } from "./management-api.ts";
 
 /** The hosted version of Deno on this machine. */
 export interface HostedRuntime {
-  executable: string;
-  version: string;
+  readonly executable: string;
+  readonly version: string;
   /** Deno's cache of everything it downloads. */
-  denoDir: string;
+  readonly denoDir: string;
   /** The part of the cache with npm packages, as `<registry>/<name>/<version>`. */
-  npmCache: string;
+  readonly npmCache: string;
 }
 
 /** What a function is made of, its dependencies included. */
 export interface ModuleGraph {
   /** Every npm package it can load, direct or not, as "name@version". */
-  npmPackages: string[];
+  readonly npmPackages: string[];
 }
 
 /** A function that answers. */
 export interface BootedFunction extends AsyncDisposable {
   /** The function's own base URL: what the platform serves as `/functions/v1`. */
-  url: string;
+  readonly url: string;
   /** Milliseconds from starting the process until it listens. */
-  bootMs: number;
+  readonly bootMs: number;
   /** What the function has written until now. */
   log(): string;
 }

@@ -6,6 +6,7 @@
  * and https://supabase.com/docs/reference/api/v1-bulk-update-functions.
  * @module
  */
+
 import { z } from "zod";
 
 const Metadata = z.object({
@@ -20,22 +21,22 @@ const BulkUpdate = z.array(z.looseObject({ slug: z.string(), verify_jwt: z.boole
 
 /** One function as the CLI handed it over. */
 export interface UploadedFunction {
-  slug: string;
-  metadata: z.infer<typeof Metadata>;
+  readonly slug: string;
+  readonly metadata: z.infer<typeof Metadata>;
   /** Content by file name. A name is a path with slashes, relative to the folder of `supabase/`. */
-  files: Map<string, Uint8Array<ArrayBuffer>>;
+  readonly files: Map<string, Uint8Array<ArrayBuffer>>;
 }
 
 /** A running stand-in. */
 export interface ManagementApi extends AsyncDisposable {
   /** Base URL without a path. */
-  url: string;
+  readonly url: string;
   /** Everything that was uploaded, by slug. */
-  uploads: Map<string, UploadedFunction>;
+  readonly uploads: Map<string, UploadedFunction>;
   /** The slugs that a deployment ended with, so the ones that a project would serve now. */
-  deployed: Set<string>;
+  readonly deployed: Set<string>;
   /** Requests that the stand-in does not know, as "METHOD /path". */
-  unknownRequests: string[];
+  readonly unknownRequests: string[];
 }
 
 /** Starts the stand-in for one project on a free port. It lets in `accessToken` and nothing else. */

@@ -7,11 +7,12 @@
  * the embedded stack stands behind it while it plays its part of one customer's story.
  * @module
  */
+
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { runTask, TaskError } from "../system/task.ts";
 import { REPOSITORY } from "../system/settings.ts";
+import { runTask, TaskError } from "../system/task.ts";
 import { commonExchanges, Envelope, type Exchange, type Rehearsal, REHEARSALS } from "./answers.ts";
 import { type Backend, startBackend } from "./backend.ts";
 import { deployFunctions } from "./deploy.ts";
@@ -37,11 +38,11 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /** What the rehearsal of one function needs beside the function. */
 interface Stage {
-  runtime: HostedRuntime;
-  backend: Backend;
+  readonly runtime: HostedRuntime;
+  readonly backend: Backend;
   /** An empty folder, with nothing of the repository above it. */
-  folder: string;
-  signal: AbortSignal;
+  readonly folder: string;
+  readonly signal: AbortSignal;
 }
 
 await runTask(async () => {

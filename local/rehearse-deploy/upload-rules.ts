@@ -2,6 +2,7 @@
  * What an upload has to be, whatever its function does.
  * @module
  */
+
 import { TaskError } from "../system/task.ts";
 import type { UploadedFunction } from "./management-api.ts";
 

@@ -2,9 +2,10 @@
  * `/rest/v1` and `/auth/v1`: `@supabase/lite` on the stack's PostgreSQL, or a given Supabase project.
  *
  * Lite speaks PostgREST's and Auth's protocol in this process. Two of its habits would hide faults
- * that a hosted project shows, and {@link ProjectConnection} takes them away.
+ * that a hosted project shows, and {@linkcode ProjectConnection} takes them away.
  * @module
  */
+
 import { App, ConsoleEmailDriver } from "@supabase/lite";
 import { PostgresConnection } from "@supabase/lite/postgres";
 import { z } from "zod";
@@ -18,11 +19,11 @@ export interface DataApi {
 /** What the embedded Data API needs. */
 export interface DataApiOptions {
   /** Logs in as the role that owns the tables and may become `anon` and so on for a request. */
-  databaseUrl: string;
-  publishableKey: string;
-  secretKey: string;
+  readonly databaseUrl: string;
+  readonly publishableKey: string;
+  readonly secretKey: string;
   /** Signs the sessions of users (HS256). */
-  jwtSecret: string;
+  readonly jwtSecret: string;
 }
 
 /** Connections that the Data API keeps at most. */

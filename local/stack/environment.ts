@@ -6,16 +6,16 @@
 
 /** What `stack.env` holds. */
 export interface StackEnvironment {
-  SUPABASE_URL: string;
-  SUPABASE_PUBLISHABLE_KEY: string;
-  SUPABASE_SECRET_KEY: string;
+  readonly SUPABASE_URL: string;
+  readonly SUPABASE_PUBLISHABLE_KEY: string;
+  readonly SUPABASE_SECRET_KEY: string;
   /** Empty where a given Supabase project is used and its database was not named. */
-  DATABASE_URL: string;
-  BOT_SECRET: string;
-  RAZORPAY_KEY_ID: string;
-  RAZORPAY_KEY_SECRET: string;
-  RAZORPAY_WEBHOOK_SECRET: string;
-  RAZORPAY_API_URL: string;
+  readonly DATABASE_URL: string;
+  readonly BOT_SECRET: string;
+  readonly RAZORPAY_KEY_ID: string;
+  readonly RAZORPAY_KEY_SECRET: string;
+  readonly RAZORPAY_WEBHOOK_SECRET: string;
+  readonly RAZORPAY_API_URL: string;
 }
 
 /**

@@ -2,12 +2,13 @@
  * The project's Edge Functions as the hosted runtime would call them.
  * @module
  */
+
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { exists } from "../system/files.ts";
-import { TaskError } from "../system/task.ts";
 import { REPOSITORY } from "../system/settings.ts";
+import { TaskError } from "../system/task.ts";
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
@@ -27,7 +28,7 @@ export async function loadFunctions(): Promise<Functions> {
   return functions;
 }
 
-/** As {@link loadFunctions}, but imports each function at its first call. */
+/** As {@linkcode loadFunctions}, but imports each function at its first call. */
 export async function deferFunctions(): Promise<Functions> {
   const functions = new Map<string, Handler>();
   for (const [name, path] of await findFunctions()) {

@@ -2,19 +2,20 @@
  * The one address of the backend: `/functions/v1`, `/rest/v1` and `/auth/v1`, as at a hosted project.
  * @module
  */
+
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { DataApi } from "./data-api.ts";
-import type { Functions } from "./functions.ts";
 import { portTaken } from "../system/ports.ts";
 import { REPOSITORY } from "../system/settings.ts";
+import type { DataApi } from "./data-api.ts";
+import type { Functions } from "./functions.ts";
 
 /** What the gateway passes requests on to. */
 export interface GatewayOptions {
   /** The port on 127.0.0.1, where 0 takes any free one. */
-  port: number;
-  dataApi: DataApi;
-  functions: Functions;
+  readonly port: number;
+  readonly dataApi: DataApi;
+  readonly functions: Functions;
 }
 
 /** The gateway, while it listens. */

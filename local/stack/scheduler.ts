@@ -2,6 +2,7 @@
  * What Supabase Cron does for a hosted project: calls reconcile-payments every minute.
  * @module
  */
+
 import type { StackEnvironment } from "./environment.ts";
 
 const INTERVAL_MS = 60_000;

@@ -2,6 +2,7 @@
  * The embedded stack's own passwords and keys: random, made once, kept in `<LOCAL_DIR>/secrets.json`.
  * @module
  */
+
 import { generateApiKey } from "@supabase/lite";
 import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";

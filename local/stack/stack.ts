@@ -6,19 +6,20 @@
  * the project's functions. A part that the settings name elsewhere is used from there.
  * @module
  */
+
 import { join } from "node:path";
-import { type DataApi, forwardDataApi, openDataApi } from "./data-api.ts";
 import { type Database, type Progress, startDatabase, useDatabase } from "../postgres/database.ts";
-import { formatEnvFile, functionEnvironment, type StackEnvironment } from "./environment.ts";
+import { startRazorpay } from "../razorpay/server.ts";
 import { removeIfPresent } from "../system/files.ts";
 import { lockFolder } from "../system/folder-lock.ts";
+import { claimPort } from "../system/ports.ts";
+import type { GivenRazorpay, Settings } from "../system/settings.ts";
+import { type DataApi, forwardDataApi, openDataApi } from "./data-api.ts";
+import { formatEnvFile, functionEnvironment, type StackEnvironment } from "./environment.ts";
 import { loadFunctions } from "./functions.ts";
 import { startGateway } from "./gateway.ts";
-import { claimPort } from "../system/ports.ts";
-import { startRazorpay } from "../razorpay/server.ts";
 import { startScheduler } from "./scheduler.ts";
 import { keepSecrets, publicSessionKey, type Secrets } from "./secrets.ts";
-import type { GivenRazorpay, Settings } from "../system/settings.ts";
 
 /** A running stack. */
 export interface Stack {

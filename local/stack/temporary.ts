@@ -2,11 +2,12 @@
  * A stack for the length of one task: on free ports, in a folder of its own, with nothing left behind.
  * @module
  */
-import { removeIfPresent } from "../system/files.ts";
-import { TaskError } from "../system/task.ts";
+
 import { installPostgres } from "../postgres/binaries.ts";
 import { postgresHome } from "../postgres/server.ts";
+import { removeIfPresent } from "../system/files.ts";
 import type { Settings } from "../system/settings.ts";
+import { TaskError } from "../system/task.ts";
 import { type Stack, startStack } from "./stack.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;

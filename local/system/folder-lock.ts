@@ -2,6 +2,7 @@
  * One stack for each folder: the lock is the operating system's, so that it ends with its holder.
  * @module
  */
+
 import { join } from "node:path";
 import { TaskError } from "./task.ts";
 
@@ -26,7 +27,7 @@ export async function tryLockFolder(folder: string): Promise<FolderLock | undefi
   };
 }
 
-/** Takes the folder. Throws an {@link TaskError} that names the holder if it is taken. */
+/** Takes the folder. Throws an {@linkcode TaskError} that names the holder if it is taken. */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   const lock = await tryLockFolder(folder);
   if (lock) return lock;

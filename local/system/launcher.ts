@@ -5,6 +5,7 @@
  * So this process watches them, and ends when one of them has ended.
  * @module
  */
+
 import { setTimeout as delay } from "node:timers/promises";
 import { findProcess, type Process } from "./processes.ts";
 

@@ -2,6 +2,7 @@
  * TCP ports of 127.0.0.1, the only address that anything here listens on.
  * @module
  */
+
 import { TaskError } from "./task.ts";
 
 /** The message for a port that another program holds. `setting` is the variable that moves it. */
@@ -13,7 +14,7 @@ export function portTaken(port: number, setting: string): TaskError {
 }
 
 /**
- * Returns the port if it is free, or any free one for 0. Throws an {@link TaskError} that names
+ * Returns the port if it is free, or any free one for 0. Throws an {@linkcode TaskError} that names
  * `setting` if it is taken.
  */
 export function claimPort(port: number, setting: string): number {

@@ -4,15 +4,16 @@
  * Linux answers from `/proc`, without a program to call; elsewhere `ps` is asked.
  * @module
  */
+
 import { setTimeout as delay } from "node:timers/promises";
 
 /** A process that is there. `zombie` means that it has ended and its parent has not noticed yet. */
 export interface Process {
-  pid: number;
-  parentPid: number;
-  zombie: boolean;
+  readonly pid: number;
+  readonly parentPid: number;
+  readonly zombie: boolean;
   /** Program and arguments, separated by blanks. */
-  command: string;
+  readonly command: string;
 }
 
 /** Returns the process, or nothing if no process has this id. */

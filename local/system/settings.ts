@@ -6,6 +6,7 @@
  * Razorpay test keys) or moves it (ports, folder).
  * @module
  */
+
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
@@ -16,35 +17,35 @@ export const REPOSITORY = dirname(dirname(dirname(fileURLToPath(import.meta.url)
 
 /** A Supabase project that stands in for the embedded Data API and Auth. */
 export interface GivenSupabase {
-  url: string;
-  publishableKey: string;
-  secretKey: string;
+  readonly url: string;
+  readonly publishableKey: string;
+  readonly secretKey: string;
 }
 
 /** Razorpay test keys, which make the stand-in unnecessary. */
 export interface GivenRazorpay {
-  keyId: string;
-  keySecret: string;
-  apiUrl: string;
+  readonly keyId: string;
+  readonly keySecret: string;
+  readonly apiUrl: string;
 }
 
 /** What the embedded stack is told. Ports are TCP ports on 127.0.0.1, and 0 takes any free one. */
 export interface Settings {
-  apiPort: number;
-  dbPort: number;
-  razorpayPort: number;
+  readonly apiPort: number;
+  readonly dbPort: number;
+  readonly razorpayPort: number;
   /** Absolute path of the folder that keeps data, secrets and `stack.env`. */
-  localDir: string;
+  readonly localDir: string;
   /** A folder with `initdb` and `postgres` to use instead of the binaries from npm. */
-  postgresBin?: string;
+  readonly postgresBin?: string;
   /** A PostgreSQL or Supabase database to use instead of the embedded one. */
-  databaseUrl?: string;
-  supabase?: GivenSupabase;
-  razorpay?: GivenRazorpay;
-  botSecret?: string;
-  razorpayWebhookSecret?: string;
+  readonly databaseUrl?: string;
+  readonly supabase?: GivenSupabase;
+  readonly razorpay?: GivenRazorpay;
+  readonly botSecret?: string;
+  readonly razorpayWebhookSecret?: string;
   /** Variables that go to the functions as they are. */
-  functionOptions: Record<string, string>;
+  readonly functionOptions: Record<string, string>;
 }
 
 /** Options of the functions that the stack has nothing to do with but to pass them on. */
@@ -59,7 +60,7 @@ const FUNCTION_OPTIONS = [
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Reads the settings of this process. Throws an {@link TaskError} for a value that cannot work. */
+/** Reads the settings of this process. Throws an {@linkcode TaskError} for a value that cannot work. */
 export function readSettings(): Settings {
   return parseSettings({ ...readEnvFile(resolve(REPOSITORY, ".env")), ...Deno.env.toObject() });
 }

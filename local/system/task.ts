@@ -9,7 +9,7 @@ export class TaskError extends Error {
 }
 
 /**
- * Runs a task's main function. Prints an {@link TaskError} as one plain sentence and anything else
+ * Runs a task's main function. Prints an {@linkcode TaskError} as one plain sentence and anything else
  * with its stack trace, as that is a fault of this project; either ends the process with code 1.
  */
 export async function runTask(main: () => Promise<void>): Promise<void> {

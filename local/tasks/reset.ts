@@ -2,12 +2,13 @@
  * `deno task reset`: removes everything that the embedded stack keeps on this machine.
  * @module
  */
+
 import { join } from "node:path";
+import { postgresHome, stopLeftoverPostgres } from "../postgres/server.ts";
 import { exists, removeIfPresent } from "../system/files.ts";
 import { lockFolder } from "../system/folder-lock.ts";
-import { runTask } from "../system/task.ts";
-import { postgresHome, stopLeftoverPostgres } from "../postgres/server.ts";
 import { readSettings } from "../system/settings.ts";
+import { runTask } from "../system/task.ts";
 
 /** The names that a stack and the tests use. Nothing else goes: LOCAL_DIR may be any folder. */
 const OWN =

@@ -3,13 +3,14 @@
  * Supabase Auth and a link from the chat, for trying what a page can read.
  * @module
  */
+
 import { join } from "node:path";
 import { parseEnv } from "node:util";
-import { readIfPresent } from "../system/files.ts";
-import { runTask, TaskError } from "../system/task.ts";
 import { keepSecrets } from "../stack/secrets.ts";
 import { mintSession } from "../stack/session-token.ts";
+import { readIfPresent } from "../system/files.ts";
 import { readSettings } from "../system/settings.ts";
+import { runTask, TaskError } from "../system/task.ts";
 
 const SESSION_LIFE_SECONDS = 60 * 60;
 

@@ -2,11 +2,12 @@
  * `deno task start`: the whole backend on this machine, until it is told to stop.
  * @module
  */
+
 import { relative } from "node:path";
-import { launcherEnded } from "../system/launcher.ts";
-import { runTask } from "../system/task.ts";
-import { readSettings } from "../system/settings.ts";
 import { type Stack, startStack } from "../stack/stack.ts";
+import { launcherEnded } from "../system/launcher.ts";
+import { readSettings } from "../system/settings.ts";
+import { runTask } from "../system/task.ts";
 
 await runTask(async () => {
   const ending = Promise.race([interrupted(), launcherEnded()]);

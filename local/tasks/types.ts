@@ -5,14 +5,15 @@
  * `deno task types` writes the file, `deno task types --check` fails when it is not up to date.
  * @module
  */
+
+import { installPostgres } from "../postgres/binaries.ts";
 import { startDatabase } from "../postgres/database.ts";
+import { postgresHome } from "../postgres/server.ts";
+import { runSupabase } from "../postgres/supabase-cli.ts";
 import { removeIfPresent } from "../system/files.ts";
 import { writeGenerated } from "../system/generated-file.ts";
-import { runTask, TaskError } from "../system/task.ts";
-import { installPostgres } from "../postgres/binaries.ts";
-import { postgresHome } from "../postgres/server.ts";
 import { readSettings } from "../system/settings.ts";
-import { runSupabase } from "../postgres/supabase-cli.ts";
+import { runTask, TaskError } from "../system/task.ts";
 
 /** Generates from a database of its own, so that a running stack with other data is left alone. */
 async function generateTypes(): Promise<string> {
