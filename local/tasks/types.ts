@@ -1,8 +1,8 @@
 /**
- * Writes `functions-shared/database/types.generated.ts`: the migrated database as TypeScript, by the Supabase
- * CLI.
+ * `deno task types`: has the Supabase CLI write `functions-shared/database/types.generated.ts`, the
+ * migrated database as TypeScript types.
  *
- * `deno task types` writes the file, `deno task types --check` fails when it is not up to date.
+ * `deno task types --check` fails if the committed file is not up to date.
  * @module
  */
 
@@ -15,7 +15,7 @@ import { writeGenerated } from "../system/generated-file.ts";
 import { readSettings } from "../system/settings.ts";
 import { runTask, TaskError } from "../system/task.ts";
 
-/** Generates from a database of its own, so that a running stack with other data is left alone. */
+/** Uses a database of its own, so that a stack that is running with other data is left alone. */
 async function generateTypes(): Promise<string> {
   const settings = readSettings();
   const localDir = await Deno.makeTempDir({ prefix: "credits-types-" });
@@ -30,7 +30,11 @@ async function generateTypes(): Promise<string> {
     try {
       const args = ["gen", "types", "--lang", "typescript", "--schema", "public"];
       const { success, stdout, output } = await runSupabase(args, database.url);
-      if (!success) throw new TaskError(`The Supabase CLI made no types. It says:\n${output}`);
+      if (!success) {
+        throw new TaskError(
+          `The Supabase CLI could not generate the types. It reports:\n${output}`,
+        );
+      }
       return stdout;
     } finally {
       await database.stop();
@@ -41,7 +45,7 @@ async function generateTypes(): Promise<string> {
   }
 }
 
-/** The CLI leaves the layout to the project. */
+/** Formats the CLI's output in the style of this repository. */
 async function format(source: string): Promise<string> {
   const formatter = new Deno.Command(Deno.execPath(), {
     args: ["fmt", "--ext", "ts", "--line-width", "100", "-"],
