@@ -1,6 +1,6 @@
 /**
- * The least that an Edge Function can be: it imports the client of the project's Data API, as all of
- * them do, and answers.
+ * The smallest Edge Function: it imports the client of the project's Data API, as all of them do, and
+ * responds.
  * @module
  */
 

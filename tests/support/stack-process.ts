@@ -56,7 +56,7 @@ export function runLocal(
   folder: StackFolder,
   variables: Record<string, string> = {},
 ): TaskProcess {
-  return spawn(["run", "--allow-all", `local/${script}`], folder, variables);
+  return spawn(["run", "--allow-all", `local/tasks/${script}`], folder, variables);
 }
 
 /** As {@link runLocal}, below a `deno task` as on the command line. */
