@@ -48,7 +48,7 @@ export interface Settings {
   readonly functionOptions: Readonly<Record<string, string>>;
 }
 
-/** Variables of the functions that the stack only passes on. */
+/** Options of the functions that the stack has nothing to do with but to pass them on. */
 const FUNCTION_OPTIONS = [
   "ALLOWED_ORIGINS",
   "BOT_SECRET_PREVIOUS",

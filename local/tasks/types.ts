@@ -5,17 +5,16 @@
  * `deno task types --check` fails if the committed file is not up to date.
  * @module
  */
-
-import { installPostgres } from "../postgres/binaries.ts";
 import { startDatabase } from "../postgres/database.ts";
-import { postgresHome } from "../postgres/server.ts";
-import { runSupabase } from "../postgres/supabase-cli.ts";
 import { removeIfPresent } from "../system/files.ts";
 import { writeGenerated } from "../system/generated-file.ts";
-import { readSettings } from "../system/settings.ts";
 import { runTask, TaskError } from "../system/task.ts";
+import { installPostgres } from "../postgres/binaries.ts";
+import { postgresHome } from "../postgres/server.ts";
+import { readSettings } from "../system/settings.ts";
+import { runSupabase } from "../postgres/supabase-cli.ts";
 
-/** Uses a database of its own, so that a stack that is running with other data is left alone. */
+/** Generates from a database of its own, so that a running stack with other data is left alone. */
 async function generateTypes(): Promise<string> {
   const settings = readSettings();
   const localDir = await Deno.makeTempDir({ prefix: "credits-types-" });
@@ -30,11 +29,7 @@ async function generateTypes(): Promise<string> {
     try {
       const args = ["gen", "types", "--lang", "typescript", "--schema", "public"];
       const { success, stdout, output } = await runSupabase(args, database.url);
-      if (!success) {
-        throw new TaskError(
-          `The Supabase CLI could not generate the types. It reports:\n${output}`,
-        );
-      }
+      if (!success) throw new TaskError(`The Supabase CLI made no types. It says:\n${output}`);
       return stdout;
     } finally {
       await database.stop();
