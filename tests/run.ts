@@ -5,8 +5,7 @@
  */
 import { stripVTControlCharacters } from "node:util";
 import { exists } from "../local/system/files.ts";
-import { launcherEnded } from "../local/system/launcher.ts";
-import { runTask, TaskError } from "../local/system/task.ts";
+import { interrupted, runTask, TaskError } from "../local/system/task.ts";
 import { readSettings, REPOSITORY } from "../local/system/settings.ts";
 import { createTemplate, TEMPLATE_VARIABLE } from "./support/database.ts";
 import { startTestServer } from "./support/server.ts";
@@ -33,16 +32,6 @@ await runTask(async () => {
   }
   Deno.exit(code);
 });
-
-/** Resolves when this process is asked to end, or what started it has ended. */
-function interrupted(): Promise<void> {
-  const asked = new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-      Deno.addSignalListener(signal, resolve);
-    }
-  });
-  return Promise.race([asked, launcherEnded()]);
-}
 
 /** Runs `deno test` and returns its exit code. Its output is followed by the line "N passed, N failed". */
 async function runTests(

@@ -1,8 +1,9 @@
 /**
- * From starting a process to its first answer: what a caller waits for when a function has not run
- * for a while.
+ * The time from starting a process to its first response, which is what a caller waits for if a function
+ * has not run for a while.
  * @module
  */
+
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
@@ -16,17 +17,17 @@ import { sideBySide } from "./statistics.ts";
 const ROUNDS = 25;
 const LIMIT = { atMost: 1.5 };
 
-/** A function, and a request that it refuses after reading all of it. */
-interface Start {
-  name: string;
-  path: string;
-  body?: string;
+/** A function, and a request that it rejects after reading all of it. */
+interface ColdStart {
+  readonly name: string;
+  readonly path: string;
+  readonly body?: string;
 }
 
-/** No real number, but one that only the whole numbering plan can tell from a real one. */
+/** An invalid number that only the complete numbering plan can tell from a valid one. */
 const WRONG_NUMBER = "+910000000000";
 
-const STARTS: readonly Start[] = [
+const COLD_STARTS: readonly ColdStart[] = [
   { name: "bot-credits", path: `/bot-credits/${WRONG_NUMBER}` },
   {
     name: "bot-deduct",
@@ -37,31 +38,30 @@ const STARTS: readonly Start[] = [
   { name: "credit-history", path: "/credit-history/nobody" },
 ];
 
-/** A function that does talk to Razorpay, to show that the look at the imports can tell. */
-const BUYING = "create-order";
+/** A function that does talk to Razorpay, to prove that looking at the imports can tell. */
+const RAZORPAY_FUNCTION = "create-order";
 
-/** Measures and prints. */
+/** Measures and prints the result. */
 export async function benchColdStarts(): Promise<void> {
   printHeading(
-    "From starting a process to its first answer, against an empty function (milliseconds)",
+    "From starting a process to its first response, against an empty function (milliseconds)",
     [
-      "Each function alone under deno serve, with this repository's deno.json and deno.lock.",
-      "Modules are in the cache. The request is refused with 400 after its caller and its fields",
-      "have been checked, so no database takes part. The empty function imports supabase-js.",
+      "Each function alone under deno serve, with this repository's deno.json and deno.lock, and",
+      "with all modules cached. The request is rejected with 400 after its caller and its fields",
+      "have been checked, so no database is involved. The empty function imports supabase-js.",
     ],
   );
   const empty = new URL("./empty-function.ts", import.meta.url);
-  const [baseline, ...samples] = await sideBySide(
-    [
-      () => firstAnswerMs(empty, { name: "empty", path: "/" }),
-      ...STARTS.map((start) => () => firstAnswerMs(moduleOf(start.name), start)),
-    ],
+  const comparisons = await sideBySide(
+    () => firstResponseMs(empty, { name: "empty", path: "/" }),
+    COLD_STARTS.map((start) => ({
+      name: start.name,
+      measure: () => firstResponseMs(moduleOf(start.name), start),
+      limit: LIMIT,
+    })),
     ROUNDS,
   );
-  printComparisons(
-    { baseline: "empty", samples: "function", digits: 0 },
-    STARTS.map(({ name }, index) => ({ name, baseline, samples: samples[index], limit: LIMIT })),
-  );
+  printComparisons({ baseline: "empty", samples: "function", digits: 0 }, comparisons);
   console.log();
   await printImports();
 }
@@ -70,14 +70,14 @@ function moduleOf(name: string): URL {
   return pathToFileURL(join(REPOSITORY, "supabase", "functions", name, "index.ts"));
 }
 
-async function firstAnswerMs(module: URL, { path, body }: Start): Promise<number> {
+async function firstResponseMs(module: URL, { path, body }: ColdStart): Promise<number> {
   const botSecret = randomBytes(32).toString("base64url");
   const startedAt = performance.now();
   await using served = await serveModule(module, { BOT_SECRET: botSecret });
   const response = await fetch(served.url + path, {
     method: body === undefined ? "GET" : "POST",
     headers: { "x-bot-secret": botSecret },
-    body,
+    body: body ?? null,
   });
   const text = await response.text();
   const durationMs = performance.now() - startedAt;
@@ -86,23 +86,23 @@ async function firstAnswerMs(module: URL, { path, body }: Start): Promise<number
 }
 
 async function printImports(): Promise<void> {
-  for (const { name } of STARTS) {
+  for (const { name } of COLD_STARTS) {
     const packages = await importedPackages(moduleOf(name));
     printFinding(`${name} loads no razorpay`, !packages.includes("razorpay"), packages.join(", "));
   }
-  const packages = await importedPackages(moduleOf(BUYING));
+  const packages = await importedPackages(moduleOf(RAZORPAY_FUNCTION));
   printFinding(
-    `${BUYING} does, for comparison`,
+    `${RAZORPAY_FUNCTION} does, for comparison`,
     packages.includes("razorpay"),
     packages.join(", "),
   );
 }
 
-const ModuleGraph = z.object({
+const moduleGraph = z.object({
   modules: z.array(z.object({ npmPackage: z.string().optional() })),
 });
 
-/** The names of the npm packages that a module imports, itself or by what it imports. */
+/** Returns the names of the npm packages that a module imports, directly or indirectly. */
 async function importedPackages(module: URL): Promise<string[]> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["info", "--json", module.href],
@@ -110,7 +110,7 @@ async function importedPackages(module: URL): Promise<string[]> {
   }).output();
   const decoder = new TextDecoder();
   if (!success) throw new Error(decoder.decode(stderr));
-  const { modules } = ModuleGraph.parse(JSON.parse(decoder.decode(stdout)));
+  const { modules } = moduleGraph.parse(JSON.parse(decoder.decode(stdout)));
   const names = modules.flatMap(({ npmPackage }) => npmPackage?.replace(/(?<=.)@.*$/, "") ?? []);
   return [...new Set(names)].toSorted();
 }

@@ -1,7 +1,8 @@
 /**
- * `bot-deduct`, and beside it in the same process a handler that only passes the call on.
+ * Serves `bot-deduct` and, in the same process, a handler that only forwards the call.
  * @module
  */
+
 import { createClient } from "@supabase/supabase-js";
 import { z } from "zod";
 import botDeduct from "../../supabase/functions/bot-deduct/index.ts";
@@ -19,7 +20,7 @@ const client = createClient(SUPABASE_URL, SUPABASE_SECRET_KEYS.default, {
 
 export default {
   async fetch(request: Request): Promise<Response> {
-    if (!request.url.endsWith("/pass-on")) return await botDeduct.fetch(request);
+    if (!request.url.endsWith("/forward")) return await botDeduct.fetch(request);
     const { data, error } = await client.rpc("deduct_credits", await request.json());
     return Response.json(data ?? error, { status: error === null ? 200 : 500 });
   },

@@ -1,16 +1,17 @@
 /**
- * `deduct_credits` in the database, against the least work that could do it.
+ * `deduct_credits` in the database, against the least work that could do its job.
  *
- * The least work is one statement that takes the credit and writes the ledger's entry, on the same
- * tables. It knows no unknown users and no repeated references, and does not say what was wrong.
+ * The least work is one statement that takes the credit and writes the ledger entry, on the same tables.
+ * It handles neither unknown users nor repeated references, and does not report what went wrong.
  * @module
  */
+
 import assert from "node:assert/strict";
 import postgres from "postgres";
-import { type Caller, throughput } from "./load.ts";
+import { type Call, throughput } from "./load.ts";
 import { findPgbench, type Pgbench } from "./pgbench.ts";
-import { type Comparison, type Limit, printComparisons, printHeading } from "./report.ts";
-import { sideBySide } from "./statistics.ts";
+import { printComparisons, printHeading } from "./report.ts";
+import { type Comparison, type Limit, type Measure, sideBySide } from "./statistics.ts";
 import { anyPhoneNumber, FIRST_NATIONAL_NUMBER, USERS } from "./users.ts";
 
 /** Connections that call at the same time. */
@@ -19,22 +20,25 @@ const CONNECTIONS = 8;
 const ROUNDS = 60;
 const PGBENCH_ROUNDS = 7;
 
-/** Commits do not wait for the disk: that costs both sides the same and would hide a difference. */
+/** Commits do not wait for the disk, as that wait is the same for both sides and would hide a difference. */
 const SESSION_SETTINGS = { synchronous_commit: "off" };
 
-/** How one statement gets the phone number and the reference: as SQL expressions. */
+/** SQL expressions for the arguments of a statement. */
 interface Arguments {
-  phoneNumber: string;
+  readonly phoneNumber: string;
   /** `null` for a call without a reference. */
-  reference: string;
+  readonly reference: string;
 }
 
-/** What is compared with what, on how many users. */
+/** Writes a statement with the given arguments. */
+type Statement = (values: Arguments) => string;
+
+/** One comparison of the two statements. */
 interface Contest {
-  name: string;
-  users: number;
-  withReference: boolean;
-  limit?: Limit;
+  readonly name: string;
+  readonly users: number;
+  readonly withReference: boolean;
+  readonly limit?: Limit;
 }
 
 const CONTESTS: readonly Contest[] = [
@@ -48,13 +52,13 @@ const CONTESTS: readonly Contest[] = [
   { name: "one user", users: 1, withReference: false },
 ];
 
-/** Measures and prints. */
+/** Measures and prints the results. */
 export async function benchDeductions(databaseUrl: string): Promise<void> {
   const sql = postgres(databaseUrl, { max: CONNECTIONS, connection: SESSION_SETTINGS });
   try {
-    printHeading("deduct_credits against one statement that does the least (calls per second)", [
+    printHeading("deduct_credits against the least possible statement (calls per second)", [
       `${CONNECTIONS} connections, ${USERS} users, prepared statements, synchronous_commit = off.`,
-      "Sent by postgres.js in this process, which takes a part of the processor from both sides.",
+      "Sent by postgres.js in this process, which takes processor time from both sides.",
     ]);
     printResults(await compareWithPostgresJs(sql));
 
@@ -65,7 +69,7 @@ export async function benchDeductions(databaseUrl: string): Promise<void> {
     });
     if (pgbench) {
       printHeading("The same, sent by pgbench", [
-        `${pgbench.version}, which takes little of the processor: the stricter figures.`,
+        `${pgbench.version}, which takes little processor time, so these figures are stricter.`,
       ]);
       printResults(await compareWithPgbench(pgbench));
     }
@@ -74,12 +78,12 @@ export async function benchDeductions(databaseUrl: string): Promise<void> {
   }
 }
 
-/** What the product does. */
+/** The statement of the product. */
 function productStatement({ phoneNumber, reference }: Arguments): string {
   return `select * from public.deduct_credits(${phoneNumber}, 1, ${reference})`;
 }
 
-/** What could not be left out by anybody. */
+/** The statement that does only what cannot be left out. */
 function leastStatement({ phoneNumber, reference }: Arguments): string {
   return `
     with charged as (
@@ -99,24 +103,21 @@ async function compareWithPostgresJs(sql: postgres.Sql): Promise<Comparison[]> {
   const sessions = await Promise.all(Array.from({ length: CONNECTIONS }, () => sql.reserve()));
   const comparisons: Comparison[] = [];
   for (const contest of CONTESTS) {
-    const [baseline, samples] = await sideBySide(
-      [leastStatement, productStatement].map((statement) => {
-        const callers = sessions.map((session) => postgresJsCaller(session, statement, contest));
-        return () => throughput(callers);
-      }),
-      ROUNDS,
-    );
-    comparisons.push({ ...contest, baseline, samples });
+    const measure = (statement: Statement) => {
+      const clients = sessions.map((session) => postgresJsCall(session, statement, contest));
+      return () => throughput(clients);
+    };
+    comparisons.push(...await compare(contest, measure, ROUNDS));
   }
   for (const session of sessions) session.release();
   return comparisons;
 }
 
-function postgresJsCaller(
+function postgresJsCall(
   session: postgres.ReservedSql,
-  statement: (values: Arguments) => string,
+  statement: Statement,
   { users, withReference }: Contest,
-): Caller {
+): Call {
   const text = statement({ phoneNumber: "$1", reference: withReference ? "$2" : "null" });
   return async () => {
     const phoneNumber = anyPhoneNumber(users);
@@ -133,19 +134,24 @@ async function compareWithPgbench(pgbench: Pgbench): Promise<Comparison[]> {
       phoneNumber: `'+91' || :number`,
       reference: contest.withReference ? `'reference ' || :reference` : "null",
     };
-    const [baseline, samples] = await sideBySide(
-      [leastStatement, productStatement].map((statement) => () =>
-        pgbench.throughput([
-          `\\set number ${FIRST_NATIONAL_NUMBER} + random(0, ${contest.users - 1})`,
-          "\\set reference random(1, 9000000000000000)",
-          `${statement(values).replaceAll(/\s+/g, " ")};`,
-        ])
-      ),
-      PGBENCH_ROUNDS,
-    );
-    comparisons.push({ ...contest, baseline, samples });
+    const measure = (statement: Statement) => () =>
+      pgbench.throughput([
+        `\\set number ${FIRST_NATIONAL_NUMBER} + random(0, ${contest.users - 1})`,
+        "\\set reference random(1, 9000000000000000)",
+        `${statement(values).replaceAll(/\s+/g, " ")};`,
+      ]);
+    comparisons.push(...await compare(contest, measure, PGBENCH_ROUNDS));
   }
   return comparisons;
+}
+
+function compare(
+  { name, limit }: Contest,
+  measure: (statement: Statement) => Measure,
+  rounds: number,
+): Promise<Comparison[]> {
+  const contestant = { name, measure: measure(productStatement), limit };
+  return sideBySide(measure(leastStatement), [contestant], rounds);
 }
 
 function printResults(comparisons: readonly Comparison[]): void {

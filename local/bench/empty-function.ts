@@ -1,8 +1,9 @@
 /**
- * The least that an Edge Function can be: it imports the client of the project's Data API, as all of
- * them do, and answers.
+ * The smallest Edge Function: it imports the client of the project's Data API, as all of them do, and
+ * responds.
  * @module
  */
+
 import { createClient } from "@supabase/supabase-js";
 
 export default {

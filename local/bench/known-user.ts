@@ -1,7 +1,8 @@
 /**
- * Shows that `bot-credits` on a known user only reads.
+ * Shows that `bot-credits` only reads if the user is known.
  * @module
  */
+
 import assert from "node:assert/strict";
 import postgres from "postgres";
 import type { StackEnvironment } from "../stack/environment.ts";
@@ -9,25 +10,25 @@ import { printFinding, printHeading } from "./report.ts";
 
 const CALLS = 200;
 
-/** The scheduler of the stack writes at its own times, so a window without it is looked for. */
+/** The stack's scheduler writes now and then, so this looks for a period in which it does not. */
 const ATTEMPTS = 5;
 
-/** What a database has written up to a moment. */
-interface Position {
-  /** Every transaction that writes or that locks a row gets the next number. */
-  transactions: number;
-  walBytes: number;
+/** What a database has written up to some moment. */
+interface WritePosition {
+  /** Every transaction that writes or locks a row takes the next number. */
+  readonly transactions: number;
+  readonly walBytes: number;
 }
 
-/** Measures and prints. */
+/** Measures and prints the results. */
 export async function benchKnownUser(stack: StackEnvironment, phoneNumber: string): Promise<void> {
   printHeading("bot-credits on a known user is a read", [
-    "A transaction that writes or locks a row gets a number, and a write leaves bytes in the WAL.",
+    "A transaction that writes or locks a row takes a number, and a write adds bytes to the WAL.",
   ]);
   const sql = postgres(stack.DATABASE_URL, { max: 1 });
   try {
     const read = () => botCredits(stack, phoneNumber);
-    // The first call may tidy up behind earlier deductions.
+    // The first call may clean up after earlier deductions.
     await read();
     const reads = await leastWritten(sql, read);
     printFinding(
@@ -47,14 +48,14 @@ export async function benchKnownUser(stack: StackEnvironment, phoneNumber: strin
         await transaction`select from public.users where phone_number = ${phoneNumber} for update`;
         return await read().then(() => true, () => false);
       }),
-      "asked while another transaction holds the user's row",
+      "called while another transaction holds the user's row",
     );
   } finally {
     await sql.end();
   }
 }
 
-async function leastWritten(sql: postgres.Sql, call: () => Promise<void>): Promise<Position> {
+async function leastWritten(sql: postgres.Sql, call: () => Promise<void>): Promise<WritePosition> {
   let least = await written(sql, call);
   for (let attempt = 1; attempt < ATTEMPTS && least.walBytes > 0; attempt++) {
     const next = await written(sql, call);
@@ -63,7 +64,7 @@ async function leastWritten(sql: postgres.Sql, call: () => Promise<void>): Promi
   return least;
 }
 
-async function written(sql: postgres.Sql, call: () => Promise<void>): Promise<Position> {
+async function written(sql: postgres.Sql, call: () => Promise<void>): Promise<WritePosition> {
   const before = await position(sql);
   for (let index = 0; index < CALLS; index++) await call();
   const after = await position(sql);
@@ -73,12 +74,12 @@ async function written(sql: postgres.Sql, call: () => Promise<void>): Promise<Po
   };
 }
 
-async function position(sql: postgres.Sql): Promise<Position> {
-  const [{ transactions, wal_bytes }] = await sql<{ transactions: string; wal_bytes: string }[]>`
+async function position(sql: postgres.Sql): Promise<WritePosition> {
+  const [row] = await sql<[{ transactions: string; wal_bytes: string }]>`
     select
       pg_snapshot_xmax(pg_current_snapshot())::text as transactions,
       (pg_current_wal_insert_lsn() - '0/0')::text as wal_bytes`;
-  return { transactions: Number(transactions), walBytes: Number(wal_bytes) };
+  return { transactions: Number(row.transactions), walBytes: Number(row.wal_bytes) };
 }
 
 async function botCredits(stack: StackEnvironment, phoneNumber: string): Promise<void> {
@@ -95,8 +96,8 @@ async function botDeduct(stack: StackEnvironment, phoneNumber: string): Promise<
   }));
 }
 
-async function succeeds(answer: Promise<Response>): Promise<void> {
-  const response = await answer;
+async function succeeds(responding: Promise<Response>): Promise<void> {
+  const response = await responding;
   const text = await response.text();
   assert.equal(response.status, 200, text);
 }

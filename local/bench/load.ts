@@ -1,19 +1,22 @@
 /**
- * Load on something that answers calls.
+ * Generates load.
  * @module
  */
 
-/** How long one measurement takes: many short ones find the quiet moments of a busy machine. */
+/** The duration of one measurement. Many short ones find the quiet moments of a busy machine. */
 const ROUND_MS = 100;
 
-/** Who sends a call and resolves once it has been answered. */
-export type Caller = () => Promise<void>;
+/** Sends one call and resolves once its response has arrived. */
+export type Call = () => Promise<void>;
 
-/** Calls per second while every caller sends its next call as soon as the last one is answered. */
-export async function throughput(callers: readonly Caller[]): Promise<number> {
+/**
+ * Returns the calls per second of one client per given call. A client repeats its call as soon as the
+ * response has arrived.
+ */
+export async function throughput(clients: readonly Call[]): Promise<number> {
   const startedAt = performance.now();
   let calls = 0;
-  await Promise.all(callers.map(async (call) => {
+  await Promise.all(clients.map(async (call) => {
     do {
       await call();
       calls += 1;

@@ -1,27 +1,28 @@
 /**
- * PostgreSQL's own load generator, where the machine has it.
+ * PostgreSQL's own load generator, if the machine has it.
  * @module
  */
+
 import { join } from "node:path";
 
-/** How long one run takes, without connecting. */
+/** The duration of one run, without the time to connect. */
 const RUN_SECONDS = 1;
 
-/** pgbench on one database. */
+/** pgbench for one database. */
 export interface Pgbench {
   readonly version: string;
-  /** Runs a script of pgbench over and over and returns how often per second it was done. */
+  /** Repeats a pgbench script and returns how often per second it ran. */
   throughput(script: readonly string[]): Promise<number>;
 }
 
-/** Where pgbench sends its load, and over how many sessions with which settings. */
-export interface PgbenchTarget {
-  databaseUrl: string;
-  connections: number;
-  sessionSettings: Record<string, string>;
+/** The database, and the number and the settings of the sessions. */
+interface PgbenchTarget {
+  readonly databaseUrl: string;
+  readonly connections: number;
+  readonly sessionSettings: Record<string, string>;
 }
 
-/** Returns pgbench, or nothing if it is not installed. */
+/** Returns pgbench, or undefined if it is not installed. */
 export async function findPgbench(target: PgbenchTarget): Promise<Pgbench | undefined> {
   try {
     const version = await run(["--version"]);
@@ -58,15 +59,19 @@ async function measure(
         .join(" "),
     });
     const [, tps] = /^tps = ([0-9.]+)/m.exec(output) ?? [];
-    if (tps === undefined) throw new Error(`pgbench did not say how fast it was:\n${output}`);
+    if (tps === undefined) throw new Error(`pgbench did not report its throughput:\n${output}`);
     return Number(tps);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-async function run(args: string[], env: Record<string, string> = {}): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command("pgbench", { args, env }).output();
+async function run(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command("pgbench", { args: [...args], env })
+    .output();
   const decoder = new TextDecoder();
   if (!success) throw new Error(`pgbench failed:\n${decoder.decode(stderr)}`);
   return decoder.decode(stdout);

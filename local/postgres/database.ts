@@ -1,33 +1,40 @@
 /**
- * The stack's database, prepared like a hosted project's and migrated: an embedded server that is kept
- * running, or the one that `DATABASE_URL` names.
+ * The stack's database, prepared like a hosted project's and migrated: an embedded server that is
+ * restarted when it exits, or the database that `DATABASE_URL` names.
  * @module
  */
+
 import { join } from "node:path";
 import postgres from "postgres";
-import { TaskError } from "../system/task.ts";
-import { prepareDatabase } from "./platform.ts";
-import { installPostgres } from "./binaries.ts";
-import { postgresHome, type PostgresOptions, startPostgres, SUPERUSER } from "./server.ts";
 import type { Settings } from "../system/settings.ts";
+import { TaskError } from "../system/task.ts";
+import { installPostgres } from "./binaries.ts";
+import { prepareDatabase } from "./platform.ts";
+import { postgresHome, type PostgresOptions, startPostgres, SUPERUSER } from "./server.ts";
 import { migrate } from "./supabase-cli.ts";
 
-/** The database, while it can be used. */
+/** A database that is ready for use. */
 export interface Database {
   /** Logs in as the role that owns the tables. */
   readonly url: string;
-  /** Rejects when the server has ended by itself and does not start again. Never resolves. */
+  /** Rejects when the server has exited unexpectedly and cannot be restarted. Never resolves. */
   readonly failure: Promise<never>;
   stop(): Promise<void>;
 }
 
-/** How often a server that ends by itself is started again before the stack gives up. */
-const RESTARTS = 5;
+/** How often a server that exits unexpectedly is restarted before the stack gives up. */
+const MAX_RESTARTS = 5;
 
-/** Called with a short sentence before each step that may take a moment. */
+/** Called with a short description before each step that may take a moment. */
 export type Progress = (step: string) => void;
 
-/** Starts the embedded server and brings its database up to date. */
+/**
+ * Starts the embedded server and applies the migrations that its database lacks.
+ *
+ * `password` is that of the server's superuser and of the role that owns the tables.
+ *
+ * @throws {TaskError} if the server does not start or a migration fails.
+ */
 export async function startDatabase(
   settings: Settings,
   password: string,
@@ -57,7 +64,12 @@ export async function startDatabase(
   }
 }
 
-/** Brings a given database up to date. A plain PostgreSQL one is prepared first, by its superuser. */
+/**
+ * Applies the migrations that a given database lacks. A plain PostgreSQL database is prepared first,
+ * which takes a superuser.
+ *
+ * @throws {TaskError} if it cannot be reached, prepared or migrated.
+ */
 export async function useDatabase(url: string, progress: Progress): Promise<Database> {
   if (!await isPrepared(url)) await prepareDatabase(url);
   progress("Applying the migrations to the database of DATABASE_URL");
@@ -68,25 +80,25 @@ export async function useDatabase(url: string, progress: Progress): Promise<Data
 async function isPrepared(url: string): Promise<boolean> {
   const sql = postgres(url, { max: 1, connect_timeout: 10, onnotice: () => {} });
   try {
-    const [{ prepared, superuser }] = await sql<{ prepared: boolean; superuser: boolean }[]>`
+    const [role] = await sql<[{ prepared: boolean; superuser: boolean }]>`
       select
         to_regrole('service_role') is not null and to_regnamespace('auth') is not null as prepared,
         rolsuper as superuser
       from pg_catalog.pg_roles where rolname = current_user`;
-    if (prepared || superuser) return prepared;
+    if (role.prepared || role.superuser) return role.prepared;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new TaskError(`The database of DATABASE_URL does not answer: ${reason}.`);
+    throw new TaskError(`The database of DATABASE_URL cannot be reached: ${reason}.`);
   } finally {
     await sql.end();
   }
   throw new TaskError(
     "DATABASE_URL names neither a Supabase database nor a superuser who could prepare a plain one. " +
-      "Name a superuser, or unset DATABASE_URL to use the embedded database.",
+      "Use a superuser, or unset DATABASE_URL to use the embedded database.",
   );
 }
 
-/** Starts the server, and starts it again on the same port when it ends without being asked to. */
+/** Starts the server, and restarts it on the same port whenever it exits unexpectedly. */
 async function keepRunning(
   options: PostgresOptions,
 ): Promise<Omit<Database, "url"> & { port: number }> {
@@ -99,16 +111,16 @@ async function keepRunning(
   watch();
 
   function watch(): void {
-    server.ended.then(() => {
+    server.exited.then(() => {
       if (!stopped) restarting = restart();
     });
   }
 
   async function restart(): Promise<void> {
-    console.error("PostgreSQL has ended by itself and is started again.");
+    console.error("PostgreSQL exited unexpectedly; restarting it.");
     try {
       restarts += 1;
-      if (restarts > RESTARTS) throw new TaskError("PostgreSQL keeps ending by itself.");
+      if (restarts > MAX_RESTARTS) throw new TaskError("PostgreSQL keeps exiting unexpectedly.");
       server = await startPostgres({ ...options, port });
       watch();
     } catch (error) {
@@ -127,7 +139,7 @@ async function keepRunning(
   };
 }
 
-/** A promise that only ever rejects, and that ends nobody who does not wait for it. */
+/** A promise that only ever rejects. Nobody has to await it: its rejection is never unhandled. */
 function failureSignal(): PromiseWithResolvers<never> {
   const signal = Promise.withResolvers<never>();
   signal.promise.catch(() => {});

@@ -1,9 +1,10 @@
--- What a hosted Supabase project already has when the first migration of this repository arrives:
--- roles, schemas, helper functions of auth, privileges. Runs as a superuser, again on every start.
+-- What a hosted Supabase project already has before the first migration of this repository: roles,
+-- schemas, the helper functions of auth, privileges. Runs as a superuser, on every start.
 --
--- Two settings of the session say what to do: `platform.password`, the password of the roles that log in
--- (empty to leave theirs), and `platform.expose_new_objects` (on or off), whether new objects in the schema public belong to
--- everybody at once, as they did in projects made before 30 October 2026.
+-- Two settings of the session are its arguments: `platform.password`, the password for the roles that log
+-- in (empty to leave theirs unchanged), and `platform.expose_new_objects` (a boolean), whether new objects
+-- in the schema public are granted to the three roles of the Data API, as in projects created before
+-- 30 October 2026.
 
 do $$
 declare
@@ -17,16 +18,16 @@ begin
     end if;
   end loop;
 
-  -- Who calls the Data API: a visitor, a signed-in user, or the holder of the secret key.
+  -- The roles of the Data API's callers: a visitor, a signed-in user, the holder of the secret key.
   alter role anon nologin noinherit;
   alter role authenticated nologin noinherit;
   alter role service_role nologin noinherit bypassrls;
 
-  -- PostgREST logs in as this one and becomes one of the three for each request.
+  -- The role that PostgREST logs in as. It switches to one of the three for each request.
   alter role authenticator login noinherit;
   grant anon, authenticated, service_role to authenticator;
 
-  -- Whom migrations run as. Owns what they make, and is no superuser.
+  -- The role that runs migrations. It owns what they create, and is not a superuser.
   alter role postgres login createrole createdb bypassrls replication;
   grant anon, authenticated, service_role, authenticator to postgres with admin option;
   alter role postgres set search_path = "$user", public, extensions;
@@ -51,7 +52,7 @@ create schema if not exists extensions;
 alter schema extensions owner to postgres;
 grant usage on schema extensions to anon, authenticated, service_role;
 
--- Who is asking, from the claims of the request's token.
+-- The caller's identity, from the claims of the request's token.
 create schema if not exists auth;
 alter schema auth owner to postgres;
 grant usage on schema auth to anon, authenticated, service_role;
@@ -107,7 +108,7 @@ begin
 end;
 $$;
 
--- Tells the Data API that its picture of the schema is out of date.
+-- Tells the Data API to reload the schema whenever it has changed.
 create or replace function extensions.pgrst_ddl_watch() returns event_trigger
 language plpgsql
 as $$

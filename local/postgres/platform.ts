@@ -2,20 +2,21 @@
  * Makes a plain PostgreSQL database look like that of a new Supabase project.
  * @module
  */
+
 import postgres from "postgres";
 
-/** What the database is given. */
+/** How to prepare the database. */
 export interface PlatformOptions {
-  /** Password of the roles `postgres` and `authenticator`, which otherwise keep theirs. */
-  password?: string;
+  /** Password for the roles `postgres` and `authenticator`. If absent, they keep theirs. */
+  readonly password?: string;
   /**
    * Whether new objects in `public` are granted to `anon`, `authenticated` and `service_role` by
-   * default, as in projects made before 30 October 2026.
+   * default, as in projects created before 30 October 2026.
    */
-  exposeNewObjects?: boolean;
+  readonly exposeNewObjects?: boolean;
 }
 
-/** Runs platform.sql on the database of a superuser's URL. Running it again changes nothing. */
+/** Runs platform.sql as a superuser. Running it again changes nothing. */
 export async function prepareDatabase(
   superuserUrl: string,
   { password = "", exposeNewObjects = false }: PlatformOptions = {},

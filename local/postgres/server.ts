@@ -1,19 +1,21 @@
 /**
- * A real PostgreSQL server for development and tests: made, started, found again and stopped.
+ * A real PostgreSQL server for development and tests: creates its data, starts it, finds one that was
+ * left running, and stops it.
  *
- * The server never outlives the process that started it. It runs below a small shell that holds the
- * reading end of a pipe: when this process ends, however it ends, the pipe closes and the shell shuts
- * the server down. Should even the shell be killed, the next start finds the server by its
+ * The server does not outlive the process that started it. It runs under a small shell that holds the
+ * reading end of a pipe: when this process exits, for whatever reason, the pipe closes and the shell
+ * shuts the server down. If even the shell is killed, the next start finds the server through its
  * `postmaster.pid`.
  * @module
  */
+
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { exists, readIfPresent, removeIfPresent } from "../system/files.ts";
-import { TaskError } from "../system/task.ts";
-import { claimPort, portTaken } from "../system/ports.ts";
+import { claimPort, portTakenError } from "../system/ports.ts";
 import { findProcess, sendSignal, waitForExit } from "../system/processes.ts";
+import { TaskError } from "../system/task.ts";
 
 /** The role that owns the cluster, as in a hosted Supabase project. */
 export const SUPERUSER = "supabase_admin";
@@ -21,27 +23,27 @@ export const SUPERUSER = "supabase_admin";
 /** How to run a server. */
 export interface PostgresOptions {
   /** The folder with `initdb` and `postgres`. */
-  binaries: string;
-  /** The folder for `data/` and `server.log`; see {@link postgresHome}. */
-  folder: string;
+  readonly binaries: string;
+  /** The folder for `data/` and `server.log`; see {@linkcode postgresHome}. */
+  readonly folder: string;
   /** The port on 127.0.0.1, where 0 takes any free one. */
-  port: number;
-  /** The password of {@link SUPERUSER}, set when the data folder is made. */
-  password: string;
-  /** `false` gives safety after a crash away for speed, which suits data that a test throws away. */
-  durable: boolean;
+  readonly port: number;
+  /** The password of {@linkcode SUPERUSER}, set when the data folder is created. */
+  readonly password: string;
+  /** `false` trades crash safety for speed, for data that a test throws away. */
+  readonly durable: boolean;
 }
 
 /** A running server. */
 export interface Postgres {
   readonly port: number;
-  /** Resolves once the server has ended, by `stop` or by itself. */
-  readonly ended: Promise<void>;
-  /** Shuts the server down and waits until it is gone. */
+  /** Resolves once the server has exited, because of `stop` or unexpectedly. */
+  readonly exited: Promise<void>;
+  /** Shuts the server down and waits until it has exited. */
   stop(): Promise<void>;
 }
 
-/** The account that the server runs under when this process is root, which PostgreSQL refuses to be. */
+/** The account that runs the server when this process is root: PostgreSQL refuses to run as root. */
 const NOBODY = { uid: 65534, gid: 65534 };
 
 const START_TIMEOUT_MS = 120_000;
@@ -50,7 +52,7 @@ const IMMEDIATE_SHUTDOWN_MS = 5_000;
 
 /**
  * The shell above the server. Its standard input is the pipe: `read` returns when the pipe closes.
- * SIGINT is PostgreSQL's fast shutdown: sessions are cut off and the data are written.
+ * SIGINT is PostgreSQL's fast shutdown: it disconnects the sessions and writes the data.
  */
 const SUPERVISOR = `
   log=$1; shift
@@ -67,14 +69,14 @@ const SUPERVISOR = `
 `;
 
 /**
- * Returns the folder for binaries and data that belong to `localDir`: the folder itself, unless this
- * process is root and the server's account cannot reach it, as in a clone below `/root`.
+ * Returns the folder for the binaries and data of `localDir`: the folder itself, unless this process
+ * is root and the server's account cannot reach it, as in a clone below `/root`.
  */
 export async function postgresHome(localDir: string): Promise<string> {
   await Deno.mkdir(localDir, { recursive: true });
   if (Deno.uid() !== 0 || await isReachable(localDir)) return localDir;
   const key = createHash("sha256").update(localDir).digest("hex").slice(0, 16);
-  // Only root can write to /var/lib, so nobody else can have put something there beforehand.
+  // Only root can write to /var/lib, so nobody else can have prepared anything there.
   return join("/var/lib/whatsapp-credits", key);
 }
 
@@ -88,7 +90,12 @@ async function isReachable(folder: string): Promise<boolean> {
   return (await look.output()).success;
 }
 
-/** Starts the server on its data folder, which is made first if it is not there. */
+/**
+ * Starts the server on its data folder, creating the folder if necessary.
+ *
+ * @throws {TaskError} if the data belong to another account, the port is taken, or the server does not
+ * start.
+ */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const data = join(options.folder, "data");
   if (await exists(data)) {
@@ -96,17 +103,18 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     await stopLeftover(data);
   } else {
     await makeFolder(options.folder);
-    await initialise(options, data);
+    await createData(options, data);
   }
   return await launch(options, data);
 }
 
-/** Stops the server that an earlier process left running on a folder of {@link startPostgres}. */
+/** Stops the server that an earlier process left running on the folder of a {@linkcode startPostgres}. */
 export async function stopLeftoverPostgres(folder: string): Promise<void> {
   await stopLeftover(join(folder, "data"));
 }
 
-function account(): { uid?: number; gid?: number } {
+/** The account that runs the server, as options of a command: none if it is this process's own. */
+function serverAccount(): { uid?: number; gid?: number } {
   return Deno.uid() === 0 ? NOBODY : {};
 }
 
@@ -117,8 +125,8 @@ async function makeFolder(folder: string): Promise<void> {
   if (Deno.uid() === 0) await Deno.chown(folder, NOBODY.uid, NOBODY.gid);
 }
 
-/** Makes the data under another name and renames, so that an interrupted run leaves no half of it. */
-async function initialise(options: PostgresOptions, data: string): Promise<void> {
+/** Creates the data under another name and renames them, so that an interruption leaves no half. */
+async function createData(options: PostgresOptions, data: string): Promise<void> {
   const unfinished = `${data}.${randomBytes(4).toString("hex")}`;
   const passwordFile = await Deno.makeTempFile({ dir: options.folder });
   try {
@@ -137,12 +145,12 @@ async function initialise(options: PostgresOptions, data: string): Promise<void>
       cwd: options.folder,
       clearEnv: true,
       env: serverEnvironment(),
-      ...account(),
+      ...serverAccount(),
     });
     const { success, stderr } = await initdb.output();
     if (!success) {
       throw new TaskError(
-        `PostgreSQL could not make its data folder in ${options.folder}. initdb says:\n` +
+        `PostgreSQL could not create its data folder in ${options.folder}. initdb reports:\n` +
           new TextDecoder().decode(stderr).trim(),
       );
     }
@@ -153,22 +161,22 @@ async function initialise(options: PostgresOptions, data: string): Promise<void>
   }
 }
 
-/** PostgreSQL refuses data that its account does not own, in a sentence that names no way out. */
+/** PostgreSQL refuses data that its account does not own, with an error that offers no remedy. */
 async function checkOwner(data: string): Promise<void> {
-  const expected = account().uid ?? Deno.uid();
+  const expected = serverAccount().uid ?? Deno.uid();
   const { uid } = await Deno.stat(data);
   if (uid === expected) return;
   throw new TaskError(
-    `The data folder ${data} belongs to user id ${uid}, and this run needs one of user id ` +
-      `${expected}. Run this as the account that made it, or set LOCAL_DIR to another folder.`,
+    `The data folder ${data} belongs to user id ${uid}, but must belong to user id ${expected}. ` +
+      "Run this as the account that created it, or set LOCAL_DIR to another folder.",
   );
 }
 
 /**
- * Stops a server that still runs on the data, and removes a `postmaster.pid` that nobody holds.
+ * Stops a server that is still running on the data, and removes a stale `postmaster.pid`.
  *
- * PostgreSQL takes any process with the noted id for its own, also a zombie and a stranger that got
- * the id since, and would then refuse to start.
+ * PostgreSQL takes any process with the recorded id for its own, even a zombie or an unrelated process
+ * that has since been given the id, and would then refuse to start.
  */
 async function stopLeftover(data: string): Promise<void> {
   const pidFile = join(data, "postmaster.pid");
@@ -178,13 +186,13 @@ async function stopLeftover(data: string): Promise<void> {
   const ours = found !== undefined && !found.zombie && found.command.includes(data);
   if (ours && !await shutDown(pid)) {
     throw new TaskError(
-      `A PostgreSQL server (process ${pid}) runs on ${data} and cannot be ended.`,
+      `A PostgreSQL server (process ${pid}) is running on ${data} and cannot be stopped.`,
     );
   }
   await removeIfPresent(pidFile);
 }
 
-/** Asks first and insists then. Returns whether the process has ended. */
+/** Sends ever stronger signals until the process exits. Returns whether it has exited. */
 async function shutDown(pid: number): Promise<boolean> {
   sendSignal(pid, "SIGINT");
   if (await waitForExit(pid, FAST_SHUTDOWN_MS)) return true;
@@ -200,15 +208,15 @@ async function launch(options: PostgresOptions, data: string): Promise<Postgres>
     const port = claimPort(options.port, "DB_PORT");
     const supervisor = spawn(options, data, port);
     const pid = await waitUntilReady(supervisor, data, deadline);
-    if (pid !== undefined) return handle(supervisor, data, port, pid);
+    if (pid !== undefined) return runningServer(supervisor, data, port, pid);
 
     await supervisor.status;
     const log = await Deno.readTextFile(join(options.folder, "server.log"));
-    const portLost = log.includes("Address already in use");
-    if (portLost && options.port !== 0) throw portTaken(port, "DB_PORT");
-    // Sessions of a killed server take a moment to notice that it is gone.
+    const portTaken = log.includes("Address already in use");
+    if (portTaken && options.port !== 0) throw portTakenError(port, "DB_PORT");
+    // The sessions of a killed server take a moment to notice that it is gone.
     const occupied = log.includes("pre-existing shared memory block");
-    if ((portLost || occupied) && Date.now() < deadline) {
+    if ((portTaken || occupied) && Date.now() < deadline) {
       await delay(200);
       continue;
     }
@@ -243,8 +251,8 @@ function spawn(options: PostgresOptions, data: string, port: number): Deno.Child
     cwd: options.folder,
     clearEnv: true,
     env: serverEnvironment(),
-    ...account(),
-    // Ctrl-C in a terminal reaches the whole process group, and the server is to be stopped last.
+    ...serverAccount(),
+    // Ctrl-C in a terminal reaches the whole process group, but the server must stop last.
     detached: true,
     stdin: "piped",
     stdout: "null",
@@ -252,43 +260,44 @@ function spawn(options: PostgresOptions, data: string, port: number): Deno.Child
   }).spawn();
 }
 
-/** Nothing of the caller's environment: `PGDATA` or `LC_ALL` would have a say otherwise. */
+/** Inherits nothing: `PGDATA` or `LC_ALL` of the caller would otherwise take effect. */
 function serverEnvironment(): Record<string, string> {
   return { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" };
 }
 
-/** Returns the server's process id once it takes connections, or nothing if it ended before. */
+/** Returns the server's process id once it accepts connections, or undefined if it exited first. */
 async function waitUntilReady(
   supervisor: Deno.ChildProcess,
   data: string,
   deadline: number,
 ): Promise<number | undefined> {
-  let ended = false;
-  supervisor.status.then(() => ended = true);
-  while (!ended) {
-    // The file's lines are described in PostgreSQL's source, miscadmin.h; pg_ctl waits the same way.
+  let exited = false;
+  supervisor.status.then(() => exited = true);
+  while (!exited) {
+    // PostgreSQL's miscadmin.h describes the lines of this file; pg_ctl waits in the same way.
     const lines = await readLines(join(data, "postmaster.pid"));
     if (lines?.[7]?.trim() === "ready") return Number(lines[0]);
     if (Date.now() > deadline) await supervisor.stdin.close();
     await delay(20);
   }
+  return undefined;
 }
 
-function handle(
+function runningServer(
   supervisor: Deno.ChildProcess,
   data: string,
   port: number,
   pid: number,
 ): Postgres {
-  // Where the shell alone was killed, its server still runs.
-  const ended = supervisor.status.then(() => stopLeftover(data));
+  // If only the shell was killed, its server is still running.
+  const exited = supervisor.status.then(() => stopLeftover(data));
   return {
     port,
-    ended,
+    exited,
     async stop() {
       await closePipe(supervisor);
       if (!await waitForExit(pid, FAST_SHUTDOWN_MS)) await shutDown(pid);
-      await ended;
+      await exited;
     },
   };
 }
@@ -297,7 +306,7 @@ async function closePipe(supervisor: Deno.ChildProcess): Promise<void> {
   try {
     await supervisor.stdin.close();
   } catch {
-    // The shell is gone already and took its end of the pipe along.
+    // The shell has already exited, and its end of the pipe is closed.
   }
 }
 

@@ -2,22 +2,26 @@
  * The Supabase CLI against any PostgreSQL, without Docker and without an account.
  * @module
  */
-import { TaskError } from "../system/task.ts";
-import { REPOSITORY } from "../system/settings.ts";
 
-/** How a run of the CLI ended. */
+import { REPOSITORY } from "../system/settings.ts";
+import { TaskError } from "../system/task.ts";
+
+/** The result of running the CLI. */
 export interface CliResult {
-  success: boolean;
-  stdout: string;
-  /** Both streams in the order of arrival are not to be had: this is stderr after stdout, trimmed. */
-  output: string;
+  readonly success: boolean;
+  readonly stdout: string;
+  /** stdout followed by stderr, trimmed. The streams cannot be interleaved. */
+  readonly output: string;
 }
 
 /**
- * Runs `deno task supabase ...` and returns what it said. `databaseUrl` becomes its `--remote`, with
- * the password in the environment, where no list of processes shows it.
+ * Runs `deno task supabase ...` and returns what it printed. `databaseUrl` becomes its `--remote`; the
+ * password goes into the environment, where no list of processes shows it.
  */
-export async function runSupabase(args: string[], databaseUrl?: string): Promise<CliResult> {
+export async function runSupabase(
+  args: readonly string[],
+  databaseUrl?: string,
+): Promise<CliResult> {
   const remote = databaseUrl ? withoutPassword(databaseUrl) : undefined;
   const command = new Deno.Command(Deno.execPath(), {
     args: ["task", "--quiet", "supabase", ...args, ...(remote ? [`--remote=${remote.url}`] : [])],
@@ -36,7 +40,11 @@ export async function runSupabase(args: string[], databaseUrl?: string): Promise
   return { success, stdout: text, output: `${text}${decoder.decode(stderr)}`.trim() };
 }
 
-/** Applies the migrations that the database lacks, and the seed. Throws with the CLI's own words. */
+/**
+ * Applies the migrations that the database lacks, and the seed.
+ *
+ * @throws {TaskError} with the CLI's output if one of them fails.
+ */
 export async function migrate(databaseUrl: string): Promise<void> {
   const { success, output } = await runSupabase(
     ["db", "push", "--include-seed", "--yes"],
@@ -44,7 +52,7 @@ export async function migrate(databaseUrl: string): Promise<void> {
   );
   if (success) return;
   throw new TaskError(
-    "The migrations in supabase/migrations could not be applied. The Supabase CLI says:\n" +
+    "The migrations in supabase/migrations could not be applied. The Supabase CLI reports:\n" +
       withoutNpmWarnings(output),
   );
 }
@@ -53,14 +61,14 @@ function withoutPassword(databaseUrl: string): { url: string; password: string }
   const url = new URL(databaseUrl);
   const password = decodeURIComponent(url.password);
   url.password = "";
-  // The embedded server speaks no TLS; a URL that asks for it keeps its say.
+  // The embedded server has no TLS. An explicit sslmode is kept.
   if (!url.searchParams.has("sslmode") && url.hostname === "127.0.0.1") {
     url.searchParams.set("sslmode", "disable");
   }
   return { url: url.href, password };
 }
 
-/** npm's remarks about its own settings say nothing about a migration. */
+/** Drops npm's warnings about its own settings, which have nothing to do with a migration. */
 function withoutNpmWarnings(output: string): string {
   return output.split("\n").filter((line) => !line.startsWith("npm warn")).join("\n");
 }

@@ -2,27 +2,28 @@
  * One merchant's account at Razorpay: its key, its state, its settings and its webhook.
  * @module
  */
+
 import { createHmac } from "node:crypto";
 import type { Dispute, Order, Payment, PaymentLink, Refund } from "./entities.ts";
 import { invalidId, unknownId } from "./errors.ts";
-import { isId } from "./ids.ts";
-import type { Settings } from "./settings.ts";
+import { type IdPrefix, isId } from "./ids.ts";
+import type { StandInSettings } from "./settings.ts";
 import { emptyState, type State, StateFile } from "./state.ts";
 import { Webhooks } from "./webhooks.ts";
 
-/** What an account is opened with. */
+/** How to open an account. */
 export interface AccountOptions {
-  keyId: string;
-  keySecret: string;
-  settings: Settings;
-  /** Absolute or relative path of the JSON file that keeps the state between runs. */
-  stateFile?: string;
+  readonly keyId: string;
+  readonly keySecret: string;
+  readonly settings: StandInSettings;
+  /** Path of the JSON file that keeps the state between runs. */
+  readonly stateFile?: string;
 }
 
 /** The account that all routes work on. */
 export class Account {
   readonly webhooks: Webhooks;
-  /** Idempotency keys of refunds that are being made at this moment. */
+  /** Idempotency keys of refund requests in progress. */
   readonly refundKeysInProgress = new Set<string>();
   readonly #keySecret: string;
   readonly #stopping = new AbortController();
@@ -30,7 +31,7 @@ export class Account {
   private constructor(
     readonly keyId: string,
     keySecret: string,
-    readonly settings: Settings,
+    readonly settings: StandInSettings,
     readonly state: State,
     readonly stateFile: StateFile | undefined,
   ) {
@@ -38,7 +39,7 @@ export class Account {
     this.webhooks = new Webhooks(state.events, settings, () => this.#saveSoon());
   }
 
-  /** Opens the account with the state of its file, and goes on with interrupted deliveries. */
+  /** Opens the account with the state in its file, and resumes interrupted deliveries. */
   static async open(
     { keyId, keySecret, settings, stateFile }: AccountOptions,
   ): Promise<Account> {
@@ -49,7 +50,7 @@ export class Account {
     return account;
   }
 
-  /** Says whether the `Authorization` header is this account's. The scheme is case-sensitive. */
+  /** Returns whether the `Authorization` header is this account's. The scheme is case-sensitive. */
   authenticates(authorization: string | undefined): boolean {
     return authorization === `Basic ${btoa(`${this.keyId}:${this.#keySecret}`)}`;
   }
@@ -79,29 +80,29 @@ export class Account {
     return found(this.state.disputes.get(checked("disp", id)));
   }
 
-  /** The payment link, or undefined: payment links have an answer of their own for unknown ids. */
+  /** Returns undefined for an unknown id, for which payment links have an error of their own. */
   paymentLink(id: string): PaymentLink | undefined {
     return this.state.paymentLinks.get(id);
   }
 
-  /** The payments of an order, newest first. */
+  /** Returns the payments of an order, newest first. */
   paymentsOf(order: Order): Payment[] {
     return [...this.state.payments.values()]
       .filter(({ order_id }) => order_id === order.id)
       .reverse();
   }
 
-  /** How lists differ from reads by id. */
-  get listing(): { lagMs: number } {
+  /** How far lists lag behind reads by id. */
+  get listing(): { readonly lagMs: number } {
     return { lagMs: this.settings.list_lag_ms };
   }
 
-  /** Resolves when the present state is in the file, at once if there is none. */
+  /** Resolves when the current state is in the file, or at once if there is none. */
   async save(): Promise<void> {
     await this.stateFile?.save(this.state);
   }
 
-  /** Waits, and answers false if the stand-in was stopped meanwhile. */
+  /** Waits and returns true, or returns false as soon as the stand-in is stopped. */
   pause(delayMs: number): Promise<boolean> {
     const { signal } = this.#stopping;
     if (signal.aborted) return Promise.resolve(false);
@@ -118,7 +119,7 @@ export class Account {
     });
   }
 
-  /** Ends deliveries and pauses, and saves. */
+  /** Ends deliveries and pauses, and saves the state. */
   async close(): Promise<void> {
     this.#stopping.abort();
     this.webhooks.stop();
@@ -127,12 +128,12 @@ export class Account {
 
   #saveSoon(): void {
     this.save().catch((error) =>
-      console.error("The Razorpay stand-in's state was not saved:", error)
+      console.error("The Razorpay stand-in could not save its state:", error)
     );
   }
 }
 
-function checked(prefix: Parameters<typeof isId>[0], id: string): string {
+function checked(prefix: IdPrefix, id: string): string {
   if (!isId(prefix, id)) throw invalidId(id);
   return id;
 }

@@ -1,7 +1,8 @@
 /**
- * From a request to its answer: the log, the faults, authentication and the routes.
+ * Handles requests: the request log, the faults, authentication and the routes.
  * @module
  */
+
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Account } from "./account.ts";
 import { controlRoutes } from "./control.ts";
@@ -26,12 +27,12 @@ const API_ROUTES = [
 ];
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** A request after it was read. */
+/** A request that has been read completely. */
 interface ReadRequest {
-  method: string;
-  url: URL;
-  headers: IncomingMessage["headers"];
-  body: string;
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
 }
 
 /** The API and the control routes of one account. */
@@ -45,17 +46,17 @@ export class Api {
     this.#account = account;
   }
 
-  /** Reads the request, does what it asks, and answers, unless a fault was ordered for it. */
-  async answer(message: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** Reads a request and responds to it, or has it meet the fault that a test ordered. */
+  async respond(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const request = await read(message);
     if (request.url.pathname.startsWith("/_control/")) {
       send(response, await this.#handle(this.#controlRoutes, request));
     } else {
-      await this.#answerApi(request, response);
+      await this.#respondAsApi(request, response);
     }
   }
 
-  async #answerApi(request: ReadRequest, response: ServerResponse): Promise<void> {
+  async #respondAsApi(request: ReadRequest, response: ServerResponse): Promise<void> {
     const fault = this.#faults.take(request.method, request.url.pathname);
     const logged: LoggedRequest = {
       method: request.method,
@@ -87,15 +88,15 @@ export class Api {
     try {
       const found = findRoute(routes, request.method, request.url.pathname);
       if (found === undefined) throw unknownRoute();
-      const answer = await found.handler({
+      const body = await found.handler({
         account: this.#account,
-        params: found.params,
+        param: found.param,
         query: request.url.searchParams,
         body: parseBody(request.body),
         header: (name) => request.headers[name]?.toString(),
       });
       if (request.method !== "GET") await this.#account.save();
-      return jsonReply(200, answer);
+      return jsonReply(200, body);
     } catch (error) {
       if (error instanceof RazorpayError) return errorReply(error);
       throw error;

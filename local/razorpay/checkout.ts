@@ -1,7 +1,8 @@
 /**
- * The customer: pays orders and payment links, and what Checkout then hands to the browser.
+ * The customer, who pays orders and payment links, and what Checkout then hands to the browser.
  * @module
  */
+
 import type { Account } from "./account.ts";
 import {
   newInstrument,
@@ -28,37 +29,39 @@ const FAILURE: PaymentFailure = {
 };
 
 /**
- * How an attempt to pay ends. `late_authorized` is a bank that says yes long after Checkout gave up:
- * the payment is captured, or, if the order is paid by then, refunded by Razorpay.
+ * How an attempt to pay ends. `late_authorized` is a bank that approves long after Checkout gave up: the
+ * payment is captured or, if the order has been paid in the meantime, refunded by Razorpay.
  */
 export type Outcome = "captured" | "authorized" | "failed" | "late_authorized";
 
-/** What the customer does. Whatever is left out is as the order says. */
+/** What the customer does. The order supplies what is left out. */
 export interface PayInstructions {
-  outcome: Outcome;
-  /** Goes on with a failed or authorised payment of the same order instead of a new one. */
-  payment_id?: string;
-  /** Pays another amount or currency than the order's. Only for new payments. */
-  amount?: number;
-  currency?: string;
-  method?: PaymentMethod;
-  email?: string;
-  contact?: string;
-  notes?: Payment["notes"];
-  /** Pays although the order is paid, being paid, or its payment link is over. */
-  force?: boolean;
+  readonly outcome: Outcome;
+  /** Continues a failed or authorized payment of the same order instead of starting a new one. */
+  readonly payment_id?: string | undefined;
+  /** Pays an amount or a currency other than the order's. Only for new payments. */
+  readonly amount?: number | undefined;
+  readonly currency?: string | undefined;
+  readonly method?: PaymentMethod | undefined;
+  readonly email?: string | undefined;
+  readonly contact?: string | undefined;
+  readonly notes?: Payment["notes"] | undefined;
+  /** Pays even if the order is paid or has an authorized payment, or the payment link is closed. */
+  readonly force?: boolean | undefined;
 }
 
 /** Plays the customer on an order's Checkout. */
 export function payOrder(account: Account, order: Order, instructions: PayInstructions): Payment {
   const { payment_id, outcome, force } = instructions;
-  const continued = payment_id === undefined ? undefined : reopen(account, order, payment_id);
+  const continued = payment_id === undefined
+    ? undefined
+    : paymentToContinue(account, order, payment_id);
   if (!force && outcome !== "late_authorized") checkPayable(account, order, continued);
   const payment = continued ??
     addPayment(account, {
       ...instructions,
       order_id: order.id,
-      // Nothing is due on a paid order: a second payment on it repeats the first.
+      // Nothing is due on a paid order, so a second payment repeats the amount of the first.
       amount: instructions.amount ?? (order.amount_due || order.amount),
       currency: instructions.currency ?? order.currency,
     });
@@ -68,21 +71,21 @@ export function payOrder(account: Account, order: Order, instructions: PayInstru
   return payment;
 }
 
-/** Plays a payment that reached the account without an order, such as one by a QR code. */
+/** Plays a payment that reaches the account without an order, such as one made with a QR code. */
 export function payWithoutOrder(
   account: Account,
   instructions: PayInstructions & { amount: number },
 ): Payment {
   const payment = addPayment(account, {
-    currency: "INR",
     ...instructions,
+    currency: instructions.currency ?? "INR",
     order_id: null,
   });
   concludePayment(account, payment, instructions.outcome, false);
   return payment;
 }
 
-/** Plays the customer on a payment link's page, which makes the link's order when it is opened. */
+/** Plays the customer on a payment link's page, which creates the link's order when it is opened. */
 export function payPaymentLink(
   account: Account,
   link: PaymentLink,
@@ -90,13 +93,11 @@ export function payPaymentLink(
 ): Payment {
   const isOpen = link.status === "created" || link.status === "partially_paid";
   if (!isOpen && !instructions.force) throw badRequest(`payment link is ${link.status}`);
-  const order = link.order_id === null
-    ? openLinkOrder(account, link)
-    : account.order(link.order_id);
-  return payOrder(account, order, { notes: link.notes, ...instructions });
+  const order = link.order_id === null ? addLinkOrder(account, link) : account.order(link.order_id);
+  return payOrder(account, order, { ...instructions, notes: instructions.notes ?? link.notes });
 }
 
-/** What Checkout hands to the browser after a success. */
+/** Returns what Checkout hands to the browser. */
 export function checkoutResult(account: Account, payment: Payment): Record<string, unknown> {
   if (payment.status === "failed") {
     return {
@@ -115,7 +116,7 @@ export function checkoutResult(account: Account, payment: Payment): Record<strin
   };
 }
 
-/** The query with which a payment link's page sends the customer to the callback URL. */
+/** Returns the parameters that a payment link's page adds to the callback URL. */
 export function paymentLinkCallback(
   account: Account,
   link: PaymentLink,
@@ -133,7 +134,7 @@ export function paymentLinkCallback(
   };
 }
 
-function openLinkOrder(account: Account, link: PaymentLink): Order {
+function addLinkOrder(account: Account, link: PaymentLink): Order {
   const order = addOrder(account, {
     amount: link.amount,
     currency: link.currency,
@@ -146,8 +147,8 @@ function openLinkOrder(account: Account, link: PaymentLink): Order {
   return order;
 }
 
-/** UPI apps retry on the same payment, and banks answer late: a failed payment can succeed. */
-function reopen(account: Account, order: Order, paymentId: string): Payment {
+/** A failed payment can still succeed: UPI apps retry the same payment, and banks respond late. */
+function paymentToContinue(account: Account, order: Order, paymentId: string): Payment {
   const payment = account.payment(paymentId);
   if (payment.order_id !== order.id) throw badRequest("this payment belongs to another order");
   if (payment.status !== "failed" && payment.status !== "authorized") {

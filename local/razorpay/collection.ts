@@ -1,20 +1,23 @@
 /**
- * Lists, as Razorpay's API gives them.
+ * Lists, as Razorpay's API returns them.
  * @module
  */
+
 import { badRequest } from "./errors.ts";
 
 const DEFAULT_COUNT = 10;
 const MAX_COUNT = 100;
 
 /**
- * A page of a list, newest first, by `from`, `to` (Unix seconds), `count` and `skip`. Entries younger
- * than the lag are missing from it.
+ * Returns a page of a list, newest first, by the parameters `from`, `to` (Unix seconds), `count` and
+ * `skip`. Entries younger than the lag are left out.
+ *
+ * @throws {RazorpayError} 400 for an invalid parameter.
  */
 export function page<Entry extends { created_at: number }>(
   entries: Iterable<Entry>,
   query: URLSearchParams,
-  { lagMs }: { lagMs: number },
+  { lagMs }: { readonly lagMs: number },
 ): Entry[] {
   const from = wholeNumber(query, "from", 0);
   const to = wholeNumber(query, "to", Number.MAX_SAFE_INTEGER);
@@ -30,8 +33,8 @@ export function page<Entry extends { created_at: number }>(
     .slice(skip, skip + count);
 }
 
-/** The envelope of every list but that of payment links. */
-export function collection(items: unknown[]): Record<string, unknown> {
+/** Wraps a list in its envelope. Payment links have one of their own. */
+export function collection(items: readonly unknown[]): Record<string, unknown> {
   return { entity: "collection", count: items.length, items };
 }
 

@@ -1,7 +1,9 @@
 /**
- * A typed client of the control routes, for tests and the demo.
+ * A typed client for the control routes, for tests and the demo.
  * @module
  */
+
+import type { Outcome } from "./checkout.ts";
 import type {
   DeliveryBody,
   DisputeBody,
@@ -15,24 +17,23 @@ import type {
   SettingsBody,
   SettleBody,
 } from "./control.ts";
-import type { Outcome } from "./checkout.ts";
 import type { Fault, NewFault } from "./faults.ts";
 import type { LoggedRequest } from "./request-log.ts";
-import type { Settings } from "./settings.ts";
+import type { StandInSettings } from "./settings.ts";
 import type { WebhookEvent } from "./webhooks.ts";
 
 /** What Checkout hands to the browser after a success. */
 export interface CheckoutSuccess {
-  razorpay_order_id: string;
-  razorpay_payment_id: string;
-  razorpay_signature: string;
+  readonly razorpay_order_id: string;
+  readonly razorpay_payment_id: string;
+  readonly razorpay_signature: string;
 }
 
-/** What Checkout tells the browser after a failure. */
+/** What Checkout hands to the browser after a failure. */
 export interface CheckoutFailure {
-  razorpay_order_id: string;
-  razorpay_payment_id: string;
-  error: {
+  readonly razorpay_order_id: string;
+  readonly razorpay_payment_id: string;
+  readonly error: {
     code: string;
     description: string;
     source: string;
@@ -42,43 +43,43 @@ export interface CheckoutFailure {
   };
 }
 
-/** What a payment link's page adds to the callback URL, and the order that it made. */
+/** What a payment link's page adds to the callback URL, and the order that it created. */
 export interface PaymentLinkSuccess extends CheckoutSuccess {
-  razorpay_payment_link_id: string;
-  razorpay_payment_link_reference_id: string;
-  razorpay_payment_link_status: string;
+  readonly razorpay_payment_link_id: string;
+  readonly razorpay_payment_link_reference_id: string;
+  readonly razorpay_payment_link_status: string;
 }
 
-/** The part of an entity that tests look at. Amounts are paise. */
+/** The parts of the entities that tests look at. Amounts are paise. */
 export interface PlayedPayment {
-  id: string;
-  status: string;
-  amount: number;
-  currency: string;
-  order_id: string | null;
+  readonly id: string;
+  readonly status: string;
+  readonly amount: number;
+  readonly currency: string;
+  readonly order_id: string | null;
 }
 export interface PlayedRefund {
-  id: string;
-  payment_id: string;
-  amount: number;
-  status: "pending" | "processed" | "failed";
+  readonly id: string;
+  readonly payment_id: string;
+  readonly amount: number;
+  readonly status: "pending" | "processed" | "failed";
 }
 export interface PlayedDispute {
-  id: string;
-  payment_id: string;
-  amount: number;
-  amount_deducted: number;
-  status: "open" | "under_review" | "won" | "lost" | "closed";
+  readonly id: string;
+  readonly payment_id: string;
+  readonly amount: number;
+  readonly amount_deducted: number;
+  readonly status: "open" | "under_review" | "won" | "lost" | "closed";
 }
 export interface PlayedPaymentLink {
-  id: string;
-  status: string;
+  readonly id: string;
+  readonly status: string;
 }
 
 type Paid<Chosen extends Outcome, Success> = Chosen extends "failed" ? CheckoutFailure : Success;
-type PayWith<Chosen extends Outcome> = PayBody & { outcome: Chosen };
+type PayWith<Chosen extends Outcome> = PayBody & { readonly outcome: Chosen };
 
-/** The stand-in, steered from outside. Every method throws an Error when it is refused. */
+/** Controls a stand-in from outside. Every method throws an Error if the request is rejected. */
 export class RazorpayControl {
   readonly #url: string;
 
@@ -102,58 +103,58 @@ export class RazorpayControl {
     return this.#call("POST", `/payment_links/${linkId}/pay`, payment);
   }
 
-  /** Ends a payment link before its time. */
+  /** Expires a payment link early. */
   expirePaymentLink(linkId: string, options: DeliveryBody = {}): Promise<PlayedPaymentLink> {
     return this.#call("POST", `/payment_links/${linkId}/expire`, options);
   }
 
-  /** A payment that belongs to no order. */
+  /** Plays a payment that belongs to no order. */
   payWithoutOrder(payment: PayWithoutOrderBody): Promise<PlayedPayment> {
     return this.#call("POST", "/payments", payment);
   }
 
-  /** Razorpay captures an authorised payment by itself. */
+  /** Plays Razorpay, which captures an authorized payment automatically. */
   capture(paymentId: string, options: DeliveryBody = {}): Promise<PlayedPayment> {
     return this.#call("POST", `/payments/${paymentId}/capture`, options);
   }
 
-  /** Somebody refunds in the dashboard, or Razorpay does by itself. */
+  /** Plays a refund in the dashboard, or an automatic one. */
   refund(paymentId: string, refund: RefundBody = {}): Promise<PlayedRefund> {
     return this.#call("POST", `/payments/${paymentId}/refund`, refund);
   }
 
-  /** The bank finishes or fails a refund, or its speed changes. */
+  /** Plays the bank, which completes or fails a refund, or changes its speed. */
   changeRefund(refundId: string, change: RefundChangeBody): Promise<PlayedRefund> {
     return this.#call("POST", `/refunds/${refundId}`, change);
   }
 
-  /** The customer's bank asks for the money back. */
+  /** Plays the customer's bank, which asks for the money back. */
   openDispute(paymentId: string, dispute: DisputeBody = {}): Promise<PlayedDispute> {
     return this.#call("POST", `/payments/${paymentId}/dispute`, dispute);
   }
 
-  /** A dispute's next step. */
+  /** Plays a dispute's next step. */
   changeDispute(disputeId: string, change: DisputeChangeBody): Promise<PlayedDispute> {
     return this.#call("POST", `/disputes/${disputeId}`, change);
   }
 
-  /** All kept events, oldest first. */
+  /** Returns all kept events, oldest first. */
   async webhookEvents(): Promise<WebhookEvent[]> {
     const { events } = await this.#call<{ events: WebhookEvent[] }>("GET", "/webhooks");
     return events;
   }
 
-  /** Forgets the events that are not on their way. */
+  /** Forgets the events that are not being delivered. */
   async forgetWebhookEvents(): Promise<void> {
     await this.#call("DELETE", "/webhooks");
   }
 
-  /** Emits an event about an entity as it is now, with an event id of its own. */
+  /** Emits a new event about an entity as it is now. */
   async emitWebhook(event: EmitBody): Promise<void> {
     await this.#call("POST", "/webhooks/emit", event);
   }
 
-  /** Sends kept events, in this order, and returns the ids that they are sent under. */
+  /** Sends kept events in this order, and returns the ids that they are sent with. */
   async deliverWebhooks(delivery: RedeliveryBody): Promise<string[]> {
     const { event_ids } = await this.#call<{ event_ids: string[] }>(
       "POST",
@@ -163,28 +164,28 @@ export class RazorpayControl {
     return event_ids;
   }
 
-  /** Waits until no event is on its way. Throws if that takes longer than the timeout. */
+  /** Waits until no event is being delivered. Throws if that takes longer than the timeout. */
   async settleWebhooks(options: SettleBody = {}): Promise<void> {
     const { settled } = await this.#call<{ settled: boolean }>("POST", "/webhooks/settle", options);
     if (!settled) throw new Error("webhook events are still on their way");
   }
 
-  /** The settings but the secret. */
-  settings(): Promise<Omit<Settings, "webhook_secret">> {
+  /** Returns the settings, except for the secret. */
+  settings(): Promise<Omit<StandInSettings, "webhook_secret">> {
     return this.#call("GET", "/settings");
   }
 
-  /** Changes the settings that are named. */
-  changeSettings(change: SettingsBody): Promise<Omit<Settings, "webhook_secret">> {
+  /** Changes the given settings. */
+  changeSettings(change: SettingsBody): Promise<Omit<StandInSettings, "webhook_secret">> {
     return this.#call("PATCH", "/settings", change);
   }
 
-  /** Orders a fault for the next requests that match. */
+  /** Adds a fault for the next requests that match. */
   addFault(fault: NewFault): Promise<Fault> {
     return this.#call("POST", "/faults", fault);
   }
 
-  /** The faults in waiting. */
+  /** Returns the faults that still wait for requests. */
   async faults(): Promise<Fault[]> {
     const { faults } = await this.#call<{ faults: Fault[] }>("GET", "/faults");
     return faults;
@@ -194,8 +195,10 @@ export class RazorpayControl {
     await this.#call("DELETE", "/faults");
   }
 
-  /** The API requests that arrived, oldest first. */
-  async requests(filter: { method?: string; path?: string } = {}): Promise<LoggedRequest[]> {
+  /** Returns the API requests that arrived, oldest first. */
+  async requests(
+    filter: { readonly method?: string; readonly path?: string } = {},
+  ): Promise<LoggedRequest[]> {
     const query = new URLSearchParams(filter);
     const { requests } = await this.#call<{ requests: LoggedRequest[] }>(
       "GET",
@@ -208,22 +211,22 @@ export class RazorpayControl {
     await this.#call("DELETE", "/requests");
   }
 
-  async #call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+  async #call<Body>(method: string, path: string, body?: unknown): Promise<Body> {
     const response = await fetch(`${this.#url}/_control${path}`, {
       method,
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
-    const answer = await response.json();
+    const received = await response.json();
     if (!response.ok) {
       throw new Error(
-        `${method} /_control${path}: ${answer.error?.description ?? response.status}`,
+        `${method} /_control${path}: ${received.error?.description ?? response.status}`,
       );
     }
-    return answer;
+    return received;
   }
 }
 
-/** Steers the stand-in at this URL, for example `http://127.0.0.1:54323`. */
+/** Returns a client for the stand-in at this URL, for example `http://127.0.0.1:54323`. */
 export function connectControl(url: string): RazorpayControl {
   return new RazorpayControl(url);
 }

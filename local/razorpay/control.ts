@@ -1,9 +1,10 @@
 /**
  * The control routes: everything that happens to a Razorpay account from outside its API.
  *
- * They need no key, as they are reachable from this machine only. README.md lists them.
+ * They need no key, because only this machine can reach them. README.md lists them.
  * @module
  */
+
 import { z } from "zod";
 import type { Account } from "./account.ts";
 import {
@@ -13,7 +14,7 @@ import {
   payPaymentLink,
   payWithoutOrder,
 } from "./checkout.ts";
-import { moveDispute, openDispute } from "./disputes.ts";
+import { advanceDispute, openDispute } from "./disputes.ts";
 import { disputeEntity, paymentEntity, paymentLinkEntity, refundEntity } from "./entities.ts";
 import { badRequest } from "./errors.ts";
 import { EVENT_NAMES } from "./event-names.ts";
@@ -94,7 +95,7 @@ const settle = z.strictObject({
 });
 const settingsChange = settingsSchema.partial();
 
-/** The bodies of the control routes, as a caller writes them. */
+/** The bodies of the control routes, as a caller sends them. */
 export type PayBody = z.input<typeof pay>;
 export type PayWithoutOrderBody = z.input<typeof payWithoutOrderSchema>;
 export type DeliveryBody = z.input<typeof onlyDelivery>;
@@ -107,7 +108,7 @@ export type RedeliveryBody = z.input<typeof redelivery>;
 export type SettleBody = z.input<typeof settle>;
 export type SettingsBody = z.input<typeof settingsChange>;
 
-/** The control routes over an account, its faults and its request log. */
+/** Returns the control routes for the given faults and request log. */
 export function controlRoutes(faults: Faults, requests: RequestLog): Route[] {
   return [
     ...customerRoutes,
@@ -121,27 +122,27 @@ export function controlRoutes(faults: Faults, requests: RequestLog): Route[] {
 }
 
 const customerRoutes = [
-  route("POST", "/_control/orders/:id/pay", ({ account, params, body }) => {
+  route("POST", "/_control/orders/:id/pay", ({ account, param, body }) => {
     const { deliver_webhooks, ...instructions } = parse(pay, body);
-    const order = account.order(params.id);
+    const order = account.order(param("id"));
     const payment = account.webhooks.batch(
       deliver_webhooks,
       () => payOrder(account, order, instructions),
     );
     return checkoutResult(account, payment);
   }),
-  route("POST", "/_control/payment_links/:id/pay", ({ account, params, body }) => {
+  route("POST", "/_control/payment_links/:id/pay", ({ account, param, body }) => {
     const { deliver_webhooks, ...instructions } = parse(pay, body);
-    const link = paymentLinkById(account, params.id);
+    const link = paymentLinkById(account, param("id"));
     const payment = account.webhooks.batch(
       deliver_webhooks,
       () => payPaymentLink(account, link, instructions),
     );
     return paymentLinkCallback(account, link, payment);
   }),
-  route("POST", "/_control/payment_links/:id/expire", ({ account, params, body }) => {
+  route("POST", "/_control/payment_links/:id/expire", ({ account, param, body }) => {
     const { deliver_webhooks } = parse(onlyDelivery, body);
-    const link = paymentLinkById(account, params.id);
+    const link = paymentLinkById(account, param("id"));
     if (link.status !== "created") throw badRequest(`payment link is already ${link.status}`);
     account.webhooks.batch(deliver_webhooks, () => expirePaymentLink(account, link));
     return paymentLinkEntity(link);
@@ -154,9 +155,9 @@ const customerRoutes = [
     );
     return paymentEntity(payment);
   }),
-  route("POST", "/_control/payments/:id/capture", ({ account, params, body }) => {
+  route("POST", "/_control/payments/:id/capture", ({ account, param, body }) => {
     const { deliver_webhooks } = parse(onlyDelivery, body);
-    const payment = account.payment(params.id);
+    const payment = account.payment(param("id"));
     checkCapturable(payment);
     account.webhooks.batch(deliver_webhooks, () => capture(account, payment));
     return paymentEntity(payment);
@@ -164,9 +165,9 @@ const customerRoutes = [
 ];
 
 const refundRoutes = [
-  route("POST", "/_control/payments/:id/refund", ({ account, params, body }) => {
+  route("POST", "/_control/payments/:id/refund", ({ account, param, body }) => {
     const { deliver_webhooks, amount, status, speed, notes } = parse(refund, body);
-    const payment = account.payment(params.id);
+    const payment = account.payment(param("id"));
     if (payment.status === "created" || payment.status === "failed") {
       throw badRequest(`a ${payment.status} payment has nothing to send back`);
     }
@@ -181,9 +182,9 @@ const refundRoutes = [
       account.webhooks.batch(deliver_webhooks, () => addRefund(account, payment, details)),
     );
   }),
-  route("POST", "/_control/refunds/:id", ({ account, params, body }) => {
+  route("POST", "/_control/refunds/:id", ({ account, param, body }) => {
     const { deliver_webhooks, status, speed_processed } = parse(refundChange, body);
-    const refund = account.refund(params.id);
+    const refund = account.refund(param("id"));
     account.webhooks.batch(deliver_webhooks, () => {
       if (speed_processed !== undefined) setRefundSpeed(account, refund, speed_processed);
       if (status !== undefined) setRefundStatus(account, refund, status);
@@ -193,20 +194,20 @@ const refundRoutes = [
 ];
 
 const disputeRoutes = [
-  route("POST", "/_control/payments/:id/dispute", ({ account, params, body }) => {
+  route("POST", "/_control/payments/:id/dispute", ({ account, param, body }) => {
     const { deliver_webhooks, amount, ...details } = parse(dispute, body);
-    const payment = account.payment(params.id);
+    const payment = account.payment(param("id"));
     const opened = account.webhooks.batch(
       deliver_webhooks,
       () => openDispute(account, payment, { amount: amount ?? payment.amount, ...details }),
     );
     return disputeEntity(opened);
   }),
-  route("POST", "/_control/disputes/:id", ({ account, params, body }) => {
+  route("POST", "/_control/disputes/:id", ({ account, param, body }) => {
     const { deliver_webhooks, status, amount_deducted } = parse(disputeChange, body);
-    const dispute = account.dispute(params.id);
+    const dispute = account.dispute(param("id"));
     account.webhooks.batch(deliver_webhooks, () => {
-      moveDispute(account, dispute, { step: status, amountDeducted: amount_deducted });
+      advanceDispute(account, dispute, { step: status, amountDeducted: amount_deducted });
     });
     return disputeEntity(dispute);
   }),
@@ -264,8 +265,8 @@ function requestRoutes(requests: RequestLog): Route[] {
   return [
     route("GET", "/_control/requests", ({ query }) => ({
       requests: requests.list({
-        method: query.get("method") ?? undefined,
-        path: query.get("path") ?? undefined,
+        method: query.get("method"),
+        path: query.get("path"),
       }),
     })),
     route("DELETE", "/_control/requests", () => {
@@ -275,7 +276,7 @@ function requestRoutes(requests: RequestLog): Route[] {
   ];
 }
 
-/** All settings but the secret. */
+/** Returns all settings except for the secret. */
 function publicSettings({ settings }: Account): Record<string, unknown> {
   const { webhook_secret: _secret, ...others } = settings;
   return others;

@@ -1,15 +1,15 @@
 /**
  * Disputes API: https://razorpay.com/docs/api/disputes/
  *
- * Disputes come from banks, so they are made and moved by the control routes only.
+ * Disputes come from banks, so only the control routes open and advance them.
  * @module
  */
+
 import type { Account } from "./account.ts";
 import { collection, page } from "./collection.ts";
 import {
   type Dispute,
   disputeEntity,
-  type DisputePhase,
   type DisputeStatus,
   nowSeconds,
   type Payment,
@@ -26,19 +26,19 @@ export const disputeRoutes = [
       page(account.state.disputes.values(), query, account.listing).map(disputeEntity),
     );
   }),
-  route("GET", "/v1/disputes/:id", ({ account, params }) => {
-    return disputeEntity(account.dispute(params.id));
+  route("GET", "/v1/disputes/:id", ({ account, param }) => {
+    return disputeEntity(account.dispute(param("id")));
   }),
 ];
 
-/** The steps that Razorpay tells of. `action_required` leaves the status `open`. */
+/** The steps that Razorpay sends events for. `action_required` leaves the status `open`. */
 export type DisputeStep = Exclude<DisputeStatus, "open"> | "action_required";
 
-/** A customer's bank asks for the money back. */
+/** Opens a dispute: a customer's bank asks for the money back. */
 export function openDispute(
   account: Account,
   payment: Payment,
-  { amount, phase, reason_code }: { amount: number; phase: DisputePhase; reason_code: string },
+  { amount, phase, reason_code }: Pick<Dispute, "amount" | "phase" | "reason_code">,
 ): Dispute {
   const createdAt = nowSeconds();
   const dispute: Dispute = {
@@ -58,11 +58,14 @@ export function openDispute(
   return dispute;
 }
 
-/** The next step of a dispute. Only a lost one takes money from the merchant. */
-export function moveDispute(
+/** Advances a dispute by a step. Unless told otherwise, only a lost one costs the merchant money. */
+export function advanceDispute(
   account: Account,
   dispute: Dispute,
-  { step, amountDeducted }: { step: DisputeStep; amountDeducted?: number },
+  { step, amountDeducted }: {
+    readonly step: DisputeStep;
+    readonly amountDeducted: number | undefined;
+  },
 ): void {
   dispute.status = step === "action_required" ? "open" : step;
   dispute.amount_deducted = amountDeducted ?? (step === "lost" ? dispute.amount : 0);

@@ -1,154 +1,157 @@
 /**
- * What the stand-in keeps, and how each thing looks on the wire.
+ * The records that the stand-in keeps, and the entities that they become on the wire.
  *
- * Amounts are whole paise (or the subunit of another currency), times are Unix seconds, as in
- * Razorpay's API. Records use the API's names, and the few keys that never go out say so.
+ * Amounts are whole paise (or the subunit of another currency) and times are Unix seconds, as in
+ * Razorpay's API. Records use the API's names; the few keys that are never sent say so.
  * @module
  */
+
 import { newId, randomDigits, randomText } from "./ids.ts";
 
-/** Free key-value pairs. Razorpay sends `[]` when there are none. */
+/** Arbitrary key-value pairs. Razorpay sends `[]` if there are none. */
 export type Notes = Record<string, string | number | boolean>;
 
-/** An order: what is to be paid. Paid once, it stays paid even if the money goes back. */
+/** An order: what is to be paid. Once paid, it stays paid even if the money is refunded. */
 export interface Order {
-  id: string;
-  amount: number;
+  readonly id: string;
+  readonly amount: number;
   amount_paid: number;
   amount_due: number;
-  currency: string;
-  receipt: string | null;
+  readonly currency: string;
+  readonly receipt: string | null;
   status: "created" | "attempted" | "paid";
   attempts: number;
   notes: Notes;
-  created_at: number;
-  /** Not on the wire: whether several smaller payments may pay it. */
-  partial_payment: boolean;
-  /** Not on the wire: the payment link that made it. */
-  payment_link_id: string | null;
+  readonly created_at: number;
+  /** Not on the wire: whether several smaller payments may add up to its amount. */
+  readonly partial_payment: boolean;
+  /** Not on the wire: the payment link that it was created for. */
+  readonly payment_link_id: string | null;
   /** Not on the wire: the payment that completed it. */
   paid_by_payment_id: string | null;
 }
 
-/** The ways to pay that the stand-in plays. */
+/** The payment methods that the stand-in supports. */
 export type PaymentMethod = "upi" | "card" | "netbanking" | "wallet";
 
-/** A payment's status. `failed` is not final: banks answer late. */
+/** A payment's status. `failed` is not final, because banks respond late. */
 export type PaymentStatus = "created" | "authorized" | "captured" | "refunded" | "failed";
 
-/** Why a payment failed, as it stands in the payment and as Checkout tells the browser. */
+/** Why a payment failed, as the payment says and as Checkout tells the browser. */
 export interface PaymentFailure {
-  code: string;
-  description: string;
-  source: string;
-  step: string;
-  reason: string;
+  readonly code: string;
+  readonly description: string;
+  readonly source: string;
+  readonly step: string;
+  readonly reason: string;
 }
 
-/** A payment: one attempt to pay, mostly on an order. */
+/** A payment: one attempt to pay, usually for an order. */
 export interface Payment {
-  id: string;
-  amount: number;
-  currency: string;
+  readonly id: string;
+  readonly amount: number;
+  readonly currency: string;
   status: PaymentStatus;
-  order_id: string | null;
-  method: PaymentMethod;
+  readonly order_id: string | null;
+  readonly method: PaymentMethod;
   amount_refunded: number;
   refund_status: "partial" | "full" | null;
   captured: boolean;
-  description: string | null;
-  email: string;
-  contact: string;
+  readonly description: string | null;
+  readonly email: string;
+  readonly contact: string;
   notes: Notes;
   fee: number | null;
   tax: number | null;
   failure: PaymentFailure | null;
   /** Not on the wire under this name: the keys that depend on the method. */
-  instrument: Instrument;
-  created_at: number;
+  readonly instrument: Instrument;
+  readonly created_at: number;
 }
 
-/** The keys of a payment that depend on the way of paying. */
+/** The keys of a payment that depend on its method. */
 export interface Instrument {
-  card_id: string | null;
-  card?: Record<string, unknown>;
-  bank: string | null;
-  wallet: string | null;
-  vpa: string | null;
-  acquirer_data: Record<string, string | null>;
-  upi?: Record<string, string>;
+  readonly card_id: string | null;
+  readonly card?: Record<string, unknown>;
+  readonly bank: string | null;
+  readonly wallet: string | null;
+  readonly vpa: string | null;
+  readonly acquirer_data: Record<string, string | null>;
+  readonly upi?: Record<string, string>;
 }
 
-/** Money on its way back. */
+/** A refund: money on its way back to the customer. */
 export interface Refund {
-  id: string;
-  amount: number;
-  currency: string;
-  payment_id: string;
+  readonly id: string;
+  readonly amount: number;
+  readonly currency: string;
+  readonly payment_id: string;
   notes: Notes;
-  receipt: string | null;
-  created_at: number;
+  readonly receipt: string | null;
+  readonly created_at: number;
   status: "pending" | "processed" | "failed";
   speed_processed: "normal" | "instant";
-  speed_requested: "normal" | "optimum";
+  readonly speed_requested: "normal" | "optimum";
 }
 
-/** The states of a payment link. */
+/** A payment link's status. */
 export type PaymentLinkStatus = "created" | "partially_paid" | "expired" | "cancelled" | "paid";
 
-/** A page that the customer pays on. */
+/** A payment link: a page on which the customer pays. */
 export interface PaymentLink {
-  id: string;
+  readonly id: string;
   accept_partial: boolean;
-  amount: number;
+  readonly amount: number;
   amount_paid: number;
-  callback_method: string;
-  callback_url: string;
+  readonly callback_method: string;
+  readonly callback_url: string;
   cancelled_at: number;
-  created_at: number;
-  currency: string;
-  customer: Record<string, string>;
-  description: string;
+  readonly created_at: number;
+  readonly currency: string;
+  readonly customer: Record<string, string>;
+  readonly description: string;
   expire_by: number;
   expired_at: number;
-  first_min_partial_amount: number;
+  readonly first_min_partial_amount: number;
   notes: Notes;
-  notify: { email: boolean; sms: boolean; whatsapp: boolean };
+  readonly notify: { email: boolean; sms: boolean; whatsapp: boolean };
   reference_id: string;
   reminder_enable: boolean;
-  short_url: string;
+  readonly short_url: string;
   status: PaymentLinkStatus;
   updated_at: number;
-  /** On the wire only once something was paid. */
+  /** On the wire only once something has been paid. */
   order_id: string | null;
   /** Not on the wire under this name: the captured payments, oldest first. */
-  payment_ids: string[];
+  readonly payment_ids: string[];
 }
 
-/** The phases and states of a dispute. */
+/** How far a dispute has escalated. */
 export type DisputePhase = "fraud" | "retrieval" | "chargeback" | "pre_arbitration" | "arbitration";
+
+/** A dispute's status. */
 export type DisputeStatus = "open" | "under_review" | "won" | "lost" | "closed";
 
-/** A customer who asks the bank for the money back. */
+/** A dispute: a customer who asks the bank for the money back. */
 export interface Dispute {
-  id: string;
-  payment_id: string;
-  amount: number;
-  currency: string;
+  readonly id: string;
+  readonly payment_id: string;
+  readonly amount: number;
+  readonly currency: string;
   amount_deducted: number;
-  reason_code: string;
-  respond_by: number;
+  readonly reason_code: string;
+  readonly respond_by: number;
   status: DisputeStatus;
-  phase: DisputePhase;
-  created_at: number;
+  readonly phase: DisputePhase;
+  readonly created_at: number;
 }
 
-/** The present time in Unix seconds. */
+/** Returns the current time in Unix seconds. */
 export function nowSeconds(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-/** Invents the account, card or reference numbers that a payment by this method carries. */
+/** Makes up the account, card or reference numbers of a payment by this method. */
 export function newInstrument(method: PaymentMethod): Instrument {
   const none = { card_id: null, bank: null, wallet: null, vpa: null };
   switch (method) {
@@ -189,17 +192,17 @@ export function newInstrument(method: PaymentMethod): Instrument {
   }
 }
 
-/** Razorpay's fee with the GST inside it, and that GST: 2 % and 18 % of it, in paise. */
+/** Returns Razorpay's fee in paise, 2 % plus GST, and the GST in it, which is 18 % of the 2 %. */
 export function razorpayFee(amount: number): { fee: number; tax: number } {
   return { fee: Math.ceil(amount * 236 / 10_000), tax: Math.floor(amount * 36 / 10_000) };
 }
 
-/** Notes as they go out: an array when there are none. */
+/** Returns notes as they are sent: an array if there are none. */
 function notesOnWire(notes: Notes): Notes | [] {
   return Object.keys(notes).length === 0 ? [] : notes;
 }
 
-/** The order entity. */
+/** Returns the order entity. */
 export function orderEntity(order: Order): Record<string, unknown> {
   return {
     id: order.id,
@@ -217,7 +220,7 @@ export function orderEntity(order: Order): Record<string, unknown> {
   };
 }
 
-/** The payment entity. */
+/** Returns the payment entity. */
 export function paymentEntity(payment: Payment): Record<string, unknown> {
   const { failure, instrument } = payment;
   return {
@@ -255,7 +258,7 @@ export function paymentEntity(payment: Payment): Record<string, unknown> {
   };
 }
 
-/** The refund entity. The bank's reference (`arn`) comes days later, so here it never comes. */
+/** Returns the refund entity. The bank's reference (`arn`) follows days later, so here it stays null. */
 export function refundEntity(refund: Refund): Record<string, unknown> {
   return {
     id: refund.id,
@@ -274,7 +277,7 @@ export function refundEntity(refund: Refund): Record<string, unknown> {
   };
 }
 
-/** The payment link entity. Its notes are null when there are none. */
+/** Returns the payment link entity. Its notes are null if there are none. */
 export function paymentLinkEntity(link: PaymentLink): Record<string, unknown> {
   return {
     accept_partial: link.accept_partial,
@@ -306,7 +309,7 @@ export function paymentLinkEntity(link: PaymentLink): Record<string, unknown> {
   };
 }
 
-/** The dispute entity. */
+/** Returns the dispute entity. */
 export function disputeEntity(dispute: Dispute): Record<string, unknown> {
   return {
     id: dispute.id,

@@ -1,24 +1,24 @@
 /**
- * The error answers of Razorpay's API.
+ * The error responses of Razorpay's API.
  *
- * The texts are those of Razorpay's documentation (api/orders, api/payments, api/refunds, errors) and
- * of reports by its users. Callers should branch on the HTTP status and not on the texts, as the
- * sources word some of them differently.
+ * The texts come from Razorpay's documentation (api/orders, api/payments, api/refunds, errors) and from
+ * reports of its users. Callers should branch on the HTTP status and not on the texts: the sources
+ * differ in some of them.
  * @module
  */
 
-/** The `error` object of an answer. Each key beside `code` and `description` may be absent. */
+/** The `error` object of a response. Every key besides `code` and `description` may be absent. */
 export interface ErrorDetails {
-  code: "BAD_REQUEST_ERROR" | "GATEWAY_ERROR" | "SERVER_ERROR";
-  description: string;
-  source?: string | null;
-  step?: string | null;
-  reason?: string | null;
-  metadata?: Record<string, string> | [];
-  field?: string;
+  readonly code: "BAD_REQUEST_ERROR" | "GATEWAY_ERROR" | "SERVER_ERROR";
+  readonly description: string;
+  readonly source?: string | null;
+  readonly step?: string | null;
+  readonly reason?: string | null;
+  readonly metadata?: Record<string, string> | [];
+  readonly field?: string;
 }
 
-/** An answer other than 200. `details` is null where Razorpay sends no error object. */
+/** A response other than 200. `details` is null if Razorpay sends no error object. */
 export class RazorpayError extends Error {
   override name = "RazorpayError";
 
@@ -26,13 +26,13 @@ export class RazorpayError extends Error {
     super(details?.description ?? `HTTP ${status}`);
   }
 
-  /** What goes over the wire. */
+  /** The body of the response. */
   get body(): Record<string, unknown> {
     return this.details === null ? {} : { error: this.details };
   }
 }
 
-/** 400 with the keys that Razorpay's validation fills. */
+/** 400 with the keys that Razorpay's validation sets. */
 export function badRequest(
   description: string,
   details: Partial<Omit<ErrorDetails, "description">> = {},
@@ -48,25 +48,25 @@ export function badRequest(
   });
 }
 
-/** A field that this route does not know. Razorpay refuses it instead of ignoring it. */
-export function extraFields(fields: string[]): RazorpayError {
+/** Fields that a route does not know. Razorpay rejects them instead of ignoring them. */
+export function extraFields(fields: readonly [string, ...string[]]): RazorpayError {
   return badRequest(`${fields.join(", ")} is/are not required and should not be sent`, {
     reason: "extra_field_sent",
     field: fields[0],
   });
 }
 
-/** An identifier of the wrong form. */
+/** A malformed identifier. */
 export function invalidId(id: string): RazorpayError {
   return badRequest(`${id} is not a valid id`);
 }
 
-/** An identifier of the right form that names nothing. */
+/** A well-formed identifier that does not exist. */
 export function unknownId(): RazorpayError {
   return badRequest("The id provided does not exist");
 }
 
-/** The documentation's table says 400 here; the real API answers 401. */
+/** Razorpay's table of errors says 400; the real API responds with 401. */
 export function authenticationFailed(): RazorpayError {
   return new RazorpayError(401, {
     code: "BAD_REQUEST_ERROR",
@@ -74,7 +74,7 @@ export function authenticationFailed(): RazorpayError {
   });
 }
 
-/** A path or verb that the API does not have. */
+/** A path or method that the API does not have. */
 export function unknownRoute(): RazorpayError {
   return badRequest("The requested URL was not found on the server.", {
     source: "NA",

@@ -24,4 +24,5 @@ export const EVENT_NAMES = [
   "payment_link.expired",
 ] as const;
 
+/** The name of a webhook event. */
 export type EventName = typeof EVENT_NAMES[number];

@@ -1,7 +1,8 @@
 /**
- * The bodies of webhook events, as they are at the moment of the event.
+ * The bodies of webhook events. Each shows its entities as they are at that moment.
  * @module
  */
+
 import type { Account } from "./account.ts";
 import {
   disputeEntity,
@@ -21,10 +22,12 @@ import type { EventName } from "./event-names.ts";
 type Payload = Record<string, Record<string, unknown>>;
 
 /**
- * Emits an event about an order, payment, refund, payment link or dispute in its present state. The
- * entity is the one that the event is named after; the payment of an order, and so on, is looked up.
+ * Emits an event about the current state of an order, payment, refund, payment link or dispute.
  *
- * @throws {RazorpayError} 400 if there is no such entity, or nothing paid that the event could show
+ * `entityId` is that of the entity that the event is named after; related entities, such as the payment
+ * of an order, are looked up.
+ *
+ * @throws {RazorpayError} 400 if there is no such entity, or no payment that the event could show.
  */
 export function announce(account: Account, event: EventName, entityId: string): void {
   account.webhooks.emit(event, eventBody(account, event, entityId));
@@ -109,7 +112,7 @@ function capturedPaymentEntity(payment: Payment): Record<string, unknown> {
   };
 }
 
-/** Refunds and payment links show the payment with keys that other events do not have. */
+/** Events about refunds and payment links show more keys of the payment than other events do. */
 function detailedPaymentEntity(payment: Payment): Record<string, unknown> {
   return {
     ...capturedPaymentEntity(payment),
@@ -120,7 +123,7 @@ function detailedPaymentEntity(payment: Payment): Record<string, unknown> {
   };
 }
 
-/** The order of a payment link, which has the internal keys of Razorpay's own table. */
+/** Events about payment links show the order with the internal keys of Razorpay's own table. */
 function paymentLinkOrder(
   account: Account,
   order: Order,
@@ -160,7 +163,7 @@ function paymentLinkOrder(
   };
 }
 
-/** The part of an identifier after its prefix. */
+/** Returns the part of an identifier after its prefix. */
 export function withoutPrefix(id: string): string {
   return id.slice(id.indexOf("_") + 1);
 }

@@ -1,12 +1,13 @@
 /**
- * Faults to order: what a test wants Razorpay to do wrong, for the next requests that match.
+ * Faults: what a test wants Razorpay to do wrong with the next requests that match.
  * @module
  */
+
 import { z } from "zod";
 
 /**
- * Each fault, and whether Razorpay does what was asked before it goes wrong (unless the test says
- * otherwise by `applied`).
+ * The kinds of faults, and whether Razorpay carries out the request before it fails, unless `applied`
+ * says otherwise.
  */
 const APPLIED_BY_DEFAULT = {
   /** 401 `Authentication failed`. */
@@ -15,55 +16,55 @@ const APPLIED_BY_DEFAULT = {
   "429": false,
   /** 500 with Razorpay's error object. */
   "500": false,
-  /** 502 with the HTML of a gateway. */
+  /** 502 with a gateway's HTML. */
   "502_html": false,
   /** 504 with an empty body. */
   "504_empty": false,
-  /** 200 with HTML, as a captive proxy sends. */
+  /** 200 with HTML, as a captive portal sends. */
   "200_html": false,
-  /** 200 with half of the JSON, as if that were all. */
+  /** 200 with half of the JSON, in a complete response. */
   "200_cut_off": true,
   /** 200 with half of the JSON, then the connection breaks. */
   "200_broken_off": true,
-  /** The request is read, and the connection closed without an answer. */
+  /** The request is read, and the connection is closed without a response. */
   "drop": true,
-  /** The request is read and never answered. */
+  /** The request is read, and no response is ever sent. */
   "hang": false,
-  /** The right answer, `delay_ms` late. */
+  /** The right response, `delay_ms` late. */
   "delay": true,
 } as const;
 
 export type FaultKind = keyof typeof APPLIED_BY_DEFAULT;
 
-/** The fault that a test orders. */
+/** A fault, as a test orders it. */
 export const faultSchema = z.strictObject({
   kind: z.enum(Object.keys(APPLIED_BY_DEFAULT) as [FaultKind, ...FaultKind[]]),
   /** Only requests with this method. */
   method: z.string().optional(),
-  /** Only requests with this path, segment by segment, where `*` stands for any one. */
+  /** Only requests with this path, in which a segment `*` stands for any segment. */
   path: z.string().startsWith("/v1/").optional(),
-  /** How many requests it hits. */
+  /** How many requests it affects. */
   times: z.int().min(1).default(1),
-  /** Waits before it, or before the answer. */
+  /** How long to wait before the fault, or before the response. */
   delay_ms: z.int().min(0).default(0),
-  /** Whether Razorpay does what was asked before it goes wrong. */
+  /** Whether Razorpay carries out the request before it fails. */
   applied: z.boolean().optional(),
 });
 
 export type NewFault = z.input<typeof faultSchema>;
 
-/** A fault in waiting. */
+/** A fault that still waits for requests. */
 export interface Fault {
-  kind: FaultKind;
-  method?: string;
-  path?: string;
-  /** How many requests it will still hit. */
+  readonly kind: FaultKind;
+  readonly method?: string | undefined;
+  readonly path?: string | undefined;
+  /** How many requests it will still affect. */
   times: number;
-  delay_ms: number;
-  applied: boolean;
+  readonly delay_ms: number;
+  readonly applied: boolean;
 }
 
-/** The faults in waiting, in the order in which they were ordered. */
+/** The faults that still wait for requests, oldest first. */
 export class Faults {
   #faults: Fault[] = [];
 
@@ -81,7 +82,7 @@ export class Faults {
     this.#faults = [];
   }
 
-  /** The fault that this request meets, which is then one request closer to its end. */
+  /** Returns the fault for a request, if there is one, and counts the request against it. */
   take(method: string, path: string): Fault | undefined {
     const fault = this.#faults.find((fault) => matches(fault, method, path));
     if (fault !== undefined) {

@@ -6,31 +6,31 @@
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const LENGTH = 14;
 
-/** What an identifier can name. */
+/** The prefixes, one per kind of entity. */
 export type IdPrefix = "acc" | "order" | "pay" | "card" | "rfnd" | "plink" | "disp";
 
-/** Makes an identifier such as `order_RB58MiP5SPFYyM`. */
+/** Creates an identifier such as `order_RB58MiP5SPFYyM`. */
 export function newId(prefix: IdPrefix): string {
   return `${prefix}_${randomText(LENGTH)}`;
 }
 
-/** Makes a webhook event id, which is the one identifier without a prefix. */
+/** Creates a webhook event id, the only identifier without a prefix. */
 export function newEventId(): string {
   return randomText(LENGTH);
 }
 
-/** Says whether the text has the form of an identifier with this prefix. */
+/** Returns whether the text has the form of an identifier with this prefix. */
 export function isId(prefix: IdPrefix, text: string): boolean {
   return new RegExp(`^${prefix}_[A-Za-z0-9]{${LENGTH}}$`).test(text);
 }
 
-/** Random letters and digits. */
+/** Returns random letters and digits. */
 export function randomText(length: number): string {
   const bytes = crypto.getRandomValues(new Uint8Array(length));
-  return Array.from(bytes, (byte) => ALPHABET[byte % ALPHABET.length]).join("");
+  return Array.from(bytes, (byte) => ALPHABET.charAt(byte % ALPHABET.length)).join("");
 }
 
-/** Random digits, such as a bank's reference number. */
+/** Returns random digits, for example for a bank's reference number. */
 export function randomDigits(length: number): string {
   const bytes = crypto.getRandomValues(new Uint8Array(length));
   return Array.from(bytes, (byte) => String(byte % 10)).join("");

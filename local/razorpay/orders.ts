@@ -2,6 +2,7 @@
  * Orders API: https://razorpay.com/docs/api/orders/
  * @module
  */
+
 import type { Account } from "./account.ts";
 import { collection, page } from "./collection.ts";
 import { nowSeconds, type Order, orderEntity, paymentEntity } from "./entities.ts";
@@ -38,18 +39,18 @@ const FIELDS = [
 export const orderRoutes = [
   route("POST", "/v1/orders", createOrder),
   route("GET", "/v1/orders", listOrders),
-  route("GET", "/v1/orders/:id", ({ account, params }) => orderEntity(account.order(params.id))),
+  route("GET", "/v1/orders/:id", ({ account, param }) => orderEntity(account.order(param("id")))),
   route("PATCH", "/v1/orders/:id", editOrder),
   route("GET", "/v1/orders/:id/payments", listOrderPayments),
 ];
 
-/** What an order is made of, besides what every new order has. */
+/** The values of an order that differ from one new order to the next. */
 export type NewOrder = Pick<
   Order,
   "amount" | "currency" | "receipt" | "notes" | "partial_payment" | "payment_link_id"
 >;
 
-/** Puts a new order into the account. */
+/** Adds a new order to the account. */
 export function addOrder(account: Account, order: NewOrder): Order {
   const added: Order = {
     ...order,
@@ -150,16 +151,16 @@ function isAuthorized(account: Account, order: Order): boolean {
   );
 }
 
-function listOrderPayments({ account, params }: ApiRequest): unknown {
-  return paymentsCollection(account, account.order(params.id));
+function listOrderPayments({ account, param }: ApiRequest): unknown {
+  return paymentsCollection(account, account.order(param("id")));
 }
 
 function paymentsCollection(account: Account, order: Order): Record<string, unknown> {
   return collection(account.paymentsOf(order).map(paymentEntity));
 }
 
-function editOrder({ account, params, body }: ApiRequest): unknown {
-  const order = account.order(params.id);
+function editOrder({ account, param, body }: ApiRequest): unknown {
+  const order = account.order(param("id"));
   allowOnly(body, ["notes"]);
   order.notes = notesOf(body);
   return orderEntity(order);

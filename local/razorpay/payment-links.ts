@@ -1,10 +1,11 @@
 /**
  * Payment Links API: https://razorpay.com/docs/api/payments/payment-links/
  *
- * It differs from the older routes: another envelope for lists, an empty 404 for unknown ids, and
- * error texts of its own.
+ * It differs from the older APIs: lists have another envelope, unknown ids are an empty 404, and the
+ * error texts are its own.
  * @module
  */
+
 import type { Account } from "./account.ts";
 import { page } from "./collection.ts";
 import {
@@ -33,8 +34,8 @@ const MIN_AMOUNT = 100;
 const MAX_REFERENCE_LENGTH = 40;
 const MAX_DESCRIPTION_LENGTH = 2_048;
 const MAX_NOTE_LENGTH = 255;
-const MIN_LIFE_SECONDS = 15 * 60;
-const MAX_LIFE_SECONDS = 183 * 24 * 3_600;
+const MIN_LIFETIME_SECONDS = 15 * 60;
+const MAX_LIFETIME_SECONDS = 183 * 24 * 3_600;
 const FIELDS = [
   "amount",
   "currency",
@@ -62,7 +63,11 @@ export const paymentLinkRoutes = [
   route("POST", "/v1/payment_links/:id/notify_by/:medium", notifyByMedium),
 ];
 
-/** The link, expired if its time is over. @throws {RazorpayError} 404 with an empty body */
+/**
+ * Returns the link, after expiring it if its time is up.
+ *
+ * @throws {RazorpayError} 404 with an empty body if there is no such link.
+ */
 export function paymentLinkById(account: Account, id: string): PaymentLink {
   const link = account.paymentLink(id);
   if (link === undefined) throw new RazorpayError(404, null);
@@ -72,7 +77,7 @@ export function paymentLinkById(account: Account, id: string): PaymentLink {
   return link;
 }
 
-/** Ends a link that nobody paid. */
+/** Expires a link that nobody has paid. */
 export function expirePaymentLink(account: Account, link: PaymentLink): void {
   link.status = "expired";
   link.expired_at = nowSeconds();
@@ -80,7 +85,7 @@ export function expirePaymentLink(account: Account, link: PaymentLink): void {
   announce(account, "payment_link.expired", link.id);
 }
 
-/** Notes a captured payment on the link that its order belongs to. */
+/** Records a captured payment on the link that its order belongs to. */
 export function recordPaymentOnLink(
   account: Account,
   linkId: string,
@@ -154,7 +159,7 @@ function linkCurrency(body: JsonObject): string {
   return optionalCurrency(body) ?? "INR";
 }
 
-/** References are unique for ever, even those of expired and cancelled links. */
+/** A reference can never be used again, even if its link has expired or been cancelled. */
 function newReference(account: Account, body: JsonObject, sameLink?: PaymentLink): string {
   const reference = optionalText(body, "reference_id", MAX_REFERENCE_LENGTH) ?? "";
   const isTaken = reference !== "" &&
@@ -174,13 +179,13 @@ function newReference(account: Account, body: JsonObject, sameLink?: PaymentLink
 function linkExpiry(body: JsonObject): number {
   const expireBy = optionalAmount(body, "expire_by");
   if (expireBy === undefined || expireBy === 0) return 0;
-  const life = expireBy - nowSeconds();
-  if (life < MIN_LIFE_SECONDS) {
+  const lifetime = expireBy - nowSeconds();
+  if (lifetime < MIN_LIFETIME_SECONDS) {
     throw badRequest("expire_by: timestamp must be at least 15 minutes in future", {
       field: "expire_by",
     });
   }
-  if (life > MAX_LIFE_SECONDS) {
+  if (lifetime > MAX_LIFETIME_SECONDS) {
     throw badRequest("expire_by: timestamp must be within 6 months", { field: "expire_by" });
   }
   return expireBy;
@@ -227,11 +232,11 @@ function listPaymentLinks({ account, query }: ApiRequest): unknown {
   };
 }
 
-function fetchPaymentLink({ account, params }: ApiRequest): unknown {
-  return linkWithPayments(account, paymentLinkById(account, params.id));
+function fetchPaymentLink({ account, param }: ApiRequest): unknown {
+  return linkWithPayments(account, paymentLinkById(account, param("id")));
 }
 
-/** The API shows the link's payments; webhooks do not. */
+/** Returns the link as the API shows it: with its payments, which webhooks leave out. */
 function linkWithPayments(account: Account, link: PaymentLink): Record<string, unknown> {
   const payments = link.payment_ids.map((id) => {
     const payment = account.payment(id);
@@ -248,8 +253,8 @@ function linkWithPayments(account: Account, link: PaymentLink): Record<string, u
   return { ...paymentLinkEntity(link), payments: payments.length === 0 ? null : payments };
 }
 
-function editPaymentLink({ account, params, body }: ApiRequest): unknown {
-  const link = paymentLinkById(account, params.id);
+function editPaymentLink({ account, param, body }: ApiRequest): unknown {
+  const link = paymentLinkById(account, param("id"));
   allowOnly(body, EDITABLE_FIELDS);
   if (link.status !== "created" && link.status !== "partially_paid") {
     throw badRequest(`update can only be done on created or partially paid payment links`);
@@ -266,8 +271,8 @@ function editPaymentLink({ account, params, body }: ApiRequest): unknown {
   return linkWithPayments(account, link);
 }
 
-function cancelPaymentLink({ account, params }: ApiRequest): unknown {
-  const link = paymentLinkById(account, params.id);
+function cancelPaymentLink({ account, param }: ApiRequest): unknown {
+  const link = paymentLinkById(account, param("id"));
   if (link.status === "paid" || link.status === "partially_paid") {
     throw badRequest("cannot cancel or expire an already paid/partially paid link");
   }
@@ -281,9 +286,9 @@ function cancelPaymentLink({ account, params }: ApiRequest): unknown {
   return linkWithPayments(account, link);
 }
 
-function notifyByMedium({ account, params }: ApiRequest): unknown {
-  paymentLinkById(account, params.id);
-  if (params.medium !== "sms" && params.medium !== "email") {
+function notifyByMedium({ account, param }: ApiRequest): unknown {
+  paymentLinkById(account, param("id"));
+  if (param("medium") !== "sms" && param("medium") !== "email") {
     throw badRequest("medium: must be a valid value.", { field: "medium" });
   }
   return { success: true };

@@ -2,6 +2,7 @@
  * Payments API: https://razorpay.com/docs/api/payments/
  * @module
  */
+
 import type { Account } from "./account.ts";
 import { collection, page } from "./collection.ts";
 import { type Order, type Payment, paymentEntity, razorpayFee } from "./entities.ts";
@@ -13,8 +14,8 @@ import { allowOnly, notesOf, optionalCurrency, requiredAmount } from "./validate
 
 export const paymentRoutes = [
   route("GET", "/v1/payments", listPayments),
-  route("GET", "/v1/payments/:id", ({ account, params }) => {
-    return paymentEntity(account.payment(params.id));
+  route("GET", "/v1/payments/:id", ({ account, param }) => {
+    return paymentEntity(account.payment(param("id")));
   }),
   route("PATCH", "/v1/payments/:id", editPayment),
   route("POST", "/v1/payments/:id/capture", capturePayment),
@@ -26,15 +27,15 @@ function listPayments({ account, query }: ApiRequest): unknown {
   );
 }
 
-function editPayment({ account, params, body }: ApiRequest): unknown {
-  const payment = account.payment(params.id);
+function editPayment({ account, param, body }: ApiRequest): unknown {
+  const payment = account.payment(param("id"));
   allowOnly(body, ["notes"]);
   payment.notes = notesOf(body);
   return paymentEntity(payment);
 }
 
-function capturePayment({ account, params, body }: ApiRequest): unknown {
-  const payment = account.payment(params.id);
+function capturePayment({ account, param, body }: ApiRequest): unknown {
+  const payment = account.payment(param("id"));
   allowOnly(body, ["amount", "currency"]);
   const amount = requiredAmount(body, "amount");
   const currency = optionalCurrency(body) ?? "INR";
@@ -49,7 +50,7 @@ function capturePayment({ account, params, body }: ApiRequest): unknown {
   return paymentEntity(payment);
 }
 
-/** Refuses payments that are captured already, never authorised, or made without an order. */
+/** @throws {RazorpayError} 400 if the payment is captured, not authorized, or has no order. */
 export function checkCapturable(payment: Payment): void {
   if (payment.captured) throw badRequest("This payment has already been captured");
   if (payment.status !== "authorized") {
@@ -62,14 +63,14 @@ export function checkCapturable(payment: Payment): void {
   }
 }
 
-/** The bank said yes: the money is reserved and not yet the merchant's. */
+/** The bank approved the payment: the money is reserved, but not yet the merchant's. */
 export function authorize(account: Account, payment: Payment): void {
   payment.status = "authorized";
   payment.failure = null;
   announce(account, "payment.authorized", payment.id);
 }
 
-/** Takes an authorised payment's money, and completes its order if that is now paid. */
+/** Takes the money of an authorized payment, and counts it towards its order. */
 export function capture(account: Account, payment: Payment): void {
   payment.status = "captured";
   payment.captured = true;
@@ -78,7 +79,7 @@ export function capture(account: Account, payment: Payment): void {
   if (payment.order_id !== null) countTowards(account, account.order(payment.order_id), payment);
 }
 
-/** A payment in another currency does not pay the order, nor does one on an order that is paid. */
+/** A payment in another currency does not count, nor does one on an order that is already paid. */
 function countTowards(account: Account, order: Order, payment: Payment): void {
   if (payment.currency !== order.currency || order.status === "paid") return;
   order.amount_paid = Math.min(order.amount, order.amount_paid + payment.amount);

@@ -2,6 +2,7 @@
  * Refunds API: https://razorpay.com/docs/api/refunds/
  * @module
  */
+
 import type { Account } from "./account.ts";
 import { collection, page } from "./collection.ts";
 import { nowSeconds, type Payment, type Refund, refundEntity } from "./entities.ts";
@@ -19,20 +20,24 @@ export const refundRoutes = [
   route("GET", "/v1/payments/:id/refunds", listPaymentRefunds),
   route("GET", "/v1/payments/:id/refunds/:refund_id", fetchPaymentRefund),
   route("GET", "/v1/refunds", listRefunds),
-  route("GET", "/v1/refunds/:id", ({ account, params }) => refundEntity(account.refund(params.id))),
+  route(
+    "GET",
+    "/v1/refunds/:id",
+    ({ account, param }) => refundEntity(account.refund(param("id"))),
+  ),
   route("PATCH", "/v1/refunds/:id", editRefund),
 ];
 
-/** What a refund is made of, besides its payment. */
+/** The values of a new refund, besides its payment. */
 export interface NewRefund {
-  amount: number;
-  speed: "normal" | "optimum";
-  notes: Refund["notes"];
-  receipt: string | null;
-  status: Refund["status"];
+  readonly amount: number;
+  readonly speed: "normal" | "optimum";
+  readonly notes: Refund["notes"];
+  readonly receipt: string | null;
+  readonly status: Refund["status"];
 }
 
-/** Sends money back, and tells the merchant. */
+/** Adds a refund to the account and emits its events. */
 export function addRefund(account: Account, payment: Payment, refund: NewRefund): Refund {
   const added: Refund = {
     id: newId("rfnd"),
@@ -53,7 +58,7 @@ export function addRefund(account: Account, payment: Payment, refund: NewRefund)
   return added;
 }
 
-/** Sends the whole of a payment back that came too late to be used, as Razorpay does by itself. */
+/** Refunds the whole of a payment that came too late, as Razorpay does automatically. */
 export function refundAutomatically(account: Account, payment: Payment): Refund {
   return addRefund(account, payment, {
     amount: payment.amount - payment.amount_refunded,
@@ -65,9 +70,9 @@ export function refundAutomatically(account: Account, payment: Payment): Refund 
 }
 
 /**
- * The bank's answer to a refund. One that failed has left the money with the merchant for good.
+ * Sets what the bank made of a refund. `failed` is final: the merchant keeps the money.
  *
- * @throws {RazorpayError} 400 for a refund that failed before
+ * @throws {RazorpayError} 400 if the refund has already failed.
  */
 export function setRefundStatus(
   account: Account,
@@ -81,7 +86,7 @@ export function setRefundStatus(
   if (status !== "pending") announce(account, `refund.${status}`, refund.id);
 }
 
-/** An instant refund that turned out to be impossible becomes a normal one. */
+/** Sets the speed of a refund. An instant refund that proves impossible becomes a normal one. */
 export function setRefundSpeed(
   account: Account,
   refund: Refund,
@@ -92,7 +97,7 @@ export function setRefundSpeed(
   announce(account, "refund.speed_changed", refund.id);
 }
 
-/** Keeps the payment's sum and states in step with its refunds. */
+/** Keeps the refunded amount and the status of the payment in step with its refunds. */
 function countRefund(payment: Payment, amount: number): void {
   payment.amount_refunded += amount;
   const isWhole = payment.amount_refunded >= payment.amount;
@@ -100,8 +105,8 @@ function countRefund(payment: Payment, amount: number): void {
   payment.status = isWhole ? "refunded" : payment.captured ? "captured" : "authorized";
 }
 
-async function createRefund({ account, params, body, header }: ApiRequest): Promise<unknown> {
-  const payment = account.payment(params.id);
+async function createRefund({ account, param, body, header }: ApiRequest): Promise<unknown> {
+  const payment = account.payment(param("id"));
   const key = header("x-refund-idempotency");
   if (key === undefined) {
     return refundEntity(await refundOnRequest(account, payment, body));
@@ -114,7 +119,7 @@ async function createRefund({ account, params, body, header }: ApiRequest): Prom
   return refundEntity(await refundOnce(account, payment, body, key));
 }
 
-/** A repeated key gives the refund of the first request, and refuses any other request. */
+/** A repeated key returns the refund of the first request, and is rejected for any other request. */
 async function refundOnce(
   account: Account,
   payment: Payment,
@@ -179,7 +184,11 @@ async function refundOnRequest(
   return account.webhooks.batch(true, () => addRefund(account, payment, refund));
 }
 
-/** The amount to send back, which is all that is left when none is given. */
+/**
+ * Returns the amount to refund, which by default is all that has not been refunded yet.
+ *
+ * @throws {RazorpayError} 400 if the amount is too small or too large.
+ */
 export function checkRefundAmount(payment: Payment, amount: number | undefined): number {
   const left = payment.amount - payment.amount_refunded;
   if (left <= 0) throw badRequest("The payment has been fully refunded already");
@@ -199,22 +208,22 @@ function listRefunds({ account, query }: ApiRequest): unknown {
   return collection(page(account.state.refunds.values(), query, account.listing).map(refundEntity));
 }
 
-function listPaymentRefunds({ account, params, query }: ApiRequest): unknown {
-  const payment = account.payment(params.id);
+function listPaymentRefunds({ account, param, query }: ApiRequest): unknown {
+  const payment = account.payment(param("id"));
   const refunds = [...account.state.refunds.values()]
     .filter(({ payment_id }) => payment_id === payment.id);
   return collection(page(refunds, query, { lagMs: 0 }).map(refundEntity));
 }
 
-function fetchPaymentRefund({ account, params }: ApiRequest): unknown {
-  const payment = account.payment(params.id);
-  const refund = account.refund(params.refund_id);
+function fetchPaymentRefund({ account, param }: ApiRequest): unknown {
+  const payment = account.payment(param("id"));
+  const refund = account.refund(param("refund_id"));
   if (refund.payment_id !== payment.id) throw unknownId();
   return refundEntity(refund);
 }
 
-function editRefund({ account, params, body }: ApiRequest): unknown {
-  const refund = account.refund(params.id);
+function editRefund({ account, param, body }: ApiRequest): unknown {
+  const refund = account.refund(param("id"));
   allowOnly(body, ["notes"]);
   refund.notes = notesOf(body);
   return refundEntity(refund);

@@ -1,7 +1,8 @@
 /**
- * Answers on the wire, right ones and wrong ones.
+ * Responses, correct and faulty ones.
  * @module
  */
+
 import type { ServerResponse } from "node:http";
 import {
   authenticationFailed,
@@ -11,22 +12,24 @@ import {
 } from "./errors.ts";
 import type { Fault } from "./faults.ts";
 
-/** An answer before it is sent. */
+/** A response before it is sent. */
 export interface Reply {
-  status: number;
-  type: "application/json" | "text/html";
-  text: string;
+  readonly status: number;
+  readonly type: "application/json" | "text/html";
+  readonly text: string;
 }
 
+/** Creates a reply with a JSON body. */
 export function jsonReply(status: number, body: unknown): Reply {
   return { status, type: "application/json", text: JSON.stringify(body) };
 }
 
+/** Creates the reply for one of Razorpay's errors. */
 export function errorReply(error: RazorpayError): Reply {
   return jsonReply(error.status, error.body);
 }
 
-/** Sends the answer and returns its status. */
+/** Sends the response and returns its status. */
 export function send(response: ServerResponse, { status, type, text }: Reply): number {
   const bytes = new TextEncoder().encode(text);
   response.writeHead(status, { "Content-Type": type, "Content-Length": bytes.length });
@@ -35,8 +38,9 @@ export function send(response: ServerResponse, { status, type, text }: Reply): n
 }
 
 /**
- * Sends what a fault makes of the answer, and returns the status, or null if there was no answer.
- * `reply` is undefined where the fault kept Razorpay from making one.
+ * Sends what a fault makes of a response, and returns the status, or null if nothing was sent.
+ *
+ * `reply` is undefined if the fault kept Razorpay from carrying out the request.
  */
 export function sendFaulty(
   response: ServerResponse,

@@ -1,27 +1,27 @@
 /**
- * The API requests that arrived, so that tests can see what was asked, and how often.
+ * The API requests that arrived, so that tests can check what was requested, and how often.
  * @module
  */
 
-/** One request, as it arrived, and what became of it. */
+/** A request, and what became of it. */
 export interface LoggedRequest {
-  method: string;
-  path: string;
-  /** The part after `?`, empty if there is none. */
-  query: string;
-  /** The body's text. */
-  body: string;
-  /** The names of the headers in lower case. Their values stay out, as they hold credentials. */
-  headers: string[];
-  /** The answer's status, or null if there was none (yet). */
+  readonly method: string;
+  readonly path: string;
+  /** The part after `?`; empty if there is none. */
+  readonly query: string;
+  /** The body as text. */
+  readonly body: string;
+  /** The names of the headers in lower case. The values are left out, because they hold credentials. */
+  readonly headers: readonly string[];
+  /** The status of the response, or null if there was none (yet). */
   status: number | null;
-  /** The fault that it met. */
-  fault: string | null;
+  /** The kind of fault that it met, or null. */
+  readonly fault: string | null;
 }
 
 const MAX_REQUESTS = 10_000;
 
-/** The latest requests, oldest first. */
+/** Keeps the latest requests, oldest first. */
 export class RequestLog {
   #requests: LoggedRequest[] = [];
 
@@ -30,11 +30,13 @@ export class RequestLog {
     if (this.#requests.length > MAX_REQUESTS) this.#requests.shift();
   }
 
-  /** The requests with this method and path, or all. */
-  list({ method, path }: { method?: string; path?: string }): LoggedRequest[] {
+  /** Returns the requests with this method and path. Null stands for any. */
+  list(
+    { method, path }: { readonly method: string | null; readonly path: string | null },
+  ): LoggedRequest[] {
     return this.#requests.filter((request) =>
-      (method === undefined || request.method === method) &&
-      (path === undefined || request.path === path)
+      (method === null || request.method === method) &&
+      (path === null || request.path === path)
     );
   }
 

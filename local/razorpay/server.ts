@@ -1,45 +1,50 @@
 /**
  * A stand-in for Razorpay's API, for development and tests.
  *
- * It speaks the API that the official `razorpay` package speaks, sends signed webhooks, and has
- * control routes under `/_control/` that play the customer, the bank, the dashboard and the faults.
- * README.md beside this file lists them.
+ * It implements the API that the official `razorpay` package calls, sends signed webhooks, and has
+ * control routes under `/_control/` that play the customer, the bank and the dashboard, and order
+ * faults. README.md in this folder lists them.
  * @module
  */
+
 import { createServer } from "node:http";
 import { Account } from "./account.ts";
 import { Api } from "./api.ts";
 import { connectControl, type RazorpayControl } from "./control-client.ts";
-import { DEFAULT_SETTINGS, type Settings, settingsSchema } from "./settings.ts";
+import { DEFAULT_SETTINGS, settingsSchema, type StandInSettings } from "./settings.ts";
 
 /** How to start the stand-in. */
 export interface RazorpayOptions {
   /** The TCP port on 127.0.0.1; 0 takes any free one. */
-  port: number;
-  keyId: string;
-  keySecret: string;
-  webhookSecret: string;
-  /** Where events go. Without it they are kept and not delivered until a URL is set. */
-  webhookUrl?: string;
-  /** A JSON file that keeps the account between runs. */
-  stateFile?: string;
-  /** Behaviour that differs from Razorpay's default. */
-  settings?: Partial<Omit<Settings, "webhook_url" | "webhook_secret">>;
+  readonly port: number;
+  readonly keyId: string;
+  readonly keySecret: string;
+  readonly webhookSecret: string;
+  /** Where events are delivered. Without a URL they are kept until one is set. */
+  readonly webhookUrl?: string;
+  /** A JSON file that keeps the account's state between runs. */
+  readonly stateFile?: string;
+  /** Behavior that differs from Razorpay's default. */
+  readonly settings?: Partial<Omit<StandInSettings, "webhook_url" | "webhook_secret">>;
 }
 
 /** A running stand-in. */
 export interface RazorpayStandIn {
   /** The API's base URL, without `/v1`. */
-  url: string;
-  port: number;
+  readonly url: string;
+  readonly port: number;
   /** The `account_id` of its webhook events. */
-  accountId: string;
-  control: RazorpayControl;
-  /** Ends every connection and timer, hanging ones too. */
+  readonly accountId: string;
+  readonly control: RazorpayControl;
+  /** Closes every connection, even one that hangs, and every timer. */
   stop(): Promise<void>;
 }
 
-/** @throws {Deno.errors.AddrInUse} if another program holds the port */
+/**
+ * Starts the stand-in.
+ *
+ * @throws {Deno.errors.AddrInUse} if the port is taken.
+ */
 export async function startRazorpay(options: RazorpayOptions): Promise<RazorpayStandIn> {
   const account = await Account.open({
     keyId: options.keyId,
@@ -50,11 +55,11 @@ export async function startRazorpay(options: RazorpayOptions): Promise<RazorpayS
       webhook_url: options.webhookUrl ?? null,
       webhook_secret: options.webhookSecret,
     }),
-    stateFile: options.stateFile,
+    ...(options.stateFile !== undefined && { stateFile: options.stateFile }),
   });
   const api = new Api(account);
   const server = createServer((request, response) => {
-    api.answer(request, response).catch((error) => {
+    api.respond(request, response).catch((error) => {
       console.error("The Razorpay stand-in failed:", error);
       request.socket.destroy();
     });

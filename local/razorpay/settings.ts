@@ -1,55 +1,57 @@
 /**
- * What a test can change about the stand-in while it runs. The defaults behave as Razorpay does.
+ * The settings that a test can change while the stand-in runs. By default it behaves as Razorpay does.
  * @module
  */
+
 import { z } from "zod";
 import { EVENT_NAMES } from "./event-names.ts";
 
-/** The settings, with their shapes. Times are milliseconds, amounts are paise. */
+/** Times are milliseconds, amounts are paise. */
 export const settingsSchema = z.strictObject({
-  /** Where events go. Without a URL they are kept and not delivered. */
+  /** Where events are delivered. Without a URL they are kept. */
   webhook_url: z.url({ protocol: /^https?$/ }).nullable(),
-  /** Signs the events from now on. Retries of older events keep their signature. */
+  /** Signs new events. Retries of older events keep their signature. */
   webhook_secret: z.string().min(1),
-  /** Razorpay turns this off by itself when the retries of an event are used up. */
+  /** Turned off when the retries of an event are used up, as Razorpay does. */
   webhooks_enabled: z.boolean(),
-  /** The events that the webhook subscribes to; null is all of them. */
+  /** The events that the webhook subscribes to; null means all of them. */
   webhook_events: z.array(z.enum(EVENT_NAMES)).nullable(),
   /**
-   * How the events of one action start: each after the first attempt of the one before, also of
-   * earlier actions (`in_order`, `reversed`, `shuffled`), or without waiting (`at_once`). Razorpay
-   * promises no order.
+   * How the events of one action are sent: each after the first attempt of the previous one, including
+   * those of earlier actions (`in_order`, `reversed`, `shuffled`), or without waiting (`at_once`).
+   * Razorpay promises no order.
    */
   webhook_order: z.enum(["in_order", "reversed", "shuffled", "at_once"]),
-  /** Shortens the waits between deliveries: 1 is Razorpay's day of retries, 0.00001 about a second. */
+  /** Shortens the waits between attempts: 1 is Razorpay's day of retries, 0.00001 about a second. */
   webhook_time_factor: z.number().positive().max(1),
-  /** How long the receiver may take. */
+  /** How long the receiver may take to respond. */
   webhook_timeout_ms: z.int().positive(),
-  /** Further deliveries of each event, 0.23 s apart, whatever the receiver answers. */
+  /** Additional deliveries of each event, 0.23 s apart, whatever the receiver responds. */
   webhook_duplicates: z.int().min(0).max(10),
-  /** How many events, with an event id each, tell of one fact. */
+  /** How many events, each with its own event id, report the same fact. */
   webhook_event_copies: z.int().min(1).max(10),
-  /** Writes non-ASCII characters of event bodies as \u escapes. Which one Razorpay does is unknown. */
+  /** Writes non-ASCII characters in event bodies as \u escapes. It is unknown whether Razorpay does. */
   webhook_escape_non_ascii: z.boolean(),
   /**
    * Orders with the receipt of an earlier one: allowed (`any`), refused (`unique`), or, for requests
    * with `unique_receipt: true`, answered with the earlier order (`unique_when_asked`).
    */
   order_receipts: z.enum(["any", "unique", "unique_when_asked"]),
-  /** How long a new order, payment or payment link is missing from lists, to the second. Reads by id are never late. */
+  /** How long lists lack a new entity, rounded to seconds. Reads by id always find it. */
   list_lag_ms: z.int().min(0),
-  /** The most that an order, a payment link or a payment may cost. */
+  /** The largest amount of an order, a payment link or a payment. */
   max_amount_paise: z.int().min(100),
-  /** What a new refund is, until a control route changes it. */
+  /** The status of a new refund, until a control route changes it. */
   refund_status: z.enum(["processed", "pending"]),
-  /** How long a refund request takes; another one with its idempotency key is refused meanwhile. */
+  /** How long a refund request takes. Another one with the same idempotency key is refused meanwhile. */
   refund_delay_ms: z.int().min(0),
 });
 
-export type Settings = z.infer<typeof settingsSchema>;
+/** The settings of a running stand-in, changed in place by the control routes. */
+export type StandInSettings = z.infer<typeof settingsSchema>;
 
-/** Razorpay's behaviour for a default account. */
-export const DEFAULT_SETTINGS: Omit<Settings, "webhook_url" | "webhook_secret"> = {
+/** Razorpay's behavior for a default account. */
+export const DEFAULT_SETTINGS: Omit<StandInSettings, "webhook_url" | "webhook_secret"> = {
   webhooks_enabled: true,
   webhook_events: null,
   webhook_order: "in_order",

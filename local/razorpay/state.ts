@@ -1,33 +1,34 @@
 /**
- * Everything that Razorpay would remember, in memory and, if asked for, in a JSON file.
+ * Everything that Razorpay would remember: in memory and, if there is a path for it, in a JSON file.
  * @module
  */
+
 import { z } from "zod";
 import type { Dispute, Order, Payment, PaymentLink, Refund } from "./entities.ts";
 import { newId } from "./ids.ts";
 import type { WebhookEvent } from "./webhooks.ts";
 
-/** What a refund's idempotency key stands for. */
+/** The request that a refund's idempotency key was used for, and its refund. */
 export interface RefundKey {
-  key: string;
-  payment_id: string;
-  body: string;
-  refund_id: string;
+  readonly key: string;
+  readonly payment_id: string;
+  readonly body: string;
+  readonly refund_id: string;
 }
 
-/** Each map goes from an identifier to its record, oldest first. */
+/** The maps hold the records by identifier, oldest first. */
 export interface State {
-  accountId: string;
-  orders: Map<string, Order>;
-  payments: Map<string, Payment>;
-  refunds: Map<string, Refund>;
-  refundKeys: Map<string, RefundKey>;
-  paymentLinks: Map<string, PaymentLink>;
-  disputes: Map<string, Dispute>;
-  events: Map<string, WebhookEvent>;
+  readonly accountId: string;
+  readonly orders: Map<string, Order>;
+  readonly payments: Map<string, Payment>;
+  readonly refunds: Map<string, Refund>;
+  readonly refundKeys: Map<string, RefundKey>;
+  readonly paymentLinks: Map<string, PaymentLink>;
+  readonly disputes: Map<string, Dispute>;
+  readonly events: Map<string, WebhookEvent>;
 }
 
-/** The state of a merchant who has not sold anything yet. */
+/** Returns the state of a merchant who has not sold anything yet. */
 export function emptyState(): State {
   return {
     accountId: newId("acc"),
@@ -43,7 +44,7 @@ export function emptyState(): State {
 
 const FORMAT = 1;
 
-// The file is only ever written by this module, whole, so its frame is checked and its records are not.
+// Only this module writes the file, and always completely, so the records themselves are not checked.
 const savedState = z.object({
   format: z.literal(FORMAT),
   account_id: z.string(),
@@ -63,7 +64,7 @@ export class StateFile {
 
   constructor(readonly path: string) {}
 
-  /** Reads the file, or begins empty if there is none. Throws if it holds anything else. */
+  /** Reads the state, which is empty if there is no file. Throws if the file holds anything else. */
   async load(): Promise<State> {
     let text: string;
     try {
@@ -76,8 +77,8 @@ export class StateFile {
   }
 
   /**
-   * Resolves when the state, as it is at this moment or later, is in the file. Calls that come while
-   * the file is being written share the next write.
+   * Resolves when the file holds the state as of this moment or later. Calls during a write share the
+   * next one.
    */
   save(state: State): Promise<void> {
     this.#next ??= this.#last.then(async () => {
@@ -89,15 +90,15 @@ export class StateFile {
     return saved;
   }
 
-  /** A rename replaces the file in one step, so a reader or a crash never meets half of it. */
+  /** Renaming replaces the file in one step, so neither a reader nor a crash leaves half of it. */
   async #write(state: State): Promise<void> {
     const unfinished = `${this.path}.unfinished`;
-    await Deno.writeTextFile(unfinished, serialiseState(state));
+    await Deno.writeTextFile(unfinished, serializeState(state));
     await Deno.rename(unfinished, this.path);
   }
 }
 
-function serialiseState(state: State): string {
+function serializeState(state: State): string {
   const saved: z.infer<typeof savedState> = {
     format: FORMAT,
     account_id: state.accountId,
@@ -140,6 +141,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function byId<Entry extends { id: string }>(records: Entry[]): Map<string, Entry> {
+function byId<Entry extends { readonly id: string }>(
+  records: readonly Entry[],
+): Map<string, Entry> {
   return new Map(records.map((record) => [record.id, record]));
 }

@@ -1,22 +1,23 @@
 /**
- * Checks of request bodies, with Razorpay's own words for what is wrong.
+ * Validates request bodies, with Razorpay's error texts.
  * @module
  */
-import { badRequest, extraFields } from "./errors.ts";
+
 import type { Notes } from "./entities.ts";
+import { badRequest, extraFields } from "./errors.ts";
 
 /** A parsed JSON object of unknown content. */
 export type JsonObject = Record<string, unknown>;
 
 const MAX_NOTES = 15;
 
-/** Refuses every field that is not in the list. */
+/** Rejects every field that is not in the list. */
 export function allowOnly(body: JsonObject, fields: readonly string[]): void {
-  const extra = Object.keys(body).filter((field) => !fields.includes(field));
-  if (extra.length > 0) throw extraFields(extra);
+  const [first, ...others] = Object.keys(body).filter((field) => !fields.includes(field));
+  if (first !== undefined) throw extraFields([first, ...others]);
 }
 
-/** A whole number of paise, or undefined if the field is absent. */
+/** Returns a whole number of paise, or undefined if the field is absent. */
 export function optionalAmount(body: JsonObject, field: string): number | undefined {
   const amount = body[field];
   if (amount === undefined) return undefined;
@@ -26,14 +27,14 @@ export function optionalAmount(body: JsonObject, field: string): number | undefi
   return amount;
 }
 
-/** A whole number of paise. */
+/** Returns a whole number of paise. */
 export function requiredAmount(body: JsonObject, field: string): number {
   const amount = optionalAmount(body, field);
   if (amount === undefined) throw badRequest(`${field}: is required.`, { field });
   return amount;
 }
 
-/** A three-letter currency code, or undefined if the field is absent. */
+/** Returns a three-letter currency code, or undefined if the field is absent. */
 export function optionalCurrency(body: JsonObject): string | undefined {
   const currency = optionalText(body, "currency");
   if (currency !== undefined && !/^[A-Z]{3}$/.test(currency)) {
@@ -42,7 +43,7 @@ export function optionalCurrency(body: JsonObject): string | undefined {
   return currency;
 }
 
-/** A text of limited length, or undefined if the field is absent or null. */
+/** Returns a text of limited length, or undefined if the field is absent or null. */
 export function optionalText(
   body: JsonObject,
   field: string,
@@ -59,7 +60,7 @@ export function optionalText(
   return text;
 }
 
-/** True or false (Razorpay also takes 1 and 0), or undefined if the field is absent. */
+/** Returns a flag (Razorpay also accepts 1 and 0), or undefined if the field is absent. */
 export function optionalFlag(body: JsonObject, field: string): boolean | undefined {
   const flag = body[field];
   if (flag === undefined) return undefined;
@@ -68,7 +69,7 @@ export function optionalFlag(body: JsonObject, field: string): boolean | undefin
   throw badRequest(`The ${field} field must be true or false.`, { field });
 }
 
-/** A nested object, or undefined if the field is absent or null. */
+/** Returns a nested object, or undefined if the field is absent or null. */
 export function optionalObject(body: JsonObject, field: string): JsonObject | undefined {
   const object = body[field];
   if (object === undefined || object === null) return undefined;
@@ -76,7 +77,7 @@ export function optionalObject(body: JsonObject, field: string): JsonObject | un
   return object;
 }
 
-/** At most 15 notes with values of limited length. Absent and empty notes are the same. */
+/** Returns at most 15 notes with values of limited length. Absent and empty notes are the same. */
 export function notesOf(body: JsonObject, maxValueLength = 256): Notes {
   const notes = body.notes;
   if (notes === undefined || notes === null) return {};
@@ -105,7 +106,7 @@ function noteValue(value: unknown, maxLength: number): string | number | boolean
   return value;
 }
 
-/** Says whether the value is a JSON object, and neither an array nor null. */
+/** Returns whether the value is a JSON object, and neither an array nor null. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

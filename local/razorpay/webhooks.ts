@@ -1,18 +1,19 @@
 /**
- * The delivery of webhook events: signature, headers, retries, and the end of a webhook that fails
+ * Delivers webhook events: signature, headers, retries, and the disabling of a webhook that has failed
  * for a day.
  *
- * The waits are those of 796 real deliveries that github.com/LokarajR/Raze measured: offsets from the
- * first attempt, doubling, for 22.8 hours.
- * Payment events that meet a 5xx or a dropped connection are sent again after 0.23 s.
+ * The waits are those that github.com/LokarajR/Raze measured in 796 real deliveries: retries at doubling
+ * offsets from the first attempt, for 22.8 hours. Payment events that meet a 5xx or a dropped connection
+ * are also retried after 0.23 s.
  * @module
  */
+
 import { createHmac } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { EventName } from "./event-names.ts";
 import { newEventId } from "./ids.ts";
-import type { Settings } from "./settings.ts";
+import type { StandInSettings } from "./settings.ts";
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
@@ -28,58 +29,60 @@ const QUICKLY_RETRIED: readonly EventName[] = [
 ];
 const MAX_EVENTS = 2_000;
 
-/** One POST to the receiver. `duplicate` and `replay` are outside the ladder of retries. */
+/** One POST to the receiver. `duplicate` and `replay` are not part of the schedule of retries. */
 export interface Attempt {
-  kind: "first" | "retry" | "duplicate" | "replay";
+  readonly kind: "first" | "retry" | "duplicate" | "replay";
   /** Unix milliseconds. */
-  at_ms: number;
-  /** The receiver's answer, or null if there was none. */
-  status: number | null;
-  /** Why there was none. */
-  error: "timeout" | "connection" | null;
-  duration_ms: number;
+  readonly at_ms: number;
+  /** The status of the receiver's response, or null if there was none. */
+  readonly status: number | null;
+  /** Why there was no response. */
+  readonly error: "timeout" | "connection" | null;
+  readonly duration_ms: number;
 }
 
-/** One event with everything that is needed to send the same bytes again. */
+/** An event, with everything that it takes to send the same bytes again. */
 export interface WebhookEvent {
-  id: string;
-  event: EventName;
-  body: string;
+  readonly id: string;
+  readonly event: EventName;
+  readonly body: string;
   signature: string;
-  /** When it was first to be sent, in Unix milliseconds: the retries count from here. */
+  /** When the first attempt was due, in Unix milliseconds. The offsets of retries start here. */
   started_at_ms: number;
-  /** `held`: not sent. `failed`: given up, or the webhook was disabled meanwhile. */
+  /** `held`: not sent yet. `failed`: given up, or the webhook was disabled in the meantime. */
   state: "held" | "pending" | "delivered" | "failed";
   attempts: Attempt[];
 }
 
 /** How to send kept events again. */
 export interface Redelivery {
-  /** Sends copies with other event ids, which the signature does not cover. */
-  new_event_ids: boolean;
-  /** Signs with the present secret, or repeats the signature of the event's creation. */
-  signature: "current" | "original";
-  at_once: boolean;
+  /** Whether to send copies with new event ids, which the signature does not cover. */
+  readonly new_event_ids: boolean;
+  /** Whether to sign with the current secret, or to repeat the signature of the event's creation. */
+  readonly signature: "current" | "original";
+  /** Whether to send them all without waiting for each other. */
+  readonly at_once: boolean;
 }
 
 /** The webhook of one account. */
 export class Webhooks {
   readonly #events: Map<string, WebhookEvent>;
-  readonly #settings: Settings;
+  readonly #settings: StandInSettings;
   readonly #onChange: () => void;
-  /** The events of the action that is going on. */
+  /** The events of the action in progress. */
   #batch: WebhookEvent[] | undefined;
   readonly #pending = new Set<WebhookEvent>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #stopping = new AbortController();
+  /** Called whenever an event has changed, by those who wait for all to be settled. */
   readonly #waiting = new Set<() => void>();
-  /** The last of the events that are sent one after the other. */
+  /** Resolves when the last of the events that are sent one after the other has been sent. */
   #queue: Promise<void> = Promise.resolve();
-  /** Posts that were begun or are certain to come, without those of retries. */
+  /** How many POSTs have started or are certain to follow, not counting retries. */
   #postsDue = 0;
 
-  /** `onChange` is called when an event changed, so that it can be saved. */
-  constructor(events: Map<string, WebhookEvent>, settings: Settings, onChange: () => void) {
+  /** `onChange` is called when an event has changed, so that it can be saved. */
+  constructor(events: Map<string, WebhookEvent>, settings: StandInSettings, onChange: () => void) {
     this.#events = events;
     this.#settings = settings;
     this.#onChange = onChange;
@@ -90,12 +93,12 @@ export class Webhooks {
     return this.#settings.webhooks_enabled && this.#settings.webhook_url !== null;
   }
 
-  /** All kept events, oldest first. */
+  /** All events that are kept, oldest first. */
   get events(): WebhookEvent[] {
     return [...this.#events.values()];
   }
 
-  /** Forgets the events that are not on their way. */
+  /** Forgets the events that are not being delivered. */
   forget(): void {
     for (const event of this.events) {
       if (!this.#pending.has(event)) this.#events.delete(event.id);
@@ -103,24 +106,24 @@ export class Webhooks {
   }
 
   /**
-   * Does something that emits events, and then sends them together, or holds them back. `act` has to
-   * be synchronous, so that no other action's events get between its own.
+   * Runs an action, and then sends the events that it emitted together, or holds them back. The action
+   * has to be synchronous, so that no other action's events get between its own.
    */
-  batch<Result>(deliver: boolean, act: () => Result): Result {
+  batch<Result>(deliver: boolean, action: () => Result): Result {
     const batch: WebhookEvent[] = [];
     this.#batch = batch;
     try {
-      return act();
+      return action();
     } finally {
       this.#batch = undefined;
       if (deliver) this.#send(batch);
     }
   }
 
-  /** Emits an event as part of the present batch, or as one of its own. */
+  /** Emits an event as part of the current batch, or as a batch of its own. */
   emit(event: EventName, body: string): void {
     const { webhook_events, webhook_event_copies } = this.#settings;
-    // An event that the webhook does not subscribe to does not come into being.
+    // Razorpay does not create events that the webhook does not subscribe to.
     if (webhook_events !== null && !webhook_events.includes(event)) return;
     const copies = Array.from({ length: webhook_event_copies }, () =>
       this.#keep({
@@ -136,8 +139,11 @@ export class Webhooks {
     else this.#batch.push(...copies);
   }
 
-  /** Sends kept events in the given order. Those that were held begin their ladder of retries. */
-  redeliver(eventIds: string[], { new_event_ids, signature, at_once }: Redelivery): WebhookEvent[] {
+  /** Sends kept events in the given order. Held ones start their schedule of retries. */
+  redeliver(
+    eventIds: readonly string[],
+    { new_event_ids, signature, at_once }: Redelivery,
+  ): WebhookEvent[] {
     const batch = eventIds.map((id) => {
       const event = this.#events.get(id);
       if (event === undefined) throw new RangeError(`there is no event ${id}`);
@@ -151,8 +157,8 @@ export class Webhooks {
   }
 
   /**
-   * Sends the events that a stop interrupted. Their retries begin anew, as the receiver may have been
-   * stopped as well, and time without it must not use them up.
+   * Sends the events that a stop interrupted. Their retries start over: the receiver may have been stopped
+   * as well, and that time must not count.
    */
   resume(): void {
     const interrupted = this.events.filter(({ state }) => state === "pending");
@@ -169,16 +175,16 @@ export class Webhooks {
   }
 
   /**
-   * Waits until no event is on its way, or, for `attempted`, until the first attempt of each is over.
-   * Answers false if that took longer than the timeout.
+   * Waits until no event is being delivered or, for `attempted`, until the first attempt of each is over,
+   * and returns true. Returns false if that takes longer than the timeout.
    */
   settled(until: "finished" | "attempted", timeoutMs: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const end = (answer: boolean) => {
+      const end = (settled: boolean) => {
         clearTimeout(timer);
         this.#waiting.delete(check);
         this.#stopping.signal.removeEventListener("abort", giveUp);
-        resolve(answer);
+        resolve(settled);
       };
       const check = () => {
         if (this.#isSettled(until)) end(true);
@@ -191,19 +197,17 @@ export class Webhooks {
     });
   }
 
-  /** Ends every timer and connection. Events on their way stay pending for {@link resume}. */
+  /** Ends every timer and connection. Events being delivered stay pending for {@linkcode resume}. */
   stop(): void {
     this.#stopping.abort();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
   }
 
-  #send(batch: WebhookEvent[]): void {
+  #send(batch: readonly WebhookEvent[]): void {
     if (!this.canSend) return;
     const { webhook_order } = this.#settings;
-    if (webhook_order === "reversed") batch.reverse();
-    if (webhook_order === "shuffled") shuffle(batch);
-    this.#start(batch, webhook_order === "at_once");
+    this.#start(reordered(batch, webhook_order), webhook_order === "at_once");
   }
 
   #sign(body: string): string {
@@ -233,7 +237,7 @@ export class Webhooks {
     });
   }
 
-  #start(batch: WebhookEvent[], atOnce: boolean): void {
+  #start(batch: readonly WebhookEvent[], atOnce: boolean): void {
     const held = batch.filter((event) => event.state === "held");
     for (const event of held) {
       event.state = "pending";
@@ -241,7 +245,7 @@ export class Webhooks {
       this.#pending.add(event);
     }
     const send = (event: WebhookEvent) =>
-      held.includes(event) ? this.#begin(event) : this.#replay(event);
+      held.includes(event) ? this.#sendFirst(event) : this.#replay(event);
     if (atOnce) {
       for (const event of batch) void send(event);
     } else {
@@ -251,7 +255,7 @@ export class Webhooks {
   }
 
   async #sendInTurn(
-    batch: WebhookEvent[],
+    batch: readonly WebhookEvent[],
     send: (event: WebhookEvent) => Promise<unknown>,
   ): Promise<void> {
     for (const event of batch) {
@@ -264,8 +268,8 @@ export class Webhooks {
   }
 
   /** Sends an event for the first time, with the duplicates that the settings ask for. */
-  async #begin(event: WebhookEvent): Promise<void> {
-    // The webhook may have been disabled while the event waited for its turn.
+  async #sendFirst(event: WebhookEvent): Promise<void> {
+    // The webhook may have been disabled while the event was waiting for its turn.
     if (event.state !== "pending") return;
     for (let count = 1; count <= this.#settings.webhook_duplicates; count++) {
       this.#postsDue++;
@@ -275,7 +279,7 @@ export class Webhooks {
         void posted;
       });
     }
-    await this.#climb(event, "first");
+    await this.#attempt(event, "first");
   }
 
   async #replay(event: WebhookEvent): Promise<void> {
@@ -283,8 +287,8 @@ export class Webhooks {
     if (isSuccess(attempt)) this.#finish(event, "delivered");
   }
 
-  /** One step of the ladder. */
-  async #climb(event: WebhookEvent, kind: "first" | "retry"): Promise<void> {
+  /** Makes one attempt of the schedule, and schedules the next one if it fails. */
+  async #attempt(event: WebhookEvent, kind: "first" | "retry"): Promise<void> {
     const attempt = await this.#post(event, kind);
     if (this.#stopping.signal.aborted) return;
     if (isSuccess(attempt)) {
@@ -297,14 +301,14 @@ export class Webhooks {
   #scheduleRetry(event: WebhookEvent): void {
     const offsetMs = nextOffsetMs(event);
     if (offsetMs === undefined) {
-      // Razorpay disables the webhook and writes an e-mail; the merchant has to enable it again.
+      // Razorpay disables the webhook and sends an e-mail. The merchant has to enable it again.
       this.#settings.webhooks_enabled = false;
       this.giveUp();
       return;
     }
     const dueMs = event.started_at_ms + offsetMs * this.#settings.webhook_time_factor;
     this.#after(Math.max(0, dueMs - Date.now()), () => {
-      if (event.state === "pending") void this.#climb(event, "retry");
+      if (event.state === "pending") void this.#attempt(event, "retry");
     });
     this.#changed();
   }
@@ -331,11 +335,11 @@ export class Webhooks {
     return attempt;
   }
 
-  #after(delayMs: number, act: () => void): void {
+  #after(delayMs: number, action: () => void): void {
     if (this.#stopping.signal.aborted) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      act();
+      action();
     }, Math.ceil(delayMs));
     this.#timers.add(timer);
   }
@@ -352,26 +356,26 @@ export class Webhooks {
   }
 }
 
-/** Razorpay takes any 2xx for success, and every other answer, 4xx too, for a reason to retry. */
+/** Razorpay counts any 2xx as success and retries after any other response, even a 4xx. */
 function isSuccess({ status }: Attempt): boolean {
   return status !== null && status >= 200 && status < 300;
 }
 
-/** When, after the first attempt was due, the next attempt is due; undefined when all are used up. */
+/** Returns the next attempt's offset from the first, or undefined if all have been made. */
 function nextOffsetMs(event: WebhookEvent): number | undefined {
-  const climbed = event.attempts.filter(({ kind }) => kind === "first" || kind === "retry");
-  const [first] = climbed;
+  const scheduled = event.attempts.filter(({ kind }) => kind === "first" || kind === "retry");
+  const [first] = scheduled;
   const brokeDown = first !== undefined &&
     (first.error === "connection" || (first.status !== null && first.status >= 500));
   const offsetsMs = brokeDown && QUICKLY_RETRIED.includes(event.event)
     ? [QUICK_RETRY_MS, ...RETRY_OFFSETS_MS]
     : RETRY_OFFSETS_MS;
-  return offsetsMs[climbed.length - 1];
+  return offsetsMs[scheduled.length - 1];
 }
 
 /**
- * Sends one event with the headers that Razorpay sends. `node:http` is used because `fetch` adds
- * headers of its own, and, on a connection that it reuses, may send a POST twice.
+ * Sends one event with the headers that Razorpay sends. This uses `node:http` because `fetch` adds
+ * headers of its own and, on a reused connection, may send a POST twice.
  */
 function post(
   url: URL,
@@ -419,9 +423,17 @@ function post(
   });
 }
 
-function shuffle<Item>(items: Item[]): void {
-  for (let last = items.length - 1; last > 0; last--) {
-    const other = Math.floor(Math.random() * (last + 1));
-    [items[last], items[other]] = [items[other], items[last]];
-  }
+function reordered<Item>(
+  items: readonly Item[],
+  order: StandInSettings["webhook_order"],
+): readonly Item[] {
+  if (order === "reversed") return items.toReversed();
+  return order === "shuffled" ? shuffled(items) : items;
+}
+
+function shuffled<Item>(items: readonly Item[]): Item[] {
+  return items
+    .map((item) => ({ item, position: Math.random() }))
+    .sort((one, other) => one.position - other.position)
+    .map(({ item }) => item);
 }

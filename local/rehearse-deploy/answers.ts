@@ -1,46 +1,51 @@
 /**
- * What each deployed function has to answer: the story of one customer, in the order of the table.
+ * What each deployed function has to answer. In the order of the table, this is the story of one customer.
  * @module
  */
+
 import { z } from "zod";
 
-/** One request to a function and what it must answer. */
+/** A request to a function, and what it has to answer. */
 export interface Exchange {
-  method: string;
+  readonly method: string;
   /** What follows the function's name in the URL. */
-  path?: string;
-  headers?: Record<string, string>;
+  readonly path?: string;
+  readonly headers?: Record<string, string>;
   /** Sent as JSON. */
-  body?: Record<string, unknown>;
-  /** The answer. `body` and `headers` may leave out what is not to be checked. */
-  answer: { status: number; headers?: Record<string, string>; body?: Envelope };
-  /** Gets `data` of the answer, for the exchanges that follow. */
-  keep?: (data: Record<string, unknown>) => void;
+  readonly body?: Record<string, unknown>;
+  /** The expected answer. `body` and `headers` may leave out what is not checked. */
+  readonly answer: {
+    readonly status: number;
+    readonly headers?: Record<string, string>;
+    readonly body?: Envelope;
+  };
+  /** Receives the answer's `data`, to keep what later exchanges need. */
+  readonly keep?: (data: Record<string, unknown>) => void;
 }
 
-/** The envelope of every answer; as an expectation, `data` may leave out what does not matter. */
-export const Envelope = z.object({
+/** The envelope of every answer. As an expectation, `data` may leave out what does not matter. */
+export const envelope = z.object({
   status: z.string(),
   message: z.string(),
   code: z.string().optional(),
   data: z.record(z.string(), z.unknown()).optional(),
 });
-export type Envelope = z.infer<typeof Envelope>;
+export type Envelope = z.infer<typeof envelope>;
 
 /** What Razorpay Checkout hands to the page after a payment. */
-export const CheckoutResult = z.object({
+export const checkoutResult = z.object({
   razorpay_order_id: z.string(),
   razorpay_payment_id: z.string(),
   razorpay_signature: z.string(),
 });
-export type CheckoutResult = z.infer<typeof CheckoutResult>;
+export type CheckoutResult = z.infer<typeof checkoutResult>;
 
-/** The customer, and what the functions have said until now. */
+/** The customer, and what the functions have answered so far. */
 export interface Story {
-  botSecret: string;
+  readonly botSecret: string;
   /** The project's secret key. */
-  secretKey: string;
-  /** Razorpay's signature over a body of the webhook. */
+  readonly secretKey: string;
+  /** Returns Razorpay's signature of a webhook body. */
   sign(body: string): Promise<string>;
   /** Pays an order and returns when the payment is captured. */
   pay(orderId: string): Promise<CheckoutResult>;
@@ -48,18 +53,18 @@ export interface Story {
   orderId?: unknown;
 }
 
-/** One function of the table. */
+/** The rehearsal of one function. */
 export interface Rehearsal {
-  slug: string;
-  method: "GET" | "POST";
-  /** Whether pages call it, so that it has to answer with CORS headers. */
-  forPages?: boolean;
-  /** Packages that the function must not be able to load, because they would slow its start. */
-  withoutPackages?: string[];
-  exchanges: (story: Story) => Exchange[] | Promise<Exchange[]>;
+  readonly slug: string;
+  readonly method: "GET" | "POST";
+  /** Whether pages call the function, so that it has to send CORS headers. */
+  readonly forPages?: boolean;
+  /** Packages that the function must not be able to load, because they would slow down its start. */
+  readonly withoutPackages?: readonly string[];
+  readonly exchanges: (story: Story) => Exchange[] | Promise<Exchange[]>;
 }
 
-/** The customer's number, as the functions store it. */
+/** The customer's phone number, as the functions store it. */
 const PHONE_NUMBER = "+919876543210";
 
 const failure = (message: string, code: string): Envelope => ({ status: "ERROR", message, code });
@@ -75,7 +80,7 @@ const missingSecret = (method: string): Exchange => ({
   answer: { status: 401, body: failure("Missing x-bot-secret header", "MISSING_BOT_SECRET") },
 });
 
-/** Every function of `supabase/functions`. */
+/** One rehearsal for every function of `supabase/functions`. */
 export const REHEARSALS: readonly Rehearsal[] = [
   {
     slug: "bot-credits",
@@ -318,7 +323,7 @@ export const REHEARSALS: readonly Rehearsal[] = [
   },
 ];
 
-/** What every function answers, whoever it is for. */
+/** Returns the exchanges that every function is put through. */
 export function commonExchanges({ method, forPages }: Rehearsal): Exchange[] {
   const allow = `${method}, OPTIONS`;
   const origin: Record<string, string> = forPages ? { "access-control-allow-origin": "*" } : {};

@@ -1,33 +1,34 @@
 /**
- * A real backend behind the rehearsed functions: an embedded stack of its own, with nothing in it.
+ * A real backend for the rehearsed functions: an embedded stack of its own, without any data.
  * @module
  */
+
 import { sign } from "shared/auth/signature.ts";
-import { functionEnvironment } from "../stack/environment.ts";
-import { removeIfPresent } from "../system/files.ts";
 import { installPostgres } from "../postgres/binaries.ts";
 import { postgresHome } from "../postgres/server.ts";
-import { parseSettings, readSettings } from "../system/settings.ts";
+import { functionEnvironment } from "../stack/environment.ts";
 import { startStack } from "../stack/stack.ts";
-import { CheckoutResult, type Story } from "./answers.ts";
+import { removeIfPresent } from "../system/files.ts";
+import { parseSettings, readSettings } from "../system/settings.ts";
+import { checkoutResult, type Story } from "./answers.ts";
 
-/** A running backend. */
+/** A running backend. Disposing of it stops the stack. */
 export interface Backend extends AsyncDisposable {
-  /** What the platform would put into the environment of every function. */
-  variables: Record<string, string>;
-  /** One customer of it, who has not done anything yet. */
-  story: Story;
+  /** The variables that the platform would set for every function. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** A customer who has not done anything yet. */
+  readonly story: Story;
 }
 
-/** Starts a backend with its data in `folder`, on free ports, beside any stack that runs already. */
+/** Starts a backend with its data in `folder`, on free ports, so that it can run beside another stack. */
 export async function startBackend(folder: string): Promise<Backend> {
   await using unfinished = new AsyncDisposableStack();
-  // When this process is root, the database may have to lie elsewhere.
+  // If this process is root, the data may be in another folder.
   unfinished.defer(async () => removeIfPresent(await postgresHome(folder)));
   const { postgresBin, localDir } = readSettings();
   const stack = await startStack({
     ...parseSettings({ API_PORT: "0", DB_PORT: "0", RAZORPAY_PORT: "0", LOCAL_DIR: folder }),
-    // The programs are the ones of `deno task start`, so that they are installed once.
+    // Shares the programs of `deno task start`, so that they are installed only once.
     postgresBin: postgresBin ?? await installPostgres(await postgresHome(localDir)),
   });
   unfinished.defer(() => stack.stop());
@@ -41,7 +42,7 @@ export async function startBackend(folder: string): Promise<Backend> {
         body: JSON.stringify({ outcome: "captured", deliver_webhooks: false }),
       },
     );
-    return CheckoutResult.parse(await response.json());
+    return checkoutResult.parse(await response.json());
   };
 
   const started = unfinished.move();

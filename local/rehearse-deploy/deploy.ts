@@ -2,26 +2,27 @@
  * Deploys the functions of this repository as they stand, with the real Supabase CLI.
  * @module
  */
-import { join } from "node:path";
-import { TaskError } from "../system/task.ts";
-import { REPOSITORY } from "../system/settings.ts";
 
-/** Where the CLI deploys to, and with which rights. */
-export interface Target {
+import { join } from "node:path";
+import { REPOSITORY } from "../system/settings.ts";
+import { TaskError } from "../system/task.ts";
+
+/** Where the CLI deploys to, and its credentials. */
+interface Target {
   /** Base URL of the Management API. */
-  apiUrl: string;
-  projectRef: string;
-  accessToken: string;
+  readonly apiUrl: string;
+  readonly projectRef: string;
+  readonly accessToken: string;
 }
 
 /** A first run downloads the CLI. */
 const TIMEOUT_MS = 300_000;
 
 /**
- * Runs `supabase functions deploy --use-api` for all functions. `folder` is an empty folder that the
- * CLI gets for itself, so that it neither reads nor changes anybody's login; `signal` breaks it off.
+ * Runs `supabase functions deploy --use-api` for all functions. `folder` is created for the CLI alone, so
+ * that it neither reads nor changes anyone's login. `signal` aborts the deployment.
  *
- * @throws {TaskError} with the CLI's words, when it fails or warns.
+ * @throws {TaskError} with the CLI's output, if it fails or prints a warning.
  */
 export async function deployFunctions(
   target: Target,
@@ -56,9 +57,9 @@ export async function deployFunctions(
     signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
   });
   const { success, stdout, stderr } = await cli.output();
-  const said = new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout);
-  if (!success) throw new TaskError(`The Supabase CLI did not deploy the functions:\n${said}`);
-  // A file that the CLI could not find or would not take is only a warning to it.
-  const warning = said.split("\n").find((line) => line.startsWith("WARN"));
+  const output = new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout);
+  if (!success) throw new TaskError(`The Supabase CLI did not deploy the functions:\n${output}`);
+  // To the CLI, a file that it cannot find or refuses to upload is only worth a warning.
+  const warning = output.split("\n").find((line) => line.startsWith("WARN"));
   if (warning) throw new TaskError(`The Supabase CLI deployed, but warned: ${warning}`);
 }

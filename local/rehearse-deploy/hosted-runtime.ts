@@ -3,42 +3,43 @@
  * on the version of Deno that the platform is compatible with.
  * @module
  */
+
 import { dirname, join } from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";
 import { z } from "zod";
-import { TaskError } from "../system/task.ts";
 import { REPOSITORY } from "../system/settings.ts";
+import { TaskError } from "../system/task.ts";
 import type { UploadedFunction } from "./management-api.ts";
 
 /** The hosted version of Deno on this machine. */
 export interface HostedRuntime {
-  executable: string;
-  version: string;
-  /** Deno's cache of everything it downloads. */
-  denoDir: string;
-  /** The part of the cache with npm packages, as `<registry>/<name>/<version>`. */
-  npmCache: string;
+  readonly executable: string;
+  readonly version: string;
+  /** The folder of everything that Deno has downloaded. */
+  readonly denoDir: string;
+  /** The folder of npm packages in it, as `<registry>/<name>/<version>`. */
+  readonly npmCache: string;
 }
 
-/** What a function is made of, its dependencies included. */
-export interface ModuleGraph {
-  /** Every npm package it can load, direct or not, as "name@version". */
-  npmPackages: string[];
+/** What a function consists of, including its dependencies. */
+interface ModuleGraph {
+  /** Every npm package that it can load, directly or indirectly, as "name@version". */
+  readonly npmPackages: readonly string[];
 }
 
-/** A function that answers. */
+/** A function that is running. Disposing of it stops its process. */
 export interface BootedFunction extends AsyncDisposable {
   /** The function's own base URL: what the platform serves as `/functions/v1`. */
-  url: string;
+  readonly url: string;
   /** Milliseconds from starting the process until it listens. */
-  bootMs: number;
-  /** What the function has written until now. */
+  readonly bootMs: number;
+  /** Returns what the function has printed so far. */
   log(): string;
 }
 
 const BOOT_TIMEOUT_MS = 30_000;
 
-/** Finds the hosted version of Deno; the first time, npm downloads it. */
+/** Finds the hosted version of Deno, which npm downloads the first time. */
 export async function findHostedRuntime(signal: AbortSignal): Promise<HostedRuntime> {
   const program = "console.log(JSON.stringify([Deno.execPath(), Deno.version.deno]))";
   const task = ["task", "--quiet", "deno-hosted"];
@@ -49,7 +50,7 @@ export async function findHostedRuntime(signal: AbortSignal): Promise<HostedRunt
   return { executable, version, denoDir, npmCache };
 }
 
-/** Writes the uploaded files into `folder`, under exactly the names they were uploaded with. */
+/** Writes the uploaded files to `folder`, under exactly the names that they were uploaded with. */
 export async function layOut({ files }: UploadedFunction, folder: string): Promise<void> {
   for (const [name, content] of files) {
     const path = join(folder, name);
@@ -59,9 +60,9 @@ export async function layOut({ files }: UploadedFunction, folder: string): Promi
 }
 
 /**
- * Resolves every import of a function in `folder` and downloads what is missing.
+ * Resolves every import of the function in `folder`, and downloads missing packages.
  *
- * @throws {TaskError} when an import leads nowhere.
+ * @throws {TaskError} if an import cannot be resolved.
  */
 export async function resolveImports(
   runtime: HostedRuntime,
@@ -69,11 +70,11 @@ export async function resolveImports(
   folder: string,
   signal: AbortSignal,
 ): Promise<ModuleGraph> {
-  const Graph = z.object({
+  const moduleGraph = z.object({
     modules: z.array(z.object({ specifier: z.string(), error: z.string().optional() })),
     npmPackages: z.record(z.string(), z.unknown()),
   });
-  const graph = Graph.parse(
+  const graph = moduleGraph.parse(
     await runForJson(
       runtime.executable,
       ["info", "--json", "--config", metadata.import_map_path, metadata.entrypoint_path],
@@ -82,13 +83,13 @@ export async function resolveImports(
     ),
   );
   const broken = graph.modules.find(({ error }) => error !== undefined);
-  if (broken) throw new TaskError(`${slug} imports what is not there: ${broken.error}`);
+  if (broken) throw new TaskError(`${slug} has an import that cannot be resolved: ${broken.error}`);
   return { npmPackages: Object.keys(graph.npmPackages) };
 }
 
 /**
- * Estimates the size in bytes of what the platform makes of an upload: sources and whole npm
- * packages in one archive, compressed with Brotli at the level that the Supabase CLI uses.
+ * Estimates the size in bytes of the platform's bundle: sources and whole npm packages in one archive,
+ * compressed with Brotli at the level that the Supabase CLI uses.
  */
 export async function estimateBundleBytes(
   { npmCache }: HostedRuntime,
@@ -117,7 +118,7 @@ async function filesBelow(folder: string): Promise<Uint8Array<ArrayBuffer>[]> {
   return contents;
 }
 
-/** A package lies below one of the registries only, so a folder may be missing. */
+/** A package is in the folder of only one registry, so the folder may not exist. */
 async function entriesOf(folder: string): Promise<Deno.DirEntry[]> {
   try {
     return await Array.fromAsync(Deno.readDir(folder));
@@ -128,16 +129,16 @@ async function entriesOf(folder: string): Promise<Deno.DirEntry[]> {
 }
 
 /**
- * Starts a function that lies in `folder`, with `variables` as its whole environment. It can read its
- * own folder and reach this machine, and nothing else.
+ * Starts the function in `folder`, with `variables` as its whole environment. It can read its own folder
+ * and connect to this machine, and nothing else.
  *
- * @throws {TaskError} with what the function wrote, when it does not start.
+ * @throws {TaskError} with the function's output, if it does not start.
  */
 export async function boot(
   runtime: HostedRuntime,
   { slug, metadata }: UploadedFunction,
   folder: string,
-  variables: Record<string, string>,
+  variables: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<BootedFunction> {
   const startedAt = performance.now();
@@ -161,8 +162,8 @@ export async function boot(
   async function follow(output: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
     for await (const text of output.pipeThrough(new TextDecoderStream())) {
       log += text;
-      const address = /Listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(log);
-      if (address) listening.resolve(address[1]);
+      const [, address] = /Listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(log) ?? [];
+      if (address !== undefined) listening.resolve(address);
     }
   }
   const followed = Promise.all([follow(process.stdout), follow(process.stderr)]);
@@ -176,7 +177,7 @@ export async function boot(
     try {
       process.kill("SIGTERM");
     } catch (error) {
-      // It has ended by itself.
+      // It has already exited.
       if (!(error instanceof TypeError)) throw error;
     }
     await Promise.all([process.status, followed]);
@@ -193,23 +194,23 @@ export async function boot(
   }
 }
 
-/** Runs a program in `folder` that writes one JSON value, and returns the value. */
+/** Runs a program in `folder` that prints one JSON value, and returns the value. */
 async function runForJson(
   program: string,
-  args: string[],
+  args: readonly string[],
   folder: string,
   signal: AbortSignal,
 ): Promise<unknown> {
   const { success, stdout, stderr } = await new Deno.Command(program, {
-    args,
+    args: [...args],
     cwd: folder,
-    // The system's certificates count too: a package registry may be behind a company's proxy.
+    // Trusts the system's certificates too, as a package registry may be behind a company's proxy.
     env: { DENO_TLS_CA_STORE: "mozilla,system", DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
     signal,
   }).output();
   if (!success) {
-    const said = new TextDecoder().decode(stderr);
-    throw new TaskError(`This command failed: ${program} ${args.join(" ")}\n${said}`);
+    const reason = new TextDecoder().decode(stderr);
+    throw new TaskError(`This command failed: ${program} ${args.join(" ")}\n${reason}`);
   }
   return JSON.parse(new TextDecoder().decode(stdout));
 }

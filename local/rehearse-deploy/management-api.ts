@@ -1,44 +1,45 @@
 /**
- * A local stand-in of the Supabase Management API, as far as `supabase functions deploy --use-api`
- * asks it. It keeps what the CLI uploads, and refuses with 404 whatever it does not know.
+ * A local stand-in for the part of the Supabase Management API that `supabase functions deploy --use-api`
+ * calls. It keeps what the CLI uploads, and responds with 404 to requests that it does not know.
  *
  * The shapes follow the API's reference, https://supabase.com/docs/reference/api/v1-deploy-a-function
  * and https://supabase.com/docs/reference/api/v1-bulk-update-functions.
  * @module
  */
+
 import { z } from "zod";
 
-const Metadata = z.object({
+const uploadMetadata = z.object({
   name: z.string(),
-  /** Path of the function's main module, relative to the folder that all file names start in. */
+  /** Path of the function's main module, relative to the folder of `supabase/`. */
   entrypoint_path: z.string(),
   import_map_path: z.string(),
   verify_jwt: z.boolean().optional(),
 });
 
-const BulkUpdate = z.array(z.looseObject({ slug: z.string(), verify_jwt: z.boolean().optional() }));
+const bulkUpdate = z.array(z.looseObject({ slug: z.string(), verify_jwt: z.boolean().optional() }));
 
-/** One function as the CLI handed it over. */
+/** A function as the CLI uploaded it. */
 export interface UploadedFunction {
-  slug: string;
-  metadata: z.infer<typeof Metadata>;
-  /** Content by file name. A name is a path with slashes, relative to the folder of `supabase/`. */
-  files: Map<string, Uint8Array<ArrayBuffer>>;
+  readonly slug: string;
+  readonly metadata: z.infer<typeof uploadMetadata>;
+  /** Contents by file name: a path with slashes, relative to the folder of `supabase/`. */
+  readonly files: Map<string, Uint8Array<ArrayBuffer>>;
 }
 
-/** A running stand-in. */
+/** A running stand-in. Disposing of it stops it. */
 export interface ManagementApi extends AsyncDisposable {
-  /** Base URL without a path. */
-  url: string;
+  /** The base URL, without a path. */
+  readonly url: string;
   /** Everything that was uploaded, by slug. */
-  uploads: Map<string, UploadedFunction>;
-  /** The slugs that a deployment ended with, so the ones that a project would serve now. */
-  deployed: Set<string>;
+  readonly uploads: Map<string, UploadedFunction>;
+  /** The slugs that have been put into service. */
+  readonly deployed: Set<string>;
   /** Requests that the stand-in does not know, as "METHOD /path". */
-  unknownRequests: string[];
+  readonly unknownRequests: readonly string[];
 }
 
-/** Starts the stand-in for one project on a free port. It lets in `accessToken` and nothing else. */
+/** Starts the stand-in for one project on a free port. `accessToken` is the only one that it accepts. */
 export function startManagementApi(projectRef: string, accessToken: string): ManagementApi {
   const uploads: ManagementApi["uploads"] = new Map();
   const deployed: ManagementApi["deployed"] = new Set();
@@ -48,13 +49,13 @@ export function startManagementApi(projectRef: string, accessToken: string): Man
   async function deploy(request: Request, query: URLSearchParams): Promise<Response> {
     const upload = await readUpload(query.get("slug") ?? "", await request.formData());
     uploads.set(upload.slug, upload);
-    // Several functions are bundled one by one, and one bulk update puts them into service.
+    // The CLI bundles several functions one by one, and puts them into service with one bulk update.
     if (query.get("bundleOnly") !== "true") deployed.add(upload.slug);
     return Response.json(describe(upload), { status: 201 });
   }
 
   async function updateAll(request: Request): Promise<Response> {
-    const functions = BulkUpdate.parse(await request.json());
+    const functions = bulkUpdate.parse(await request.json());
     for (const { slug, verify_jwt } of functions) {
       const upload = uploads.get(slug);
       if (!upload) return refusal(400, `Function ${slug} was not bundled`);
@@ -64,7 +65,7 @@ export function startManagementApi(projectRef: string, accessToken: string): Man
     return Response.json({ functions });
   }
 
-  async function answer(request: Request): Promise<Response> {
+  async function respond(request: Request): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
     if (request.headers.get("authorization") !== `Bearer ${accessToken}`) {
       return refusal(401, "Unauthorized");
@@ -77,8 +78,8 @@ export function startManagementApi(projectRef: string, accessToken: string): Man
       case `GET ${project}/functions`:
         return Response.json([]);
       case `GET ${project}`:
-        // The CLI asks for the project's name, and does without. An answer would make it note this
-        // made-up project in supabase/.temp, beside the one that the repository may be linked to.
+        // The CLI asks for the project's name but does not need it. With a name it would record this
+        // made-up project in supabase/.temp, where the repository may be linked to a real one.
         return refusal(404, "Project not found");
       default:
         unknownRequests.push(`${request.method} ${pathname}`);
@@ -91,7 +92,7 @@ export function startManagementApi(projectRef: string, accessToken: string): Man
     port: 0,
     onListen() {},
     onError: (error) => refusal(400, String(error)),
-  }, answer);
+  }, respond);
   return {
     url: `http://127.0.0.1:${server.addr.port}`,
     uploads,
@@ -104,10 +105,10 @@ export function startManagementApi(projectRef: string, accessToken: string): Man
 async function readUpload(slug: string, form: FormData): Promise<UploadedFunction> {
   const files: UploadedFunction["files"] = new Map();
   for (const file of form.getAll("file")) {
-    if (!(file instanceof File)) throw new TypeError("A part named file has no file name");
+    if (!(file instanceof File)) throw new TypeError("A form field named file is not a file");
     files.set(file.name, await file.bytes());
   }
-  const metadata = Metadata.parse(JSON.parse(String(form.get("metadata"))));
+  const metadata = uploadMetadata.parse(JSON.parse(String(form.get("metadata"))));
   return { slug, metadata, files };
 }
 

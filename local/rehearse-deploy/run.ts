@@ -1,18 +1,26 @@
 /**
- * Rehearses a deployment: the real Supabase CLI deploys the functions to a stand-in of its Management
- * API, and what it uploaded has to work alone, as on the hosted platform.
+ * `deno task rehearse-deploy`: rehearses a deployment. The real Supabase CLI deploys the functions to a
+ * stand-in for the Management API, and what it uploaded has to work on its own, as on the hosted platform.
  *
- * Each function is laid out in an empty folder from its uploaded files and started there on its own,
- * on the hosted version of Deno and with the variables that the platform injects. A real backend of
- * the embedded stack stands behind it while it plays its part of one customer's story.
+ * The uploaded files of each function are written to an empty folder. The function is started there on
+ * its own, on the hosted version of Deno and with the variables that the platform sets. It plays its part
+ * of one customer's story in front of a real backend, an embedded stack.
  * @module
  */
+
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { runTask, TaskError } from "../system/task.ts";
 import { REPOSITORY } from "../system/settings.ts";
-import { commonExchanges, Envelope, type Exchange, type Rehearsal, REHEARSALS } from "./answers.ts";
+import { interrupted, runTask, TaskError } from "../system/task.ts";
+import {
+  commonExchanges,
+  type Envelope,
+  envelope,
+  type Exchange,
+  type Rehearsal,
+  REHEARSALS,
+} from "./answers.ts";
 import { type Backend, startBackend } from "./backend.ts";
 import { deployFunctions } from "./deploy.ts";
 import {
@@ -33,27 +41,22 @@ import {
   uploadedBytes,
 } from "./upload-rules.ts";
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
-
-/** What the rehearsal of one function needs beside the function. */
+/** What the rehearsal of one function needs besides the function. */
 interface Stage {
-  runtime: HostedRuntime;
-  backend: Backend;
+  readonly runtime: HostedRuntime;
+  readonly backend: Backend;
   /** An empty folder, with nothing of the repository above it. */
-  folder: string;
-  signal: AbortSignal;
+  readonly folder: string;
+  readonly signal: AbortSignal;
 }
 
 await runTask(async () => {
-  const brokenOff = new AbortController();
-  const breakOff = () => brokenOff.abort();
-  for (const signal of SIGNALS) Deno.addSignalListener(signal, breakOff);
+  const interruption = new AbortController();
+  interrupted().then(() => interruption.abort());
   try {
-    await rehearse(brokenOff.signal);
+    await rehearse(interruption.signal);
   } catch (error) {
-    throw brokenOff.signal.aborted ? new TaskError("The rehearsal was broken off.") : error;
-  } finally {
-    for (const signal of SIGNALS) Deno.removeSignalListener(signal, breakOff);
+    throw interruption.signal.aborted ? new TaskError("Interrupted.") : error;
   }
 });
 
@@ -72,19 +75,19 @@ async function rehearse(signal: AbortSignal): Promise<void> {
 
   for (const rehearsal of REHEARSALS) {
     const upload = uploads.get(rehearsal.slug);
-    assert(upload, "checkNames has compared the names");
+    assert(upload, "checkNames has compared the names.");
     const stage = { runtime, backend, folder: join(folder, rehearsal.slug), signal };
     await rehearseFunction(rehearsal, upload, stage);
   }
-  console.log("Everything that was deployed works alone.");
+  console.log("Every deployed function works on its own.");
 }
 
-/** Deploys with the CLI, holds the uploads against the rules and returns them by slug. */
+/** Deploys with the CLI, checks the uploads against the rules, and returns them by slug. */
 async function deploy(
   folder: string,
   signal: AbortSignal,
 ): Promise<Map<string, UploadedFunction>> {
-  // The forms of the real ones: 20 small letters, and 40 hexadecimal digits.
+  // In the format of real ones: 20 lower-case letters, and 40 hexadecimal digits.
   const projectRef = "rehearsaldeployments";
   const accessToken = `sbp_${randomBytes(20).toString("hex")}`;
   await using api = startManagementApi(projectRef, accessToken);
@@ -93,7 +96,7 @@ async function deploy(
   if (api.unknownRequests.length > 0) {
     const requests = api.unknownRequests.join(", ");
     throw new TaskError(
-      `The Supabase CLI asked for what the stand-in does not know: ${requests}.`,
+      `The Supabase CLI sent requests that the stand-in does not know: ${requests}.`,
     );
   }
   const configToml = await Deno.readTextFile(join(REPOSITORY, "supabase", "config.toml"));
@@ -115,14 +118,14 @@ async function rehearseFunction(
   const graph = await resolveImports(runtime, upload, folder, signal);
   for (const name of rehearsal.withoutPackages ?? []) {
     if (graph.npmPackages.some((npmPackage) => npmPackage.startsWith(`${name}@`))) {
-      throw new TaskError(`${upload.slug} can load ${name}, which it has no use for.`);
+      throw new TaskError(`${upload.slug} can load ${name}, which it does not need.`);
     }
   }
   const bundleBytes = await estimateBundleBytes(runtime, upload, graph);
   if (bundleBytes > MAX_BUNDLE_BYTES) {
     const [size, limit] = [kilobytes(bundleBytes), kilobytes(MAX_BUNDLE_BYTES)];
     throw new TaskError(
-      `${upload.slug} would make a bundle of about ${size}, and the platform takes ${limit}.`,
+      `The bundle of ${upload.slug} would have about ${size}, but the platform's limit is ${limit}.`,
     );
   }
   await using booted = await boot(runtime, upload, folder, backend.variables, signal);
@@ -136,7 +139,7 @@ async function rehearseFunction(
   }
 }
 
-/** Sends one request as the platform's gateway would hand it on, and checks the answer. */
+/** Sends one request as the platform's gateway would forward it, and checks the answer. */
 async function play(
   slug: string,
   { method, path = "", headers = {}, body, answer, keep }: Exchange,
@@ -146,38 +149,38 @@ async function play(
   const response = await fetch(`${url}/${slug}${path}`, {
     method,
     headers: body ? { ...headers, "content-type": "application/json" } : headers,
-    body: body && JSON.stringify(body),
+    body: body ? JSON.stringify(body) : null,
     signal,
   });
   const request = `${method} /${slug}${path}${body ? ` ${JSON.stringify(body)}` : ""}`;
-  const envelope = readEnvelope(await response.text());
-  console.log(`  ${request} -> ${response.status} ${envelope?.message ?? ""}`.trimEnd());
+  const received = readEnvelope(await response.text());
+  console.log(`  ${request} -> ${response.status} ${received?.message ?? ""}`.trimEnd());
   const actual = {
     status: response.status,
     headers: Object.fromEntries(response.headers),
-    body: envelope,
+    body: received,
   };
   try {
     assert.partialDeepStrictEqual(actual, answer);
   } catch (error) {
     if (!(error instanceof assert.AssertionError)) throw error;
     throw new TaskError(
-      `${request} was answered against the contract.\n` +
-        `  expected, at least: ${JSON.stringify(answer)}\n` +
-        `  answered: ${JSON.stringify(actual)}\n` +
+      `The answer to ${request} violates the contract.\n` +
+        `  expected at least: ${JSON.stringify(answer)}\n` +
+        `  received: ${JSON.stringify(actual)}\n` +
         `  the function's log:\n${log()}`,
     );
   }
-  keep?.(envelope?.data ?? {});
+  keep?.(received?.data ?? {});
 }
 
 /** The answer to `OPTIONS` is empty. */
 function readEnvelope(text: string): Envelope | undefined {
   if (text === "") return undefined;
   try {
-    return Envelope.parse(JSON.parse(text));
+    return envelope.parse(JSON.parse(text));
   } catch {
-    throw new TaskError(`An answer is not in the envelope of this API: ${text}`);
+    throw new TaskError(`An answer does not have this API's envelope: ${text}`);
   }
 }
 

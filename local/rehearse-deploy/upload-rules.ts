@@ -1,18 +1,19 @@
 /**
- * What an upload has to be, whatever its function does.
+ * The rules for every upload, whatever its function does.
  * @module
  */
+
 import { TaskError } from "../system/task.ts";
 import type { UploadedFunction } from "./management-api.ts";
 
-/** The platform's limit for functions that it bundles itself (Supabase docs, Functions, Limits). */
+/** The platform's limit for functions that it bundles itself (Supabase docs, Edge Functions, "Limits"). */
 export const MAX_BUNDLE_BYTES = 5_000_000;
 
-/** The one configuration of the repository, with the import map of every function. */
+/** The repository's only configuration file, with the import map of every function. */
 const CONFIGURATION = "deno.json";
 
 /**
- * Holds one upload against the rules.
+ * Checks one upload against the rules.
  *
  * @throws {TaskError} that names the function and the first rule it breaks.
  */
@@ -20,7 +21,7 @@ export function checkUpload({ slug, metadata, files }: UploadedFunction): void {
   const refuse = (reason: string): never => {
     throw new TaskError(`${slug} cannot be deployed like this: ${reason}.`);
   };
-  // With the check on, the platform's gateway refuses bots and webhooks, which have no JWT.
+  // With verify_jwt, the platform's gateway would reject bots and webhooks, which have no JWT.
   if (metadata.verify_jwt !== false) refuse("supabase/config.toml must say verify_jwt = false");
   if (metadata.import_map_path !== CONFIGURATION) {
     refuse('supabase/config.toml must say import_map = "../deno.json"');
@@ -28,26 +29,32 @@ export function checkUpload({ slug, metadata, files }: UploadedFunction): void {
   for (const needed of [CONFIGURATION, metadata.entrypoint_path]) {
     if (!files.has(needed)) refuse(`${needed} was not uploaded`);
   }
-  // The CLI uploads the whole folder behind an import map's alias, so also what nothing imports.
+  // The CLI uploads the whole folder behind an import map's alias, even files that nothing imports.
   for (const name of files.keys()) {
     if (name === CONFIGURATION || isSource(name, slug)) continue;
-    refuse(`${name} was uploaded, and is neither its own, nor shared source, nor ${CONFIGURATION}`);
+    refuse(
+      `${name} was uploaded, but is neither its own source, shared source nor ${CONFIGURATION}`,
+    );
   }
 }
 
 function isSource(name: string, slug: string): boolean {
   return [`supabase/functions/${slug}/`, "functions-shared/"].some((at) => name.startsWith(at)) &&
     name.endsWith(".ts") && !name.endsWith(".test.ts") &&
-    // Neither a hidden file nor a way out of the folder.
+    // Excludes hidden files and ways out of the folder.
     !name.includes("/.");
 }
 
-/** The bytes that were uploaded, of all files together. */
+/** Returns the size of all uploaded files together. */
 export function uploadedBytes({ files }: UploadedFunction): number {
   return files.values().reduce((bytes, content) => bytes + content.byteLength, 0);
 }
 
-/** Checks the functions against the configuration and the table of answers, both ways. */
+/**
+ * Checks that the configuration, the deployment and the table of answers have the same functions.
+ *
+ * @throws {TaskError} that names the functions that are missing somewhere.
+ */
 export function checkNames(
   { configured, deployed, rehearsed }: Record<"configured" | "deployed" | "rehearsed", Set<string>>,
 ): void {
@@ -67,9 +74,9 @@ export function checkNames(
   }
 }
 
-/** The functions that supabase/config.toml declares. */
+/** Returns the functions that supabase/config.toml declares. */
 export function configuredFunctions(configToml: string): Set<string> {
   return new Set(
-    configToml.matchAll(/^\s*\[functions\.([\w-]+)\]/gm).map(([, name]) => name),
+    configToml.matchAll(/^\s*\[functions\.([\w-]+)\]/gm).map(([, name = ""]) => name),
   );
 }

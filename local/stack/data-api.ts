@@ -1,43 +1,44 @@
 /**
  * `/rest/v1` and `/auth/v1`: `@supabase/lite` on the stack's PostgreSQL, or a given Supabase project.
  *
- * Lite speaks PostgREST's and Auth's protocol in this process. Two of its habits would hide faults
- * that a hosted project shows, and {@link ProjectConnection} takes them away.
+ * Lite implements the protocols of PostgREST and Auth in this process. Where it differs from a hosted
+ * project in a way that would hide faults, {@linkcode ProjectConnection} corrects it.
  * @module
  */
+
 import { App, ConsoleEmailDriver } from "@supabase/lite";
 import { PostgresConnection } from "@supabase/lite/postgres";
 import { z } from "zod";
 
-/** What answers the paths `/rest/v1/...` and `/auth/v1/...`. */
+/** Serves the paths `/rest/v1/...` and `/auth/v1/...`. */
 export interface DataApi {
   fetch(request: Request): Promise<Response>;
   close(): Promise<void>;
 }
 
-/** What the embedded Data API needs. */
+/** How to start the embedded Data API. */
 export interface DataApiOptions {
-  /** Logs in as the role that owns the tables and may become `anon` and so on for a request. */
-  databaseUrl: string;
-  publishableKey: string;
-  secretKey: string;
+  /** Logs in as the role that owns the tables and can switch to `anon` and the others for a request. */
+  readonly databaseUrl: string;
+  readonly publishableKey: string;
+  readonly secretKey: string;
   /** Signs the sessions of users (HS256). */
-  jwtSecret: string;
+  readonly jwtSecret: string;
 }
 
-/** Connections that the Data API keeps at most. */
+/** The most connections that the Data API opens. */
 const POOL_SIZE = 20;
 
 /**
- * Milliseconds that a request may spend in the database: what the SQL functions that lock say of
- * themselves, and PostgREST puts into force (PostgREST docs, "Functions: timeouts").
+ * How long a request may spend in the database: the timeout that the locking SQL functions declare, and
+ * that PostgREST enforces (PostgREST docs, "Functions: timeouts").
  */
 const STATEMENT_TIMEOUT_MS = 4_000;
 
 const CLOSE_TIMEOUT_SECONDS = 5;
 
-/** Opens the embedded Data API on a migrated database. */
-export async function openDataApi(options: DataApiOptions): Promise<DataApi> {
+/** Starts the embedded Data API on a migrated database. */
+export async function startDataApi(options: DataApiOptions): Promise<DataApi> {
   Deno.env.set("DO_NOT_TRACK", "1");
   const connection = new ProjectConnection(options.databaseUrl);
   const app = new App({
@@ -51,10 +52,10 @@ export async function openDataApi(options: DataApiOptions): Promise<DataApi> {
       site_url: "http://127.0.0.1:3000",
     },
     api: { schemas: ["public"] },
-    // The history of migrations belongs to the Supabase CLI.
+    // The Supabase CLI manages the history of migrations.
     db: { migrations: { enabled: false } },
     options: {
-      // Without a key a request is refused, as on a hosted project.
+      // Refuses a request without a key, as a hosted project does.
       server: { admin: false, disableStudio: true },
       drivers: { email: new ConsoleEmailDriver() },
     },
@@ -63,9 +64,9 @@ export async function openDataApi(options: DataApiOptions): Promise<DataApi> {
   const refresh = () => refreshing = refreshing.then(() => connection.introspect());
   try {
     await provideAuthTables(app, connection);
-    // Looked up once, the schema stays known even while the database is away.
+    // Once it has been read, the schema stays known even while the database is unavailable.
     await refresh();
-    // Here PostgreSQL says that a migration has changed the schema, as it says to PostgREST.
+    // PostgreSQL notifies this channel when a migration has changed the schema, as for PostgREST.
     await connection.driver.listen("pgrst", refresh);
   } catch (error) {
     await connection.close();
@@ -80,14 +81,14 @@ export async function openDataApi(options: DataApiOptions): Promise<DataApi> {
   };
 }
 
-/** A given Supabase database has tables of its own for users and sessions, which are not touched. */
+/** Creates the tables for users and sessions, unless a given Supabase database already has its own. */
 async function provideAuthTables(app: App, connection: PostgresConnection): Promise<void> {
-  const [{ present }] = await connection.driver<{ present: boolean }[]>`
-    select to_regclass('auth.users') is not null as present`;
-  if (!present) await app.ensureSystemSchema();
+  const [authUsers] = await connection.driver<[{ exist: boolean }]>`
+    select to_regclass('auth.users') is not null as exist`;
+  if (!authUsers.exist) await app.ensureSystemSchema();
 }
 
-/** Passes requests on to the Supabase project at `projectUrl`. */
+/** Forwards requests to the Supabase project at `projectUrl`. */
 export function forwardDataApi(projectUrl: string): DataApi {
   return {
     fetch(request) {
@@ -105,7 +106,7 @@ export function forwardDataApi(projectUrl: string): DataApi {
   };
 }
 
-/** Lite hands over objects and arrays as JSON already, which the driver would put into JSON again. */
+/** Lite passes objects and arrays as JSON text, which the driver would encode as JSON a second time. */
 const jsonType = (oid: number) => ({
   to: oid,
   from: [oid],
@@ -113,10 +114,10 @@ const jsonType = (oid: number) => ({
   parse: (text: string): unknown => JSON.parse(text),
 });
 
-/** PostgREST writes numbers as JSON numbers, the driver as text. */
+/** PostgREST writes a numeric as a JSON number; the driver would return text. */
 const NUMERIC_TYPE = { to: 1700, from: [1700], serialize: String, parse: Number };
 
-/** PostgREST writes timestamps as ISO 8601, PostgreSQL with a space and a short offset. */
+/** PostgREST writes timestamps as ISO 8601; PostgreSQL uses a space and a short offset. */
 const TIMESTAMP_TYPE = {
   to: 1184,
   from: [1184],
@@ -140,24 +141,24 @@ class ProjectConnection extends PostgresConnection {
         },
       },
     });
-    // Lite grants every table with row level security to everybody when it first meets one
-    // (ensureRlsContext), which would undo the migrations' grants. This state says that it has done so.
+    // When lite first finds a table with row-level security, it grants all of them to every role
+    // (ensureRlsContext), which would undo the migrations' grants. This state claims that it already has.
     Reflect.set(this, "rlsState", "active");
   }
 
-  /** A session that does not come to its end must not hold up the rest. */
+  /** A query that never returns must not keep the pool from closing. */
   override close(): Promise<void> {
     return this.driver.end({ timeout: CLOSE_TIMEOUT_SECONDS });
   }
 
   /**
-   * Lite answers an SQLSTATE that it does not know with 500 and the code `SUP`. PostgREST keeps the
-   * code and chooses a status by its class; an error with the code `PGRST` tells lite both.
+   * Lite responds to an SQLSTATE that it does not know with 500 and the code `SUP`. PostgREST keeps the
+   * code and chooses the status by its class; an error with the code `PGRST` tells lite both.
    *
-   * Lite logs what this returns: without the stack of the driver it is one line.
+   * Lite logs what this returns, so it leaves out the driver's stack trace.
    */
   override normalizeDbError(error: unknown): unknown {
-    const parsed = DriverError.safeParse(error);
+    const parsed = driverError.safeParse(error);
     if (!parsed.success) return error;
     const { code, message, detail, hint } = parsed.data;
     if (KNOWN_TO_LITE.test(code)) return parsed.data;
@@ -173,23 +174,23 @@ class ProjectConnection extends PostgresConnection {
   }
 }
 
-/** What PostgreSQL and the driver say of an error. `code` is an SQLSTATE or one of the driver's own. */
-const DriverError = z.object({
+/** An error of PostgreSQL or of the driver. `code` is an SQLSTATE or one of the driver's own codes. */
+const driverError = z.object({
   code: z.string(),
   message: z.string(),
   detail: z.string().nullish(),
   hint: z.string().nullish(),
 });
 
-/** The codes that lite itself answers as PostgREST does. */
+/** The codes that lite itself handles as PostgREST does. */
 const KNOWN_TO_LITE = /^(21|22|42|55)|^23502$|^23503$|^23505$|^25006$|^PT|^PGRST/;
 
-/** The driver's own codes, such as ECONNREFUSED and CONNECTION_CLOSED: the database is away. */
+/** Returns whether a code is one of the driver's own, such as ECONNREFUSED or CONNECTION_CLOSED. */
 function isUnreachable(code: string): boolean {
   return /^(E[A-Z]+|CONNECT\w+)$/.test(code);
 }
 
-/** The HTTP status for an SQLSTATE, from PostgREST's documentation, "Errors". */
+/** Returns the HTTP status for an SQLSTATE (PostgREST docs, "Errors"). */
 function postgrestStatus(sqlState: string): number {
   if (/^(08|53)/.test(sqlState) && sqlState !== "53400") return 503;
   if (/^(0L|0P|28)/.test(sqlState)) return 403;

@@ -1,26 +1,26 @@
 /**
- * The two views of a running stack's addresses and keys: what a client of it needs, and what the
- * hosted platform puts into the environment of every function.
+ * Two views of a running stack's addresses and keys: what a client needs, and what the hosted platform
+ * puts into the environment of every function.
  * @module
  */
 
-/** What `stack.env` holds. */
+/** The content of `stack.env`. */
 export interface StackEnvironment {
-  SUPABASE_URL: string;
-  SUPABASE_PUBLISHABLE_KEY: string;
-  SUPABASE_SECRET_KEY: string;
-  /** Empty where a given Supabase project is used and its database was not named. */
-  DATABASE_URL: string;
-  BOT_SECRET: string;
-  RAZORPAY_KEY_ID: string;
-  RAZORPAY_KEY_SECRET: string;
-  RAZORPAY_WEBHOOK_SECRET: string;
-  RAZORPAY_API_URL: string;
+  readonly SUPABASE_URL: string;
+  readonly SUPABASE_PUBLISHABLE_KEY: string;
+  readonly SUPABASE_SECRET_KEY: string;
+  /** Empty if a given Supabase project is used and `DATABASE_URL` is not set. */
+  readonly DATABASE_URL: string;
+  readonly BOT_SECRET: string;
+  readonly RAZORPAY_KEY_ID: string;
+  readonly RAZORPAY_KEY_SECRET: string;
+  readonly RAZORPAY_WEBHOOK_SECRET: string;
+  readonly RAZORPAY_API_URL: string;
 }
 
 /**
- * What the functions are told on a developer's machine, where the settings say nothing else: a phone
- * number alone opens an account, and any page may call.
+ * The defaults of the functions on a developer's machine: a phone number alone gives access to its
+ * account, and any page may call.
  */
 const LOCAL_OPTIONS = {
   FRONTEND_ACCESS: "public",
@@ -29,9 +29,10 @@ const LOCAL_OPTIONS = {
 };
 
 /**
- * Returns the variables that a function finds when it is deployed: the platform's own
- * (Supabase docs, "Environment variables (secrets)" of Edge Functions) and the project's secrets.
- * `sessionKey` is the public key of users' sessions, where it is known.
+ * Returns the variables that a deployed function finds: the platform's own (Supabase docs, Edge
+ * Functions, "Environment variables (secrets)") and the project's secrets.
+ *
+ * `sessionKey` is the public key that verifies users' sessions, if it is known.
  */
 export function functionEnvironment(
   stack: StackEnvironment,
@@ -55,7 +56,7 @@ export function functionEnvironment(
   };
 }
 
-/** Writes variables as lines that a shell can `source`. */
+/** Formats variables as lines that a shell can `source`. */
 export function formatEnvFile(variables: object): string {
   return Object.entries(variables)
     .map(([name, value]) => `${name}='${String(value).replaceAll("'", `'\\''`)}'\n`)

@@ -1,33 +1,38 @@
 /**
- * The project's Edge Functions as the hosted runtime would call them.
+ * Loads the project's Edge Functions, to be called as the hosted runtime calls them.
  * @module
  */
+
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { exists } from "../system/files.ts";
-import { TaskError } from "../system/task.ts";
 import { REPOSITORY } from "../system/settings.ts";
+import { TaskError } from "../system/task.ts";
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
-const FunctionModule = z.object({
+const functionModule = z.object({
   default: z.object({
     fetch: z.custom<Handler>((value) => typeof value === "function"),
   }),
 });
 
-/** Handlers by the function's name, which is its folder's name. */
+/** The handlers by function name, which is the name of the function's folder. */
 export type Functions = ReadonlyMap<string, Handler>;
 
-/** Imports every function of supabase/functions. Its environment has to be set before. */
+/**
+ * Imports every function of supabase/functions. Their environment has to be set before.
+ *
+ * @throws {TaskError} if a module is not an Edge Function.
+ */
 export async function loadFunctions(): Promise<Functions> {
   const functions = new Map<string, Handler>();
   for (const [name, path] of await findFunctions()) functions.set(name, await loadFunction(path));
   return functions;
 }
 
-/** As {@link loadFunctions}, but imports each function at its first call. */
+/** Like {@linkcode loadFunctions}, but imports each function when it is first called. */
 export async function deferFunctions(): Promise<Functions> {
   const functions = new Map<string, Handler>();
   for (const [name, path] of await findFunctions()) {
@@ -36,7 +41,7 @@ export async function deferFunctions(): Promise<Functions> {
   return functions;
 }
 
-/** Returns the path of each function's module by the function's name. */
+/** Returns the path of each function's module, by function name. */
 async function findFunctions(): Promise<Map<string, string>> {
   const folder = join(REPOSITORY, "supabase", "functions");
   const paths = new Map<string, string>();
@@ -48,7 +53,7 @@ async function findFunctions(): Promise<Map<string, string>> {
 }
 
 async function loadFunction(path: string): Promise<Handler> {
-  const module = FunctionModule.safeParse(await import(pathToFileURL(path).href));
+  const module = functionModule.safeParse(await import(pathToFileURL(path).href));
   if (!module.success) {
     throw new TaskError(`${path} must have "export default { fetch }" to be an Edge Function.`);
   }

@@ -1,23 +1,25 @@
 /**
- * The one address of the backend: `/functions/v1`, `/rest/v1` and `/auth/v1`, as at a hosted project.
+ * The backend's single address, with the paths of a hosted project: `/functions/v1`, `/rest/v1` and
+ * `/auth/v1`.
  * @module
  */
+
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { portTakenError } from "../system/ports.ts";
+import { REPOSITORY } from "../system/settings.ts";
 import type { DataApi } from "./data-api.ts";
 import type { Functions } from "./functions.ts";
-import { portTaken } from "../system/ports.ts";
-import { REPOSITORY } from "../system/settings.ts";
 
-/** What the gateway passes requests on to. */
+/** Where the gateway listens, and what it passes requests on to. */
 export interface GatewayOptions {
-  /** The port on 127.0.0.1, where 0 takes any free one. */
-  port: number;
-  dataApi: DataApi;
-  functions: Functions;
+  /** The port on 127.0.0.1; 0 takes any free one. */
+  readonly port: number;
+  readonly dataApi: DataApi;
+  readonly functions: Functions;
 }
 
-/** The gateway, while it listens. */
+/** A running gateway. */
 export interface Gateway {
   readonly port: number;
   readonly url: string;
@@ -27,7 +29,11 @@ export interface Gateway {
 const FUNCTIONS_PREFIX = "/functions/v1";
 const SHUTDOWN_MS = 3_000;
 
-/** Starts to listen. */
+/**
+ * Starts the gateway.
+ *
+ * @throws {TaskError} if the port is taken.
+ */
 export function startGateway(options: GatewayOptions): Gateway {
   const server = listen(options);
   const { port } = server.addr;
@@ -35,7 +41,7 @@ export function startGateway(options: GatewayOptions): Gateway {
     port,
     url: `http://127.0.0.1:${port}`,
     async stop() {
-      // Requests under way are answered first; one that hangs does not hold the rest up.
+      // Requests in progress may finish, but one that hangs does not delay the shutdown for long.
       await Promise.race([server.shutdown(), delay(SHUTDOWN_MS, undefined, { ref: false })]);
     },
   };
@@ -48,7 +54,7 @@ function listen(options: GatewayOptions): Deno.HttpServer<Deno.NetAddr> {
       (request) => route(request, options),
     );
   } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) throw portTaken(options.port, "API_PORT");
+    if (error instanceof Deno.errors.AddrInUse) throw portTakenError(options.port, "API_PORT");
     throw error;
   }
 }
@@ -66,14 +72,14 @@ async function route(request: Request, options: GatewayOptions): Promise<Respons
   return Response.json({ code: "NOT_FOUND", message: "Nothing is served here." }, { status: 404 });
 }
 
-/** The runtime routes on the first segment and leaves the function's name in the path it passes on. */
+/** The hosted runtime routes on the first segment, and leaves it in the path that a function sees. */
 async function callFunction(request: Request, functions: Functions): Promise<Response> {
   const url = new URL(request.url);
   url.pathname = url.pathname.slice(FUNCTIONS_PREFIX.length);
-  const name = url.pathname.split("/")[1];
+  const [, name = ""] = url.pathname.split("/");
   const handler = functions.get(name);
   if (!handler) {
-    // The platform's own words, Supabase docs, "Edge Function error codes".
+    // As the platform words it (Supabase docs, "Edge Function error codes").
     const body = { code: "NOT_FOUND", message: "Requested function was not found" };
     return Response.json(body, { status: 404, headers: { "sb-error-code": "NOT_FOUND" } });
   }

@@ -1,12 +1,13 @@
 /**
- * What Supabase Cron does for a hosted project: calls reconcile-payments every minute.
+ * Calls reconcile-payments every minute, as Supabase Cron does for a hosted project.
  * @module
  */
+
 import type { StackEnvironment } from "./environment.ts";
 
 const INTERVAL_MS = 60_000;
 
-/** Starts the schedule. A run that is under way is waited for when it stops. */
+/** Starts the schedule. Stopping waits for a run in progress. */
 export function startScheduler(
   { SUPABASE_URL, SUPABASE_SECRET_KEY }: StackEnvironment,
 ): { stop(): Promise<void> } {

@@ -1,15 +1,17 @@
 /**
- * The embedded stack's own passwords and keys: random, made once, kept in `<LOCAL_DIR>/secrets.json`.
+ * The embedded stack's passwords and keys: random, generated once, and kept in
+ * `<LOCAL_DIR>/secrets.json`.
  * @module
  */
+
 import { generateApiKey } from "@supabase/lite";
 import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
 import { TaskError } from "../system/task.ts";
 
-/** A private ES256 key, as hosted projects sign their users' sessions. */
-const SessionKey = z.looseObject({
+/** A private ES256 key, of the kind that hosted projects sign their users' sessions with. */
+const privateSessionKey = z.looseObject({
   kty: z.literal("EC"),
   crv: z.literal("P-256"),
   x: z.string(),
@@ -18,24 +20,24 @@ const SessionKey = z.looseObject({
   kid: z.string(),
 });
 
-const Secrets = z.object({
+const savedSecrets = z.object({
   databasePassword: z.string().min(1),
   publishableKey: z.string().startsWith("sb_publishable_"),
   secretKey: z.string().startsWith("sb_secret_"),
   jwtSecret: z.string().min(32),
-  sessionKey: SessionKey,
+  sessionKey: privateSessionKey,
   botSecret: z.string().min(32),
   razorpayKeyId: z.string().startsWith("rzp_test_"),
   razorpayKeySecret: z.string().min(1),
   razorpayWebhookSecret: z.string().min(1),
 });
 
-type SessionKey = z.infer<typeof SessionKey>;
+type PrivateSessionKey = z.infer<typeof privateSessionKey>;
 
-/** One value for each thing in the embedded stack that needs a secret. */
-export type Secrets = z.infer<typeof Secrets>;
+/** One value for each part of the embedded stack that needs a secret. */
+export type Secrets = z.infer<typeof savedSecrets>;
 
-/** Makes a fresh set. */
+/** Generates a new set. */
 export async function generateSecrets(): Promise<Secrets> {
   return {
     databasePassword: randomBytes(24).toString("hex"),
@@ -50,11 +52,15 @@ export async function generateSecrets(): Promise<Secrets> {
   };
 }
 
-/** Reads the folder's secrets, or makes them on the first run. */
-export async function keepSecrets(localDir: string): Promise<Secrets> {
+/**
+ * Reads the folder's secrets, or generates them on the first run.
+ *
+ * @throws {TaskError} if the file holds anything else.
+ */
+export async function loadSecrets(localDir: string): Promise<Secrets> {
   const path = join(localDir, "secrets.json");
   try {
-    return Secrets.parse(JSON.parse(await Deno.readTextFile(path)));
+    return savedSecrets.parse(JSON.parse(await Deno.readTextFile(path)));
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) {
       throw new TaskError(
@@ -67,23 +73,23 @@ export async function keepSecrets(localDir: string): Promise<Secrets> {
   return secrets;
 }
 
-/** The part of the session key that the functions know. */
+/** Returns the public half of the session key, which the functions verify sessions with. */
 export function publicSessionKey({ sessionKey }: Secrets): JsonWebKey & { kid: string } {
   const { kty, crv, x, y, kid } = sessionKey;
   return { kty, crv, x, y, kid, alg: "ES256", key_ops: ["verify"] };
 }
 
-async function generateSessionKey(): Promise<SessionKey> {
+async function generateSessionKey(): Promise<PrivateSessionKey> {
   const pair = await crypto.subtle.generateKey(
     { name: "ECDSA", namedCurve: "P-256" },
     true,
     ["sign", "verify"],
   );
   const key = await crypto.subtle.exportKey("jwk", pair.privateKey);
-  return SessionKey.parse({ ...key, kid: crypto.randomUUID() });
+  return privateSessionKey.parse({ ...key, kid: crypto.randomUUID() });
 }
 
 function alphanumerics(length: number): string {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  return Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join("");
+  return Array.from({ length }, () => alphabet.charAt(randomInt(alphabet.length))).join("");
 }

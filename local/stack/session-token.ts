@@ -1,10 +1,10 @@
 /**
- * Sessions as Supabase Auth signs them (Supabase docs, "JWT claims reference"), for development and
- * tests.
+ * Session tokens like those of Supabase Auth (Supabase docs, "JWT claims reference"), for development
+ * and tests.
  * @module
  */
 
-/** Makes the access token of somebody who has signed in with a phone number. */
+/** Signs the access token of a user who has signed in with a phone number. */
 export async function mintSession(
   { key, phoneNumber, issuer, expiresAt, claims = {} }: {
     /** A private ES256 key with its `kid`. */
@@ -13,7 +13,7 @@ export async function mintSession(
     phoneNumber: string;
     issuer: string;
     expiresAt: Date;
-    /** Claims beside, or instead of, the usual ones. */
+    /** Claims to add to the usual ones, or to replace them with. */
     claims?: Record<string, unknown>;
   },
 ): Promise<string> {

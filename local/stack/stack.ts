@@ -1,41 +1,42 @@
 /**
- * The whole backend on one machine: starts the parts in the order in which they need each other, and
- * stops them in the reverse order.
+ * The whole backend on one machine: starts the parts in the order in which they depend on each other,
+ * and stops them in reverse order.
  *
  * PostgreSQL, with the migrations and the seed; the Razorpay stand-in; the Data API; the gateway with
- * the project's functions. A part that the settings name elsewhere is used from there.
+ * the project's functions. A part that the settings give is used instead of the embedded one.
  * @module
  */
+
 import { join } from "node:path";
-import { type DataApi, forwardDataApi, openDataApi } from "./data-api.ts";
 import { type Database, type Progress, startDatabase, useDatabase } from "../postgres/database.ts";
-import { formatEnvFile, functionEnvironment, type StackEnvironment } from "./environment.ts";
+import { startRazorpay } from "../razorpay/server.ts";
 import { removeIfPresent } from "../system/files.ts";
 import { lockFolder } from "../system/folder-lock.ts";
+import { claimPort } from "../system/ports.ts";
+import type { GivenRazorpay, Settings } from "../system/settings.ts";
+import { type DataApi, forwardDataApi, startDataApi } from "./data-api.ts";
+import { formatEnvFile, functionEnvironment, type StackEnvironment } from "./environment.ts";
 import { loadFunctions } from "./functions.ts";
 import { startGateway } from "./gateway.ts";
-import { claimPort } from "../system/ports.ts";
-import { startRazorpay } from "../razorpay/server.ts";
 import { startScheduler } from "./scheduler.ts";
-import { keepSecrets, publicSessionKey, type Secrets } from "./secrets.ts";
-import type { GivenRazorpay, Settings } from "../system/settings.ts";
+import { loadSecrets, publicSessionKey, type Secrets } from "./secrets.ts";
 
 /** A running stack. */
 export interface Stack {
   readonly environment: StackEnvironment;
   /** The file that holds the environment while the stack runs. */
   readonly envFile: string;
-  /** Rejects when a part has ended by itself and does not start again. Never resolves. */
+  /** Rejects when a part has exited unexpectedly and cannot be restarted. Never resolves. */
   readonly failure: Promise<never>;
   /** Stops every part, and removes the file. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts what the settings ask for. The functions run in this process: their variables are set in its
- * environment.
+ * Starts the stack that the settings describe. The functions run in this process, so their variables
+ * are set in its environment.
  *
- * @throws {TaskError} for everything that the person who starts it can put right.
+ * @throws {TaskError} for everything that the person who starts it can fix.
  */
 export async function startStack(
   settings: Settings,
@@ -45,8 +46,8 @@ export async function startStack(
   try {
     const lock = await lockFolder(settings.localDir);
     parts.defer(() => lock.release());
-    const secrets = await keepSecrets(settings.localDir);
-    // A port that is taken is said at once, and not after the database has started.
+    const secrets = await loadSecrets(settings.localDir);
+    // A taken port is reported at once, and not after the database has started.
     const apiPort = claimPort(settings.apiPort, "API_PORT");
     const razorpay = await provideRazorpay(settings, secrets, apiPort, parts);
     const database = await provideDatabase(settings, secrets, parts, progress);
@@ -94,8 +95,8 @@ export async function startStack(
   }
 }
 
-/** Puts variables into the environment of this process, where the functions read them. */
-export function setEnvironment(variables: Record<string, string>): void {
+/** Sets variables in the environment of this process, where the functions read them. */
+export function setEnvironment(variables: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value);
 }
 
@@ -118,7 +119,7 @@ async function provideRazorpay(
   return { ...key, apiUrl: standIn.url };
 }
 
-/** A given Supabase project whose database is not named is migrated by whoever runs it. */
+/** Returns undefined for a given Supabase project without `DATABASE_URL`: its owner migrates it. */
 async function provideDatabase(
   settings: Settings,
   secrets: Secrets,
@@ -139,5 +140,5 @@ async function provideDataApi(
 ): Promise<DataApi> {
   if (settings.supabase) return forwardDataApi(settings.supabase.url);
   if (!database) throw new Error("Without a given Supabase project there is always a database.");
-  return await openDataApi({ databaseUrl: database.url, ...secrets });
+  return await startDataApi({ databaseUrl: database.url, ...secrets });
 }

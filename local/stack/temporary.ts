@@ -1,29 +1,30 @@
 /**
- * A stack for the length of one task: on free ports, in a folder of its own, with nothing left behind.
+ * A stack that lasts as long as one task: on free ports, in a folder of its own, leaving nothing behind.
  * @module
  */
-import { removeIfPresent } from "../system/files.ts";
-import { TaskError } from "../system/task.ts";
+
 import { installPostgres } from "../postgres/binaries.ts";
 import { postgresHome } from "../postgres/server.ts";
+import { removeIfPresent } from "../system/files.ts";
 import type { Settings } from "../system/settings.ts";
+import { interrupted, TaskError } from "../system/task.ts";
 import { type Stack, startStack } from "./stack.ts";
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
-
 /**
- * Starts the stack of `settings`, but for its ports and its folder, calls `use`, and stops it again,
- * also when the task is told to end meanwhile.
+ * Starts the stack of `settings`, except for its ports and its folder, calls `use`, and stops the stack
+ * again, even if the task is interrupted.
+ *
+ * @throws {TaskError} if the stack does not start or the task is interrupted.
  */
 export async function withTemporaryStack(
   settings: Settings,
   use: (stack: Stack) => Promise<void>,
 ): Promise<void> {
   await using cleanUp = new AsyncDisposableStack();
-  const ended = toldToEnd(cleanUp);
+  const interruption = failWhenInterrupted();
   const localDir = await Deno.makeTempDir({ prefix: "whatsapp-credits-" });
   cleanUp.defer(() => removeIfPresent(localDir));
-  // For root, the data may have to lie elsewhere.
+  // If this process is root, the data may be in another folder.
   cleanUp.defer(async () => await removeIfPresent(await postgresHome(localDir)));
   const stack = await startStack({
     ...settings,
@@ -34,10 +35,10 @@ export async function withTemporaryStack(
     postgresBin: await postgresPrograms(settings),
   });
   cleanUp.defer(() => stack.stop());
-  await Promise.race([use(stack), stack.failure, ended]);
+  await Promise.race([use(stack), stack.failure, interruption]);
 }
 
-/** The programs of `deno task start`, so that they are installed once. */
+/** Shares the programs of `deno task start`, so that they are installed only once. */
 async function postgresPrograms(settings: Settings): Promise<string | undefined> {
   if (settings.postgresBin || settings.databaseUrl || settings.supabase) {
     return settings.postgresBin;
@@ -45,14 +46,11 @@ async function postgresPrograms(settings: Settings): Promise<string | undefined>
   return await installPostgres(await postgresHome(settings.localDir));
 }
 
-/** Rejects at the first signal that asks this process to end. */
-function toldToEnd(cleanUp: AsyncDisposableStack): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  promise.catch(() => {});
-  const end = () => reject(new TaskError("It was broken off."));
-  for (const signal of SIGNALS) {
-    Deno.addSignalListener(signal, end);
-    cleanUp.defer(() => Deno.removeSignalListener(signal, end));
-  }
-  return promise;
+/** Rejects when this process is asked to stop, even if nothing awaits it yet. */
+function failWhenInterrupted(): Promise<never> {
+  const interruption = interrupted().then(() => {
+    throw new TaskError("Interrupted.");
+  });
+  interruption.catch(() => {});
+  return interruption;
 }

@@ -1,26 +1,26 @@
 /**
- * Files that may or may not be there.
+ * File access that tolerates missing files.
  * @module
  */
 
-/** Tells whether a file or folder is there. */
+/** Returns whether a file or folder exists. */
 export async function exists(path: string): Promise<boolean> {
   return await unlessMissing(Deno.stat(path)) !== undefined;
 }
 
-/** Reads a text file, or returns nothing if it is not there. */
+/** Reads a text file, or returns undefined if it does not exist. */
 export function readIfPresent(path: string): Promise<string | undefined> {
   return unlessMissing(Deno.readTextFile(path));
 }
 
-/** Removes a file or a folder with all that is in it, if it is there. */
+/** Removes a file, or a folder with everything in it, if it exists. */
 export async function removeIfPresent(path: string): Promise<void> {
   await unlessMissing(Deno.remove(path, { recursive: true }));
 }
 
-async function unlessMissing<Result>(reading: Promise<Result>): Promise<Result | undefined> {
+async function unlessMissing<Result>(access: Promise<Result>): Promise<Result | undefined> {
   try {
-    return await reading;
+    return await access;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

@@ -1,18 +1,19 @@
 /**
- * One stack for each folder: the lock is the operating system's, so that it ends with its holder.
+ * One stack per folder. The operating system holds the lock, so it disappears with its owner.
  * @module
  */
+
 import { join } from "node:path";
 import { TaskError } from "./task.ts";
 
-/** The lock, while it is held. */
+/** A lock that is held. */
 export interface FolderLock {
-  /** Notes where the holder can be reached, for whoever asks for the lock meanwhile. */
+  /** Records the owner's URL in the lock file, for the error that a second stack reports. */
   note(url: string): Promise<void>;
   release(): void;
 }
 
-/** Takes the folder, which is made if it is not there, or returns nothing if it is taken. */
+/** Locks the folder, creating it if necessary. Returns undefined if another process holds the lock. */
 export async function tryLockFolder(folder: string): Promise<FolderLock | undefined> {
   const file = await openLockFile(folder);
   if (!await file.tryLock(true)) {
@@ -26,13 +27,17 @@ export async function tryLockFolder(folder: string): Promise<FolderLock | undefi
   };
 }
 
-/** Takes the folder. Throws an {@link TaskError} that names the holder if it is taken. */
+/**
+ * Locks the folder, creating it if necessary.
+ *
+ * @throws {TaskError} that names the owner if another process holds the lock.
+ */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   const lock = await tryLockFolder(folder);
   if (lock) return lock;
-  const holder = await Deno.readTextFile(lockFile(folder));
+  const owner = await Deno.readTextFile(lockFile(folder));
   throw new TaskError(
-    `A stack already runs on ${folder} (${holder}). End that one, or set LOCAL_DIR to another folder.`,
+    `A stack already runs on ${folder} (${owner}). Stop that one, or set LOCAL_DIR to another folder.`,
   );
 }
 
@@ -44,14 +49,14 @@ async function openLockFile(folder: string): Promise<Deno.FsFile> {
   try {
     await Deno.mkdir(folder, { recursive: true });
     const file = await Deno.open(lockFile(folder), { create: true, read: true, write: true });
-    // Root may open anything, and would leave files that their owner could not change any more.
+    // Root may open any file, and would leave files in the folder that its owner could not change.
     if ((await file.stat()).uid === Deno.uid()) return file;
     file.close();
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
   }
   throw new TaskError(
-    `${folder} belongs to another account. Run this as the account that made it, or set LOCAL_DIR ` +
+    `${folder} belongs to another account. Run this as the account that created it, or set LOCAL_DIR ` +
       "to a folder of your own.",
   );
 }

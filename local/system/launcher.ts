@@ -1,23 +1,24 @@
 /**
- * The processes that started this one: `npx`, its shell and `deno task`.
+ * The processes that launched this one: `npx`, its shell and `deno task`.
  *
- * A signal to one of them does not always arrive here, and one that is killed cannot pass anything on.
- * So this process watches them, and ends when one of them has ended.
+ * They do not always pass a signal on, and cannot if they are killed. So this process watches them,
+ * and stops when one of them has exited.
  * @module
  */
+
 import { setTimeout as delay } from "node:timers/promises";
 import { findProcess, type Process } from "./processes.ts";
 
-const LOOK_EVERY_MS = 500;
+const POLL_INTERVAL_MS = 500;
 
-/** Resolves when one of the processes that launched this one has ended, or never if there are none. */
-export async function launcherEnded(): Promise<void> {
+/** Resolves when a process that launched this one has exited. Without one, it never resolves. */
+export async function launcherExited(): Promise<void> {
   const launchers = await findLaunchers();
   if (launchers.length === 0) return new Promise(() => {});
-  do await delay(LOOK_EVERY_MS, undefined, { ref: false }); while (await areAllThere(launchers));
+  do await delay(POLL_INTERVAL_MS, undefined, { ref: false }); while (await areRunning(launchers));
 }
 
-/** Walks up from this process as long as the command is one of a launcher. */
+/** Walks up the parents of this process while they are launchers. */
 async function findLaunchers(): Promise<Process[]> {
   const launchers: Process[] = [];
   let candidate = await findProcess(Deno.ppid);
@@ -28,14 +29,14 @@ async function findLaunchers(): Promise<Process[]> {
   return launchers;
 }
 
-/** Each one's parent is the next one in the list; the parent of the last does not matter. */
-async function areAllThere(launchers: Process[]): Promise<boolean> {
-  if (Deno.ppid !== launchers[0].pid) return false;
-  for (const [index, { pid }] of launchers.entries()) {
-    const now = await findProcess(pid);
-    if (!now || now.zombie) return false;
-    const parent = launchers.at(index + 1);
-    if (parent && now.parentPid !== parent.pid) return false;
+/** Each launcher must still be the parent of the one before it; the first is this one's parent. */
+async function areRunning(launchers: readonly Process[]): Promise<boolean> {
+  let parentPid = Deno.ppid;
+  for (const { pid } of launchers) {
+    if (parentPid !== pid) return false;
+    const found = await findProcess(pid);
+    if (!found || found.zombie) return false;
+    parentPid = found.parentPid;
   }
   return true;
 }

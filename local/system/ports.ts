@@ -1,20 +1,23 @@
 /**
- * TCP ports of 127.0.0.1, the only address that anything here listens on.
+ * TCP ports on 127.0.0.1, the only address that anything here listens on.
  * @module
  */
+
 import { TaskError } from "./task.ts";
 
-/** The message for a port that another program holds. `setting` is the variable that moves it. */
-export function portTaken(port: number, setting: string): TaskError {
+/** The error for a port that another program uses. `setting` is the variable that changes the port. */
+export function portTakenError(port: number, setting: string): TaskError {
   return new TaskError(
-    `Port ${port} is taken by another program. End that one, or set ${setting} to another port ` +
+    `Port ${port} is taken by another program. Stop that program, or set ${setting} to another port ` +
       "(0 takes any free one).",
   );
 }
 
 /**
- * Returns the port if it is free, or any free one for 0. Throws an {@link TaskError} that names
- * `setting` if it is taken.
+ * Checks that the port is free and returns it, or returns any free port for 0. Nothing reserves the
+ * port until the caller listens on it.
+ *
+ * @throws {TaskError} that names `setting` if the port cannot be used.
  */
 export function claimPort(port: number, setting: string): number {
   try {
@@ -22,10 +25,10 @@ export function claimPort(port: number, setting: string): number {
     listener.close();
     return listener.addr.port;
   } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) throw portTaken(port, setting);
+    if (error instanceof Deno.errors.AddrInUse) throw portTakenError(port, setting);
     if (error instanceof Deno.errors.PermissionDenied) {
       throw new TaskError(
-        `Port ${port} may not be used by this account. Set ${setting} to a port above 1023.`,
+        `This account may not use port ${port}. Set ${setting} to a port above 1023.`,
       );
     }
     throw error;

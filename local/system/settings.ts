@@ -1,11 +1,12 @@
 /**
- * The one reader of the embedded stack's settings: the environment, and an optional `.env` file at the
- * top of the repository, over which the real environment wins.
+ * Reads the embedded stack's settings from the environment and from an optional `.env` file at the top
+ * of the repository. The environment takes precedence.
  *
- * Nothing has to be set. What is set replaces an embedded part (a database, a Supabase project,
- * Razorpay test keys) or moves it (ports, folder).
+ * Nothing has to be set. A setting replaces an embedded part (a database, a Supabase project, Razorpay
+ * test keys) or moves it (ports, folder).
  * @module
  */
+
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
@@ -15,47 +16,55 @@ import { variablesOf } from "./variables.ts";
 /** The top folder of the repository. */
 export const REPOSITORY = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** A Supabase project that stands in for the embedded Data API and Auth. */
+/** A Supabase project to use instead of the embedded Data API and Auth. */
 export interface GivenSupabase {
-  url: string;
-  publishableKey: string;
-  secretKey: string;
+  readonly url: string;
+  readonly publishableKey: string;
+  readonly secretKey: string;
 }
 
-/** Razorpay test keys, which make the stand-in unnecessary. */
+/** Razorpay test keys to use instead of the stand-in. */
 export interface GivenRazorpay {
-  keyId: string;
-  keySecret: string;
-  apiUrl: string;
+  readonly keyId: string;
+  readonly keySecret: string;
+  readonly apiUrl: string;
 }
 
-/** What the embedded stack is told. Ports are TCP ports on 127.0.0.1, and 0 takes any free one. */
+/** The settings of the embedded stack. Ports are TCP ports on 127.0.0.1; 0 takes any free one. */
 export interface Settings {
-  apiPort: number;
-  dbPort: number;
-  razorpayPort: number;
-  /** Absolute path of the folder that keeps data, secrets and `stack.env`. */
-  localDir: string;
+  readonly apiPort: number;
+  readonly dbPort: number;
+  readonly razorpayPort: number;
+  /** Absolute path of the folder for data, secrets and `stack.env`. */
+  readonly localDir: string;
   /** A folder with `initdb` and `postgres` to use instead of the binaries from npm. */
-  postgresBin?: string;
+  readonly postgresBin: string | undefined;
   /** A PostgreSQL or Supabase database to use instead of the embedded one. */
-  databaseUrl?: string;
-  supabase?: GivenSupabase;
-  razorpay?: GivenRazorpay;
-  botSecret?: string;
-  razorpayWebhookSecret?: string;
-  /** Variables that go to the functions as they are. */
-  functionOptions: Record<string, string>;
+  readonly databaseUrl: string | undefined;
+  readonly supabase: GivenSupabase | undefined;
+  readonly razorpay: GivenRazorpay | undefined;
+  readonly botSecret: string | undefined;
+  readonly razorpayWebhookSecret: string | undefined;
+  /** Variables that the functions receive unchanged. */
+  readonly functionOptions: Readonly<Record<string, string>>;
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Reads the settings of this process. Throws an {@link TaskError} for a value that cannot work. */
+/**
+ * Reads the settings of this process.
+ *
+ * @throws {TaskError} for an invalid value.
+ */
 export function readSettings(): Settings {
   return parseSettings({ ...readEnvFile(resolve(REPOSITORY, ".env")), ...Deno.env.toObject() });
 }
 
-/** Makes settings of the given variables. An empty value counts as unset. */
+/**
+ * Parses settings from the given variables. An empty value counts as unset.
+ *
+ * @throws {TaskError} for an invalid value.
+ */
 export function parseSettings(variables: Variables): Settings {
   return {
     apiPort: port(variables, "API_PORT", 54321),
@@ -90,17 +99,21 @@ function port(variables: Variables, name: string, fallback: number): number {
   const value = Number(text);
   if (!/^\d{1,5}$/.test(text) || value > 65535) {
     throw new TaskError(
-      `${name} must be a port from 0 to 65535, where 0 takes any free one, and not "${text}".`,
+      `${name} must be a port from 0 to 65535 (0 takes any free one), not "${text}".`,
     );
   }
   return value;
 }
 
-function url(variables: Variables, name: string, protocols: string[]): string | undefined {
+function url(
+  variables: Variables,
+  name: string,
+  protocols: readonly [string, ...string[]],
+): string | undefined {
   const text = variables[name];
   if (!text) return undefined;
   if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol)) {
-    // The value is not repeated: a database URL carries a password.
+    // The message does not repeat the value, because a database URL contains a password.
     throw new TaskError(`${name} must be a URL that starts with ${protocols[0]}//.`);
   }
   return text;
@@ -113,8 +126,8 @@ function givenSupabase(variables: Variables): GivenSupabase | undefined {
   const secretKey = variables.SUPABASE_SECRET_KEY;
   if (!publishableKey || !secretKey) {
     throw new TaskError(
-      "SUPABASE_URL needs SUPABASE_PUBLISHABLE_KEY and SUPABASE_SECRET_KEY of the same project " +
-        "beside it. Set them, or unset SUPABASE_URL to use the embedded one.",
+      "SUPABASE_URL also needs SUPABASE_PUBLISHABLE_KEY and SUPABASE_SECRET_KEY of the same project. " +
+        "Set them, or unset SUPABASE_URL to use the embedded stack.",
     );
   }
   return { url: projectUrl.replace(/\/+$/, ""), publishableKey, secretKey };
@@ -133,8 +146,8 @@ function givenRazorpay(variables: Variables): GivenRazorpay | undefined {
   }
   if (!keyId.startsWith("rzp_test_")) {
     throw new TaskError(
-      "RAZORPAY_KEY_ID must be a test key (rzp_test_...): this stack is for development, and a " +
-        "live key would move real money.",
+      "RAZORPAY_KEY_ID must be a test key (rzp_test_...): this stack is for development, and a live " +
+        "key would move real money.",
     );
   }
   return { keyId, keySecret, apiUrl: apiUrl ?? "https://api.razorpay.com" };

@@ -1,16 +1,21 @@
 /**
- * The error for everything that the person who runs a task can put right.
+ * What every `deno task` of this project shares: its errors, its exit code and its interruption.
  * @module
  */
 
-/** Its message says what is wrong and what to do, so it is printed alone, without a stack trace. */
+import { launcherExited } from "./launcher.ts";
+
+/**
+ * An error that the person who runs the task can fix. The message says what is wrong and what to do,
+ * so it is printed without a stack trace.
+ */
 export class TaskError extends Error {
   override name = "TaskError";
 }
 
 /**
- * Runs a task's main function. Prints an {@link TaskError} as one plain sentence and anything else
- * with its stack trace, as that is a fault of this project; either ends the process with code 1.
+ * Runs a task's main function. A {@linkcode TaskError} is printed as a plain sentence; any other error
+ * is a bug in this project and is printed with its stack trace. Either ends the process with code 1.
  */
 export async function runTask(main: () => Promise<void>): Promise<void> {
   try {
@@ -19,4 +24,17 @@ export async function runTask(main: () => Promise<void>): Promise<void> {
     console.error(error instanceof TaskError ? `error: ${error.message}` : error);
     Deno.exit(1);
   }
+}
+
+/**
+ * Resolves when this process is asked to stop, by a signal or because a process that launched it has
+ * exited. From the first call on, the signals no longer end the process by themselves.
+ */
+export function interrupted(): Promise<void> {
+  const signaled = new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      Deno.addSignalListener(signal, resolve);
+    }
+  });
+  return Promise.race([signaled, launcherExited()]);
 }

@@ -1,7 +1,7 @@
 /**
- * Writes `openapi.json`: the contract of `functions-shared/contract/` as OpenAPI 3.1.
+ * `deno task openapi`: writes `openapi.json`, the contract of `functions-shared/contract/` as OpenAPI 3.1.
  *
- * `deno task openapi` writes the file, `deno task openapi --check` fails when it is not up to date.
+ * `deno task openapi --check` fails if the committed file is not up to date.
  * @module
  */
 
@@ -24,7 +24,7 @@ const REQUEST_ID_HEADER = {
   schema: { type: "string" },
 };
 
-/** What each caller proves itself by: one of the entries. */
+/** The credentials of each kind of caller. One of the entries is enough. */
 const SECURITY: Record<Operation["caller"], Record<string, string[]>[]> = {
   bot: [{ bot: [] }],
   owner: [{ link: [] }, { session: [] }, { bot: [] }, { operator: [] }],
@@ -33,8 +33,8 @@ const SECURITY: Record<Operation["caller"], Record<string, string[]>[]> = {
   razorpay: [{ razorpay: [] }],
 };
 
-/** The whole document. */
-export function openApiDocument(): Json {
+/** Returns the whole document. */
+function openApiDocument(): Json {
   return {
     openapi: "3.1.0",
     info: {
@@ -61,7 +61,7 @@ export function openApiDocument(): Json {
   };
 }
 
-/** A path field may come in the path or in the query: each form is a path of its own. */
+/** A path field may be sent in the path or in the query. Each form is a path of its own in OpenAPI. */
 function pathsOf(operation: Operation): Json {
   const { name, method, pathField } = operation;
   const verb = method.toLowerCase();
@@ -142,13 +142,7 @@ function responsesOf(operation: Operation): Json {
       {
         description: group.map(({ description }) => description).join(" | "),
         headers: { "x-request-id": { $ref: "#/components/headers/x-request-id" } },
-        content: {
-          "application/json": {
-            schema: group.length === 1 ? group[0].schema : {
-              oneOf: group.map(({ schema }) => schema),
-            },
-          },
-        },
+        content: { "application/json": { schema: oneOf(group.map(({ schema }) => schema)) } },
       },
     ]),
   );
@@ -158,6 +152,11 @@ function exampleMessageOf(operation: Operation): string {
   return operation.exampleMessage === undefined
     ? operation.successMessage
     : operation.exampleMessage;
+}
+
+function oneOf(schemas: readonly Json[]): Json {
+  const [only, ...others] = schemas;
+  return only && others.length === 0 ? only : { oneOf: schemas };
 }
 
 function errorsOf({ caller, method, errors }: Operation): ErrorCode[] {
@@ -195,12 +194,10 @@ function errorEnvelope(code: string, example: string): Json {
   };
 }
 
-/** What a caller sends or gets; a schema that transforms is documented by what goes in. */
+/** Documents a schema by its input, before any transformation. */
 function jsonSchema(schema: z.ZodObject): Json {
   const { $schema: _, ...document } = z.toJSONSchema(schema, { io: "input" });
   return document;
 }
 
-if (import.meta.main) {
-  await writeGenerated("openapi.json", JSON.stringify(openApiDocument(), null, 2) + "\n");
-}
+await writeGenerated("openapi.json", JSON.stringify(openApiDocument(), null, 2) + "\n");

@@ -1,16 +1,17 @@
 /**
- * `deno task reset`: removes everything that the embedded stack keeps on this machine.
+ * `deno task reset`: removes everything that the embedded stack has stored on this machine.
  * @module
  */
+
 import { join } from "node:path";
+import { postgresHome, stopLeftoverPostgres } from "../postgres/server.ts";
 import { exists, removeIfPresent } from "../system/files.ts";
 import { lockFolder } from "../system/folder-lock.ts";
-import { runTask } from "../system/task.ts";
-import { postgresHome, stopLeftoverPostgres } from "../postgres/server.ts";
 import { readSettings } from "../system/settings.ts";
+import { runTask } from "../system/task.ts";
 
-/** The names that a stack and the tests use. Nothing else goes: LOCAL_DIR may be any folder. */
-const OWN =
+/** What a stack and the tests create. LOCAL_DIR may be any folder, so nothing else is removed. */
+const OWN_ENTRIES =
   /^(postgres|postgres-binaries-.*|test|razorpay\.json|secrets\.json|stack\.env|stack\.lock)$/;
 
 await runTask(async () => {
@@ -28,7 +29,7 @@ await runTask(async () => {
 async function clear(folder: string): Promise<void> {
   let isEmpty = true;
   for await (const { name } of Deno.readDir(folder)) {
-    if (OWN.test(name)) await removeIfPresent(join(folder, name));
+    if (OWN_ENTRIES.test(name)) await removeIfPresent(join(folder, name));
     else isEmpty = false;
   }
   if (isEmpty) await removeIfPresent(folder);

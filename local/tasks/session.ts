@@ -1,27 +1,30 @@
 /**
- * `deno task session +91...`: what a user of the running local stack would have in hand, a session of
- * Supabase Auth and a link from the chat, for trying what a page can read.
+ * `deno task session +91...`: prints what a user of the running stack would hold, a session of Supabase
+ * Auth and a link from the chat, to try out what a page can read.
  * @module
  */
+
 import { join } from "node:path";
 import { parseEnv } from "node:util";
-import { readIfPresent } from "../system/files.ts";
-import { runTask, TaskError } from "../system/task.ts";
-import { keepSecrets } from "../stack/secrets.ts";
+import { loadSecrets } from "../stack/secrets.ts";
 import { mintSession } from "../stack/session-token.ts";
+import { readIfPresent } from "../system/files.ts";
 import { readSettings } from "../system/settings.ts";
+import { runTask, TaskError } from "../system/task.ts";
 
-const SESSION_LIFE_SECONDS = 60 * 60;
+const SESSION_LIFETIME_SECONDS = 60 * 60;
 
 await runTask(async () => {
   const [phoneNumber] = Deno.args;
   if (phoneNumber === undefined) throw new TaskError("Usage: deno task session +919876543210");
   const { localDir } = readSettings();
   const envFile = await readIfPresent(join(localDir, "stack.env"));
-  if (envFile === undefined) throw new TaskError('No stack is running. Run "deno task start".');
+  if (envFile === undefined) {
+    throw new TaskError('No stack is running. Run "deno task start" first.');
+  }
 
   const { SUPABASE_URL, BOT_SECRET = "" } = parseEnv(envFile);
-  const { sessionKey } = await keepSecrets(localDir);
+  const { sessionKey } = await loadSecrets(localDir);
   const response = await fetch(`${SUPABASE_URL}/functions/v1/bot-link`, {
     method: "POST",
     headers: { "x-bot-secret": BOT_SECRET },
@@ -34,14 +37,14 @@ await runTask(async () => {
     key: sessionKey,
     phoneNumber,
     issuer: `${SUPABASE_URL}/auth/v1`,
-    expiresAt: new Date(Date.now() + SESSION_LIFE_SECONDS * 1000),
+    expiresAt: new Date(Date.now() + SESSION_LIFETIME_SECONDS * 1000),
   });
-  console.log(`A session, for an hour:
+  console.log(`A session, valid for an hour:
 
   curl -H "authorization: Bearer ${session}" \\
     "${SUPABASE_URL}/functions/v1/users/${phoneNumber}"
 
-A link, until ${data.expires_at}:
+A link, valid until ${data.expires_at}:
 
   ${data.url}
 

@@ -1,34 +1,26 @@
 /**
- * `deno task start`: the whole backend on this machine, until it is told to stop.
+ * `deno task start`: runs the whole backend on this machine until it is interrupted.
  * @module
  */
+
 import { relative } from "node:path";
-import { launcherEnded } from "../system/launcher.ts";
-import { runTask } from "../system/task.ts";
-import { readSettings } from "../system/settings.ts";
 import { type Stack, startStack } from "../stack/stack.ts";
+import { readSettings } from "../system/settings.ts";
+import { interrupted, runTask } from "../system/task.ts";
 
 await runTask(async () => {
-  const ending = Promise.race([interrupted(), launcherEnded()]);
+  const interruption = interrupted();
   const stack = await startStack(readSettings(), (step) => console.log(`${step} ...`));
   try {
     console.log(summary(stack));
-    await Promise.race([ending, stack.failure]);
+    await Promise.race([interruption, stack.failure]);
     console.log("Stopping ...");
   } finally {
     await stack.stop();
   }
-  // A timer or a connection that some library keeps must not hold the process.
+  // A timer or connection that a library still holds must not keep the process alive.
   Deno.exit(0);
 });
-
-/** Resolves at the first signal that asks this process to end. */
-function interrupted(): Promise<void> {
-  const signals: Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
-  return new Promise((resolve) => {
-    for (const signal of signals) Deno.addSignalListener(signal, resolve);
-  });
-}
 
 function summary({ environment, envFile }: Stack): string {
   const url = environment.SUPABASE_URL;
@@ -40,7 +32,7 @@ The backend is ready.
   Data API   ${url}/rest/v1
   Contract   ${url}/openapi.json
   Razorpay   ${environment.RAZORPAY_API_URL}
-  Database   ${withoutPassword(environment.DATABASE_URL) || "of the given Supabase project"}
+  Database   ${withoutPassword(environment.DATABASE_URL) || "that of the given Supabase project"}
   Secrets    ${file}
 
 Try it in another terminal:

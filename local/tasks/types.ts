@@ -1,8 +1,8 @@
 /**
- * Writes `functions-shared/database/types.generated.ts`: the migrated database as TypeScript, by the Supabase
- * CLI.
+ * `deno task types`: has the Supabase CLI write `functions-shared/database/types.generated.ts`, the
+ * migrated database as TypeScript types.
  *
- * `deno task types` writes the file, `deno task types --check` fails when it is not up to date.
+ * `deno task types --check` fails if the committed file is not up to date.
  * @module
  */
 import { migrate, runSupabase } from "../postgres/supabase-cli.ts";
@@ -22,7 +22,7 @@ async function generateTypes(): Promise<string> {
   });
 }
 
-/** The CLI leaves the layout to the project. */
+/** Formats the CLI's output in the style of this repository. */
 async function format(source: string): Promise<string> {
   const formatter = new Deno.Command(Deno.execPath(), {
     args: ["fmt", "--ext", "ts", "--line-width", "100", "-"],

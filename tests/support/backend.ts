@@ -5,7 +5,7 @@
  */
 import { deepStrictEqual } from "node:assert/strict";
 import type postgres from "postgres";
-import { openDataApi } from "../../local/stack/data-api.ts";
+import { startDataApi } from "../../local/stack/data-api.ts";
 import { functionEnvironment, type StackEnvironment } from "../../local/stack/environment.ts";
 import { deferFunctions } from "../../local/stack/functions.ts";
 import { startGateway } from "../../local/stack/gateway.ts";
@@ -58,7 +58,7 @@ export async function startBackend(): Promise<Backend> {
       webhookSecret: secrets.razorpayWebhookSecret,
     });
     parts.defer(() => razorpay.stop());
-    const dataApi = await openDataApi({ databaseUrl: database.url, ...secrets });
+    const dataApi = await startDataApi({ databaseUrl: database.url, ...secrets });
     parts.defer(() => dataApi.close());
     const gateway = startGateway({ port: 0, dataApi, functions: await deferFunctions() });
     parts.defer(() => gateway.stop());
