@@ -104,13 +104,13 @@ const ObjectSchema = z.object({
   required: z.array(z.string()).default([]),
 });
 
-function requestTable({ input, oneOf = [] }: Operation): string {
+function requestTable({ input, anyOf = [] }: Operation): string {
   const { properties, required } = ObjectSchema.parse(z.toJSONSchema(input, { io: "input" }));
   return table(
     ["Field", "Required", "Value"],
     Object.entries(properties).map(([name, field]) => [
       `\`${name}\``,
-      required.includes(name) ? "yes" : oneOf.includes(name) ? "at least one" : "no",
+      required.includes(name) ? "yes" : anyOf.includes(name) ? "at least one" : "no",
       valueOf(field),
     ]),
   );

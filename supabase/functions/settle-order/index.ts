@@ -16,7 +16,7 @@ export default endpoint(settleOrder, async ({ order: search, operator, reason })
   if (found === undefined) throw new RequestError("ORDER_NOT_FOUND");
   if (another !== undefined) {
     throw new RequestError("INVALID_REQUEST", {
-      message: "order matches more than one order; give an id of the one you mean",
+      message: "order names more than one order; give an id of the one you mean",
     });
   }
   const { order_id, life: { order } } = found;
