@@ -2,7 +2,7 @@
  * What a WhatsApp bot does with this backend: it spends a credit for each image, and offers a package
  * where none is left.
  *
- * Needs `fetch` and the variables SUPABASE_URL and BOT_SECRET; runs on Node.js, Deno and Bun.
+ * Needs nothing but `fetch`, on Node.js or Deno, and the variables SUPABASE_URL and BOT_SECRET.
  * @module
  */
 import process from "node:process";

@@ -1,6 +1,6 @@
 /**
- * Finds what the docs say about the repository and is not so: links that lead nowhere, tasks and files
- * that do not exist, another version than deno.json's.
+ * Finds statements in the docs that are not true: links that lead nowhere, tasks and files that do not
+ * exist, a version other than that of deno.json.
  * @module
  */
 import { dirname, join, normalize } from "node:path";
@@ -26,7 +26,7 @@ export interface Project {
 /** The docs: their text, by their path in the repository. */
 export type Docs = ReadonlyMap<string, string>;
 
-/** Returns a sentence for everything that is not so. */
+/** Returns a sentence for each mistake. */
 export async function findMistakes(docs: Docs, project: Project): Promise<string[]> {
   const mistakes: string[] = [];
   for (const [path, text] of docs) {

@@ -46,7 +46,7 @@ export function withAnswers(tutorial: string, answers: readonly string[]): strin
  * @throws {TaskError} when a command fails.
  */
 export async function* play(commands: readonly string[]): AsyncGenerator<string> {
-  const script = commands.map((command) => `${command}\nprintf '\\x1e'\n`).join("");
+  const script = commands.map((command) => `${command}\nprintf '${SEPARATOR}'\n`).join("");
   const bash = new Deno.Command("bash", {
     args: ["-c", `exec 2>&1; set -euo pipefail\n${script}`],
     stdin: "null",

@@ -1,6 +1,6 @@
 /**
  * `deno task docs`: fills the generated parts of the docs and `.env.example`, and looks for statements
- * about the repository that are not so. With `--check`, it writes nothing and fails where it would.
+ * about the repository that are not true. With `--check`, it writes nothing and fails where it would.
  *
  * The answers in docs/tutorial.md are written by `deno task demo --write`.
  * @module
@@ -61,5 +61,5 @@ await runTask(async () => {
     ...wrongExamples(docs.get("docs/api.md") ?? "").map((mistake) => `docs/api.md: ${mistake}`),
   ];
   if (mistakes.length > 0) throw new TaskError(mistakes.join("\n"));
-  console.log("What the docs say of links, tasks, files, examples and the version is so.");
+  console.log("The links, tasks, files, examples and the version in the docs are right.");
 });
