@@ -35,7 +35,7 @@ export interface PostgresOptions {
 }
 
 /** A running server. */
-export interface Postgres {
+interface Postgres {
   readonly port: number;
   /** Resolves once the server has exited, because of `stop` or unexpectedly. */
   readonly exited: Promise<void>;

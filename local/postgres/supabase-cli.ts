@@ -7,7 +7,7 @@ import { REPOSITORY } from "../system/settings.ts";
 import { TaskError } from "../system/task.ts";
 
 /** The result of running the CLI. */
-export interface CliResult {
+interface CliResult {
   readonly success: boolean;
   readonly stdout: string;
   /** stdout followed by stderr, trimmed. The streams cannot be interleaved. */

@@ -35,7 +35,7 @@ const FAILURE: PaymentFailure = {
 export type Outcome = "captured" | "authorized" | "failed" | "late_authorized";
 
 /** What the customer does. The order supplies what is left out. */
-export interface PayInstructions {
+interface PayInstructions {
   readonly outcome: Outcome;
   /** Continues a failed or authorized payment of the same order instead of starting a new one. */
   readonly payment_id?: string | undefined;

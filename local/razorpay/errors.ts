@@ -8,7 +8,7 @@
  */
 
 /** The `error` object of a response. Every key besides `code` and `description` may be absent. */
-export interface ErrorDetails {
+interface ErrorDetails {
   readonly code: "BAD_REQUEST_ERROR" | "GATEWAY_ERROR" | "SERVER_ERROR";
   readonly description: string;
   readonly source?: string | null;

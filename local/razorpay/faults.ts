@@ -34,7 +34,7 @@ const APPLIED_BY_DEFAULT = {
   "delay": true,
 } as const;
 
-export type FaultKind = keyof typeof APPLIED_BY_DEFAULT;
+type FaultKind = keyof typeof APPLIED_BY_DEFAULT;
 
 /** A fault, as a test orders it. */
 export const faultSchema = z.strictObject({

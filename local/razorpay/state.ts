@@ -9,7 +9,7 @@ import { newId } from "./ids.ts";
 import type { WebhookEvent } from "./webhooks.ts";
 
 /** The request that a refund's idempotency key was used for, and its refund. */
-export interface RefundKey {
+interface RefundKey {
   readonly key: string;
   readonly payment_id: string;
   readonly body: string;

@@ -30,7 +30,7 @@ const QUICKLY_RETRIED: readonly EventName[] = [
 const MAX_EVENTS = 2_000;
 
 /** One POST to the receiver. `duplicate` and `replay` are not part of the schedule of retries. */
-export interface Attempt {
+interface Attempt {
   readonly kind: "first" | "retry" | "duplicate" | "replay";
   /** Unix milliseconds. */
   readonly at_ms: number;
@@ -55,7 +55,7 @@ export interface WebhookEvent {
 }
 
 /** How to send kept events again. */
-export interface Redelivery {
+interface Redelivery {
   /** Whether to send copies with new event ids, which the signature does not cover. */
   readonly new_event_ids: boolean;
   /** Whether to sign with the current secret, or to repeat the signature of the event's creation. */

@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod";
+import type { CheckoutSuccess } from "../razorpay/control-client.ts";
 
 /** A request to a function, and what it has to answer. */
 export interface Exchange {
@@ -32,14 +33,6 @@ export const envelope = z.object({
 });
 export type Envelope = z.infer<typeof envelope>;
 
-/** What Razorpay Checkout hands to the page after a payment. */
-export const checkoutResult = z.object({
-  razorpay_order_id: z.string(),
-  razorpay_payment_id: z.string(),
-  razorpay_signature: z.string(),
-});
-export type CheckoutResult = z.infer<typeof checkoutResult>;
-
 /** The customer, and what the functions have answered so far. */
 export interface Story {
   readonly botSecret: string;
@@ -48,7 +41,7 @@ export interface Story {
   /** Returns Razorpay's signature of a webhook body. */
   sign(body: string): Promise<string>;
   /** Pays an order and returns when the payment is captured. */
-  pay(orderId: string): Promise<CheckoutResult>;
+  pay(orderId: string): Promise<CheckoutSuccess>;
   userId?: unknown;
   orderId?: unknown;
 }

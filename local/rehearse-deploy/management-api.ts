@@ -28,7 +28,7 @@ export interface UploadedFunction {
 }
 
 /** A running stand-in. Disposing of it stops it. */
-export interface ManagementApi extends AsyncDisposable {
+interface ManagementApi extends AsyncDisposable {
   /** The base URL, without a path. */
   readonly url: string;
   /** Everything that was uploaded, by slug. */

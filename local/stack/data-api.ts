@@ -17,7 +17,7 @@ export interface DataApi {
 }
 
 /** How to start the embedded Data API. */
-export interface DataApiOptions {
+interface DataApiOptions {
   /** Logs in as the role that owns the tables and can switch to `anon` and the others for a request. */
   readonly databaseUrl: string;
   readonly publishableKey: string;

@@ -12,7 +12,7 @@ import type { DataApi } from "./data-api.ts";
 import type { Functions } from "./functions.ts";
 
 /** Where the gateway listens, and what it passes requests on to. */
-export interface GatewayOptions {
+interface GatewayOptions {
   /** The port on 127.0.0.1; 0 takes any free one. */
   readonly port: number;
   readonly dataApi: DataApi;

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { TaskError } from "./task.ts";
 
 /** A lock that is held. */
-export interface FolderLock {
+interface FolderLock {
   /** Records the owner's URL in the lock file, for the error that a second stack reports. */
   note(url: string): Promise<void>;
   release(): void;

@@ -16,7 +16,7 @@ import { TaskError } from "./task.ts";
 export const REPOSITORY = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** A Supabase project to use instead of the embedded Data API and Auth. */
-export interface GivenSupabase {
+interface GivenSupabase {
   readonly url: string;
   readonly publishableKey: string;
   readonly secretKey: string;
