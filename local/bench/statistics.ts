@@ -1,8 +1,8 @@
 /**
  * Measures things side by side and summarizes the figures.
  *
- * A machine is never as fast in one second as in the next. So a baseline and its contestants take turns
- * in short rounds, and figures are compared only within a round.
+ * A machine is never as fast in one second as in the next. So a baseline and its contestants take
+ * turns in short rounds, and figures are compared only within a round.
  * @module
  */
 

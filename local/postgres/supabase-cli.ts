@@ -15,8 +15,8 @@ interface CliResult {
 }
 
 /**
- * Runs `deno task supabase ...` and returns what it printed. `databaseUrl` becomes its `--remote`; the
- * password goes into the environment, where no list of processes shows it.
+ * Runs `deno task supabase ...` and returns what it printed. `databaseUrl` becomes its `--remote`;
+ * the password goes into the environment, where no list of processes shows it.
  */
 export async function runSupabase(
   args: readonly string[],

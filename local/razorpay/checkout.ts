@@ -29,8 +29,8 @@ const FAILURE: PaymentFailure = {
 };
 
 /**
- * How an attempt to pay ends. `late_authorized` is a bank that approves long after Checkout gave up: the
- * payment is captured or, if the order has been paid in the meantime, refunded by Razorpay.
+ * How an attempt to pay ends. `late_authorized` is a bank that approves long after Checkout gave
+ * up: the payment is captured or, if the order has been paid in the meantime, refunded by Razorpay.
  */
 export type Outcome = "captured" | "authorized" | "failed" | "late_authorized";
 
@@ -85,7 +85,7 @@ export function payWithoutOrder(
   return payment;
 }
 
-/** Plays the customer on a payment link's page, which creates the link's order when it is opened. */
+/** Plays the customer on a payment link's page. Opening the page creates the link's order. */
 export function payPaymentLink(
   account: Account,
   link: PaymentLink,

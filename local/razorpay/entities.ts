@@ -258,7 +258,7 @@ export function paymentEntity(payment: Payment): Record<string, unknown> {
   };
 }
 
-/** Returns the refund entity. The bank's reference (`arn`) follows days later, so here it stays null. */
+/** Returns the refund entity. The bank's reference (`arn`) takes days, so here it is null. */
 export function refundEntity(refund: Refund): Record<string, unknown> {
   return {
     id: refund.id,

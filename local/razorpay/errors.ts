@@ -1,9 +1,9 @@
 /**
  * The error responses of Razorpay's API.
  *
- * The texts come from Razorpay's documentation (api/orders, api/payments, api/refunds, errors) and from
- * reports of its users. Callers should branch on the HTTP status and not on the texts: the sources
- * differ in some of them.
+ * The texts come from Razorpay's documentation (api/orders, api/payments, api/refunds, errors) and
+ * from reports of its users. Callers should branch on the HTTP status and not on the texts: the
+ * sources differ in some of them.
  * @module
  */
 

@@ -6,8 +6,8 @@
 import { z } from "zod";
 
 /**
- * The kinds of faults, and whether Razorpay carries out the request before it fails, unless `applied`
- * says otherwise.
+ * The kinds of faults, and whether Razorpay carries out the request before it fails, unless
+ * `applied` says otherwise.
  */
 const APPLIED_BY_DEFAULT = {
   /** 401 `Authentication failed`. */

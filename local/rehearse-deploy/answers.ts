@@ -1,5 +1,6 @@
 /**
- * What each deployed function has to answer. In the order of the table, this is the story of one customer.
+ * What each deployed function has to answer. In the order of the table, this is the story of one
+ * customer.
  * @module
  */
 
@@ -52,7 +53,7 @@ export interface Rehearsal {
   readonly method: "GET" | "POST";
   /** Whether pages call the function, so that it has to send CORS headers. */
   readonly forPages?: boolean;
-  /** Packages that the function must not be able to load, because they would slow down its start. */
+  /** Packages that the function must not load, because they would slow down its start. */
   readonly withoutPackages?: readonly string[];
   readonly exchanges: (story: Story) => Exchange[] | Promise<Exchange[]>;
 }

@@ -21,7 +21,7 @@ export interface Backend extends AsyncDisposable {
   readonly story: Story;
 }
 
-/** Starts a backend with its data in `folder`, on free ports, so that it can run beside another stack. */
+/** Starts a backend with its data in `folder`, on free ports: another stack may be running. */
 export async function startBackend(folder: string): Promise<Backend> {
   await using unfinished = new AsyncDisposableStack();
   // If this process is root, the data may be in another folder.

@@ -72,7 +72,7 @@ async function route(request: Request, options: GatewayOptions): Promise<Respons
   return Response.json({ code: "NOT_FOUND", message: "Nothing is served here." }, { status: 404 });
 }
 
-/** The hosted runtime routes on the first segment, and leaves it in the path that a function sees. */
+/** The hosted runtime routes on the first segment, and keeps it in the function's path. */
 async function callFunction(request: Request, functions: Functions): Promise<Response> {
   const url = new URL(request.url);
   url.pathname = url.pathname.slice(FUNCTIONS_PREFIX.length);
