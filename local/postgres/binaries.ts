@@ -87,7 +87,7 @@ async function nativeFolder(folder: string): Promise<string> {
   );
 }
 
-/** npm packages cannot contain links. This one lists them for an install script, which is not run. */
+/** npm packages cannot contain links. This one lists them for an install script that is not run. */
 async function makeLinks(native: string): Promise<void> {
   const root = dirname(native);
   const list = join(native, "pg-symlinks.json");

@@ -19,7 +19,7 @@ export interface DataApi {
 
 /** How to start the embedded Data API. */
 interface DataApiOptions {
-  /** Logs in as the owner of the tables, which can switch to `anon` and the others for a request. */
+  /** Logs in as the tables' owner, which can switch to `anon` and the others for a request. */
   readonly databaseUrl: string;
   readonly publishableKey: string;
   readonly secretKey: string;

@@ -61,7 +61,7 @@ function openApiDocument(): Json {
   };
 }
 
-/** A path field may be sent in the path or the query. In OpenAPI, each form is a path of its own. */
+/** A path field may be sent in the path or the query. OpenAPI needs a path for each form. */
 function pathsOf(operation: Operation): Json {
   const { name, method, pathField } = operation;
   const verb = method.toLowerCase();
