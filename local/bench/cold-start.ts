@@ -1,6 +1,6 @@
 /**
- * The time from starting a process to its first response, which is what a caller waits for if a function
- * has not run for a while.
+ * The time from starting a process to its first response, which is what a caller waits for if a
+ * function has not run for a while.
  * @module
  */
 

@@ -1,8 +1,9 @@
 /**
  * `deduct_credits` in the database, against the least work that could do its job.
  *
- * The least work is one statement that takes the credit and writes the ledger entry, on the same tables.
- * It handles neither unknown users nor repeated references, and does not report what went wrong.
+ * The least work is one statement that takes the credit and writes the ledger entry, on the same
+ * tables. It handles neither unknown users nor repeated references, and does not report what went
+ * wrong.
  * @module
  */
 
@@ -20,7 +21,7 @@ const CONNECTIONS = 8;
 const ROUNDS = 60;
 const PGBENCH_ROUNDS = 7;
 
-/** Commits do not wait for the disk, as that wait is the same for both sides and would hide a difference. */
+/** Commits do not wait for the disk: both sides would, which would hide a difference. */
 const SESSION_SETTINGS = { synchronous_commit: "off" };
 
 /** SQL expressions for the arguments of a statement. */

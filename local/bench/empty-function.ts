@@ -1,6 +1,6 @@
 /**
- * The smallest Edge Function: it imports the client of the project's Data API, as all of them do, and
- * responds.
+ * The smallest Edge Function: it imports the client of the project's Data API, as all of them do,
+ * and responds.
  * @module
  */
 

@@ -10,8 +10,8 @@ const ROUND_MS = 100;
 export type Call = () => Promise<void>;
 
 /**
- * Returns the calls per second of one client per given call. A client repeats its call as soon as the
- * response has arrived.
+ * Returns the calls per second of one client per given call. A client repeats its call as soon as
+ * the response has arrived.
  */
 export async function throughput(clients: readonly Call[]): Promise<number> {
   const startedAt = performance.now();

@@ -22,7 +22,7 @@ export function printHeading(heading: string, notes: readonly string[]): void {
   console.log();
 }
 
-/** Prints a line for each comparison: medians, the median ratio with its spread, and the verdict. */
+/** Prints a line per comparison: medians, the median ratio with its range, and the verdict. */
 export function printComparisons(columns: Columns, comparisons: readonly Comparison[]): void {
   console.log(line("", columns.baseline, columns.samples, "ratio", "min-max", "rounds", ""));
   for (const comparison of comparisons) {

@@ -1,9 +1,9 @@
 /**
  * `deno task bench`: measures what the product costs beyond the least that could do its job.
  *
- * Everything is measured side by side in one run, so the ratios are meaningful on any machine, and the
- * absolute figures are not. A ratio that misses its limit is printed but fails nothing, because a busy
- * machine is not the code's fault.
+ * Everything is measured side by side in one run, so the ratios are meaningful on any machine, and
+ * the absolute figures are not. A ratio that misses its limit is printed but fails nothing, because
+ * a busy machine is not the code's fault.
  * @module
  */
 

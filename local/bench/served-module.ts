@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { REPOSITORY } from "../system/settings.ts";
 
 /** A module that is being served. Disposing of it kills the process. */
-export interface ServedModule extends AsyncDisposable {
+interface ServedModule extends AsyncDisposable {
   /** Without a trailing slash. */
   readonly url: string;
 }

@@ -1,13 +1,13 @@
 /**
  * Measures things side by side and summarizes the figures.
  *
- * A machine is never as fast in one second as in the next. So a baseline and its contestants take turns
- * in short rounds, and figures are compared only within a round.
+ * A machine is never as fast in one second as in the next. So a baseline and its contestants take
+ * turns in short rounds, and figures are compared only within a round.
  * @module
  */
 
 /** One figure per round. */
-export type Samples = readonly number[];
+type Samples = readonly number[];
 
 /** Measures something once and returns the figure. */
 export type Measure = () => Promise<number>;
@@ -16,7 +16,7 @@ export type Measure = () => Promise<number>;
 export type Limit = { readonly atLeast: number } | { readonly atMost: number };
 
 /** What is measured beside a baseline. */
-export interface Contestant {
+interface Contestant {
   readonly name: string;
   readonly measure: Measure;
   readonly limit?: Limit | undefined;
@@ -31,7 +31,7 @@ export interface Comparison {
 }
 
 /** The median and the range of some figures. */
-export interface Spread {
+interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;

@@ -14,8 +14,8 @@ const denoConfig = z.object({ tasks: z.object({ "install-postgres": z.string() }
 const symlinks = z.array(z.object({ source: z.string(), target: z.string() }));
 
 /**
- * Returns the folder with `initdb` and `postgres`, installing them below `parent` if they are not there
- * yet. Each version that deno.json names has its own folder.
+ * Returns the folder with `initdb` and `postgres`, installing them below `parent` if they are not
+ * there yet. Each version that deno.json names has its own folder.
  *
  * `announce` is called before an installation.
  *
@@ -87,7 +87,7 @@ async function nativeFolder(folder: string): Promise<string> {
   );
 }
 
-/** npm packages cannot contain links. The package lists them, for an install script that is not run. */
+/** npm packages cannot contain links. This one lists them for an install script that is not run. */
 async function makeLinks(native: string): Promise<void> {
   const root = dirname(native);
   const list = join(native, "pg-symlinks.json");

@@ -65,8 +65,8 @@ export async function startDatabase(
 }
 
 /**
- * Applies the migrations that a given database lacks. A plain PostgreSQL database is prepared first,
- * which takes a superuser.
+ * Applies the migrations that a given database lacks. A plain PostgreSQL database is prepared
+ * first, which takes a superuser.
  *
  * @throws {TaskError} if it cannot be reached, prepared or migrated.
  */
@@ -93,8 +93,8 @@ async function isPrepared(url: string): Promise<boolean> {
     await sql.end();
   }
   throw new TaskError(
-    "DATABASE_URL names neither a Supabase database nor a superuser who could prepare a plain one. " +
-      "Use a superuser, or unset DATABASE_URL to use the embedded database.",
+    "DATABASE_URL names neither a Supabase database nor a superuser that could prepare a plain " +
+      "one. Use a superuser, or unset DATABASE_URL to use the embedded database.",
   );
 }
 

@@ -6,7 +6,7 @@
 import postgres from "postgres";
 
 /** How to prepare the database. */
-export interface PlatformOptions {
+interface PlatformOptions {
   /** Password for the roles `postgres` and `authenticator`. If absent, they keep theirs. */
   readonly password?: string;
   /**

@@ -1,11 +1,11 @@
 /**
- * A real PostgreSQL server for development and tests: creates its data, starts it, finds one that was
- * left running, and stops it.
+ * A real PostgreSQL server for development and tests: creates its data, starts it, finds one that
+ * was left running, and stops it.
  *
- * The server does not outlive the process that started it. It runs under a small shell that holds the
- * reading end of a pipe: when this process exits, for whatever reason, the pipe closes and the shell
- * shuts the server down. If even the shell is killed, the next start finds the server through its
- * `postmaster.pid`.
+ * The server does not outlive the process that started it. It runs under a small shell that holds
+ * the reading end of a pipe: when this process exits, for whatever reason, the pipe closes and the
+ * shell shuts the server down. If even the shell is killed, the next start finds the server through
+ * its `postmaster.pid`.
  * @module
  */
 
@@ -26,7 +26,7 @@ export interface PostgresOptions {
   readonly binaries: string;
   /** The folder for `data/` and `server.log`; see {@linkcode postgresHome}. */
   readonly folder: string;
-  /** The port on 127.0.0.1, where 0 takes any free one. */
+  /** The port on 127.0.0.1; 0 takes any free one. */
   readonly port: number;
   /** The password of {@linkcode SUPERUSER}, set when the data folder is created. */
   readonly password: string;
@@ -35,7 +35,7 @@ export interface PostgresOptions {
 }
 
 /** A running server. */
-export interface Postgres {
+interface Postgres {
   readonly port: number;
   /** Resolves once the server has exited, because of `stop` or unexpectedly. */
   readonly exited: Promise<void>;
@@ -43,7 +43,7 @@ export interface Postgres {
   stop(): Promise<void>;
 }
 
-/** The account that runs the server when this process is root: PostgreSQL refuses to run as root. */
+/** Runs the server if this process is root, because PostgreSQL refuses to run as root. */
 const NOBODY = { uid: 65534, gid: 65534 };
 
 const START_TIMEOUT_MS = 120_000;
@@ -69,8 +69,8 @@ const SUPERVISOR = `
 `;
 
 /**
- * Returns the folder for the binaries and data of `localDir`: the folder itself, unless this process
- * is root and the server's account cannot reach it, as in a clone below `/root`.
+ * Returns the folder for the binaries and data of `localDir`: the folder itself, unless this
+ * process is root and the server's account cannot reach it, as in a clone below `/root`.
  */
 export async function postgresHome(localDir: string): Promise<string> {
   await Deno.mkdir(localDir, { recursive: true });
@@ -93,8 +93,8 @@ async function isReachable(folder: string): Promise<boolean> {
 /**
  * Starts the server on its data folder, creating the folder if necessary.
  *
- * @throws {TaskError} if the data belong to another account, the port is taken, or the server does not
- * start.
+ * @throws {TaskError} if the data belong to another account, the port is taken, or the server does
+ * not start.
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const data = join(options.folder, "data");
@@ -108,7 +108,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   return await launch(options, data);
 }
 
-/** Stops the server that an earlier process left running on the folder of a {@linkcode startPostgres}. */
+/** Stops a server that an earlier process left running on the same folder. */
 export async function stopLeftoverPostgres(folder: string): Promise<void> {
   await stopLeftover(join(folder, "data"));
 }
@@ -175,8 +175,8 @@ async function checkOwner(data: string): Promise<void> {
 /**
  * Stops a server that is still running on the data, and removes a stale `postmaster.pid`.
  *
- * PostgreSQL takes any process with the recorded id for its own, even a zombie or an unrelated process
- * that has since been given the id, and would then refuse to start.
+ * PostgreSQL takes any process with the recorded id for its own, even a zombie or an unrelated
+ * process that has since been given the id, and would then refuse to start.
  */
 async function stopLeftover(data: string): Promise<void> {
   const pidFile = join(data, "postmaster.pid");

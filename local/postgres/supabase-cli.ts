@@ -7,7 +7,7 @@ import { REPOSITORY } from "../system/settings.ts";
 import { TaskError } from "../system/task.ts";
 
 /** The result of running the CLI. */
-export interface CliResult {
+interface CliResult {
   readonly success: boolean;
   readonly stdout: string;
   /** stdout followed by stderr, trimmed. The streams cannot be interleaved. */
@@ -15,8 +15,8 @@ export interface CliResult {
 }
 
 /**
- * Runs `deno task supabase ...` and returns what it printed. `databaseUrl` becomes its `--remote`; the
- * password goes into the environment, where no list of processes shows it.
+ * Runs `deno task supabase ...` and returns what it printed. `databaseUrl` becomes its `--remote`;
+ * the password goes into the environment, where no list of processes shows it.
  */
 export async function runSupabase(
   args: readonly string[],

@@ -12,7 +12,7 @@ import { emptyState, type State, StateFile } from "./state.ts";
 import { Webhooks } from "./webhooks.ts";
 
 /** How to open an account. */
-export interface AccountOptions {
+interface AccountOptions {
   readonly keyId: string;
   readonly keySecret: string;
   readonly settings: StandInSettings;

@@ -29,13 +29,13 @@ const FAILURE: PaymentFailure = {
 };
 
 /**
- * How an attempt to pay ends. `late_authorized` is a bank that approves long after Checkout gave up: the
- * payment is captured or, if the order has been paid in the meantime, refunded by Razorpay.
+ * How an attempt to pay ends. `late_authorized` is a bank that approves long after Checkout gave
+ * up: the payment is captured or, if the order has been paid in the meantime, refunded by Razorpay.
  */
 export type Outcome = "captured" | "authorized" | "failed" | "late_authorized";
 
 /** What the customer does. The order supplies what is left out. */
-export interface PayInstructions {
+interface PayInstructions {
   readonly outcome: Outcome;
   /** Continues a failed or authorized payment of the same order instead of starting a new one. */
   readonly payment_id?: string | undefined;
@@ -85,7 +85,7 @@ export function payWithoutOrder(
   return payment;
 }
 
-/** Plays the customer on a payment link's page, which creates the link's order when it is opened. */
+/** Plays the customer on a payment link's page. Opening the page creates the link's order. */
 export function payPaymentLink(
   account: Account,
   link: PaymentLink,

@@ -9,8 +9,8 @@ const DEFAULT_COUNT = 10;
 const MAX_COUNT = 100;
 
 /**
- * Returns a page of a list, newest first, by the parameters `from`, `to` (Unix seconds), `count` and
- * `skip`. Entries younger than the lag are left out.
+ * Returns a page of a list, newest first, by the parameters `from`, `to` (Unix seconds), `count`
+ * and `skip`. Entries younger than the lag are left out.
  *
  * @throws {RazorpayError} 400 for an invalid parameter.
  */

@@ -30,7 +30,7 @@ export interface CheckoutSuccess {
 }
 
 /** What Checkout hands to the browser after a failure. */
-export interface CheckoutFailure {
+interface CheckoutFailure {
   readonly razorpay_order_id: string;
   readonly razorpay_payment_id: string;
   readonly error: {
@@ -44,34 +44,34 @@ export interface CheckoutFailure {
 }
 
 /** What a payment link's page adds to the callback URL, and the order that it created. */
-export interface PaymentLinkSuccess extends CheckoutSuccess {
+interface PaymentLinkSuccess extends CheckoutSuccess {
   readonly razorpay_payment_link_id: string;
   readonly razorpay_payment_link_reference_id: string;
   readonly razorpay_payment_link_status: string;
 }
 
 /** The parts of the entities that tests look at. Amounts are paise. */
-export interface PlayedPayment {
+interface PlayedPayment {
   readonly id: string;
   readonly status: string;
   readonly amount: number;
   readonly currency: string;
   readonly order_id: string | null;
 }
-export interface PlayedRefund {
+interface PlayedRefund {
   readonly id: string;
   readonly payment_id: string;
   readonly amount: number;
   readonly status: "pending" | "processed" | "failed";
 }
-export interface PlayedDispute {
+interface PlayedDispute {
   readonly id: string;
   readonly payment_id: string;
   readonly amount: number;
   readonly amount_deducted: number;
   readonly status: "open" | "under_review" | "won" | "lost" | "closed";
 }
-export interface PlayedPaymentLink {
+interface PlayedPaymentLink {
   readonly id: string;
   readonly status: string;
 }

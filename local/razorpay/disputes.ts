@@ -58,7 +58,7 @@ export function openDispute(
   return dispute;
 }
 
-/** Advances a dispute by a step. Unless told otherwise, only a lost one costs the merchant money. */
+/** Advances a dispute by a step. By default, only a lost one costs the merchant money. */
 export function advanceDispute(
   account: Account,
   dispute: Dispute,

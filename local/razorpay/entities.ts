@@ -35,7 +35,7 @@ export interface Order {
 export type PaymentMethod = "upi" | "card" | "netbanking" | "wallet";
 
 /** A payment's status. `failed` is not final, because banks respond late. */
-export type PaymentStatus = "created" | "authorized" | "captured" | "refunded" | "failed";
+type PaymentStatus = "created" | "authorized" | "captured" | "refunded" | "failed";
 
 /** Why a payment failed, as the payment says and as Checkout tells the browser. */
 export interface PaymentFailure {
@@ -70,7 +70,7 @@ export interface Payment {
 }
 
 /** The keys of a payment that depend on its method. */
-export interface Instrument {
+interface Instrument {
   readonly card_id: string | null;
   readonly card?: Record<string, unknown>;
   readonly bank: string | null;
@@ -95,7 +95,7 @@ export interface Refund {
 }
 
 /** A payment link's status. */
-export type PaymentLinkStatus = "created" | "partially_paid" | "expired" | "cancelled" | "paid";
+type PaymentLinkStatus = "created" | "partially_paid" | "expired" | "cancelled" | "paid";
 
 /** A payment link: a page on which the customer pays. */
 export interface PaymentLink {
@@ -127,7 +127,7 @@ export interface PaymentLink {
 }
 
 /** How far a dispute has escalated. */
-export type DisputePhase = "fraud" | "retrieval" | "chargeback" | "pre_arbitration" | "arbitration";
+type DisputePhase = "fraud" | "retrieval" | "chargeback" | "pre_arbitration" | "arbitration";
 
 /** A dispute's status. */
 export type DisputeStatus = "open" | "under_review" | "won" | "lost" | "closed";
@@ -258,7 +258,7 @@ export function paymentEntity(payment: Payment): Record<string, unknown> {
   };
 }
 
-/** Returns the refund entity. The bank's reference (`arn`) follows days later, so here it stays null. */
+/** Returns the refund entity. The bank's reference (`arn`) takes days, so here it is null. */
 export function refundEntity(refund: Refund): Record<string, unknown> {
   return {
     id: refund.id,

@@ -1,14 +1,14 @@
 /**
  * The error responses of Razorpay's API.
  *
- * The texts come from Razorpay's documentation (api/orders, api/payments, api/refunds, errors) and from
- * reports of its users. Callers should branch on the HTTP status and not on the texts: the sources
- * differ in some of them.
+ * The texts come from Razorpay's documentation (api/orders, api/payments, api/refunds, errors) and
+ * from reports of its users. Callers should branch on the HTTP status and not on the texts: the
+ * sources differ in some of them.
  * @module
  */
 
 /** The `error` object of a response. Every key besides `code` and `description` may be absent. */
-export interface ErrorDetails {
+interface ErrorDetails {
   readonly code: "BAD_REQUEST_ERROR" | "GATEWAY_ERROR" | "SERVER_ERROR";
   readonly description: string;
   readonly source?: string | null;

@@ -24,8 +24,8 @@ type Payload = Record<string, Record<string, unknown>>;
 /**
  * Emits an event about the current state of an order, payment, refund, payment link or dispute.
  *
- * `entityId` is that of the entity that the event is named after; related entities, such as the payment
- * of an order, are looked up.
+ * `entityId` is that of the entity that the event is named after; related entities, such as the
+ * payment of an order, are looked up.
  *
  * @throws {RazorpayError} 400 if there is no such entity, or no payment that the event could show.
  */

@@ -6,8 +6,8 @@
 import { z } from "zod";
 
 /**
- * The kinds of faults, and whether Razorpay carries out the request before it fails, unless `applied`
- * says otherwise.
+ * The kinds of faults, and whether Razorpay carries out the request before it fails, unless
+ * `applied` says otherwise.
  */
 const APPLIED_BY_DEFAULT = {
   /** 401 `Authentication failed`. */
@@ -34,7 +34,7 @@ const APPLIED_BY_DEFAULT = {
   "delay": true,
 } as const;
 
-export type FaultKind = keyof typeof APPLIED_BY_DEFAULT;
+type FaultKind = keyof typeof APPLIED_BY_DEFAULT;
 
 /** A fault, as a test orders it. */
 export const faultSchema = z.strictObject({

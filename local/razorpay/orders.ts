@@ -45,7 +45,7 @@ export const orderRoutes = [
 ];
 
 /** The values of an order that differ from one new order to the next. */
-export type NewOrder = Pick<
+type NewOrder = Pick<
   Order,
   "amount" | "currency" | "receipt" | "notes" | "partial_payment" | "payment_link_id"
 >;

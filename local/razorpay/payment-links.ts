@@ -1,8 +1,8 @@
 /**
  * Payment Links API: https://razorpay.com/docs/api/payments/payment-links/
  *
- * It differs from the older APIs: lists have another envelope, unknown ids are an empty 404, and the
- * error texts are its own.
+ * It differs from the older APIs: lists have another envelope, unknown ids are an empty 404, and
+ * the error texts are its own.
  * @module
  */
 

@@ -119,7 +119,7 @@ async function createRefund({ account, param, body, header }: ApiRequest): Promi
   return refundEntity(await refundOnce(account, payment, body, key));
 }
 
-/** A repeated key returns the refund of the first request, and is rejected for any other request. */
+/** A repeated key returns the first request's refund, and is rejected for any other request. */
 async function refundOnce(
   account: Account,
   payment: Payment,

@@ -11,7 +11,7 @@ export interface LoggedRequest {
   readonly query: string;
   /** The body as text. */
   readonly body: string;
-  /** The names of the headers in lower case. The values are left out, because they hold credentials. */
+  /** The names of the headers in lower case, without the values, which hold credentials. */
   readonly headers: readonly string[];
   /** The status of the response, or null if there was none (yet). */
   status: number | null;

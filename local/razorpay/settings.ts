@@ -1,5 +1,6 @@
 /**
- * The settings that a test can change while the stand-in runs. By default it behaves as Razorpay does.
+ * The settings that a test can change while the stand-in runs. By default it behaves as Razorpay
+ * does.
  * @module
  */
 
@@ -17,12 +18,12 @@ export const settingsSchema = z.strictObject({
   /** The events that the webhook subscribes to; null means all of them. */
   webhook_events: z.array(z.enum(EVENT_NAMES)).nullable(),
   /**
-   * How the events of one action are sent: each after the first attempt of the previous one, including
-   * those of earlier actions (`in_order`, `reversed`, `shuffled`), or without waiting (`at_once`).
-   * Razorpay promises no order.
+   * How the events of one action are sent: each after the first attempt of the previous one,
+   * including those of earlier actions (`in_order`, `reversed`, `shuffled`), or without waiting
+   * (`at_once`). Razorpay promises no order.
    */
   webhook_order: z.enum(["in_order", "reversed", "shuffled", "at_once"]),
-  /** Shortens the waits between attempts: 1 is Razorpay's day of retries, 0.00001 about a second. */
+  /** Shortens the waits between attempts: 1 is Razorpay's day of retries, 0.00001 a second. */
   webhook_time_factor: z.number().positive().max(1),
   /** How long the receiver may take to respond. */
   webhook_timeout_ms: z.int().positive(),
@@ -30,11 +31,11 @@ export const settingsSchema = z.strictObject({
   webhook_duplicates: z.int().min(0).max(10),
   /** How many events, each with its own event id, report the same fact. */
   webhook_event_copies: z.int().min(1).max(10),
-  /** Writes non-ASCII characters in event bodies as \u escapes. It is unknown whether Razorpay does. */
+  /** Writes non-ASCII characters in event bodies as \u escapes. Razorpay may or may not. */
   webhook_escape_non_ascii: z.boolean(),
   /**
-   * Orders with the receipt of an earlier one: allowed (`any`), refused (`unique`), or, for requests
-   * with `unique_receipt: true`, answered with the earlier order (`unique_when_asked`).
+   * Orders with the receipt of an earlier one: allowed (`any`), refused (`unique`), or, for
+   * requests with `unique_receipt: true`, answered with the earlier order (`unique_when_asked`).
    */
   order_receipts: z.enum(["any", "unique", "unique_when_asked"]),
   /** How long lists lack a new entity, rounded to seconds. Reads by id always find it. */
@@ -43,7 +44,7 @@ export const settingsSchema = z.strictObject({
   max_amount_paise: z.int().min(100),
   /** The status of a new refund, until a control route changes it. */
   refund_status: z.enum(["processed", "pending"]),
-  /** How long a refund request takes. Another one with the same idempotency key is refused meanwhile. */
+  /** How long a refund request takes. Meanwhile, another with its idempotency key is rejected. */
   refund_delay_ms: z.int().min(0),
 });
 

@@ -1,5 +1,6 @@
 /**
- * Everything that Razorpay would remember: in memory and, if there is a path for it, in a JSON file.
+ * Everything that Razorpay would remember: in memory and, if there is a path for it, in a JSON
+ * file.
  * @module
  */
 
@@ -9,7 +10,7 @@ import { newId } from "./ids.ts";
 import type { WebhookEvent } from "./webhooks.ts";
 
 /** The request that a refund's idempotency key was used for, and its refund. */
-export interface RefundKey {
+interface RefundKey {
   readonly key: string;
   readonly payment_id: string;
   readonly body: string;
@@ -44,7 +45,8 @@ export function emptyState(): State {
 
 const FORMAT = 1;
 
-// Only this module writes the file, and always completely, so the records themselves are not checked.
+// Only this module writes the file, and always completely, so the records themselves are not
+// checked.
 const savedState = z.object({
   format: z.literal(FORMAT),
   account_id: z.string(),
@@ -64,7 +66,7 @@ export class StateFile {
 
   constructor(readonly path: string) {}
 
-  /** Reads the state, which is empty if there is no file. Throws if the file holds anything else. */
+  /** Reads the state, empty if there is no file. Throws if the file holds anything else. */
   async load(): Promise<State> {
     let text: string;
     try {
@@ -77,8 +79,8 @@ export class StateFile {
   }
 
   /**
-   * Resolves when the file holds the state as of this moment or later. Calls during a write share the
-   * next one.
+   * Resolves when the file holds the state as of this moment or later. Calls during a write share
+   * the next one.
    */
   save(state: State): Promise<void> {
     this.#next ??= this.#last.then(async () => {
@@ -117,7 +119,7 @@ function parseState(text: string, path: string): State {
   const parsed = savedState.safeParse(parseJson(text));
   if (!parsed.success) {
     throw new Error(
-      `${path} does not hold the Razorpay stand-in's state. Delete it to begin anew.`,
+      `${path} does not hold the Razorpay stand-in's state. Delete it to start over.`,
     );
   }
   const saved = parsed.data;

@@ -1,10 +1,10 @@
 /**
- * Delivers webhook events: signature, headers, retries, and the disabling of a webhook that has failed
- * for a day.
+ * Delivers webhook events: signature, headers, retries, and the disabling of a webhook that has
+ * failed for a day.
  *
- * The waits are those that github.com/LokarajR/Raze measured in 796 real deliveries: retries at doubling
- * offsets from the first attempt, for 22.8 hours. Payment events that meet a 5xx or a dropped connection
- * are also retried after 0.23 s.
+ * The waits are those that github.com/LokarajR/Raze measured in 796 real deliveries: retries at
+ * doubling offsets from the first attempt, for 22.8 hours. Payment events that meet a 5xx or a
+ * dropped connection are also retried after 0.23 s.
  * @module
  */
 
@@ -30,7 +30,7 @@ const QUICKLY_RETRIED: readonly EventName[] = [
 const MAX_EVENTS = 2_000;
 
 /** One POST to the receiver. `duplicate` and `replay` are not part of the schedule of retries. */
-export interface Attempt {
+interface Attempt {
   readonly kind: "first" | "retry" | "duplicate" | "replay";
   /** Unix milliseconds. */
   readonly at_ms: number;
@@ -55,10 +55,10 @@ export interface WebhookEvent {
 }
 
 /** How to send kept events again. */
-export interface Redelivery {
+interface Redelivery {
   /** Whether to send copies with new event ids, which the signature does not cover. */
   readonly new_event_ids: boolean;
-  /** Whether to sign with the current secret, or to repeat the signature of the event's creation. */
+  /** Whether to sign with the current secret or to repeat the original signature. */
   readonly signature: "current" | "original";
   /** Whether to send them all without waiting for each other. */
   readonly at_once: boolean;
@@ -74,7 +74,7 @@ export class Webhooks {
   readonly #pending = new Set<WebhookEvent>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #stopping = new AbortController();
-  /** Called whenever an event has changed, by those who wait for all to be settled. */
+  /** The checks of pending calls of {@linkcode settled}, run whenever an event has changed. */
   readonly #waiting = new Set<() => void>();
   /** Resolves when the last of the events that are sent one after the other has been sent. */
   #queue: Promise<void> = Promise.resolve();
@@ -106,8 +106,8 @@ export class Webhooks {
   }
 
   /**
-   * Runs an action, and then sends the events that it emitted together, or holds them back. The action
-   * has to be synchronous, so that no other action's events get between its own.
+   * Runs an action, and then sends the events that it emitted together, or holds them back. The
+   * action has to be synchronous, so that no other action's events get between its own.
    */
   batch<Result>(deliver: boolean, action: () => Result): Result {
     const batch: WebhookEvent[] = [];
@@ -157,8 +157,8 @@ export class Webhooks {
   }
 
   /**
-   * Sends the events that a stop interrupted. Their retries start over: the receiver may have been stopped
-   * as well, and that time must not count.
+   * Sends the events that a stop interrupted. Their retries start over: the receiver may have been
+   * stopped as well, and that time must not count.
    */
   resume(): void {
     const interrupted = this.events.filter(({ state }) => state === "pending");
@@ -175,8 +175,8 @@ export class Webhooks {
   }
 
   /**
-   * Waits until no event is being delivered or, for `attempted`, until the first attempt of each is over,
-   * and returns true. Returns false if that takes longer than the timeout.
+   * Waits until no event is being delivered or, for `attempted`, until the first attempt of each is
+   * over, and returns true. Returns false if that takes longer than the timeout.
    */
   settled(until: "finished" | "attempted", timeoutMs: number): Promise<boolean> {
     return new Promise((resolve) => {
@@ -197,7 +197,7 @@ export class Webhooks {
     });
   }
 
-  /** Ends every timer and connection. Events being delivered stay pending for {@linkcode resume}. */
+  /** Ends every timer and connection. Undelivered events stay pending for {@linkcode resume}. */
   stop(): void {
     this.#stopping.abort();
     for (const timer of this.#timers) clearTimeout(timer);

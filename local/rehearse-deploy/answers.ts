@@ -1,9 +1,11 @@
 /**
- * What each deployed function has to answer. In the order of the table, this is the story of one customer.
+ * What each deployed function has to answer. In the order of the table, this is the story of one
+ * customer.
  * @module
  */
 
 import { z } from "zod";
+import type { CheckoutSuccess } from "../razorpay/control-client.ts";
 
 /** A request to a function, and what it has to answer. */
 export interface Exchange {
@@ -32,14 +34,6 @@ export const envelope = z.object({
 });
 export type Envelope = z.infer<typeof envelope>;
 
-/** What Razorpay Checkout hands to the page after a payment. */
-export const checkoutResult = z.object({
-  razorpay_order_id: z.string(),
-  razorpay_payment_id: z.string(),
-  razorpay_signature: z.string(),
-});
-export type CheckoutResult = z.infer<typeof checkoutResult>;
-
 /** The customer, and what the functions have answered so far. */
 export interface Story {
   readonly botSecret: string;
@@ -48,7 +42,7 @@ export interface Story {
   /** Returns Razorpay's signature of a webhook body. */
   sign(body: string): Promise<string>;
   /** Pays an order and returns when the payment is captured. */
-  pay(orderId: string): Promise<CheckoutResult>;
+  pay(orderId: string): Promise<CheckoutSuccess>;
   userId?: unknown;
   orderId?: unknown;
 }
@@ -59,7 +53,7 @@ export interface Rehearsal {
   readonly method: "GET" | "POST";
   /** Whether pages call the function, so that it has to send CORS headers. */
   readonly forPages?: boolean;
-  /** Packages that the function must not be able to load, because they would slow down its start. */
+  /** Packages that the function must not load, because they would slow down its start. */
   readonly withoutPackages?: readonly string[];
   readonly exchanges: (story: Story) => Exchange[] | Promise<Exchange[]>;
 }

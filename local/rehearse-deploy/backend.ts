@@ -6,11 +6,12 @@
 import { sign } from "shared/auth/signature.ts";
 import { installPostgres } from "../postgres/binaries.ts";
 import { postgresHome } from "../postgres/server.ts";
+import { connectControl } from "../razorpay/control-client.ts";
 import { functionEnvironment } from "../stack/environment.ts";
 import { startStack } from "../stack/stack.ts";
 import { removeIfPresent } from "../system/files.ts";
 import { parseSettings, readSettings } from "../system/settings.ts";
-import { checkoutResult, type Story } from "./answers.ts";
+import type { Story } from "./answers.ts";
 
 /** A running backend. Disposing of it stops the stack. */
 export interface Backend extends AsyncDisposable {
@@ -20,7 +21,7 @@ export interface Backend extends AsyncDisposable {
   readonly story: Story;
 }
 
-/** Starts a backend with its data in `folder`, on free ports, so that it can run beside another stack. */
+/** Starts a backend with its data in `folder`, on free ports: another stack may be running. */
 export async function startBackend(folder: string): Promise<Backend> {
   await using unfinished = new AsyncDisposableStack();
   // If this process is root, the data may be in another folder.
@@ -33,17 +34,7 @@ export async function startBackend(folder: string): Promise<Backend> {
   });
   unfinished.defer(() => stack.stop());
 
-  const pay: Story["pay"] = async (orderId) => {
-    const response = await fetch(
-      `${stack.environment.RAZORPAY_API_URL}/_control/orders/${orderId}/pay`,
-      {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ outcome: "captured", deliver_webhooks: false }),
-      },
-    );
-    return checkoutResult.parse(await response.json());
-  };
+  const razorpay = connectControl(stack.environment.RAZORPAY_API_URL);
 
   const started = unfinished.move();
   return {
@@ -52,7 +43,8 @@ export async function startBackend(folder: string): Promise<Backend> {
       botSecret: stack.environment.BOT_SECRET,
       secretKey: stack.environment.SUPABASE_SECRET_KEY,
       sign: (body) => sign(body, stack.environment.RAZORPAY_WEBHOOK_SECRET),
-      pay,
+      pay: (orderId) =>
+        razorpay.payOrder(orderId, { outcome: "captured", deliver_webhooks: false }),
     },
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   };

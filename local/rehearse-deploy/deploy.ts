@@ -19,8 +19,8 @@ interface Target {
 const TIMEOUT_MS = 300_000;
 
 /**
- * Runs `supabase functions deploy --use-api` for all functions. `folder` is created for the CLI alone, so
- * that it neither reads nor changes anyone's login. `signal` aborts the deployment.
+ * Runs `supabase functions deploy --use-api` for all functions. `folder` is created for the CLI
+ * alone, so that it neither reads nor changes anyone's login. `signal` aborts the deployment.
  *
  * @throws {TaskError} with the CLI's output, if it fails or prints a warning.
  */

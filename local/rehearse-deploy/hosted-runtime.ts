@@ -1,6 +1,6 @@
 /**
- * Runs an uploaded function as the hosted platform would: alone, from nothing but its uploaded files,
- * on the version of Deno that the platform is compatible with.
+ * Runs an uploaded function as the hosted platform would: alone, from nothing but its uploaded
+ * files, on the version of Deno that the platform is compatible with.
  * @module
  */
 
@@ -88,8 +88,8 @@ export async function resolveImports(
 }
 
 /**
- * Estimates the size in bytes of the platform's bundle: sources and whole npm packages in one archive,
- * compressed with Brotli at the level that the Supabase CLI uses.
+ * Estimates the size in bytes of the platform's bundle: sources and whole npm packages in one
+ * archive, compressed with Brotli at the level that the Supabase CLI uses.
  */
 export async function estimateBundleBytes(
   { npmCache }: HostedRuntime,
@@ -129,8 +129,8 @@ async function entriesOf(folder: string): Promise<Deno.DirEntry[]> {
 }
 
 /**
- * Starts the function in `folder`, with `variables` as its whole environment. It can read its own folder
- * and connect to this machine, and nothing else.
+ * Starts the function in `folder`, with `variables` as its whole environment. It can read its own
+ * folder and connect to this machine, and nothing else.
  *
  * @throws {TaskError} with the function's output, if it does not start.
  */

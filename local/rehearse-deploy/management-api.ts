@@ -1,9 +1,11 @@
 /**
- * A local stand-in for the part of the Supabase Management API that `supabase functions deploy --use-api`
- * calls. It keeps what the CLI uploads, and responds with 404 to requests that it does not know.
+ * A local stand-in for the part of the Supabase Management API that `supabase functions deploy
+ * --use-api` calls. It keeps what the CLI uploads, and responds with 404 to requests that it does
+ * not know.
  *
- * The shapes follow the API's reference, https://supabase.com/docs/reference/api/v1-deploy-a-function
- * and https://supabase.com/docs/reference/api/v1-bulk-update-functions.
+ * The shapes follow the API's reference,
+ * https://supabase.com/docs/reference/api/v1-deploy-a-function and
+ * https://supabase.com/docs/reference/api/v1-bulk-update-functions.
  * @module
  */
 
@@ -28,7 +30,7 @@ export interface UploadedFunction {
 }
 
 /** A running stand-in. Disposing of it stops it. */
-export interface ManagementApi extends AsyncDisposable {
+interface ManagementApi extends AsyncDisposable {
   /** The base URL, without a path. */
   readonly url: string;
   /** Everything that was uploaded, by slug. */
@@ -39,7 +41,7 @@ export interface ManagementApi extends AsyncDisposable {
   readonly unknownRequests: readonly string[];
 }
 
-/** Starts the stand-in for one project on a free port. `accessToken` is the only one that it accepts. */
+/** Starts the stand-in for one project on a free port. It accepts only `accessToken`. */
 export function startManagementApi(projectRef: string, accessToken: string): ManagementApi {
   const uploads: ManagementApi["uploads"] = new Map();
   const deployed: ManagementApi["deployed"] = new Set();
@@ -49,7 +51,8 @@ export function startManagementApi(projectRef: string, accessToken: string): Man
   async function deploy(request: Request, query: URLSearchParams): Promise<Response> {
     const upload = await readUpload(query.get("slug") ?? "", await request.formData());
     uploads.set(upload.slug, upload);
-    // The CLI bundles several functions one by one, and puts them into service with one bulk update.
+    // The CLI bundles several functions one by one, and puts them into service with one bulk
+    // update.
     if (query.get("bundleOnly") !== "true") deployed.add(upload.slug);
     return Response.json(describe(upload), { status: 201 });
   }
@@ -78,8 +81,8 @@ export function startManagementApi(projectRef: string, accessToken: string): Man
       case `GET ${project}/functions`:
         return Response.json([]);
       case `GET ${project}`:
-        // The CLI asks for the project's name but does not need it. With a name it would record this
-        // made-up project in supabase/.temp, where the repository may be linked to a real one.
+        // The CLI asks for the project's name but does not need it. With a name it would record
+        // this made-up project in supabase/.temp, where the repository may be linked to a real one.
         return refusal(404, "Project not found");
       default:
         unknownRequests.push(`${request.method} ${pathname}`);

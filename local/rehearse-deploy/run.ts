@@ -1,10 +1,11 @@
 /**
- * `deno task rehearse-deploy`: rehearses a deployment. The real Supabase CLI deploys the functions to a
- * stand-in for the Management API, and what it uploaded has to work on its own, as on the hosted platform.
+ * `deno task rehearse-deploy`: rehearses a deployment. The real Supabase CLI deploys the functions
+ * to a stand-in for the Management API, and what it uploaded has to work on its own, as on the
+ * hosted platform.
  *
- * The uploaded files of each function are written to an empty folder. The function is started there on
- * its own, on the hosted version of Deno and with the variables that the platform sets. It plays its part
- * of one customer's story in front of a real backend, an embedded stack.
+ * The uploaded files of each function are written to an empty folder. The function is started there
+ * on its own, on the hosted version of Deno and with the variables that the platform sets. It plays
+ * its part of one customer's story in front of a real backend, an embedded stack.
  * @module
  */
 
@@ -125,7 +126,7 @@ async function rehearseFunction(
   if (bundleBytes > MAX_BUNDLE_BYTES) {
     const [size, limit] = [kilobytes(bundleBytes), kilobytes(MAX_BUNDLE_BYTES)];
     throw new TaskError(
-      `The bundle of ${upload.slug} would have about ${size}, but the platform's limit is ${limit}.`,
+      `The bundle of ${upload.slug} has about ${size}, but the platform's limit is ${limit}.`,
     );
   }
   await using booted = await boot(runtime, upload, folder, backend.variables, signal);

@@ -6,7 +6,7 @@
 import { TaskError } from "../system/task.ts";
 import type { UploadedFunction } from "./management-api.ts";
 
-/** The platform's limit for functions that it bundles itself (Supabase docs, Edge Functions, "Limits"). */
+/** The platform's limit for functions that it bundles (Supabase docs, Functions, "Limits"). */
 export const MAX_BUNDLE_BYTES = 5_000_000;
 
 /** The repository's only configuration file, with the import map of every function. */

@@ -1,8 +1,9 @@
 /**
- * `/rest/v1` and `/auth/v1`: `@supabase/lite` on the stack's PostgreSQL, or a given Supabase project.
+ * `/rest/v1` and `/auth/v1`: `@supabase/lite` on the stack's PostgreSQL, or a given Supabase
+ * project.
  *
- * Lite implements the protocols of PostgREST and Auth in this process. Where it differs from a hosted
- * project in a way that would hide faults, {@linkcode ProjectConnection} corrects it.
+ * Lite implements the protocols of PostgREST and Auth in this process. Where it differs from a
+ * hosted project in a way that would hide faults, {@linkcode ProjectConnection} corrects it.
  * @module
  */
 
@@ -17,8 +18,8 @@ export interface DataApi {
 }
 
 /** How to start the embedded Data API. */
-export interface DataApiOptions {
-  /** Logs in as the role that owns the tables and can switch to `anon` and the others for a request. */
+interface DataApiOptions {
+  /** Logs in as the tables' owner, which can switch to `anon` and the others for a request. */
   readonly databaseUrl: string;
   readonly publishableKey: string;
   readonly secretKey: string;
@@ -30,8 +31,8 @@ export interface DataApiOptions {
 const POOL_SIZE = 20;
 
 /**
- * How long a request may spend in the database: the timeout that the locking SQL functions declare, and
- * that PostgREST enforces (PostgREST docs, "Functions: timeouts").
+ * How long a request may spend in the database: the timeout that the locking SQL functions declare,
+ * and that PostgREST enforces (PostgREST docs, "Functions: timeouts").
  */
 const STATEMENT_TIMEOUT_MS = 4_000;
 
@@ -81,7 +82,7 @@ export async function startDataApi(options: DataApiOptions): Promise<DataApi> {
   };
 }
 
-/** Creates the tables for users and sessions, unless a given Supabase database already has its own. */
+/** Creates the tables for users and sessions, unless the database is a given Supabase one. */
 async function provideAuthTables(app: App, connection: PostgresConnection): Promise<void> {
   const [authUsers] = await connection.driver<[{ exist: boolean }]>`
     select to_regclass('auth.users') is not null as exist`;
@@ -106,7 +107,7 @@ export function forwardDataApi(projectUrl: string): DataApi {
   };
 }
 
-/** Lite passes objects and arrays as JSON text, which the driver would encode as JSON a second time. */
+/** Lite passes objects and arrays as JSON text, which the driver would encode a second time. */
 const jsonType = (oid: number) => ({
   to: oid,
   from: [oid],
@@ -142,7 +143,8 @@ class ProjectConnection extends PostgresConnection {
       },
     });
     // When lite first finds a table with row-level security, it grants all of them to every role
-    // (ensureRlsContext), which would undo the migrations' grants. This state claims that it already has.
+    // (ensureRlsContext), which would undo the migrations' grants. This state claims that it
+    // already has.
     Reflect.set(this, "rlsState", "active");
   }
 
@@ -152,8 +154,8 @@ class ProjectConnection extends PostgresConnection {
   }
 
   /**
-   * Lite responds to an SQLSTATE that it does not know with 500 and the code `SUP`. PostgREST keeps the
-   * code and chooses the status by its class; an error with the code `PGRST` tells lite both.
+   * Lite responds to an SQLSTATE that it does not know with 500 and the code `SUP`. PostgREST keeps
+   * the code and chooses the status by its class; an error with the code `PGRST` tells lite both.
    *
    * Lite logs what this returns, so it leaves out the driver's stack trace.
    */
@@ -174,7 +176,7 @@ class ProjectConnection extends PostgresConnection {
   }
 }
 
-/** An error of PostgreSQL or of the driver. `code` is an SQLSTATE or one of the driver's own codes. */
+/** An error of PostgreSQL or the driver. `code` is an SQLSTATE or one of the driver's own. */
 const driverError = z.object({
   code: z.string(),
   message: z.string(),

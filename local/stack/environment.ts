@@ -1,6 +1,6 @@
 /**
- * Two views of a running stack's addresses and keys: what a client needs, and what the hosted platform
- * puts into the environment of every function.
+ * Two views of a running stack's addresses and keys: what a client needs, and what the hosted
+ * platform puts into the environment of every function.
  * @module
  */
 

@@ -12,7 +12,7 @@ import type { DataApi } from "./data-api.ts";
 import type { Functions } from "./functions.ts";
 
 /** Where the gateway listens, and what it passes requests on to. */
-export interface GatewayOptions {
+interface GatewayOptions {
   /** The port on 127.0.0.1; 0 takes any free one. */
   readonly port: number;
   readonly dataApi: DataApi;
@@ -72,7 +72,7 @@ async function route(request: Request, options: GatewayOptions): Promise<Respons
   return Response.json({ code: "NOT_FOUND", message: "Nothing is served here." }, { status: 404 });
 }
 
-/** The hosted runtime routes on the first segment, and leaves it in the path that a function sees. */
+/** The hosted runtime routes on the first segment, and keeps it in the function's path. */
 async function callFunction(request: Request, functions: Functions): Promise<Response> {
   const url = new URL(request.url);
   url.pathname = url.pathname.slice(FUNCTIONS_PREFIX.length);

@@ -1,6 +1,6 @@
 /**
- * Session tokens like those of Supabase Auth (Supabase docs, "JWT claims reference"), for development
- * and tests.
+ * Session tokens like those of Supabase Auth (Supabase docs, "JWT claims reference"), for
+ * development and tests.
  * @module
  */
 

@@ -1,9 +1,9 @@
 /**
- * The whole backend on one machine: starts the parts in the order in which they depend on each other,
- * and stops them in reverse order.
+ * The whole backend on one machine: starts the parts in the order in which they depend on each
+ * other, and stops them in reverse order.
  *
- * PostgreSQL, with the migrations and the seed; the Razorpay stand-in; the Data API; the gateway with
- * the project's functions. A part that the settings give is used instead of the embedded one.
+ * PostgreSQL, with the migrations and the seed; the Razorpay stand-in; the Data API; the gateway
+ * with the project's functions. A part that the settings give is used instead of the embedded one.
  * @module
  */
 
@@ -33,8 +33,8 @@ export interface Stack {
 }
 
 /**
- * Starts the stack that the settings describe. The functions run in this process, so their variables
- * are set in its environment.
+ * Starts the stack that the settings describe. The functions run in this process, so their
+ * variables are set in its environment.
  *
  * @throws {TaskError} for everything that the person who starts it can fix.
  */

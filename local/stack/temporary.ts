@@ -1,5 +1,6 @@
 /**
- * A stack that lasts as long as one task: on free ports, in a folder of its own, leaving nothing behind.
+ * A stack that lasts as long as one task: on free ports, in a folder of its own, leaving nothing
+ * behind.
  * @module
  */
 
@@ -11,8 +12,8 @@ import { interrupted, TaskError } from "../system/task.ts";
 import { type Stack, startStack } from "./stack.ts";
 
 /**
- * Starts the stack of `settings`, except for its ports and its folder, calls `use`, and stops the stack
- * again, even if the task is interrupted.
+ * Starts the stack of `settings`, except for its ports and its folder, calls `use`, and stops the
+ * stack again, even if the task is interrupted.
  *
  * @throws {TaskError} if the stack does not start or the task is interrupted.
  */

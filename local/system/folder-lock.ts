@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { TaskError } from "./task.ts";
 
 /** A lock that is held. */
-export interface FolderLock {
+interface FolderLock {
   /** Records the owner's URL in the lock file, for the error that a second stack reports. */
   note(url: string): Promise<void>;
   release(): void;
 }
 
-/** Locks the folder, creating it if necessary. Returns undefined if another process holds the lock. */
+/** Locks the folder, creating it if necessary. Returns undefined if another process holds it. */
 export async function tryLockFolder(folder: string): Promise<FolderLock | undefined> {
   const file = await openLockFile(folder);
   if (!await file.tryLock(true)) {
@@ -37,7 +37,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   if (lock) return lock;
   const owner = await Deno.readTextFile(lockFile(folder));
   throw new TaskError(
-    `A stack already runs on ${folder} (${owner}). Stop that one, or set LOCAL_DIR to another folder.`,
+    `A stack already runs on ${folder} (${owner}). Stop it, or set LOCAL_DIR to another folder.`,
   );
 }
 

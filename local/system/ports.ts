@@ -5,10 +5,10 @@
 
 import { TaskError } from "./task.ts";
 
-/** The error for a port that another program uses. `setting` is the variable that changes the port. */
+/** The error for a port that another program uses. `setting` is the variable that moves it. */
 export function portTakenError(port: number, setting: string): TaskError {
   return new TaskError(
-    `Port ${port} is taken by another program. Stop that program, or set ${setting} to another port ` +
+    `Port ${port} is taken by another program. Stop it, or set ${setting} to another port ` +
       "(0 takes any free one).",
   );
 }

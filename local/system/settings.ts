@@ -1,9 +1,9 @@
 /**
- * Reads the embedded stack's settings from the environment and from an optional `.env` file at the top
- * of the repository. The environment takes precedence.
+ * Reads the embedded stack's settings from the environment and from an optional `.env` file at the
+ * top of the repository. The environment takes precedence.
  *
- * Nothing has to be set. A setting replaces an embedded part (a database, a Supabase project, Razorpay
- * test keys) or moves it (ports, folder).
+ * Nothing has to be set. A setting replaces an embedded part (a database, a Supabase project,
+ * Razorpay test keys) or moves it (ports, folder).
  * @module
  */
 
@@ -17,7 +17,7 @@ import { variablesOf } from "./variables.ts";
 export const REPOSITORY = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** A Supabase project to use instead of the embedded Data API and Auth. */
-export interface GivenSupabase {
+interface GivenSupabase {
   readonly url: string;
   readonly publishableKey: string;
   readonly secretKey: string;
@@ -126,8 +126,8 @@ function givenSupabase(variables: Variables): GivenSupabase | undefined {
   const secretKey = variables.SUPABASE_SECRET_KEY;
   if (!publishableKey || !secretKey) {
     throw new TaskError(
-      "SUPABASE_URL also needs SUPABASE_PUBLISHABLE_KEY and SUPABASE_SECRET_KEY of the same project. " +
-        "Set them, or unset SUPABASE_URL to use the embedded stack.",
+      "SUPABASE_URL also needs SUPABASE_PUBLISHABLE_KEY and SUPABASE_SECRET_KEY of the same " +
+        "project. Set them, or unset SUPABASE_URL to use the embedded stack.",
     );
   }
   return { url: projectUrl.replace(/\/+$/, ""), publishableKey, secretKey };
@@ -146,8 +146,8 @@ function givenRazorpay(variables: Variables): GivenRazorpay | undefined {
   }
   if (!keyId.startsWith("rzp_test_")) {
     throw new TaskError(
-      "RAZORPAY_KEY_ID must be a test key (rzp_test_...): this stack is for development, and a live " +
-        "key would move real money.",
+      "RAZORPAY_KEY_ID must be a test key (rzp_test_...): this stack is for development, and a " +
+        "live key would move real money.",
     );
   }
   return { keyId, keySecret, apiUrl: apiUrl ?? "https://api.razorpay.com" };

@@ -6,16 +6,17 @@
 import { launcherExited } from "./launcher.ts";
 
 /**
- * An error that the person who runs the task can fix. The message says what is wrong and what to do,
- * so it is printed without a stack trace.
+ * An error that the person who runs the task can fix. The message says what is wrong and what to
+ * do, so it is printed without a stack trace.
  */
 export class TaskError extends Error {
   override name = "TaskError";
 }
 
 /**
- * Runs a task's main function. A {@linkcode TaskError} is printed as a plain sentence; any other error
- * is a bug in this project and is printed with its stack trace. Either ends the process with code 1.
+ * Runs a task's main function. A {@linkcode TaskError} is printed as a plain sentence; any other
+ * error is a bug in this project and is printed with its stack trace. Either ends the process with
+ * code 1.
  */
 export async function runTask(main: () => Promise<void>): Promise<void> {
   try {
@@ -27,8 +28,8 @@ export async function runTask(main: () => Promise<void>): Promise<void> {
 }
 
 /**
- * Resolves when this process is asked to stop, by a signal or because a process that launched it has
- * exited. From the first call on, the signals no longer end the process by themselves.
+ * Resolves when this process is asked to stop, by a signal or because a process that launched it
+ * has exited. From the first call on, the signals no longer end the process by themselves.
  */
 export function interrupted(): Promise<void> {
   const signaled = new Promise<void>((resolve) => {

@@ -1,5 +1,6 @@
 /**
- * `deno task openapi`: writes `openapi.json`, the contract of `functions-shared/contract/` as OpenAPI 3.1.
+ * `deno task openapi`: writes `openapi.json`, the contract of `functions-shared/contract/` as
+ * OpenAPI 3.1.
  *
  * `deno task openapi --check` fails if the committed file is not up to date.
  * @module
@@ -61,7 +62,7 @@ function openApiDocument(): Json {
   };
 }
 
-/** A path field may be sent in the path or in the query. Each form is a path of its own in OpenAPI. */
+/** A path field may be sent in the path or the query. OpenAPI needs a path for each form. */
 function pathsOf(operation: Operation): Json {
   const { name, method, pathField } = operation;
   const verb = method.toLowerCase();

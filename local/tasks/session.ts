@@ -1,6 +1,6 @@
 /**
- * `deno task session +91...`: prints what a user of the running stack would hold, a session of Supabase
- * Auth and a link from the chat, to try out what a page can read.
+ * `deno task session +91...`: prints what a user of the running stack would hold, a session of
+ * Supabase Auth and a link from the chat, to try out what a page can read.
  * @module
  */
 
