@@ -4,17 +4,16 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { createClient, FunctionsHttpError } from "@supabase/supabase-js";
+import { FunctionsHttpError } from "@supabase/supabase-js";
 import { startBackend } from "../support/backend.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { pageClient } from "../support/supabase-client.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
 
-const { SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, BOT_SECRET } = backend.environment;
-const supabase = createClient(SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, {
-  auth: { persistSession: false, autoRefreshToken: false },
-});
+const { SUPABASE_URL, BOT_SECRET } = backend.environment;
+const supabase = pageClient(backend.environment);
 
 Deno.test("a page reads a profile and its history with functions.invoke", async () => {
   const phone = newPhoneNumber();

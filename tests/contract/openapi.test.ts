@@ -27,6 +27,7 @@ import {
   signedCheckout,
   verify,
 } from "../support/purchases.ts";
+import { withLimit } from "../support/rate-limits.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -148,7 +149,7 @@ async function strangersAnswers({ method, path, options = {} }: GoodCall): Promi
   return [
     await call(method, path, { ...options, asBot: false }),
     await guess(),
-    await withLimit("fail_secret", 0, guess),
+    await withLimit(backend.sql, "fail_secret", 0, guess),
   ];
 }
 
@@ -163,23 +164,6 @@ async function unprovenAnswers({ method, path }: GoodCall): Promise<Answer[]> {
     await present(String(token)),
     ...(await strangersAnswers({ method, path })).slice(1),
   ]);
-}
-
-/** Runs `act` while an action may happen only `maxCount` times. */
-async function withLimit<Result>(
-  action: string,
-  maxCount: number,
-  act: () => Promise<Result>,
-): Promise<Result> {
-  const setLimit = (count: number) => {
-    return backend.sql`update public.rate_limits set max_count = ${count} where action = ${action}`;
-  };
-  await setLimit(maxCount);
-  try {
-    return await act();
-  } finally {
-    await setLimit(1_000_000);
-  }
 }
 
 /** Fails unless the responses are documented, and are all that is documented for the path. */
@@ -239,7 +223,12 @@ Deno.test("users answers what the document says, and all that it says", async ()
     await call("GET", "users?phone_number=1"),
     ...await commonAnswers(byQuery),
     ...await unprovenAnswers(byQuery),
-    await withLimit("create_user", 0, () => call("GET", `users?phone_number=${newPhoneNumber()}`)),
+    await withLimit(
+      backend.sql,
+      "create_user",
+      0,
+      () => call("GET", `users?phone_number=${newPhoneNumber()}`),
+    ),
   ]);
   for (
     const answer of [
@@ -297,7 +286,7 @@ Deno.test("create-order answers what the document says, and all that it says", a
     await order({ ...purchase(), package_id: "no-such-package" }),
     await order({ ...purchase(), phone_number: "1" }),
     await order({}),
-    await withLimit("create_order", 0, () => order(purchase())),
+    await withLimit(backend.sql, "create_order", 0, () => order(purchase())),
     ...await commonAnswers({
       method: "POST",
       path: "create-order",
@@ -326,7 +315,7 @@ Deno.test("verify-payment answers what the document says, and all that it says",
     await verify({ ...paid, checkout: unknownOrder }),
     await verify(paid, { package_id: "Starter!" }),
     await verify(paid, { package_id: undefined }),
-    await withLimit("verify_payment", 0, () => verify(paid)),
+    await withLimit(backend.sql, "verify_payment", 0, () => verify(paid)),
     ...await commonAnswers({ method: "POST", path: "verify-payment", options: { body } }),
   ]);
 });

@@ -16,12 +16,12 @@ import {
   expectBought,
   historyOf,
   named,
-  openShop,
   PACKAGES,
+  startShop,
 } from "../support/payment-harness.ts";
 import { first, one } from "../support/lists.ts";
 
-const shop = await openShop();
+const shop = await startShop();
 const { control } = shop;
 Deno.test.afterAll(() => shop.stop());
 Deno.test.beforeEach(async () => {

@@ -13,7 +13,7 @@ import { call, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { payForPackage, type Purchase } from "../support/purchases.ts";
+import { payForPackage, type PaymentOptions, type Purchase } from "../support/purchases.ts";
 import { newSecret, sign, webhookSignature } from "../support/signing.ts";
 import {
   deliver,
@@ -21,12 +21,14 @@ import {
   expectBought,
   historyOf,
   named,
-  openShop,
   PACKAGES,
+  signedEvent,
+  startShop,
 } from "../support/payment-harness.ts";
 import { first, one } from "../support/lists.ts";
+import { newEventId } from "../support/razorpay-ids.ts";
 
-const shop = await openShop();
+const shop = await startShop();
 const { control } = shop;
 Deno.test.afterAll(() => shop.stop());
 Deno.test.afterEach(() => assertBooksAreRight(shop.sql));
@@ -34,7 +36,7 @@ Deno.test.afterEach(() => assertBooksAreRight(shop.sql));
 const { credits: CREDITS } = PACKAGES.starter;
 const { RAZORPAY_WEBHOOK_SECRET, RAZORPAY_KEY_SECRET } = shop.environment;
 
-const pay = (payment?: Parameters<typeof payForPackage>[3]) =>
+const pay = (payment?: PaymentOptions) =>
   payForPackage(control, newPhoneNumber(), "starter", payment);
 
 async function eventsOf({ checkout }: Purchase): Promise<WebhookEvent[]> {
@@ -45,13 +47,7 @@ async function capturedEvent(purchase: Purchase): Promise<WebhookEvent> {
   return named(await eventsOf(purchase), "payment.captured");
 }
 
-const newEventId = () => randomBytes(7).toString("hex");
-
-/** An event made up by the test, signed as Razorpay would sign it. */
-function signedEvent(body: unknown): { id: string; body: string; signature: string } {
-  const text = typeof body === "string" ? body : JSON.stringify(body);
-  return { id: newEventId(), body: text, signature: sign(text, RAZORPAY_WEBHOOK_SECRET) };
-}
+const signed = (body: unknown) => signedEvent(body, RAZORPAY_WEBHOOK_SECRET);
 
 async function deliveryCount(): Promise<number> {
   const { count } = one(
@@ -179,7 +175,7 @@ Deno.test.each([
   ["with a payload that is no object", '{"event":"payment.captured","payload":"x"}'],
 ])("a signed body that is %s is refused and changes nothing", async (_, body) => {
   const before = await deliveryCount();
-  const answer = await deliver(signedEvent(body));
+  const answer = await deliver(signed(body));
   strictEqual(answer.httpStatus, 400);
   strictEqual(await deliveryCount(), before);
 });
@@ -296,7 +292,7 @@ Deno.test.each([
   "subscription.charged",
   "an event that does not exist yet",
 ])("the event %s is kept and acknowledged", async (name) => {
-  const event = signedEvent({
+  const event = signed({
     entity: "event",
     event: name,
     contains: ["something"],
@@ -311,7 +307,7 @@ Deno.test.each([
 
 Deno.test("an event without a payload is kept and acknowledged", async () => {
   deepStrictEqual(
-    await deliverAll([signedEvent({ event: "x" }), signedEvent({ event: "x", payload: null })]),
+    await deliverAll([signed({ event: "x" }), signed({ event: "x", payload: null })]),
     ["ignored", "ignored"],
   );
 });
@@ -351,7 +347,7 @@ async function otherShopsOrder(): Promise<string> {
 }
 
 Deno.test("a payment event that cannot be understood is kept, and Razorpay is asked to send it again", async () => {
-  const event = signedEvent({
+  const event = signed({
     event: "payment.captured",
     payload: { payment: { entity: { id: "pay_00000000000000", amount: "9900" } } },
   });
@@ -360,7 +356,7 @@ Deno.test("a payment event that cannot be understood is kept, and Razorpay is as
 });
 
 Deno.test("an event as large as Razorpay's limit for notes is taken, and a larger body is refused", async () => {
-  const padded = (size: number) => signedEvent(`{"event":"x","padding":"${"x".repeat(size)}"}`);
+  const padded = (size: number) => signed(`{"event":"x","padding":"${"x".repeat(size)}"}`);
   dataOf(await deliver(padded(200 * 1024)));
   expectError(await deliver(padded(256 * 1024)), { httpStatus: 413, code: "BODY_TOO_LARGE" });
 });
@@ -385,7 +381,7 @@ Deno.test("the webhook is only for POST, and needs no other proof than the signa
   const response = await fetch(shop.webhookUrl);
   await response.body?.cancel();
   strictEqual(response.status, 405);
-  const event = signedEvent({ event: "x" });
+  const event = signed({ event: "x" });
   const headers = { "x-razorpay-signature": event.signature, authorization: "Bearer nonsense" };
   dataOf(await call("POST", "razorpay-webhook", { body: event.body, headers }));
 });

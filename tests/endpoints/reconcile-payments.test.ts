@@ -5,23 +5,29 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { call, dataOf, expectError, operatorHeaders } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
+import {
+  buyCredits,
+  orderPackage,
+  payForPackage,
+  type PaymentOptions,
+  verify,
+} from "../support/purchases.ts";
 import {
   expectBought,
   historyOf,
-  openShop,
   PACKAGES,
   runReconciler,
+  startShop,
 } from "../support/payment-harness.ts";
 import { first, one } from "../support/lists.ts";
+import { newLiveKeyId, newOrderId } from "../support/razorpay-ids.ts";
 
-const shop = await openShop();
+const shop = await startShop();
 const { control } = shop;
 Deno.test.afterAll(() => shop.stop());
 Deno.test.beforeEach(async () => {
@@ -36,7 +42,7 @@ Deno.test.afterEach(async () => {
 const { credits: CREDITS } = PACKAGES.starter;
 const NOTHING = { checked: 0, settled: 0, flagged: 0, failed: 0 };
 
-const pay = (payment?: Parameters<typeof payForPackage>[3]) =>
+const pay = (payment?: PaymentOptions) =>
   payForPackage(control, newPhoneNumber(), "starter", payment);
 
 /** A run as the scheduler starts it, for the orders whose time has come. */
@@ -169,7 +175,7 @@ Deno.test("an order that Razorpay gives no answer about is counted as failed, an
 
 Deno.test("an order that Razorpay does not know does not hold up the others, and is asked about ever more rarely", async () => {
   const lost = await orderPackage(newPhoneNumber(), "starter");
-  const unknown = `order_${randomBytes(7).toString("hex")}`;
+  const unknown = newOrderId();
   await shop.sql`
     update public.payment_orders set razorpay_order_id = ${unknown}
     where razorpay_order_id = ${lost}`;
@@ -186,7 +192,7 @@ Deno.test("orders of the other kind of key are left to that key", async () => {
   const purchase = await pay();
   await shop.makeDue();
   await withEnvironment(
-    { RAZORPAY_KEY_ID: `rzp_live_${randomBytes(7).toString("hex")}` },
+    { RAZORPAY_KEY_ID: newLiveKeyId() },
     async () => deepStrictEqual(await run(), NOTHING),
   );
   deepStrictEqual(await run(), { ...NOTHING, checked: 1, settled: 1 });

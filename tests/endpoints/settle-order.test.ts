@@ -9,12 +9,12 @@ import { randomUUID } from "node:crypto";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { dataOf, expectError } from "../support/calls.ts";
 import { findPayments } from "../support/operator-queries.ts";
-import { expectBought, openShop, PACKAGES, settleByHand } from "../support/payment-harness.ts";
+import { expectBought, PACKAGES, settleByHand, startShop } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage } from "../support/purchases.ts";
 import { one } from "../support/lists.ts";
 
-const shop = await openShop();
+const shop = await startShop();
 const { control } = shop;
 Deno.test.afterAll(() => shop.stop());
 Deno.test.beforeEach(() => shop.forgetOrders());

@@ -14,11 +14,13 @@ import {
   buyCredits,
   orderPackage,
   payForPackage,
+  type PaymentOptions,
   type Purchase,
   signedCheckout,
   verify,
 } from "../support/purchases.ts";
 import { newSecret, sign, signCheckout } from "../support/signing.ts";
+import { newLiveKeyId, newOrderId, newPaymentId } from "../support/razorpay-ids.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -27,10 +29,8 @@ Deno.test.afterEach(() => control.clearFaults());
 
 const PACKAGE = "starter";
 const CREDITS = 20;
-const newPaymentId = () => `pay_${randomBytes(7).toString("hex")}`;
-const newOrderId = () => `order_${randomBytes(7).toString("hex")}`;
 
-function pay(payment?: Parameters<typeof payForPackage>[3]): Promise<Purchase> {
+function pay(payment?: PaymentOptions): Promise<Purchase> {
   return payForPackage(control, newPhoneNumber(), PACKAGE, payment);
 }
 
@@ -278,7 +278,7 @@ Deno.test("a payment that Razorpay does not know credits nobody", async () => {
 
 Deno.test("a test order is not paid with a live key, nor a live order with a test key", async () => {
   const purchase = await pay();
-  const asLive = { RAZORPAY_KEY_ID: `rzp_live_${randomBytes(7).toString("hex")}` };
+  const asLive = { RAZORPAY_KEY_ID: newLiveKeyId() };
   await withEnvironment(asLive, async () => {
     expectError(await verify(purchase), { httpStatus: 400, code: "ORDER_MISMATCH" });
   });

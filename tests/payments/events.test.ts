@@ -4,18 +4,16 @@
  */
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { z } from "zod";
 import { EVENT_NAMES } from "../../local/razorpay/event-names.ts";
 import { type EventInput, readEvent } from "shared/payments/event.ts";
 import type { PaymentReport } from "shared/payments/settlement.ts";
 import { SAMPLES } from "../support/webhook-samples.ts";
-import { deliverAll, openShop } from "../support/payment-harness.ts";
-import { sign } from "../support/signing.ts";
+import { deliverAll, signedEvent, startShop } from "../support/payment-harness.ts";
 import { first, one } from "../support/lists.ts";
 
-const shop = await openShop();
+const shop = await startShop();
 Deno.test.afterAll(() => shop.stop());
 
 const REFUND = { id: "rfnd_RefundSample01", kind: "refund", amount_paise: 4_950 };
@@ -102,11 +100,9 @@ Deno.test("every event that the stand-in sends is among the documented ones, but
 });
 
 Deno.test("documented events of another shop are acknowledged, and book nothing", async () => {
-  const events = SAMPLES.map(({ body }) => {
-    const text = JSON.stringify(body);
-    const signature = sign(text, shop.environment.RAZORPAY_WEBHOOK_SECRET);
-    return { id: randomBytes(7).toString("hex"), body: text, signature };
-  });
+  const events = SAMPLES.map(({ body }) =>
+    signedEvent(body, shop.environment.RAZORPAY_WEBHOOK_SECRET)
+  );
   deepStrictEqual(
     await deliverAll(events),
     SAMPLES.map(({ body }) => MEANINGS[body.event] === null ? "ignored" : "not_ours"),

@@ -18,14 +18,14 @@ import {
   expectBought,
   historyOf,
   named,
-  openShop,
   PACKAGES,
   runReconciler,
   settleByHand,
+  startShop,
 } from "../support/payment-harness.ts";
 import { at } from "../support/lists.ts";
 
-const shop = await openShop();
+const shop = await startShop();
 const { control } = shop;
 const worker = new KillableWorker({
   dataApiUrl: shop.environment.SUPABASE_URL,
@@ -189,11 +189,11 @@ Deno.test("no function waits forever for a Razorpay that does not answer", async
   }
 });
 
-/** Calls `live` once for each possible death: at each step, before and after it was carried out. */
-async function dieEveryDeath(live: (death: Death) => Promise<{ died: boolean }>): Promise<void> {
+/** Calls `run` once for each possible death: at each step, before and after it was carried out. */
+async function killAtEveryStep(run: (death: Death) => Promise<{ died: boolean }>): Promise<void> {
   for (const carriedOut of [false, true]) {
     let step = 1;
-    while ((await live({ step, carriedOut })).died) step += 1;
+    while ((await run({ step, carriedOut })).died) step += 1;
     ok(step > 1, "there was no step to die at");
   }
 }
@@ -201,41 +201,41 @@ async function dieEveryDeath(live: (death: Death) => Promise<{ died: boolean }>)
 Deno.test.each(Object.entries(OPERATIONS))(
   "%s may be killed at any step, and what was paid and kept is there in the end",
   async (_, prepare) => {
-    await dieEveryDeath(async (death) => {
+    await killAtEveryStep(async (death) => {
       await shop.forgetOrders();
       const { phone, bought, act } = await prepare();
-      const life = await worker.runUntil(death, act);
+      const result = await worker.runUntil(death, act);
       await assertBooksAreRight(shop.sql);
       strictEqual((await act()).httpStatus, 200);
       await expectBought(phone, bought);
-      return life;
+      return result;
     });
   },
 );
 
 Deno.test("when the page's report is killed at any step, the webhook brings the credits", async () => {
-  await dieEveryDeath(async (death) => {
+  await killAtEveryStep(async (death) => {
     const purchase = await payForPackage(control, newPhoneNumber(), "starter");
-    const life = await worker.runUntil(death, () => verify(purchase));
+    const result = await worker.runUntil(death, () => verify(purchase));
     await deliverAll(await shop.eventsAbout(purchase.checkout.razorpay_payment_id));
     deepStrictEqual(await historyOf(purchase.phone), [
       `+${CREDITS} payment ${purchase.checkout.razorpay_payment_id}: ${3 + CREDITS}`,
     ]);
-    return life;
+    return result;
   });
 });
 
 Deno.test("when the webhook is killed at any step, the reconciler brings the credits", async () => {
-  await dieEveryDeath(async (death) => {
+  await killAtEveryStep(async (death) => {
     await shop.forgetOrders();
     const { phone, checkout } = await payForPackage(control, newPhoneNumber(), "starter");
     const events = await shop.eventsAbout(checkout.razorpay_payment_id);
-    const life = await worker.runUntil(death, async () => {
+    const result = await worker.runUntil(death, async () => {
       for (const event of events) await deliver(event);
     });
     await shop.reconcile();
     await expectBought(phone, CREDITS);
-    return life;
+    return result;
   });
 });
 

@@ -17,12 +17,12 @@ import {
   FREE_CREDITS,
   historyOf,
   named,
-  openShop,
   PACKAGES,
   spend,
+  startShop,
 } from "../support/payment-harness.ts";
 
-const shop = await openShop();
+const shop = await startShop();
 const { control } = shop;
 Deno.test.afterAll(() => shop.stop());
 Deno.test.beforeEach(() => shop.forgetOrders());

@@ -4,7 +4,7 @@
  */
 
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { attentionTo, findPayments } from "../support/operator-queries.ts";
@@ -12,16 +12,17 @@ import {
   deliver,
   deliverAll,
   expectBought,
-  openShop,
   PACKAGES,
   settleByHand,
+  startShop,
 } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage } from "../support/purchases.ts";
 import { sign } from "../support/signing.ts";
 import { one } from "../support/lists.ts";
+import { newEventId } from "../support/razorpay-ids.ts";
 
-const shop = await openShop();
+const shop = await startShop();
 const { control } = shop;
 Deno.test.afterAll(() => shop.stop());
 Deno.test.beforeEach(() => shop.forgetOrders());
@@ -184,7 +185,7 @@ Deno.test("an order that is open for long needs attention until it is paid or no
 });
 
 Deno.test("a delivery that failed needs attention until the same event got through", async () => {
-  const eventId = randomBytes(7).toString("hex");
+  const eventId = newEventId();
   const send = (body: string) =>
     deliver({
       id: eventId,

@@ -8,20 +8,26 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { call, dataOf, expectError } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { orderPackage, payForPackage, type Purchase, verify } from "../support/purchases.ts";
+import {
+  orderPackage,
+  payForPackage,
+  type PaymentOptions,
+  type Purchase,
+  verify,
+} from "../support/purchases.ts";
 import {
   deliver,
   deliverAll,
   expectBought,
   historyOf,
   named,
-  openShop,
   PACKAGES,
   runReconciler,
+  startShop,
 } from "../support/payment-harness.ts";
 import { first, one } from "../support/lists.ts";
 
-const shop = await openShop();
+const shop = await startShop();
 const { control } = shop;
 Deno.test.afterAll(() => shop.stop());
 Deno.test.beforeEach(() => shop.forgetOrders());
@@ -32,9 +38,8 @@ Deno.test.afterEach(async () => {
 
 const { credits: CREDITS } = PACKAGES.starter;
 
-type Payment = Parameters<typeof payForPackage>[3];
-
-const pay = (payment?: Payment) => payForPackage(control, newPhoneNumber(), "starter", payment);
+const pay = (payment?: PaymentOptions) =>
+  payForPackage(control, newPhoneNumber(), "starter", payment);
 
 const eventsOf = ({ checkout }: Purchase) => shop.eventsAbout(checkout.razorpay_payment_id);
 

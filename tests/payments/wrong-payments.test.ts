@@ -5,7 +5,6 @@
  */
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { call, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
@@ -13,14 +12,16 @@ import { newPhoneNumber } from "../support/phone-numbers.ts";
 import {
   orderPackage,
   payForPackage,
+  type PaymentOptions,
   type Purchase,
   signedCheckout,
   verify,
 } from "../support/purchases.ts";
-import { deliverAll, expectBought, openShop, PACKAGES } from "../support/payment-harness.ts";
+import { deliverAll, expectBought, PACKAGES, startShop } from "../support/payment-harness.ts";
 import { one } from "../support/lists.ts";
+import { newLiveKeyId, newOrderId, newPaymentId } from "../support/razorpay-ids.ts";
 
-const shop = await openShop();
+const shop = await startShop();
 const { control } = shop;
 Deno.test.afterAll(() => shop.stop());
 Deno.test.beforeEach(() => shop.forgetOrders());
@@ -28,7 +29,7 @@ Deno.test.afterEach(() => assertBooksAreRight(shop.sql));
 
 const { credits: CREDITS, amountPaise: AMOUNT } = PACKAGES.starter;
 
-const pay = (payment?: Parameters<typeof payForPackage>[3]) =>
+const pay = (payment?: PaymentOptions) =>
   payForPackage(control, newPhoneNumber(), "starter", payment);
 
 const eventsOf = ({ checkout }: Purchase) => shop.eventsAbout(checkout.razorpay_order_id);
@@ -123,7 +124,7 @@ Deno.test.each([
 
 Deno.test("a test payment does not count with a live key, and does with its own", async () => {
   const purchase = await pay();
-  const liveKey = { RAZORPAY_KEY_ID: `rzp_live_${randomBytes(7).toString("hex")}` };
+  const liveKey = { RAZORPAY_KEY_ID: newLiveKeyId() };
   await withEnvironment(liveKey, async () => {
     expectError(await verify(purchase), {
       ...MISMATCH,
@@ -154,8 +155,7 @@ Deno.test("what a page adds to its report about credits and amounts counts for n
 
 Deno.test("a payment in somebody's name for an order that does not exist credits nobody", async () => {
   const phone = newPhoneNumber();
-  const id = () => randomBytes(7).toString("hex");
-  const checkout = signedCheckout(`order_${id()}`, `pay_${id()}`);
+  const checkout = signedCheckout(newOrderId(), newPaymentId());
   expectError(await verify({ phone, packageId: "starter", checkout }), {
     httpStatus: 404,
     code: "ORDER_NOT_FOUND",

@@ -5,7 +5,7 @@
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { createClient, FunctionsHttpError } from "@supabase/supabase-js";
+import { FunctionsHttpError } from "@supabase/supabase-js";
 import { setEnvironment } from "../../local/stack/stack.ts";
 import { startBackend } from "../support/backend.ts";
 import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
@@ -24,6 +24,7 @@ import {
 } from "../support/accounts.ts";
 import { newSecret } from "../support/signing.ts";
 import { first, one } from "../support/lists.ts";
+import { pageClient } from "../support/supabase-client.ts";
 
 const backend = await startBackend();
 const { environment, razorpay, sql } = backend;
@@ -94,9 +95,7 @@ for (const [proof, proofOf] of Object.entries(PROOFS)) {
 
   Deno.test(`${proof} lets supabase-js read its owner's account`, async () => {
     const phone = newPhoneNumber();
-    const supabase = createClient(environment.SUPABASE_URL, environment.SUPABASE_PUBLISHABLE_KEY, {
-      auth: { persistSession: false, autoRefreshToken: false },
-    });
+    const supabase = pageClient(environment);
     const call = async (path: string, headers: RequestHeaders) =>
       await supabase.functions.invoke(path, { method: "GET", headers });
     const headers = await proofOf(phone);

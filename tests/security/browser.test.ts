@@ -13,6 +13,7 @@ import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { cameByLink, signedIn } from "../support/proofs.ts";
 import { first } from "../support/lists.ts";
+import { withLimit } from "../support/rate-limits.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 const FLAGS = [
@@ -178,14 +179,11 @@ testInBrowser("a page reads the body and the headers of an error", async (invoke
 });
 
 testInBrowser("a page that is one too many reads when it may come again", async (invoke) => {
-  await backend.sql`update public.rate_limits set max_count = 0 where action = 'create_user'`;
-  try {
+  await withLimit(backend.sql, "create_user", 0, async () => {
     const refusal = errorAnswer.parse(await invoke(`users/${newPhoneNumber()}`, { method: "GET" }));
     strictEqual(`${refusal.status} ${refusal.body.code}`, "429 RATE_LIMITED");
     match(refusal.retryAfter ?? "", /^[1-9][0-9]*$/);
-  } finally {
-    await backend.sql`update public.rate_limits set max_count = 1000000`;
-  }
+  });
 });
 
 testInBrowser(

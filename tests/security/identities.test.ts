@@ -16,13 +16,13 @@ import {
   expectBought,
   FREE_CREDITS,
   historyOf,
-  openShop,
   PACKAGES,
   spend,
+  startShop,
 } from "../support/payment-harness.ts";
 import { at, one } from "../support/lists.ts";
 
-const shop = await openShop();
+const shop = await startShop();
 const { control, sql } = shop;
 Deno.test.afterAll(() => shop.stop());
 Deno.test.afterEach(() => assertBooksAreRight(sql));

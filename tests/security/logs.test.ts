@@ -17,15 +17,16 @@ import { payForPackage, type Purchase } from "../support/purchases.ts";
 import {
   deliver,
   named,
-  openShop,
   settleByHand,
   type SignedEvent,
+  startShop,
 } from "../support/payment-harness.ts";
 import { history, newUser, profile } from "../support/accounts.ts";
 import { newSecret } from "../support/signing.ts";
 import { at, one } from "../support/lists.ts";
+import { logOf } from "../support/log.ts";
 
-const shop = await openShop();
+const shop = await startShop();
 const { control, environment, secrets } = shop;
 Deno.test.afterAll(() => shop.stop());
 setEnvironment({ FRONTEND_ACCESS: "phone-proof" });
@@ -46,20 +47,6 @@ const Line = z.strictObject({
 });
 
 type Line = z.infer<typeof Line>;
-
-/** Everything that is logged while `act` runs. */
-async function logOf(act: () => Promise<unknown>): Promise<string[]> {
-  const lines: string[] = [];
-  const usual = { ...console };
-  const record = (...parts: unknown[]) => void lines.push(parts.join(" "));
-  Object.assign(console, { log: record, debug: record, info: record, warn: record, error: record });
-  try {
-    await act();
-  } finally {
-    Object.assign(console, usual);
-  }
-  return lines;
-}
 
 async function linesOf(act: () => Promise<unknown>): Promise<Line[]> {
   return (await logOf(act)).map((text) => Line.parse(JSON.parse(text)));

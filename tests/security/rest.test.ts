@@ -5,11 +5,11 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { createClient } from "@supabase/supabase-js";
 import { startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { hs256, jsonWebToken } from "../support/signing.ts";
+import { pageClient } from "../support/supabase-client.ts";
 
 const backend = await startBackend();
 const { environment, secrets, sql } = backend;
@@ -45,21 +45,16 @@ function sessionOf(claims: Record<string, unknown>): string {
   return jsonWebToken({ alg: "HS256", typ: "JWT" }, payload, hs256(secrets.jwtSecret));
 }
 
-/** A client with the key that every page has, and perhaps a session. */
-function client(session?: string) {
-  return createClient(environment.SUPABASE_URL, environment.SUPABASE_PUBLISHABLE_KEY, {
-    ...(session ? { accessToken: () => Promise.resolve(session) } : {
-      auth: { persistSession: false, autoRefreshToken: false },
-    }),
-  });
-}
-
 const CLIENTS = {
-  "a visitor": client(),
-  "a session without a number": client(sessionOf({ phone: "" })),
-  "a session of somebody unknown": client(sessionOf({ phone: newPhoneNumber().slice(1) })),
-  "a session of a user": client(sessionOf({ phone: member.slice(1) })),
-  "a session that claims the role service_role in its metadata": client(
+  "a visitor": pageClient(environment),
+  "a session without a number": pageClient(environment, sessionOf({ phone: "" })),
+  "a session of somebody unknown": pageClient(
+    environment,
+    sessionOf({ phone: newPhoneNumber().slice(1) }),
+  ),
+  "a session of a user": pageClient(environment, sessionOf({ phone: member.slice(1) })),
+  "a session that claims the role service_role in its metadata": pageClient(
+    environment,
     sessionOf({
       app_metadata: { role: "service_role" },
       user_metadata: { phone: member.slice(1) },

@@ -5,7 +5,6 @@
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { generateKeyPairSync, randomUUID } from "node:crypto";
-import { createClient } from "@supabase/supabase-js";
 import { setEnvironment } from "../../local/stack/stack.ts";
 import { startBackend } from "../support/backend.ts";
 import { dataOf, expectError } from "../support/calls.ts";
@@ -23,6 +22,7 @@ import {
   type RequestHeaders,
 } from "../support/accounts.ts";
 import { hs256, jsonWebToken, newSecret } from "../support/signing.ts";
+import { pageClient } from "../support/supabase-client.ts";
 
 const backend = await startBackend();
 const { environment, secrets } = backend;
@@ -33,9 +33,7 @@ setEnvironment({ FRONTEND_ACCESS: "phone-proof" });
 Deno.test("a session that supabase-js holds goes along by itself", async () => {
   const phone = newPhoneNumber();
   const { authorization } = await signedIn(backend, phone);
-  const supabase = createClient(environment.SUPABASE_URL, environment.SUPABASE_PUBLISHABLE_KEY, {
-    accessToken: () => Promise.resolve(authorization.replace("Bearer ", "")),
-  });
+  const supabase = pageClient(environment, authorization.replace("Bearer ", ""));
   const { data, error } = await supabase.functions.invoke(`users/${phone}`, { method: "GET" });
   strictEqual(error, null);
   strictEqual(data.data.credits, 3);
@@ -170,9 +168,7 @@ Deno.test("a key that visitors have is no proof, and no failed one either", asyn
 });
 
 Deno.test("somebody who signed in with an e-mail address has proven no phone number", async () => {
-  const supabase = createClient(environment.SUPABASE_URL, environment.SUPABASE_PUBLISHABLE_KEY, {
-    auth: { persistSession: false, autoRefreshToken: false },
-  });
+  const supabase = pageClient(environment);
   const phone = newPhoneNumber();
   const { data, error } = await supabase.auth.signUp({
     email: `${randomUUID()}@example.com`,

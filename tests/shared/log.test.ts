@@ -13,6 +13,7 @@ import { closedUrl } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { payForPackage, verify } from "../support/purchases.ts";
 import { one } from "../support/lists.ts";
+import { logOf } from "../support/log.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -31,19 +32,6 @@ const line = z.object({
   user_id: z.uuid().optional(),
   cause: z.string().optional(),
 });
-
-/** What is logged while `act` runs, as text. */
-async function logOf(act: () => Promise<unknown>): Promise<string[]> {
-  const lines: string[] = [];
-  const { info, error } = console;
-  console.info = console.error = (...parts: unknown[]) => void lines.push(parts.join(" "));
-  try {
-    await act();
-  } finally {
-    Object.assign(console, { info, error });
-  }
-  return lines;
-}
 
 Deno.test("each request leaves one line of JSON that names it and how it ended", async () => {
   const id = `job-${randomUUID()}`;

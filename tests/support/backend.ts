@@ -15,6 +15,7 @@ import { generateSecrets, publicSessionKey, type Secrets } from "../../local/sta
 import { setEnvironment } from "../../local/stack/stack.ts";
 import { assertNothingLeaked, keepPrivate } from "./private-values.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
+import { liftLimits } from "./rate-limits.ts";
 
 /** A running backend. */
 export interface Backend {
@@ -94,11 +95,6 @@ export async function startBackend(): Promise<Backend> {
     await parts.disposeAsync();
     throw error;
   }
-}
-
-/** The tests call more often than any limit allows. Their calls are still counted. */
-async function liftLimits(sql: postgres.Sql): Promise<void> {
-  await sql`update public.rate_limits set max_count = 1000000`;
 }
 
 /** Fails with every violated invariant of the books. */

@@ -41,8 +41,11 @@ const FUNCTIONS = {
 /** A function of the API. */
 export type FunctionName = keyof typeof FUNCTIONS;
 
+/** Every function of the API. */
+export const FUNCTION_NAMES = Object.keys(FUNCTIONS) as FunctionName[];
+
 deepStrictEqual(
-  Object.keys(FUNCTIONS).sort(),
+  FUNCTION_NAMES.toSorted(),
   OPERATIONS.map(({ name }) => name).sort(),
   "tests/support/calls.ts and functions-shared/contract/operations.ts list different functions",
 );
@@ -175,7 +178,8 @@ function isFunctionName(name: string | undefined): name is FunctionName {
   return name !== undefined && name in FUNCTIONS;
 }
 
-function operationOf(name: FunctionName): Operation {
+/** The contract of a function. */
+export function operationOf(name: FunctionName): Operation {
   const operation = OPERATIONS.find((operation) => operation.name === name);
   ok(operation);
   return operation;

@@ -14,6 +14,8 @@ import { type Backend, startBackend } from "./backend.ts";
 import { type Answer, call, dataOf, operatorHeaders } from "./calls.ts";
 import type { Purchase } from "./purchases.ts";
 import { one } from "./lists.ts";
+import { newEventId } from "./razorpay-ids.ts";
+import { sign } from "./signing.ts";
 
 /** The packages of the seed, as far as the tests rely on them. */
 export const PACKAGES = {
@@ -55,7 +57,7 @@ export interface Shop extends Backend {
 }
 
 /** Starts a shop with a database of its own. Stop it with `Deno.test.afterAll`. */
-export async function openShop(): Promise<Shop> {
+export async function startShop(): Promise<Shop> {
   const backend = await startBackend();
   const { control } = backend.razorpay;
   const webhookUrl = `${backend.environment.SUPABASE_URL}/functions/v1/razorpay-webhook`;
@@ -108,6 +110,12 @@ export function settleByHand(
 ): Promise<Answer> {
   const body = { operator: "Asha", reason: "The customer called", ...fields };
   return call("POST", "settle-order", { body, headers });
+}
+
+/** An event made up by the test, signed as Razorpay would sign it. Text goes out as it is. */
+export function signedEvent(body: unknown, secret: string): SignedEvent & { id: string } {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return { id: newEventId(), body: text, signature: sign(text, secret) };
 }
 
 /** Delivers an event to the webhook, as Razorpay does. */

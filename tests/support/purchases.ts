@@ -16,6 +16,9 @@ export interface Purchase {
   checkout: CheckoutSuccess;
 }
 
+/** How an order is paid at the stand-in. */
+export type PaymentOptions = Parameters<RazorpayControl["payOrder"]>[1];
+
 /** Orders a package and returns Razorpay's order id. */
 export async function orderPackage(phone: string, packageId: string): Promise<string> {
   const body = { package_id: packageId, phone_number: phone };
@@ -37,7 +40,7 @@ export async function payForPackage(
   control: RazorpayControl,
   phone: string,
   packageId: string,
-  payment: Parameters<RazorpayControl["payOrder"]>[1] = { outcome: "captured" },
+  payment: PaymentOptions = { outcome: "captured" },
 ): Promise<Purchase> {
   const orderId = await orderPackage(phone, packageId);
   const paid = await control.payOrder(orderId, { deliver_webhooks: false, ...payment });
