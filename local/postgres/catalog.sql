@@ -28,7 +28,7 @@ objects (class, id, sub_id, name, definition, owner, acl) as (
       when 'S' then 'sequence ' when 'v' then 'view ' when 'm' then 'materialized view ' else 'table '
     end || c.name,
     concat_ws(', ', 'kind ' || c.relkind::text, 'persistence ' || c.relpersistence::text,
-      'options ' || array_to_string(array(select unnest(c.reloptions) order by 1), ', '),
+      'options ' || (select string_agg(option, ' ' order by option) from unnest(c.reloptions) option),
       'row security ' || c.relrowsecurity::text, 'forced ' || c.relforcerowsecurity::text,
       'replica identity ' || c.relreplident::text,
       case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end,
