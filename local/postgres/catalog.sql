@@ -1,10 +1,11 @@
--- The whole database as text, one row per object, for comparing two databases: independent of the order
--- in which objects were made and grants were given. Leaves out what belongs to PostgreSQL, to an
--- extension or to the Supabase CLI, which keeps its list of migrations in a schema of its own. Runs with
--- an empty search_path, so that every name comes out in full.
+-- The whole schema as text, one row per object, for comparing two databases: independent of the order in
+-- which objects were made and grants were given. Leaves out what belongs to PostgreSQL, to the platform,
+-- to an extension, or to the Supabase CLI, which keeps its list of migrations in a schema of its own.
+-- Runs with an empty search_path, so that every name comes out in full.
 with namespaces as (
   select n.* from pg_catalog.pg_namespace n
-  where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'supabase_migrations')
+  where n.nspname !~ '^pg_'
+    and n.nspname not in ('information_schema', 'auth', 'extensions', 'supabase_migrations')
 ),
 relations as (
   select c.*, format('%I.%I', n.nspname, c.relname) as name
