@@ -1,10 +1,11 @@
--- The whole database as text, one row per object, for comparing two databases: independent of the order
--- in which objects were made and grants were given. Leaves out what belongs to PostgreSQL, to an
--- extension or to the Supabase CLI, which keeps its list of migrations in a schema of its own. Runs with
--- an empty search_path, so that every name comes out in full.
+-- The whole schema as text, one row per object, for comparing two databases: independent of the order in
+-- which objects were made and grants were given. Leaves out what belongs to PostgreSQL, to the platform,
+-- to an extension, or to the Supabase CLI, which keeps its list of migrations in a schema of its own.
+-- Runs with an empty search_path, so that every name comes out in full.
 with namespaces as (
   select n.* from pg_catalog.pg_namespace n
-  where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'supabase_migrations')
+  where n.nspname !~ '^pg_'
+    and n.nspname not in ('information_schema', 'auth', 'extensions', 'supabase_migrations')
 ),
 relations as (
   select c.*, format('%I.%I', n.nspname, c.relname) as name
@@ -28,7 +29,7 @@ objects (class, id, sub_id, name, definition, owner, acl) as (
       when 'S' then 'sequence ' when 'v' then 'view ' when 'm' then 'materialized view ' else 'table '
     end || c.name,
     concat_ws(', ', 'kind ' || c.relkind::text, 'persistence ' || c.relpersistence::text,
-      'options ' || array_to_string(array(select unnest(c.reloptions) order by 1), ', '),
+      'options ' || (select string_agg(option, ' ' order by option) from unnest(c.reloptions) option),
       'row security ' || c.relrowsecurity::text, 'forced ' || c.relforcerowsecurity::text,
       'replica identity ' || c.relreplident::text,
       case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end,

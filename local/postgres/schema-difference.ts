@@ -39,7 +39,7 @@ export async function listDifferences(
     if (before === after) return [];
     if (before === undefined) return [`${name} is missing`];
     if (after === undefined) return [`${name} is there and should not be`];
-    return [`${name}: ${firstDifference(before, after)}`];
+    return [`${name} ${describe(before, after)}`];
   });
   const { deletions, changes } = await writeRowChanges(fromUrl, toUrl, tables);
   return [...differences, ...deletions, ...changes];
@@ -62,8 +62,9 @@ export async function writeChanges(
 
 async function readCatalog(url: string): Promise<Catalog> {
   const query = await Deno.readTextFile(new URL("./catalog.sql", import.meta.url));
-  const sql = postgres(url, { max: 1, onnotice: () => {}, connection: { search_path: "" } });
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {
+    await sql`select set_config('search_path', '', false)`;
     const objects = await sql.unsafe<{ name: string; definition: string }[]>(query);
     return new Map(objects.map(({ name, definition }) => [name, definition]));
   } finally {
@@ -71,12 +72,16 @@ async function readCatalog(url: string): Promise<Catalog> {
   }
 }
 
-/** Shows the first line in which two texts differ. */
-function firstDifference(before: string, after: string): string {
+/** Shows a line that only one of two texts has, or one of each. */
+function describe(before: string, after: string): string {
   const [left, right] = [before.split("\n"), after.split("\n")];
-  const line = left.findIndex((text, index) => text !== right[index]);
-  const shown = (lines: string[]) => lines.at(line < 0 ? left.length : line)?.trim() ?? "(nothing)";
-  return `"${shown(left)}" should be "${shown(right)}"`;
+  const surplus = left.find((line) => !right.includes(line))?.trim();
+  const missing = right.find((line) => !left.includes(line))?.trim();
+  if (surplus !== undefined && missing !== undefined) {
+    return `has "${surplus}" and should have "${missing}"`;
+  }
+  if (surplus !== undefined) return `has "${surplus}" and should not`;
+  return missing === undefined ? "has its lines in another order" : `lacks "${missing}"`;
 }
 
 async function writeSchemaChanges(fromUrl: string, toUrl: string): Promise<string> {

@@ -71,7 +71,7 @@ async function playStory(sql: postgres.Sql): Promise<void> {
     )`;
   strictEqual(order.outcome, "placed");
   const [{ opened }] = await sql`
-    select public.open_order(${order.order_id}, 'order_RB58MiP5SPFYyM') as opened`;
+    select public.attach_razorpay_order(${order.order_id}, 'order_RB58MiP5SPFYyM') as opened`;
   strictEqual(opened, "order_RB58MiP5SPFYyM");
   const [{ total, transactions }] = await sql`
     select * from public.list_credit_transactions(${user.user_id}, 2)`;

@@ -1,0 +1,387 @@
+/**
+ * A database of the first version is brought up to date while a bot goes on: nothing that was
+ * acknowledged is lost, no call has to wait for long, the books are right, and the schema is that of a
+ * new database.
+ *
+ * The database is filled by the functions of the first version, which stay as they are whatever
+ * becomes of the code. Every migration since then is applied to it, and one of this test's own, so
+ * that there is always one.
+ * @module
+ */
+
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type postgres from "postgres";
+import { listDifferences } from "../../local/postgres/schema-difference.ts";
+import { readSchemaFiles, tablesWithRows } from "../../local/postgres/schemas.ts";
+import { runSupabase } from "../../local/postgres/supabase-cli.ts";
+import { openDataApi } from "../../local/stack/data-api.ts";
+import { functionEnvironment } from "../../local/stack/environment.ts";
+import { deferFunctions } from "../../local/stack/functions.ts";
+import { startGateway } from "../../local/stack/gateway.ts";
+import { generateSecrets, publicSessionKey } from "../../local/stack/secrets.ts";
+import { setEnvironment } from "../../local/stack/stack.ts";
+import { REPOSITORY } from "../../local/system/settings.ts";
+import { assertBooksAreRight } from "../support/backend.ts";
+import { call } from "../support/calls.ts";
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+
+/** The version of the first migration. Databases at it exist, so it never changes. */
+const FIRST_VERSION = "20261125222815";
+
+/** The lock_timeout of every function, and of nobody's call more than this. */
+const LOCK_TIMEOUT_MS = 3_000;
+
+const BOTS = 6;
+
+/** The name of a migration of these tests, which comes after all others. */
+const CHANGE = "29991231000000_change_of_the_upgrade_test.sql";
+
+const supabase = join(REPOSITORY, "supabase");
+const tables = tablesWithRows(await readSchemaFiles());
+
+/** A deduction that the bot was told of. */
+interface Acknowledged {
+  phone: string;
+  reference: string;
+  remaining: number;
+}
+
+/** What a bot has to tell. */
+interface BotReport {
+  acknowledged: Acknowledged[];
+  /** How long the slowest deduction took, retries included. */
+  slowestMs: number;
+}
+
+/** Makes a folder that the CLI takes for the project, with some migrations in it. */
+async function makeProject(migrations: Record<string, string>): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "whatsapp-credits-upgrade-" });
+  await Deno.mkdir(join(folder, "supabase/migrations"), { recursive: true });
+  for (const file of ["config.toml", "seed.sql"]) {
+    await Deno.copyFile(join(supabase, file), join(folder, "supabase", file));
+  }
+  for (const [name, text] of Object.entries(migrations)) {
+    await Deno.writeTextFile(join(folder, "supabase/migrations", name), text);
+  }
+  return folder;
+}
+
+async function push({ url }: TestDatabase, migrations: Record<string, string>): Promise<void> {
+  const folder = await makeProject(migrations);
+  try {
+    const args = ["db", "push", "--include-seed", "--yes", "--workdir", folder];
+    const { success, output } = await runSupabase(args, url);
+    ok(success, output);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function readMigrations(): Promise<Record<string, string>> {
+  const migrations: Record<string, string> = {};
+  for await (const { name } of Deno.readDir(join(supabase, "migrations"))) {
+    migrations[name] = await Deno.readTextFile(join(supabase, "migrations", name));
+  }
+  return migrations;
+}
+
+/** Changes what every deduction goes through: its function, the table of balances and an index of it. */
+async function migrationOfThisTest({ sql }: TestDatabase): Promise<string> {
+  const [{ definition }] = await sql<{ definition: string }[]>`
+    select pg_get_functiondef('public.deduct_credits'::regproc) as definition`;
+  return `
+    set local lock_timeout = '2s';
+    alter table public.users add column language text not null default 'en';
+    create index users_by_language on public.users (language);
+    ${definition.replace("\ndeclare", "\n-- Changed by a migration.\ndeclare")};
+    insert into public.rate_limits (action, scope, max_count, window_seconds)
+    values ('create_user', 'phone', 10, 3600);`;
+}
+
+/** Buys credits as the first version of the functions does it, and returns the payment's id. */
+async function buy(sql: postgres.Sql, phone: string, packageId: string): Promise<string> {
+  const [{ order_id }] = await sql`
+    select order_id from public.place_order(
+      package_id => ${packageId}, key_mode => 'test', phone_number => ${phone}
+    )`;
+  const razorpayOrderId = newId("order");
+  await sql`select public.attach_razorpay_order(${order_id}, ${razorpayOrderId})`;
+  const paymentId = newId("pay");
+  await settle(sql, razorpayOrderId, paymentId);
+  return paymentId;
+}
+
+/** Reports a captured payment with the amount of its order, or another status, amount or reversal. */
+async function settle(
+  sql: postgres.Sql,
+  razorpayOrderId: string,
+  paymentId: string,
+  { status = "captured", paise, reversals = [] }: {
+    status?: string;
+    paise?: number;
+    reversals?: Record<string, string | number | boolean>[];
+  } = {},
+): Promise<string> {
+  const [{ outcome }] = await sql`
+    select s.outcome from public.payment_orders o, public.settle_payment(
+      o.razorpay_order_id, ${paymentId}, ${status},
+      coalesce(${paise ?? null}::integer, o.amount_paise), 'INR', ${sql.json(reversals)}
+    ) s
+    where o.razorpay_order_id = ${razorpayOrderId}`;
+  return outcome;
+}
+
+/** Reports a reversal of a payment that has paid its order. */
+async function reverse(
+  sql: postgres.Sql,
+  paymentId: string,
+  kind: "refund" | "dispute",
+  status: string,
+  share = 1,
+): Promise<void> {
+  const [{ razorpay_order_id, amount_paise }] = await sql`
+    select razorpay_order_id, amount_paise from public.payment_orders
+    where razorpay_payment_id = ${paymentId}`;
+  await settle(sql, razorpay_order_id, paymentId, {
+    reversals: [{
+      id: newId(kind === "refund" ? "rfnd" : "disp"),
+      kind,
+      status,
+      amount_paise: Math.floor(amount_paise * share),
+      is_money_gone: status === "processed" || status === "lost",
+      reported_at: new Date().toISOString(),
+    }],
+  });
+}
+
+function newId(kind: string): string {
+  return `${kind}_${randomUUID().replaceAll("-", "").slice(0, 14)}`;
+}
+
+/** Fills a database of the first version with everything that can be in it. */
+async function fill(sql: postgres.Sql): Promise<void> {
+  const phones = Array.from({ length: 8 }, newPhoneNumber);
+  for (const phone of phones) {
+    await sql`select public.get_user(${phone})`;
+    await sql`select public.deduct_credits(${phone}, 1, ${`job-${phone}`})`;
+    await sql`select public.deduct_credits(${phone}, 1)`;
+  }
+  await sql`select public.deduct_credits(null, 1, 'first', 'IN.1234567890')`;
+
+  const [pending, open, paid, refunded, indebted, disputed, twice, wrong] = phones;
+  await sql`
+    select public.place_order('starter', 'test', 'checkout', 'reference', ${pending})`;
+  const [{ order_id: link }] = await sql`
+    select order_id from public.place_order('pro', 'test', 'link', null, ${pending})`;
+  await sql`
+    select public.attach_payment_link(${link}, ${newId("plink")}, 'https://rzp.io/i/x',
+      clock_timestamp() + interval '1 hour')`;
+  const openOrder = async (phone: string) => {
+    const [{ order_id }] = await sql`
+      select order_id from public.place_order('starter', 'test', phone_number => ${phone})`;
+    const id = newId("order");
+    await sql`select public.attach_razorpay_order(${order_id}, ${id})`;
+    return id;
+  };
+  strictEqual(
+    await settle(sql, await openOrder(open), newId("pay"), { status: "failed" }),
+    "not_captured",
+  );
+  strictEqual(
+    await settle(sql, await openOrder(wrong), newId("pay"), { paise: 100 }),
+    "amount_mismatch",
+  );
+  const paidTwice = await openOrder(twice);
+  strictEqual(await settle(sql, paidTwice, newId("pay")), "settled");
+  strictEqual(await settle(sql, paidTwice, newId("pay")), "paid_by_another_payment");
+  await buy(sql, paid, "popular");
+  await reverse(sql, await buy(sql, refunded, "starter"), "refund", "processed", 0.5);
+  await reverse(sql, await buy(sql, refunded, "popular"), "refund", "pending");
+  const spent = await buy(sql, indebted, "starter");
+  await sql`select public.deduct_credits(${indebted}, 15)`;
+  await reverse(sql, spent, "refund", "processed");
+  await reverse(sql, await buy(sql, disputed, "starter"), "dispute", "lost");
+  await reverse(sql, await buy(sql, disputed, "popular"), "dispute", "open");
+
+  await sql`
+    select public.merge_users(a.user_id, b.user_id)
+    from public.get_user(${open}) a, public.get_user(${paid}) b`;
+  await sql`
+    select public.finish_webhook(public.receive_webhook('event', 'payment.captured', '{}'), 'settled')`;
+  await sql`select public.receive_webhook('cut off', 'payment.failed', '{}')`;
+  await sql`
+    select public.record_operator_action(id, 'Asha', 'The customer called', 'settled')
+    from public.payment_orders where razorpay_order_id = ${paidTwice}`;
+  await sql`select public.count_wrong_secret('203.0.113.7')`;
+}
+
+/** Sums up what was put in, so that a fill that has become empty is noticed. */
+async function contents(sql: postgres.Sql): Promise<Record<string, unknown>> {
+  const [row] = await sql`
+    select
+      (select array_agg(distinct state order by state) from public.payment_orders) as states,
+      (select array_agg(distinct flag order by flag) from public.payments where flag <> '') as flags,
+      (select array_agg(distinct source order by source) from public.credit_transactions) as sources,
+      (select array_agg(distinct kind order by kind) from public.payment_reversals) as reversals,
+      (select count(*)::int from public.users where merged_into is not null) as merged,
+      (select count(*)::int from public.users where debt_credits > 0) as indebted`;
+  return { ...row };
+}
+
+/** The entries of the ledger, each as one text. */
+async function ledger(sql: postgres.Sql): Promise<string[]> {
+  const rows = await sql`
+    select concat_ws(' ', id, user_id, sequence_number, action, credits, source, reference_id,
+      balance_after, extract(epoch from created_at)) as entry
+    from public.credit_transactions order by user_id, sequence_number`;
+  return rows.map(({ entry }) => entry);
+}
+
+/** Deducts one credit after the other until it is told to stop, and repeats what failed. */
+async function runBot(phone: string, stop: AbortSignal): Promise<BotReport> {
+  const report: BotReport = { acknowledged: [], slowestMs: 0 };
+  while (!stop.aborted) {
+    const reference = randomUUID();
+    const started = performance.now();
+    for (;;) {
+      const body = { phone_number: phone, reference_id: reference };
+      const answer = await call("POST", "bot-deduct", { body });
+      if (answer.httpStatus === 200) {
+        const remaining = Number(answer.body.data?.remaining_credits);
+        report.acknowledged.push({ phone, reference, remaining });
+        break;
+      }
+      // The one failure that an update may cause: a lock that was not to be had in time.
+      strictEqual(answer.httpStatus, 503, JSON.stringify(answer.body));
+    }
+    report.slowestMs = Math.max(report.slowestMs, performance.now() - started);
+    await delay(10);
+  }
+  return report;
+}
+
+/** Runs bots on the database, and `act` once all of them have begun. */
+async function whileBotsRun(
+  database: TestDatabase,
+  act: () => Promise<void>,
+): Promise<BotReport[]> {
+  await using parts = new AsyncDisposableStack();
+  const secrets = await generateSecrets();
+  const dataApi = await openDataApi({ databaseUrl: database.url, ...secrets });
+  parts.defer(() => dataApi.close());
+  const gateway = startGateway({ port: 0, dataApi, functions: await deferFunctions() });
+  parts.defer(() => gateway.stop());
+  setEnvironment(functionEnvironment({
+    SUPABASE_URL: gateway.url,
+    SUPABASE_PUBLISHABLE_KEY: secrets.publishableKey,
+    SUPABASE_SECRET_KEY: secrets.secretKey,
+    DATABASE_URL: database.url,
+    BOT_SECRET: secrets.botSecret,
+    RAZORPAY_KEY_ID: secrets.razorpayKeyId,
+    RAZORPAY_KEY_SECRET: secrets.razorpayKeySecret,
+    RAZORPAY_WEBHOOK_SECRET: secrets.razorpayWebhookSecret,
+    RAZORPAY_API_URL: gateway.url,
+  }, publicSessionKey(secrets)));
+
+  const phones = Array.from({ length: BOTS }, newPhoneNumber);
+  for (const phone of phones) {
+    for (let pack = 0; pack < 4; pack++) await buy(database.sql, phone, "pro");
+  }
+  const stop = new AbortController();
+  const bots = phones.map((phone) => runBot(phone, stop.signal));
+  try {
+    await delay(300);
+    await act();
+    await delay(300);
+  } finally {
+    stop.abort();
+  }
+  return await Promise.all(bots);
+}
+
+/** Makes a database of the first version. */
+async function createFirstVersion(migrations: Record<string, string>): Promise<TestDatabase> {
+  const first = Object.entries(migrations).filter(([name]) => name.startsWith(FIRST_VERSION));
+  strictEqual(first.length, 1);
+  const database = await createEmptyDatabase(false);
+  await push(database, Object.fromEntries(first));
+  return database;
+}
+
+Deno.test("a database of the first version is brought up to date while deductions go on", async () => {
+  const migrations = await readMigrations();
+  const [old, fresh] = [await createFirstVersion(migrations), await createTestDatabase()];
+  try {
+    await fill(old.sql);
+    deepStrictEqual(await contents(old.sql), {
+      states: ["open", "paid", "pending"],
+      flags: ["amount_mismatch", "second_payment"],
+      sources: ["dispute", "image_generation", "merge", "payment", "refund", "system"],
+      reversals: ["dispute", "refund"],
+      merged: 1,
+      indebted: 1,
+    });
+    await assertBooksAreRight(old.sql);
+    const before = await ledger(old.sql);
+    const change = await migrationOfThisTest(fresh);
+    await fresh.sql.begin((sql) => sql.unsafe(change));
+
+    let meanwhile = 0;
+    const reports = await whileBotsRun(old, async () => {
+      meanwhile -= await countDeductions(old.sql);
+      await push(old, { ...migrations, [CHANGE]: change });
+      meanwhile += await countDeductions(old.sql);
+    });
+
+    ok(meanwhile > BOTS, `only ${meanwhile} deductions during the update`);
+    deepStrictEqual(await listDifferences(old.url, fresh.url, tables), []);
+    await assertBooksAreRight(old.sql);
+    const after = new Set(await ledger(old.sql));
+    deepStrictEqual(before.filter((entry) => !after.has(entry)), []);
+    for (const { acknowledged, slowestMs } of reports) {
+      ok(slowestMs < LOCK_TIMEOUT_MS, `a deduction took ${slowestMs} ms`);
+      deepStrictEqual(await entriesOf(old.sql, acknowledged[0].phone), acknowledged);
+    }
+  } finally {
+    await Promise.all([old.drop(), fresh.drop()]);
+  }
+});
+
+Deno.test("a migration that keeps others waiting is noticed", async () => {
+  const migrations = await readMigrations();
+  const old = await createFirstVersion(migrations);
+  try {
+    const change = `
+      alter table public.users add column language text;
+      select pg_sleep(${LOCK_TIMEOUT_MS / 1_000 + 0.5});`;
+    const reports = await whileBotsRun(old, () => push(old, { ...migrations, [CHANGE]: change }));
+    for (const { acknowledged, slowestMs } of reports) {
+      ok(slowestMs > LOCK_TIMEOUT_MS, `the slowest deduction took ${slowestMs} ms`);
+      // Slow, and safe all the same.
+      deepStrictEqual(await entriesOf(old.sql, acknowledged[0].phone), acknowledged);
+    }
+  } finally {
+    await old.drop();
+  }
+});
+
+/** The deductions of a user with a reference, as the bot was told of them. */
+async function entriesOf(sql: postgres.Sql, phone: string): Promise<Acknowledged[]> {
+  const rows = await sql<{ reference: string; remaining: number }[]>`
+    select t.reference_id as reference, t.balance_after as remaining
+    from public.credit_transactions t
+    join public.identities i on i.user_id = t.user_id
+    where i.value = ${phone} and t.source = 'image_generation'
+    order by t.sequence_number`;
+  return rows.map((row) => ({ phone, ...row }));
+}
+
+async function countDeductions(sql: postgres.Sql): Promise<number> {
+  const [{ count }] = await sql`
+    select count(*)::int from public.credit_transactions where source = 'image_generation'`;
+  return count;
+}
