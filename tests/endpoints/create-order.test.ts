@@ -223,7 +223,7 @@ Deno.test("when Razorpay refuses, the answer is 502 and says nothing of its reas
   expectError(await createOrder(body), {
     httpStatus: 502,
     code: "GATEWAY_ERROR",
-    message: "The payment gateway refused or garbled the request",
+    message: "The payment gateway rejected the request or sent an invalid response",
   });
   dataOf(await createOrder(body));
 });
