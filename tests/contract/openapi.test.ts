@@ -149,7 +149,7 @@ async function strangersAnswers({ method, path, options = {} }: GoodCall): Promi
   return [
     await call(method, path, { ...options, asBot: false }),
     await guess(),
-    await withLimit(backend.sql, "fail_secret", 0, guess),
+    await withLimit(backend.sql, "wrong_secret", 0, guess),
   ];
 }
 
