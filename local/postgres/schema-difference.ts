@@ -161,14 +161,14 @@ function conditions(row: Row, columns: string[]): string {
 async function readRows(url: string, table: string): Promise<TableRows | undefined> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {
-    const [{ id }] = await sql`select to_regclass(${table})::oid as id`;
-    if (id === null) return undefined;
+    const [found] = await sql<{ id: number | null }[]>`select to_regclass(${table})::oid as id`;
+    if (!found?.id) return undefined;
     const columns = await sql<{ name: string; isKey: boolean }[]>`
       select a.attname as name, i.indexrelid is not null as "isKey"
       from pg_catalog.pg_attribute a
       left join pg_catalog.pg_index i
         on i.indrelid = a.attrelid and i.indisprimary and a.attnum = any (i.indkey)
-      where a.attrelid = ${id} and a.attnum > 0 and not a.attisdropped
+      where a.attrelid = ${found.id} and a.attnum > 0 and not a.attisdropped
       order by a.attnum`;
     const rows = await sql<{ row: Row }[]>`
       select (

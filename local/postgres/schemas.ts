@@ -23,7 +23,7 @@ export interface SchemaFile {
 export async function readSchemaFiles(): Promise<SchemaFile[]> {
   const config = await Deno.readTextFile(join(SUPABASE, "config.toml"));
   const list = /^schema_paths\s*=\s*\[([^\]]*)\]/m.exec(config)?.[1] ?? "";
-  const globs = [...list.matchAll(/"([^"]+)"/g)].map(([, glob]) => glob.replace(/^\.\//, ""));
+  const globs = [...list.matchAll(/"([^"]+)"/g)].map(([, glob = ""]) => glob.replace(/^\.\//, ""));
   // As the Supabase CLI reads them: each glob's files in the order of their names, and no file twice.
   const paths = new Set(globs.flatMap((glob) => globSync(glob, { cwd: SUPABASE }).sort()));
   const all = globSync("schemas/**/*.sql", { cwd: SUPABASE });
@@ -67,5 +67,7 @@ export async function applySchemaFiles(url: string, files: SchemaFile[]): Promis
 /** Returns the tables whose rows belong to the schema: those that rows.sql fills. */
 export function tablesWithRows(files: SchemaFile[]): string[] {
   const rows = files.find(({ path }) => path === ROWS_FILE)?.text ?? "";
-  return [...new Set([...rows.matchAll(/^insert into ([\w.]+)/gim)].map(([, table]) => table))];
+  return [
+    ...new Set([...rows.matchAll(/^insert into ([\w.]+)/gim)].map(([, table = ""]) => table)),
+  ];
 }

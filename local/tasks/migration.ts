@@ -111,9 +111,9 @@ function timestamp(): string {
 }
 
 await runTask(async () => {
-  const [name, ...others] = Deno.args;
+  const [name = "", ...others] = Deno.args;
   if (name === "--check" && others.length === 0) return await withBoth(check);
-  if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name ?? "") || others.length > 0) {
+  if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name) || others.length > 0) {
     throw new TaskError(USAGE);
   }
   await withBoth((comparison) => write(name, comparison));

@@ -11,6 +11,7 @@ import type postgres from "postgres";
 import { migrate } from "../../local/postgres/supabase-cli.ts";
 import { createEmptyDatabase, type TestDatabase } from "../support/database.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { one } from "../support/lists.ts";
 
 /** What the holder of the secret key may call: the functions behind the endpoints, and nothing else. */
 const PUBLISHED_FUNCTIONS = [
@@ -186,7 +187,7 @@ for (const [kind, database] of Object.entries(databases)) {
 
   Deno.test(`in a project ${kind}, a session reads its own user and history, and nobody else's`, async () => {
     const [mine, theirs] = [newPhoneNumber(), newPhoneNumber()];
-    const [{ user_id }] = await sql`select user_id from public.get_user(${mine})`;
+    const { user_id } = one(await sql`select user_id from public.get_user(${mine})`);
     await sql`select public.get_user(${theirs})`;
     const readAs = (claims: unknown) =>
       as("authenticated", database, async (sql) => {
@@ -203,9 +204,11 @@ for (const [kind, database] of Object.entries(databases)) {
 
   Deno.test(`in a project ${kind}, service_role makes users by the function alone`, async () => {
     const phone = newPhoneNumber();
-    const [user] = await as("service_role", database, (sql) => {
-      return sql`select credits from public.get_user(${phone})`;
-    });
+    const user = one(
+      await as("service_role", database, (sql) => {
+        return sql`select credits from public.get_user(${phone})`;
+      }),
+    );
     strictEqual(user.credits, 3);
   });
 

@@ -6,6 +6,7 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import type postgres from "postgres";
 import { createTestDatabase } from "../support/database.ts";
+import { one } from "../support/lists.ts";
 
 const database = await createTestDatabase();
 const { sql } = database;
@@ -23,7 +24,7 @@ await sql`
 type Row = Record<string, postgres.SerializableParameter>;
 
 /** One sound row for each table, whose columns a test replaces by nonsense. */
-const SOUND: Record<string, () => Row> = {
+const SOUND = {
   users: () => ({ phone_number: "+919800000002", credits: 0, transaction_count: 0 }),
   credit_transactions: () => ({
     user_id: KNOWN_USER,
@@ -62,9 +63,12 @@ async function insert(table: string, row: Row): Promise<void> {
   });
 }
 
-Deno.test.each(Object.keys(SOUND))("a sound row is welcome in %s", async (table) => {
-  await insert(table, SOUND[table]());
-});
+Deno.test.each(Object.keys(SOUND) as (keyof typeof SOUND)[])(
+  "a sound row is welcome in %s",
+  async (table) => {
+    await insert(table, SOUND[table]());
+  },
+);
 
 Deno.test.each(
   [
@@ -175,8 +179,8 @@ Deno.test.each([
   ],
 ])("%s refuses arguments that no endpoint sends, and writes nothing: %s", async (_, statement) => {
   const count = () => sql`select count(*) from public.users`;
-  const [before] = await count();
+  const before = one(await count());
   await rejects(sql.unsafe(statement));
-  const [after] = await count();
+  const after = one(await count());
   strictEqual(after.count, before.count);
 });

@@ -14,6 +14,7 @@ import { startPostgres, SUPERUSER } from "../../local/postgres/server.ts";
 import { migrate } from "../../local/postgres/supabase-cli.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { one } from "../support/lists.ts";
 
 const BINARIES = "/usr/lib/postgresql/15/bin";
 
@@ -48,15 +49,17 @@ Deno.test({
 
 /** A newcomer spends the free credits and orders a package. */
 async function playStory(sql: postgres.Sql): Promise<void> {
-  const [{ server_version }] = await sql`show server_version`;
+  const { server_version } = one(await sql`show server_version`);
   match(server_version, /^15\./);
 
   const phone = newPhoneNumber();
-  const [user] = await sql`select * from public.get_user(${phone})`;
+  const user = one(await sql`select * from public.get_user(${phone})`);
   strictEqual(user.credits, 3);
   const deduct = async (reference: string | null) => {
-    const [{ outcome, remaining_credits }] = await sql`
-      select * from public.deduct_credits(${phone}, 1, ${reference})`;
+    const { outcome, remaining_credits } = one(
+      await sql`
+      select * from public.deduct_credits(${phone}, 1, ${reference})`,
+    );
     return [outcome, remaining_credits];
   };
   deepStrictEqual(await deduct("job-1"), ["deducted", 2]);
@@ -65,16 +68,22 @@ async function playStory(sql: postgres.Sql): Promise<void> {
   deepStrictEqual(await deduct(null), ["deducted", 0]);
   deepStrictEqual(await deduct(null), ["insufficient_credits", 0]);
 
-  const [order] = await sql`
+  const order = one(
+    await sql`
     select * from public.place_order(
       package_id => 'starter', key_mode => 'test', phone_number => ${phone}
-    )`;
+    )`,
+  );
   strictEqual(order.outcome, "placed");
-  const [{ opened }] = await sql`
-    select public.attach_razorpay_order(${order.order_id}, 'order_RB58MiP5SPFYyM') as opened`;
+  const { opened } = one(
+    await sql`
+    select public.attach_razorpay_order(${order.order_id}, 'order_RB58MiP5SPFYyM') as opened`,
+  );
   strictEqual(opened, "order_RB58MiP5SPFYyM");
-  const [{ total, transactions }] = await sql`
-    select * from public.list_credit_transactions(${user.user_id}, 2)`;
+  const { total, transactions } = one(
+    await sql`
+    select * from public.list_credit_transactions(${user.user_id}, 2)`,
+  );
   strictEqual(total, 4);
   strictEqual(transactions.length, 2);
 }

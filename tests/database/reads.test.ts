@@ -7,6 +7,7 @@ import { rejects, strictEqual } from "node:assert/strict";
 import { startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { one } from "../support/lists.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
@@ -34,7 +35,7 @@ for (const [name, statement] of Object.entries(READS)) {
         where pid = pg_backend_pid() and locktype in ('relation', 'tuple', 'transactionid')
           and mode <> 'AccessShareLock'`;
       strictEqual(locks.length, 0);
-      const [{ id }] = await sql`select pg_current_xact_id_if_assigned()::text as id`;
+      const { id } = one(await sql`select pg_current_xact_id_if_assigned()::text as id`);
       strictEqual(id, null);
     });
   });

@@ -10,6 +10,7 @@ import { assertBooksAreRight } from "../support/backend.ts";
 import { openConnections } from "../support/connections.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { at, one } from "../support/lists.ts";
 
 const database = await createTestDatabase();
 const { sql } = database;
@@ -26,10 +27,12 @@ interface Order {
 }
 
 async function placeOrder(): Promise<Order> {
-  const [{ order_id: id }] = await sql<{ order_id: string }[]>`
+  const { order_id: id } = one(
+    await sql<{ order_id: string }[]>`
     select order_id from public.place_order(
       package_id => 'starter', key_mode => 'test', phone_number => ${newPhoneNumber()}
-    )`;
+    )`,
+  );
   return { id, receipt: id.replaceAll("-", "") };
 }
 
@@ -42,22 +45,28 @@ async function settle(
     receipt?: string | null;
   },
 ): Promise<string> {
-  const [{ outcome }] = await sql`
+  const { outcome } = one(
+    await sql`
     select outcome from public.settle_payment(
       ${razorpayOrderId}, ${paymentId}, 'captured', 9900, 'INR', receipt => ${receipt ?? null}
-    )`;
+    )`,
+  );
   return outcome;
 }
 
 async function attach(sql: postgres.Sql, order: Order, razorpayOrderId: string): Promise<string> {
-  const [{ attached }] = await sql`
-    select public.attach_razorpay_order(${order.id}, ${razorpayOrderId}) as attached`;
+  const { attached } = one(
+    await sql`
+    select public.attach_razorpay_order(${order.id}, ${razorpayOrderId}) as attached`,
+  );
   return attached;
 }
 
 async function stateOf(order: Order): Promise<[state: string, razorpayOrderId: string | null]> {
-  const [{ state, razorpay_order_id }] = await sql`
-    select state, razorpay_order_id from public.payment_orders where id = ${order.id}`;
+  const { state, razorpay_order_id } = one(
+    await sql`
+    select state, razorpay_order_id from public.payment_orders where id = ${order.id}`,
+  );
   return [state, razorpay_order_id];
 }
 
@@ -158,7 +167,7 @@ Deno.test("one Razorpay order under two receipts belongs to one order, and the o
     const orders = [await placeOrder(), await placeOrder()];
     const report = { razorpayOrderId: newId("order"), paymentId: newId("pay") };
     const outcomes = await connections.all((sql, index) => {
-      return settle(sql, { ...report, receipt: orders[index].receipt })
+      return settle(sql, { ...report, receipt: at(orders, index).receipt })
         .catch(({ code }: postgres.PostgresError) => code);
     });
     strictEqual(outcomes.filter((outcome) => outcome === "settled").length, 1);

@@ -17,7 +17,7 @@ import type postgres from "postgres";
 import { listDifferences } from "../../local/postgres/schema-difference.ts";
 import { readSchemaFiles, tablesWithRows } from "../../local/postgres/schemas.ts";
 import { runSupabase } from "../../local/postgres/supabase-cli.ts";
-import { openDataApi } from "../../local/stack/data-api.ts";
+import { startDataApi } from "../../local/stack/data-api.ts";
 import { functionEnvironment } from "../../local/stack/environment.ts";
 import { deferFunctions } from "../../local/stack/functions.ts";
 import { startGateway } from "../../local/stack/gateway.ts";
@@ -28,6 +28,7 @@ import { assertBooksAreRight } from "../support/backend.ts";
 import { call } from "../support/calls.ts";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { first, one } from "../support/lists.ts";
 
 /** The version of the first migration. Databases at it exist, so it never changes. */
 const FIRST_VERSION = "20261125222815";
@@ -91,8 +92,10 @@ async function readMigrations(): Promise<Record<string, string>> {
 
 /** Changes what every deduction goes through: its function, the table of balances and an index of it. */
 async function migrationOfThisTest({ sql }: TestDatabase): Promise<string> {
-  const [{ definition }] = await sql<{ definition: string }[]>`
-    select pg_get_functiondef('public.deduct_credits'::regproc) as definition`;
+  const { definition } = one(
+    await sql<{ definition: string }[]>`
+    select pg_get_functiondef('public.deduct_credits'::regproc) as definition`,
+  );
   return `
     set local lock_timeout = '2s';
     alter table public.users add column language text not null default 'en';
@@ -104,10 +107,12 @@ async function migrationOfThisTest({ sql }: TestDatabase): Promise<string> {
 
 /** Buys credits as the first version of the functions does it, and returns the payment's id. */
 async function buy(sql: postgres.Sql, phone: string, packageId: string): Promise<string> {
-  const [{ order_id }] = await sql`
+  const { order_id } = one(
+    await sql`
     select order_id from public.place_order(
       package_id => ${packageId}, key_mode => 'test', phone_number => ${phone}
-    )`;
+    )`,
+  );
   const razorpayOrderId = newId("order");
   await sql`select public.attach_razorpay_order(${order_id}, ${razorpayOrderId})`;
   const paymentId = newId("pay");
@@ -126,12 +131,14 @@ async function settle(
     reversals?: Record<string, string | number | boolean>[];
   } = {},
 ): Promise<string> {
-  const [{ outcome }] = await sql`
+  const { outcome } = one(
+    await sql`
     select s.outcome from public.payment_orders o, public.settle_payment(
       o.razorpay_order_id, ${paymentId}, ${status},
       coalesce(${paise ?? null}::integer, o.amount_paise), 'INR', ${sql.json(reversals)}
     ) s
-    where o.razorpay_order_id = ${razorpayOrderId}`;
+    where o.razorpay_order_id = ${razorpayOrderId}`,
+  );
   return outcome;
 }
 
@@ -143,9 +150,11 @@ async function reverse(
   status: string,
   share = 1,
 ): Promise<void> {
-  const [{ razorpay_order_id, amount_paise }] = await sql`
+  const { razorpay_order_id, amount_paise } = one(
+    await sql`
     select razorpay_order_id, amount_paise from public.payment_orders
-    where razorpay_payment_id = ${paymentId}`;
+    where razorpay_payment_id = ${paymentId}`,
+  );
   await settle(sql, razorpay_order_id, paymentId, {
     reversals: [{
       id: newId(kind === "refund" ? "rfnd" : "disp"),
@@ -164,25 +173,35 @@ function newId(kind: string): string {
 
 /** Fills a database of the first version with everything that can be in it. */
 async function fill(sql: postgres.Sql): Promise<void> {
-  const phones = Array.from({ length: 8 }, newPhoneNumber);
-  for (const phone of phones) {
+  const pending = newPhoneNumber();
+  const open = newPhoneNumber();
+  const paid = newPhoneNumber();
+  const refunded = newPhoneNumber();
+  const indebted = newPhoneNumber();
+  const disputed = newPhoneNumber();
+  const twice = newPhoneNumber();
+  const wrong = newPhoneNumber();
+  for (const phone of [pending, open, paid, refunded, indebted, disputed, twice, wrong]) {
     await sql`select public.get_user(${phone})`;
     await sql`select public.deduct_credits(${phone}, 1, ${`job-${phone}`})`;
     await sql`select public.deduct_credits(${phone}, 1)`;
   }
   await sql`select public.deduct_credits(null, 1, 'first', 'IN.1234567890')`;
 
-  const [pending, open, paid, refunded, indebted, disputed, twice, wrong] = phones;
   await sql`
     select public.place_order('starter', 'test', 'checkout', 'reference', ${pending})`;
-  const [{ order_id: link }] = await sql`
-    select order_id from public.place_order('pro', 'test', 'link', null, ${pending})`;
+  const { order_id: link } = one(
+    await sql`
+    select order_id from public.place_order('pro', 'test', 'link', null, ${pending})`,
+  );
   await sql`
     select public.attach_payment_link(${link}, ${newId("plink")}, 'https://rzp.io/i/x',
       clock_timestamp() + interval '1 hour')`;
   const openOrder = async (phone: string) => {
-    const [{ order_id }] = await sql`
-      select order_id from public.place_order('starter', 'test', phone_number => ${phone})`;
+    const { order_id } = one(
+      await sql`
+      select order_id from public.place_order('starter', 'test', phone_number => ${phone})`,
+    );
     const id = newId("order");
     await sql`select public.attach_razorpay_order(${order_id}, ${id})`;
     return id;
@@ -221,14 +240,16 @@ async function fill(sql: postgres.Sql): Promise<void> {
 
 /** Sums up what was put in, so that a fill that has become empty is noticed. */
 async function contents(sql: postgres.Sql): Promise<Record<string, unknown>> {
-  const [row] = await sql`
+  const row = one(
+    await sql`
     select
       (select array_agg(distinct state order by state) from public.payment_orders) as states,
       (select array_agg(distinct flag order by flag) from public.payments where flag <> '') as flags,
       (select array_agg(distinct source order by source) from public.credit_transactions) as sources,
       (select array_agg(distinct kind order by kind) from public.payment_reversals) as reversals,
       (select count(*)::int from public.users where merged_into is not null) as merged,
-      (select count(*)::int from public.users where debt_credits > 0) as indebted`;
+      (select count(*)::int from public.users where debt_credits > 0) as indebted`,
+  );
   return { ...row };
 }
 
@@ -271,7 +292,7 @@ async function whileBotsRun(
 ): Promise<BotReport[]> {
   await using parts = new AsyncDisposableStack();
   const secrets = await generateSecrets();
-  const dataApi = await openDataApi({ databaseUrl: database.url, ...secrets });
+  const dataApi = await startDataApi({ databaseUrl: database.url, ...secrets });
   parts.defer(() => dataApi.close());
   const gateway = startGateway({ port: 0, dataApi, functions: await deferFunctions() });
   parts.defer(() => gateway.stop());
@@ -344,7 +365,7 @@ Deno.test("a database of the first version is brought up to date while deduction
     deepStrictEqual(before.filter((entry) => !after.has(entry)), []);
     for (const { acknowledged, slowestMs } of reports) {
       ok(slowestMs < LOCK_TIMEOUT_MS, `a deduction took ${slowestMs} ms`);
-      deepStrictEqual(await entriesOf(old.sql, acknowledged[0].phone), acknowledged);
+      deepStrictEqual(await entriesOf(old.sql, first(acknowledged).phone), acknowledged);
     }
   } finally {
     await Promise.all([old.drop(), fresh.drop()]);
@@ -362,7 +383,7 @@ Deno.test("a migration that keeps others waiting is noticed", async () => {
     for (const { acknowledged, slowestMs } of reports) {
       ok(slowestMs > LOCK_TIMEOUT_MS, `the slowest deduction took ${slowestMs} ms`);
       // Slow, and safe all the same.
-      deepStrictEqual(await entriesOf(old.sql, acknowledged[0].phone), acknowledged);
+      deepStrictEqual(await entriesOf(old.sql, first(acknowledged).phone), acknowledged);
     }
   } finally {
     await old.drop();
@@ -381,7 +402,9 @@ async function entriesOf(sql: postgres.Sql, phone: string): Promise<Acknowledged
 }
 
 async function countDeductions(sql: postgres.Sql): Promise<number> {
-  const [{ count }] = await sql`
-    select count(*)::int from public.credit_transactions where source = 'image_generation'`;
+  const { count } = one(
+    await sql`
+    select count(*)::int from public.credit_transactions where source = 'image_generation'`,
+  );
   return count;
 }
