@@ -159,7 +159,7 @@ Deno.test("an order that is not ours is not found", async () => {
   });
 });
 
-Deno.test("somebody else's payment is refused to anyone else who reports it, and kept for its buyer", async () => {
+Deno.test("somebody else's payment is refused to whoever reports it, and kept for its buyer", async () => {
   const purchase = await pay();
   const stranger = newPhoneNumber();
   await call("GET", `users/${stranger}`);

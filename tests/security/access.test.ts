@@ -131,7 +131,7 @@ Deno.test("the bot and the operator read every account", async () => {
   }
 });
 
-Deno.test("a wrong secret opens nothing, with a proof or without", async () => {
+Deno.test("a wrong secret opens nothing, with a proof beside it or without", async () => {
   const phone = newPhoneNumber();
   const proof = await cameByLink(phone);
   const wrong = { "x-bot-secret": newSecret() };
@@ -171,7 +171,7 @@ Deno.test("FRONTEND_ACCESS=public opens every account to everybody", async () =>
 });
 
 Deno.test.each(["Public", "proof", "true", "public,phone-proof", "none"])(
-  "FRONTEND_ACCESS=%s is a mistake that opens nothing and reveals nothing",
+  "FRONTEND_ACCESS=%s is a mistake that opens nothing and says nothing",
   async (access) => {
     const phone = newPhoneNumber();
     await withEnvironment({ FRONTEND_ACCESS: access }, async () => {

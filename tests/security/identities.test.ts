@@ -110,7 +110,7 @@ Deno.test("every spelling of a number, from the bot and from a page, is one user
   deepStrictEqual(await historyOf("+919876543210"), []);
 });
 
-Deno.test("somebody whose number WhatsApp does not reveal is one user by the WhatsApp user id", async () => {
+Deno.test("somebody whose number WhatsApp does not tell is one user by the WhatsApp user id", async () => {
   const person = { whatsapp_user_id: newWhatsappId() };
   strictEqual(await balanceOf(person), 3);
   const reference_id = `wamid.${randomUUID()}`;
