@@ -45,12 +45,7 @@ export async function readSchemaFiles(): Promise<SchemaFile[]> {
 
 /** Creates the schema of the files in an empty database. */
 export async function applySchemaFiles(url: string, files: SchemaFile[]): Promise<void> {
-  const sql = postgres(url, {
-    max: 1,
-    onnotice: () => {},
-    // A function may name one whose file comes later.
-    connection: { check_function_bodies: false },
-  });
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {
     await sql.begin(async (transaction) => {
       for (const { path, text } of files) {
