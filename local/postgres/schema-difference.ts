@@ -10,8 +10,8 @@ import postgres from "postgres";
 import { TaskError } from "../system/task.ts";
 import { runSupabase } from "./supabase-cli.ts";
 
-/** The schemas that migrations make objects in, for pg-delta. The comparison of the catalogue sees all. */
-const SCHEMAS = "public,private";
+/** The schemas that migrations write to. The comparison of the catalogue sees the others as well. */
+const SCHEMAS = ["public", "private"];
 
 /** The text of an object by its name, as catalog.sql has it. */
 type Catalog = ReadonlyMap<string, string>;
@@ -26,7 +26,31 @@ interface TableRows {
   rows: Row[];
 }
 
-/** Lists in words what differs between two databases; nothing when their schemas are the same. */
+/** Returns the tables that have rows: in a new database, those whose rows belong to the schema. */
+export async function filledTables(url: string): Promise<string[]> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    const tables = await sql<{ name: string }[]>`
+      select concat_ws('.', n.nspname, c.relname) as name
+      from pg_catalog.pg_class c
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      where c.relkind = 'r' and n.nspname = any (${SCHEMAS})
+      order by name`;
+    const filled: string[] = [];
+    for (const { name } of tables) {
+      const rows = await sql`select from ${sql(name)} limit 1`;
+      if (rows.length > 0) filled.push(name);
+    }
+    return filled;
+  } finally {
+    await sql.end();
+  }
+}
+
+/**
+ * Lists in words what differs between two databases, nothing if it is the same: all objects of their
+ * schemas, and the rows of `tables`.
+ */
 export async function listDifferences(
   fromUrl: string,
   toUrl: string,
@@ -86,7 +110,7 @@ function describe(before: string, after: string): string {
 
 async function writeSchemaChanges(fromUrl: string, toUrl: string): Promise<string> {
   const { success, stdout, output } = await runSupabase([
-    ...["db", "diff", "--use-pg-delta", `--schema=${SCHEMAS}`],
+    ...["db", "diff", "--use-pg-delta", `--schema=${SCHEMAS.join(",")}`],
     `--from=${withoutTls(fromUrl)}`,
     `--to=${withoutTls(toUrl)}`,
   ]);
@@ -113,11 +137,12 @@ async function writeRowChanges(
   const changes: string[] = [];
   for (const table of tables) {
     const [from, to] = await Promise.all([readRows(fromUrl, table), readRows(toUrl, table)]);
-    if (!to) throw new TaskError(`rows.sql fills ${table}, which the schema does not have.`);
+    // Where the table goes, its rows go with it.
+    if (!to) continue;
     const { columns, primaryKey } = to;
     if (primaryKey.length === 0) {
       throw new TaskError(
-        `${table} has rows in rows.sql and needs a primary key to compare them by.`,
+        `${table} has rows that belong to the schema, and needs a primary key to compare them by.`,
       );
     }
     const keyOf = (row: Row) => JSON.stringify(primaryKey.map((column) => row[column]));

@@ -10,7 +10,6 @@ import { REPOSITORY } from "../system/settings.ts";
 import { TaskError } from "../system/task.ts";
 
 const SUPABASE = join(REPOSITORY, "supabase");
-const ROWS_FILE = "schemas/rows.sql";
 
 /** One file of the schema. */
 export interface SchemaFile {
@@ -57,10 +56,4 @@ export async function applySchemaFiles(url: string, files: SchemaFile[]): Promis
   } finally {
     await sql.end();
   }
-}
-
-/** Returns the tables whose rows belong to the schema: those that rows.sql fills. */
-export function tablesWithRows(files: SchemaFile[]): string[] {
-  const rows = files.find(({ path }) => path === ROWS_FILE)?.text ?? "";
-  return [...new Set([...rows.matchAll(/^insert into ([\w.]+)/gim)].map(([, table]) => table))];
 }

@@ -36,10 +36,13 @@ export async function runSupabase(args: string[], databaseUrl?: string): Promise
   return { success, stdout: text, output: `${text}${decoder.decode(stderr)}`.trim() };
 }
 
-/** Applies the migrations that the database lacks, and the seed. Throws with the CLI's own words. */
-export async function migrate(databaseUrl: string): Promise<void> {
+/**
+ * Applies the migrations that the database lacks and, unless told otherwise, the seed. Throws with the
+ * CLI's own words.
+ */
+export async function migrate(databaseUrl: string, { seed = true } = {}): Promise<void> {
   const { success, output } = await runSupabase(
-    ["db", "push", "--include-seed", "--yes"],
+    ["db", "push", "--yes", ...(seed ? ["--include-seed"] : [])],
     databaseUrl,
   );
   if (success) return;

@@ -8,8 +8,8 @@
  */
 import { join } from "node:path";
 import postgres from "postgres";
-import { listDifferences, writeChanges } from "../postgres/schema-difference.ts";
-import { applySchemaFiles, readSchemaFiles, tablesWithRows } from "../postgres/schemas.ts";
+import { filledTables, listDifferences, writeChanges } from "../postgres/schema-difference.ts";
+import { applySchemaFiles, readSchemaFiles } from "../postgres/schemas.ts";
 import { migrate } from "../postgres/supabase-cli.ts";
 import { withTemporaryServer } from "../postgres/temporary.ts";
 import { readSettings, REPOSITORY } from "../system/settings.ts";
@@ -40,8 +40,10 @@ async function withBoth(use: (comparison: Comparison) => Promise<void>): Promise
       await createDatabase("migrated"),
       await createDatabase("wanted"),
     ];
-    await Promise.all([migrate(migrated), applySchemaFiles(wanted, files)]);
-    await use({ migrated, wanted, tables: tablesWithRows(files) });
+    // Without the seed, all rows are those of the schema.
+    await Promise.all([migrate(migrated, { seed: false }), applySchemaFiles(wanted, files)]);
+    const tables = new Set([...await filledTables(migrated), ...await filledTables(wanted)]);
+    await use({ migrated, wanted, tables: [...tables] });
 
     /** Hosted projects have this publication, and the schema adds tables to it. */
     async function createDatabase(name: string): Promise<string> {

@@ -5,14 +5,17 @@
  */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import { listDifferences, writeChanges } from "../../local/postgres/schema-difference.ts";
-import { applySchemaFiles, readSchemaFiles, tablesWithRows } from "../../local/postgres/schemas.ts";
+import {
+  filledTables,
+  listDifferences,
+  writeChanges,
+} from "../../local/postgres/schema-difference.ts";
+import { applySchemaFiles, readSchemaFiles } from "../../local/postgres/schemas.ts";
 import { migrate } from "../../local/postgres/supabase-cli.ts";
 import { REPOSITORY } from "../../local/system/settings.ts";
 import { createEmptyDatabase, createTestDatabase } from "../support/database.ts";
 
 const schemaFiles = await readSchemaFiles();
-const tables = tablesWithRows(schemaFiles);
 
 /** A change, and what is said about it. */
 const CHANGES: Record<string, [statements: string, differing: RegExp]> = {
@@ -125,6 +128,7 @@ const CHANGES: Record<string, [statements: string, differing: RegExp]> = {
 
 const database = await createTestDatabase();
 const changed = await createTestDatabase();
+const tables = await filledTables(database.url);
 Deno.test.afterAll(async () => {
   await Promise.all([database.drop(), changed.drop()]);
 });
@@ -145,8 +149,10 @@ for (const exposes of [false, true]) {
     try {
       // A Supabase project has it.
       for (const { sql } of [migrated, wanted]) await sql`create publication supabase_realtime`;
-      await migrate(migrated.url);
+      await migrate(migrated.url, { seed: false });
       await applySchemaFiles(wanted.url, schemaFiles);
+      const tables = await filledTables(migrated.url);
+      deepStrictEqual(await filledTables(wanted.url), tables);
       deepStrictEqual(await listDifferences(migrated.url, wanted.url, tables), []);
       const published = await wanted.sql`
         select tablename from pg_catalog.pg_publication_tables order by tablename`;
