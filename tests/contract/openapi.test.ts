@@ -142,7 +142,7 @@ async function strangersAnswers({ method, path, options = {} }: GoodCall): Promi
   return [
     await call(method, path, { ...options, asBot: false }),
     await guess(),
-    await withLimit("fail_secret", 0, guess),
+    await withLimit("wrong_secret", 0, guess),
   ];
 }
 

@@ -72,7 +72,7 @@ Deno.test("20 orders of one purchase at once on connections of their own are one
   const [{ order_id }] = orders[0];
   const opened = await connections.all((sql, index) => {
     const razorpayOrderId = `order_${String(index).padStart(14, "0")}`;
-    return sql`select public.open_order(${order_id}, ${razorpayOrderId}) as id`;
+    return sql`select public.attach_razorpay_order(${order_id}, ${razorpayOrderId}) as id`;
   });
   strictEqual(new Set(opened.map(([{ id }]) => id)).size, 1);
 });

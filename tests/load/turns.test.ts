@@ -143,7 +143,9 @@ Deno.test("an order that was opened twice at once has the first id, and everybod
       package_id => 'starter', key_mode => 'test', phone_number => ${phone}
     )`;
   const rows = await takeTurns((sql, index) =>
-    sql`select public.open_order(${order_id}, ${`order_${String(index).padStart(14, "0")}`}) as id`
+    sql`select public.attach_razorpay_order(${order_id}, ${`order_${
+      String(index).padStart(14, "0")
+    }`}) as id`
   );
   for (const { id } of rows) strictEqual(id, "order_00000000000000");
 });

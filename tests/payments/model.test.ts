@@ -73,7 +73,7 @@ const MUTANTS = [
   {
     rule: "only money that is here pays",
     in: "private.pay_order(uuid)",
-    break: [["and private.kept_paise(p.id) > 0", ""]],
+    break: [["and private.net_paise(p.id) > 0", ""]],
   },
   {
     rule: "only the right amount pays",
@@ -83,7 +83,7 @@ const MUTANTS = [
   {
     rule: "another payment takes over when the first one's money is gone",
     in: "private.pay_order(uuid)",
-    break: [["and private.kept_paise(v_order.razorpay_payment_id) > 0", ""]],
+    break: [["and private.net_paise(v_order.razorpay_payment_id) > 0", ""]],
   },
   {
     rule: "a dispute is as its newest report says",
@@ -95,18 +95,18 @@ const MUTANTS = [
   },
   {
     rule: "reversals together take no more than was granted",
-    in: "private.balance_reversals(uuid, text)",
+    in: "private.apply_reversals(uuid, text)",
     break: [["* least(\n              p.amount_paise,", "* greatest(0,"]],
   },
   {
     rule: "what was spent becomes a debt",
-    in: "private.take_back(uuid, text, integer)",
-    break: [["u.debt_credits + take_back.credits - v_available", "u.debt_credits"]],
+    in: "private.revoke_credits(uuid, text, integer)",
+    break: [["u.debt_credits + revoke_credits.credits - v_available", "u.debt_credits"]],
   },
   {
     rule: "an order that Razorpay told us of late is found by its receipt",
-    in: "public.open_order(uuid, text)",
-    break: [["o.state = 'pending'", "false"]],
+    in: "public.settle_payment(text, text, text, integer, text, jsonb, text)",
+    break: [["v_order.state = 'pending'", "false"]],
   },
 ] as const;
 

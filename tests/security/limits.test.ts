@@ -23,7 +23,7 @@ const SHIPPED: readonly { action: Action; scope: Scope }[] = await sql<
   { action: Action; scope: Scope }[]
 >`select action, scope from public.rate_limits order by action, scope`;
 
-type Action = "fail_secret" | "create_user" | "create_order" | "verify_payment";
+type Action = "wrong_secret" | "create_user" | "create_order" | "verify_payment";
 type Scope = "address" | "phone" | "user" | "project";
 
 /** Who makes an attempt, as far as limits can tell. */
@@ -34,7 +34,7 @@ interface Caller {
 
 /** What is counted. */
 const ATTEMPTS: Record<Action, (caller: Caller) => Promise<Answer>> = {
-  fail_secret: ({ address, phone }) =>
+  wrong_secret: ({ address, phone }) =>
     call("GET", `bot-credits/${phone}`, {
       headers: { ...from(address), "x-bot-secret": newSecret() },
     }),
@@ -228,15 +228,15 @@ Deno.test("the bot's own calls are never limited", async () => {
 });
 
 Deno.test("guesses from the bot's own address do not lock the bot out", async () => {
-  await limitOnly("fail_secret", "address", 1);
+  await limitOnly("wrong_secret", "address", 1);
   const caller = newCaller();
-  await ATTEMPTS.fail_secret(caller);
-  expectLimited(await ATTEMPTS.fail_secret(caller));
+  await ATTEMPTS.wrong_secret(caller);
+  expectLimited(await ATTEMPTS.wrong_secret(caller));
   dataOf(await call("GET", `bot-credits/${caller.phone}`, { headers: from(caller.address) }));
 });
 
 Deno.test("a wrong bot secret counts wherever it is shown", async () => {
-  await limitOnly("fail_secret", "address", 1);
+  await limitOnly("wrong_secret", "address", 1);
   const { address, phone } = newCaller();
   const headers = { ...from(address), "x-bot-secret": newSecret() };
   expectError(await call("GET", `users/${phone}`, { headers }), {
