@@ -1,5 +1,5 @@
 /**
- * The schema as one reads it: the files below `supabase/schemas/`, in the order of `schema_paths` in
+ * The files in `supabase/schemas/`, which define the current schema, in the order of `schema_paths` in
  * `supabase/config.toml`.
  * @module
  */
@@ -23,7 +23,7 @@ export async function readSchemaFiles(): Promise<SchemaFile[]> {
   const config = await Deno.readTextFile(join(SUPABASE, "config.toml"));
   const list = /^schema_paths\s*=\s*\[([^\]]*)\]/m.exec(config)?.[1] ?? "";
   const globs = [...list.matchAll(/"([^"]+)"/g)].map(([, glob]) => glob.replace(/^\.\//, ""));
-  // As the Supabase CLI reads them: each glob's files in the order of their names, and no file twice.
+  // Like the Supabase CLI: the files of a glob sorted by name, and no file twice.
   const paths = new Set(globs.flatMap((glob) => globSync(glob, { cwd: SUPABASE }).sort()));
   const all = globSync("schemas/**/*.sql", { cwd: SUPABASE });
   const forgotten = all.filter((path) => !paths.has(path));

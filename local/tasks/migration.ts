@@ -1,9 +1,8 @@
 /**
- * Keeps `supabase/migrations/`, which is how a database gets to the schema, in line with
- * `supabase/schemas/`, which is what the schema is.
+ * Keeps the migrations in `supabase/migrations/` in line with the schema in `supabase/schemas/`.
  *
- * `deno task migration <name>` writes what the migrations lack as a new one, named after the change.
- * `deno task migration --check` fails when the migrations lead to another schema than the files.
+ * After an edit of the schema, `deno task migration <name>` writes the migration that leads to it, named
+ * after the change. `deno task migration --check` fails if the migrations lead to any other schema.
  * @module
  */
 import { join } from "node:path";
@@ -25,14 +24,14 @@ const LOCK_TIMEOUT = `\
 set local lock_timeout = '2s';
 `;
 
-/** Two databases to compare, and the tables whose rows belong to the schema. */
+/** The databases to compare, and the tables whose rows belong to the schema. */
 interface Comparison {
   migrated: string;
   wanted: string;
   tables: string[];
 }
 
-/** Builds one database from the migrations and one from the files. */
+/** Builds one database from the migrations and one from the schema files. */
 async function withBoth(use: (comparison: Comparison) => Promise<void>): Promise<void> {
   const files = await readSchemaFiles();
   await withTemporaryServer(readSettings(), async (server) => {
@@ -40,7 +39,7 @@ async function withBoth(use: (comparison: Comparison) => Promise<void>): Promise
       await createDatabase("migrated"),
       await createDatabase("wanted"),
     ];
-    // Without the seed, all rows are those of the schema.
+    // Without the seed, every row belongs to the schema.
     await Promise.all([migrate(migrated, { seed: false }), applySchemaFiles(wanted, files)]);
     const tables = new Set([...await filledTables(migrated), ...await filledTables(wanted)]);
     await use({ migrated, wanted, tables: [...tables] });

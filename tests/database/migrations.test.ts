@@ -1,6 +1,6 @@
 /**
- * The migrations lead to the schema that one reads in `supabase/schemas/`, and a difference between two
- * schemas is noticed, whatever it is.
+ * The migrations lead to the schema in `supabase/schemas/`, and any difference between two schemas is
+ * noticed.
  * @module
  */
 
@@ -17,7 +17,7 @@ import { createEmptyDatabase, createTestDatabase } from "../support/database.ts"
 
 const schemaFiles = await readSchemaFiles();
 
-/** A change, and what is said about it. */
+/** Changes, each with the difference that is reported for it. */
 const CHANGES: Record<string, [statements: string, differing: RegExp]> = {
   "another function body": [
     `create or replace function private.find_user_id(phone_number text, whatsapp_user_id text)
@@ -147,7 +147,7 @@ for (const exposes of [false, true]) {
       await createEmptyDatabase(exposes),
     ];
     try {
-      // A Supabase project has it.
+      // As in every Supabase project.
       for (const { sql } of [migrated, wanted]) await sql`create publication supabase_realtime`;
       await migrate(migrated.url, { seed: false });
       await applySchemaFiles(wanted.url, schemaFiles);

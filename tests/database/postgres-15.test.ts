@@ -46,7 +46,7 @@ Deno.test({
   },
 });
 
-/** A newcomer spends the free credits and orders a package. */
+/** A new user spends the free credits and orders a package. */
 async function playStory(sql: postgres.Sql): Promise<void> {
   const [{ server_version }] = await sql`show server_version`;
   match(server_version, /^15\./);

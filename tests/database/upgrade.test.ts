@@ -1,11 +1,11 @@
 /**
- * A database of the first version is brought up to date while a bot goes on: nothing that was
- * acknowledged is lost, no call has to wait for long, the books are right, and the schema is that of a
- * new database.
+ * A database of the first version is brought up to date while a bot keeps deducting: nothing that was
+ * acknowledged is lost, no call waits for long, the books are right, and the schema is that of a new
+ * database.
  *
- * The database is filled by the functions of the first version, which stay as they are whatever
- * becomes of the code. Every migration since then is applied to it, and one of this test's own, so
- * that there is always one.
+ * The database is filled by the SQL functions of the first version, which never change, however the code
+ * above them does. Then every later migration is applied, and one of this test's own, so that there is
+ * always at least one.
  * @module
  */
 
@@ -28,34 +28,34 @@ import { call } from "../support/calls.ts";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 
-/** The version of the first migration. Databases at it exist, so it never changes. */
+/** The version of the first migration. Databases at this version exist, so it never changes. */
 const FIRST_VERSION = "20261125222815";
 
-/** The lock_timeout of every function, and of nobody's call more than this. */
+/** The lock_timeout of the functions. No call may take longer than this. */
 const LOCK_TIMEOUT_MS = 3_000;
 
 const BOTS = 6;
 
-/** The name of a migration of these tests, which comes after all others. */
+/** The name of the tests' own migration, which comes after all others. */
 const CHANGE = "29991231000000_change_of_the_upgrade_test.sql";
 
 const supabase = join(REPOSITORY, "supabase");
 
-/** A deduction that the bot was told of. */
+/** A deduction whose success the bot was told. */
 interface Acknowledged {
   phone: string;
   reference: string;
   remaining: number;
 }
 
-/** What a bot has to tell. */
+/** What a bot has seen. */
 interface BotReport {
   acknowledged: Acknowledged[];
   /** How long the slowest deduction took, retries included. */
   slowestMs: number;
 }
 
-/** Makes a folder that the CLI takes for the project, with some migrations in it. */
+/** Makes a folder that the CLI takes for the project, with the given migrations in it. */
 async function makeProject(migrations: Record<string, string>): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "whatsapp-credits-upgrade-" });
   await Deno.mkdir(join(folder, "supabase/migrations"), { recursive: true });
@@ -87,7 +87,7 @@ async function readMigrations(): Promise<Record<string, string>> {
   return migrations;
 }
 
-/** Changes what every deduction goes through: its function, the table of balances and an index of it. */
+/** Changes what every deduction uses: its function, and the table of balances with its indexes. */
 async function migrationOfThisTest({ sql }: TestDatabase): Promise<string> {
   const [{ definition }] = await sql<{ definition: string }[]>`
     select pg_get_functiondef('public.deduct_credits'::regproc) as definition`;
@@ -100,7 +100,7 @@ async function migrationOfThisTest({ sql }: TestDatabase): Promise<string> {
     values ('create_user', 'phone', 10, 3600);`;
 }
 
-/** Buys credits as the first version of the functions does it, and returns the payment's id. */
+/** Buys credits and returns the payment's id. */
 async function buy(sql: postgres.Sql, phone: string, packageId: string): Promise<string> {
   const [{ order_id }] = await sql`
     select order_id from public.place_order(
@@ -160,7 +160,7 @@ function newId(kind: string): string {
   return `${kind}_${randomUUID().replaceAll("-", "").slice(0, 14)}`;
 }
 
-/** Fills a database of the first version with everything that can be in it. */
+/** Fills a database of the first version with everything that can occur in it. */
 async function fill(sql: postgres.Sql): Promise<void> {
   const phones = Array.from({ length: 8 }, newPhoneNumber);
   for (const phone of phones) {
@@ -217,7 +217,7 @@ async function fill(sql: postgres.Sql): Promise<void> {
   await sql`select public.count_wrong_secret('203.0.113.7')`;
 }
 
-/** Sums up what was put in, so that a fill that has become empty is noticed. */
+/** Sums up what the database holds, to prove that the filling did its work. */
 async function contents(sql: postgres.Sql): Promise<Record<string, unknown>> {
   const [row] = await sql`
     select
@@ -239,7 +239,7 @@ async function ledger(sql: postgres.Sql): Promise<string[]> {
   return rows.map(({ entry }) => entry);
 }
 
-/** Deducts one credit after the other until it is told to stop, and repeats what failed. */
+/** Deducts one credit after another until told to stop, and repeats what failed. */
 async function runBot(phone: string, stop: AbortSignal): Promise<BotReport> {
   const report: BotReport = { acknowledged: [], slowestMs: 0 };
   while (!stop.aborted) {
@@ -253,7 +253,7 @@ async function runBot(phone: string, stop: AbortSignal): Promise<BotReport> {
         report.acknowledged.push({ phone, reference, remaining });
         break;
       }
-      // The one failure that an update may cause: a lock that was not to be had in time.
+      // The only failure that an update may cause: a lock was not available in time.
       strictEqual(answer.httpStatus, 503, JSON.stringify(answer.body));
     }
     report.slowestMs = Math.max(report.slowestMs, performance.now() - started);
@@ -262,7 +262,7 @@ async function runBot(phone: string, stop: AbortSignal): Promise<BotReport> {
   return report;
 }
 
-/** Runs bots on the database, and `act` once all of them have begun. */
+/** Runs `act` while bots use the database. */
 async function whileBotsRun(
   database: TestDatabase,
   act: () => Promise<void>,
@@ -370,7 +370,7 @@ Deno.test("a migration that keeps others waiting is noticed", async () => {
   }
 });
 
-/** The deductions of a user with a reference, as the bot was told of them. */
+/** The deductions of a user in the ledger, as the bot should have seen them. */
 async function entriesOf(sql: postgres.Sql, phone: string): Promise<Acknowledged[]> {
   const rows = await sql<{ reference: string; remaining: number }[]>`
     select t.reference_id as reference, t.balance_after as remaining
