@@ -1,19 +1,19 @@
 /**
- * What one database has and another has not: the catalogue and the rows that belong to the schema.
+ * The difference between two databases: their schemas, and the rows that belong to the schema.
  *
- * pg-delta, which the Supabase CLI brings along, writes the statements that lead from one schema to
- * the other. Whether two schemas are one is decided by the comparison of this module, which also sees
- * what pg-delta does not.
+ * pg-delta, which is part of the Supabase CLI, writes the statements that lead from one schema to the
+ * other. Whether two schemas are the same is decided by comparing their catalogs, which also shows
+ * what pg-delta does not see.
  * @module
  */
 import postgres from "postgres";
 import { TaskError } from "../system/task.ts";
 import { runSupabase } from "./supabase-cli.ts";
 
-/** The schemas that migrations make objects in, for pg-delta. The comparison of the catalogue sees all. */
-const SCHEMAS = "public,private";
+/** The schemas that migrations write to. The comparison of catalogs covers all others as well. */
+const SCHEMAS = ["public", "private"];
 
-/** The text of an object by its name, as catalog.sql has it. */
+/** The definition of each object by its name, as catalog.sql writes them. */
 type Catalog = ReadonlyMap<string, string>;
 
 /** A row, its values as SQL literals. */
@@ -26,7 +26,31 @@ interface TableRows {
   rows: Row[];
 }
 
-/** Lists in words what differs between two databases; nothing when their schemas are the same. */
+/** Returns the tables that have rows: in a new database, those whose rows belong to the schema. */
+export async function filledTables(url: string): Promise<string[]> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    const tables = await sql<{ name: string }[]>`
+      select concat_ws('.', n.nspname, c.relname) as name
+      from pg_catalog.pg_class c
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      where c.relkind = 'r' and n.nspname = any (${SCHEMAS})
+      order by name`;
+    const filled: string[] = [];
+    for (const { name } of tables) {
+      const rows = await sql`select from ${sql(name)} limit 1`;
+      if (rows.length > 0) filled.push(name);
+    }
+    return filled;
+  } finally {
+    await sql.end();
+  }
+}
+
+/**
+ * Lists in words what has to change for one database to have the schema of another, and the same rows
+ * in `tables`. The list is empty if nothing differs.
+ */
 export async function listDifferences(
   fromUrl: string,
   toUrl: string,
@@ -46,8 +70,9 @@ export async function listDifferences(
 }
 
 /**
- * Writes the statements that turn the schema of one database into that of another. They are a draft:
- * not everything can be written by a program, so a person reads them, and `listDifferences` decides.
+ * Writes the statements that lead from the schema of one database, and the rows of `tables`, to those
+ * of another. They are a draft to be read by a person, because a program cannot write everything;
+ * {@link listDifferences} tells whether they are complete.
  */
 export async function writeChanges(
   fromUrl: string,
@@ -55,7 +80,7 @@ export async function writeChanges(
   tables: string[],
 ): Promise<string> {
   const { deletions, changes } = await writeRowChanges(fromUrl, toUrl, tables);
-  // Rows go before the schema changes, which may forbid them, and come after it, which may need them.
+  // Rows are deleted before the schema changes, which may forbid them, and added after it.
   return [...deletions, await writeSchemaChanges(fromUrl, toUrl), ...changes]
     .filter((statement) => statement !== "").join("\n\n");
 }
@@ -72,7 +97,7 @@ async function readCatalog(url: string): Promise<Catalog> {
   }
 }
 
-/** Shows a line that only one of two texts has, or one of each. */
+/** Describes the difference between two definitions by the first line that only one of them has. */
 function describe(before: string, after: string): string {
   const [left, right] = [before.split("\n"), after.split("\n")];
   const surplus = left.find((line) => !right.includes(line))?.trim();
@@ -86,14 +111,14 @@ function describe(before: string, after: string): string {
 
 async function writeSchemaChanges(fromUrl: string, toUrl: string): Promise<string> {
   const { success, stdout, output } = await runSupabase([
-    ...["db", "diff", "--use-pg-delta", `--schema=${SCHEMAS}`],
+    ...["db", "diff", "--use-pg-delta", `--schema=${SCHEMAS.join(",")}`],
     `--from=${withoutTls(fromUrl)}`,
     `--to=${withoutTls(toUrl)}`,
   ]);
   if (!success) {
     throw new TaskError(`The Supabase CLI could not compare. It says:\n${output}`);
   }
-  // The CLI prints its remarks among the statements, in a frame.
+  // The CLI prints its warnings among the statements, in a frame.
   return stdout.split("\n").filter((line) => !/^[│▲●]/.test(line)).join("\n").trim();
 }
 
@@ -113,11 +138,12 @@ async function writeRowChanges(
   const changes: string[] = [];
   for (const table of tables) {
     const [from, to] = await Promise.all([readRows(fromUrl, table), readRows(toUrl, table)]);
-    if (!to) throw new TaskError(`rows.sql fills ${table}, which the schema does not have.`);
+    // The rows go with the table.
+    if (!to) continue;
     const { columns, primaryKey } = to;
     if (primaryKey.length === 0) {
       throw new TaskError(
-        `${table} has rows in rows.sql and needs a primary key to compare them by.`,
+        `${table} has rows that belong to the schema, and needs a primary key to compare them by.`,
       );
     }
     const keyOf = (row: Row) => JSON.stringify(primaryKey.map((column) => row[column]));
@@ -142,7 +168,7 @@ function insertion(table: string, columns: string[], row: Row): string {
   return `insert into ${table} (${columns.join(", ")}) values (${values}) on conflict do nothing;`;
 }
 
-/** Changes the row only where it is as the schema had it: an operator's own values stay. */
+/** Changes a row only if it still has the schema's former values, so that an operator's own stay. */
 function update(table: string, primaryKey: string[], old: Row, row: Row): string[] {
   const changed = Object.keys(row).filter((column) => row[column] !== old[column]);
   if (changed.length === 0) return [];

@@ -1,5 +1,5 @@
 /**
- * The schema as one reads it: the files below `supabase/schemas/`, in the order of `schema_paths` in
+ * The files in `supabase/schemas/`, which define the current schema, in the order of `schema_paths` in
  * `supabase/config.toml`.
  * @module
  */
@@ -10,7 +10,6 @@ import { REPOSITORY } from "../system/settings.ts";
 import { TaskError } from "../system/task.ts";
 
 const SUPABASE = join(REPOSITORY, "supabase");
-const ROWS_FILE = "schemas/rows.sql";
 
 /** One file of the schema. */
 export interface SchemaFile {
@@ -24,7 +23,7 @@ export async function readSchemaFiles(): Promise<SchemaFile[]> {
   const config = await Deno.readTextFile(join(SUPABASE, "config.toml"));
   const list = /^schema_paths\s*=\s*\[([^\]]*)\]/m.exec(config)?.[1] ?? "";
   const globs = [...list.matchAll(/"([^"]+)"/g)].map(([, glob = ""]) => glob.replace(/^\.\//, ""));
-  // As the Supabase CLI reads them: each glob's files in the order of their names, and no file twice.
+  // Like the Supabase CLI: the files of a glob sorted by name, and no file twice.
   const paths = new Set(globs.flatMap((glob) => globSync(glob, { cwd: SUPABASE }).sort()));
   const all = globSync("schemas/**/*.sql", { cwd: SUPABASE });
   const forgotten = all.filter((path) => !paths.has(path));
@@ -45,12 +44,7 @@ export async function readSchemaFiles(): Promise<SchemaFile[]> {
 
 /** Creates the schema of the files in an empty database. */
 export async function applySchemaFiles(url: string, files: SchemaFile[]): Promise<void> {
-  const sql = postgres(url, {
-    max: 1,
-    onnotice: () => {},
-    // A function may name one whose file comes later.
-    connection: { check_function_bodies: false },
-  });
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {
     await sql.begin(async (transaction) => {
       for (const { path, text } of files) {
@@ -62,12 +56,4 @@ export async function applySchemaFiles(url: string, files: SchemaFile[]): Promis
   } finally {
     await sql.end();
   }
-}
-
-/** Returns the tables whose rows belong to the schema: those that rows.sql fills. */
-export function tablesWithRows(files: SchemaFile[]): string[] {
-  const rows = files.find(({ path }) => path === ROWS_FILE)?.text ?? "";
-  return [
-    ...new Set([...rows.matchAll(/^insert into ([\w.]+)/gim)].map(([, table = ""]) => table)),
-  ];
 }

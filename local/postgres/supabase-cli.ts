@@ -41,13 +41,13 @@ export async function runSupabase(
 }
 
 /**
- * Applies the migrations that the database lacks, and the seed.
+ * Applies the migrations that the database lacks and, unless told otherwise, the seed.
  *
  * @throws {TaskError} with the CLI's output if one of them fails.
  */
-export async function migrate(databaseUrl: string): Promise<void> {
+export async function migrate(databaseUrl: string, { seed = true } = {}): Promise<void> {
   const { success, output } = await runSupabase(
-    ["db", "push", "--include-seed", "--yes"],
+    ["db", "push", "--yes", ...(seed ? ["--include-seed"] : [])],
     databaseUrl,
   );
   if (success) return;

@@ -1,6 +1,6 @@
 /**
- * A PostgreSQL server for the length of one task, in a folder of its own, with nothing left behind: a
- * running stack and its data are left alone.
+ * A PostgreSQL server that exists for one task, in a folder of its own, so that a running stack and its
+ * data are left alone.
  * @module
  */
 import { randomBytes } from "node:crypto";
@@ -15,7 +15,7 @@ import { postgresHome, startPostgres, SUPERUSER } from "./server.ts";
 /** A server that is stopped and removed after its use. */
 export interface TemporaryServer {
   /**
-   * Makes a database as a new Supabase project has it, and returns the URL of the role that runs
+   * Creates a database like that of a new Supabase project, and returns its URL for the role that runs
    * migrations.
    */
   createDatabase(name: string): Promise<string>;
@@ -30,7 +30,7 @@ export async function withTemporaryServer<Result>(
   const localDir = await Deno.makeTempDir({ prefix: "whatsapp-credits-" });
   cleanUp.defer(() => removeIfPresent(localDir));
   const home = await postgresHome(localDir);
-  // For root, the data may have to lie elsewhere.
+  // Run by root, the server may need its data elsewhere.
   cleanUp.defer(() => removeIfPresent(home));
   const password = randomBytes(24).toString("hex");
   const server = await startPostgres({

@@ -1,15 +1,14 @@
 /**
- * Keeps `supabase/migrations/`, which is how a database gets to the schema, in line with
- * `supabase/schemas/`, which is what the schema is.
+ * Keeps the migrations in `supabase/migrations/` in line with the schema in `supabase/schemas/`.
  *
- * `deno task migration <name>` writes what the migrations lack as a new one, named after the change.
- * `deno task migration --check` fails when the migrations lead to another schema than the files.
+ * After an edit of the schema, `deno task migration <name>` writes the migration that leads to it, named
+ * after the change. `deno task migration --check` fails if the migrations lead to any other schema.
  * @module
  */
 import { join } from "node:path";
 import postgres from "postgres";
-import { listDifferences, writeChanges } from "../postgres/schema-difference.ts";
-import { applySchemaFiles, readSchemaFiles, tablesWithRows } from "../postgres/schemas.ts";
+import { filledTables, listDifferences, writeChanges } from "../postgres/schema-difference.ts";
+import { applySchemaFiles, readSchemaFiles } from "../postgres/schemas.ts";
 import { migrate } from "../postgres/supabase-cli.ts";
 import { withTemporaryServer } from "../postgres/temporary.ts";
 import { readSettings, REPOSITORY } from "../system/settings.ts";
@@ -20,19 +19,19 @@ const USAGE = "Name the change in lower-case words, as in `deno task migration "
 
 /** Written in front of every migration. */
 const LOCK_TIMEOUT = `\
--- A migration that does not get its locks soon fails and changes nothing, where calls would otherwise
--- wait behind it. Then it is pushed again.
+-- Fails quickly if a lock is not available, so that calls do not queue up behind this migration. A
+-- migration that failed has changed nothing and can be pushed again.
 set local lock_timeout = '2s';
 `;
 
-/** Two databases to compare, and the tables whose rows belong to the schema. */
+/** The databases to compare, and the tables whose rows belong to the schema. */
 interface Comparison {
   migrated: string;
   wanted: string;
   tables: string[];
 }
 
-/** Builds one database from the migrations and one from the files. */
+/** Builds one database from the migrations and one from the schema files. */
 async function withBoth(use: (comparison: Comparison) => Promise<void>): Promise<void> {
   const files = await readSchemaFiles();
   await withTemporaryServer(readSettings(), async (server) => {
@@ -40,8 +39,10 @@ async function withBoth(use: (comparison: Comparison) => Promise<void>): Promise
       await createDatabase("migrated"),
       await createDatabase("wanted"),
     ];
-    await Promise.all([migrate(migrated), applySchemaFiles(wanted, files)]);
-    await use({ migrated, wanted, tables: tablesWithRows(files) });
+    // Without the seed, every row belongs to the schema.
+    await Promise.all([migrate(migrated, { seed: false }), applySchemaFiles(wanted, files)]);
+    const tables = new Set([...await filledTables(migrated), ...await filledTables(wanted)]);
+    await use({ migrated, wanted, tables: [...tables] });
 
     /** Hosted projects have this publication, and the schema adds tables to it. */
     async function createDatabase(name: string): Promise<string> {
@@ -61,9 +62,8 @@ async function check({ migrated, wanted, tables }: Comparison): Promise<void> {
   }
   throw new TaskError(
     "The migrations do not lead to the schema of supabase/schemas:\n" +
-      differences.map((difference) => `- ${difference}\n`).join("") +
-      "Edit the files and write a migration with `deno task migration <name>`. What pg-delta would " +
-      `write:\n\n${changes || "(nothing)"}`,
+      (differences.length > 0 ? list(differences) : `${changes}\n`) +
+      "Edit the schema there and write the migration with `deno task migration <name>`.",
   );
 }
 
@@ -78,9 +78,13 @@ async function write(name: string, { migrated, wanted, tables }: Comparison): Pr
   }
   const path = `supabase/migrations/${timestamp()}_${name}.sql`;
   await Deno.writeTextFile(join(REPOSITORY, path), `${LOCK_TIMEOUT}\n${changes}\n`);
-  console.log(`${path} is written. Read it, and say in a comment what the change is for.`);
+  console.log(`${path} is written. Read it, and add a comment that says what the change is for.`);
+  const losses = changes.match(/\bDROP (TABLE|COLUMN) [^;,\n]+/g);
+  if (losses) {
+    console.log(`It deletes data, and a rename must be written by hand instead:\n${list(losses)}`);
+  }
 
-  // Tried at once: not everything can be written by a program.
+  // Tried at once, because not everything can be written by a program.
   const failure = await run(migrated, changes).then(() => undefined, (error: Error) => error);
   if (failure) {
     throw new TaskError(
@@ -90,10 +94,15 @@ async function write(name: string, { migrated, wanted, tables }: Comparison): Pr
   const rest = await listDifferences(migrated, wanted, tables);
   if (rest.length > 0) {
     throw new TaskError(
-      "It does not do everything. Add what is left by hand, and then run the check:\n" +
-        rest.map((difference) => `- ${difference}`).join("\n"),
+      `It does not do everything. What is left:\n${list(rest)}` +
+        "Add it by hand, and then run the check. A new column gets the last place in its table; move " +
+        "it there in the schema file as well.",
     );
   }
+}
+
+function list(items: string[]): string {
+  return items.map((item) => `- ${item}\n`).join("");
 }
 
 async function run(url: string, statements: string): Promise<void> {
@@ -105,7 +114,7 @@ async function run(url: string, statements: string): Promise<void> {
   }
 }
 
-/** The time as the Supabase CLI writes it in front of a migration's name, in UTC. */
+/** The version of a migration made now: UTC, as the Supabase CLI writes it. */
 function timestamp(): string {
   return new Date().toISOString().replace(/\D/g, "").slice(0, 14);
 }

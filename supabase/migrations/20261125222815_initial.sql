@@ -1,3 +1,5 @@
+-- The schema of the first version: the files of supabase/schemas as they were then, in their order.
+
 -- The conventions of this schema, stated once.
 --
 -- Closed tables. No role of the Data API may write to a table, and a page reads only the rows that a
@@ -1245,8 +1247,8 @@ begin
   loop
     if deduct_credits.reference_id is not null then
       -- Lock first, then look: two calls with one reference take turns, and the second sees what the
-      -- first has written. The user is looked up as private.find_user_id does it, written out here and
-      -- below: this is the hot path, and a function call would cost as much as everything else.
+      -- first has written. The user is looked up as in private.find_user_id, but inline, here and below:
+      -- this is the hot path, and calling the function would cost as much as everything else.
       select u.id into v_user_id from public.users u
       where u.id = coalesce(
         (
@@ -1751,7 +1753,7 @@ begin
     );
   end if;
 
-  -- Open orders may be paid and paid ones refunded, and from now on that concerns the merged user.
+  -- Open orders may still be paid and paid ones refunded, so they move to the merged account.
   update public.payment_orders o set user_id = v_into.id where o.user_id = v_from.id;
   update public.order_references r set user_id = v_into.id
   where r.user_id = v_from.id and not exists (
@@ -1763,8 +1765,8 @@ begin
   update public.users u set debt_credits = 0 where u.id = v_from.id;
   perform private.collect_debts(v_into.id);
 
-  -- Accounts that were merged into this one move along, so that merged_into always leads to the current
-  -- account in one step.
+  -- Accounts that were merged into this one earlier follow it, so that merged_into always leads to the
+  -- current account in one step.
   update public.users u set merged_into = v_into.id where u.merged_into = v_from.id;
   update public.identities i set user_id = v_into.id where i.user_id = v_from.id;
   update public.users u set merged_into = v_into.id, phone_number = null where u.id = v_from.id;
@@ -1808,7 +1810,7 @@ set statement_timeout = '4s'
 as $$
 #variable_conflict use_column
 declare
-  -- Long enough for a customer who goes back and tries again, short enough that a price may change.
+  -- Long enough for a customer who goes back and tries again, short enough for a price to change.
   v_reusable_for constant interval := '30 minutes';
   -- A link that is about to expire is of no use to someone who has yet to open it.
   v_min_remaining constant interval := '5 minutes';
@@ -2133,8 +2135,8 @@ grant execute on function
   public.settle_payment
 to service_role;
 
--- Rows that belong to the schema. `deno task migration` compares the tables that this file fills, row by
--- row, so they hold nothing that differs from one database to the next, such as a time or a random id.
+-- Rows that belong to the schema. `deno task migration` compares them value by value, so they contain
+-- nothing that differs from one database to the next, such as a time or a random id.
 
 insert into public.rate_limits (action, scope, max_count, window_seconds)
 values

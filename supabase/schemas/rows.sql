@@ -1,5 +1,5 @@
--- Rows that belong to the schema. `deno task migration` compares the tables that this file fills, row by
--- row, so they hold nothing that differs from one database to the next, such as a time or a random id.
+-- Rows that belong to the schema. `deno task migration` compares them value by value, so they contain
+-- nothing that differs from one database to the next, such as a time or a random id.
 
 insert into public.rate_limits (action, scope, max_count, window_seconds)
 values

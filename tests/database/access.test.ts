@@ -1,8 +1,8 @@
 /**
- * Who may reach what: asked of the catalogue, and tried as each role.
+ * Access rights, as the catalog has them and as each role meets them.
  *
- * Both kinds of project are tested: those that grant every new object to everybody, as projects made
- * before 30 October 2026 do, and those that grant nothing by themselves.
+ * Both kinds of project are tested: those that grant every new object to everyone, as projects created
+ * before 30 October 2026 do, and those that grant nothing by default.
  * @module
  */
 
@@ -13,7 +13,7 @@ import { createEmptyDatabase, type TestDatabase } from "../support/database.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { one } from "../support/lists.ts";
 
-/** What the holder of the secret key may call: the functions behind the endpoints, and nothing else. */
+/** What the secret key may call: the functions behind the endpoints, and nothing else. */
 const PUBLISHED_FUNCTIONS = [
   "attach_payment_link",
   "attach_razorpay_order",
@@ -36,20 +36,20 @@ const PUBLISHED_FUNCTIONS = [
   "settle_payment",
 ];
 
-/** What a visitor may read, and what somebody with a session may read of their own. */
+/** What a page may read without a session, and its own rows with one. */
 const READABLE_TABLES: Record<string, string[]> = {
   anon: ["packages"],
   authenticated: ["credit_transactions", "packages", "users"],
   service_role: [],
 };
 
-/** Every privilege that anybody but an object's owner has. */
+/** Every privilege of any role other than an object's owner. */
 const GRANTS = [
   ...Object.entries(READABLE_TABLES).flatMap(([role, tables]) =>
     tables.map((table) => `${role}: SELECT on ${table}`)
   ),
   ...PUBLISHED_FUNCTIONS.map((name) => `service_role: EXECUTE on ${name}`),
-  // The policies ask it who is signed in.
+  // The policies use it to find out who is signed in.
   "authenticated: EXECUTE on private.session_user_id",
   "authenticated: USAGE on schema private",
 ].sort();
@@ -63,7 +63,7 @@ Deno.test.afterAll(async () => {
   await Promise.all(Object.values(databases).map((database) => database.drop()));
 });
 
-/** Reads from the catalogue what anybody but the owner may do with the objects of our schemas. */
+/** Reads from the catalog what roles other than the owner may do with the objects of our schemas. */
 async function readGrants(sql: postgres.ISql): Promise<string[]> {
   const rows = await sql`
     with objects (owner, name, acl) as (
@@ -96,7 +96,7 @@ async function readGrants(sql: postgres.ISql): Promise<string[]> {
     .sort();
 }
 
-/** Runs `act` as a role that the Data API becomes for a request, and leaves nothing behind. */
+/** Runs `act` as a role that the Data API takes on for a request, and rolls everything back. */
 async function as<Result>(
   role: string,
   { sql }: TestDatabase,
@@ -113,7 +113,7 @@ async function as<Result>(
   }
 }
 
-/** Runs `act` as the owner of the tables, and leaves nothing behind. */
+/** Runs `act` as the owner of the tables, and rolls everything back. */
 async function inTransaction(
   { sql }: TestDatabase,
   act: (transaction: postgres.ISql) => Promise<void>,

@@ -1,5 +1,5 @@
 /**
- * Supabase's own linter finds nothing to say about the migrated database.
+ * Supabase's linter has no complaints about the migrated database.
  * @module
  */
 

@@ -1,5 +1,5 @@
 /**
- * What is written in the ledger stays as it was written.
+ * Entries of the ledger are never changed or removed.
  * @module
  */
 

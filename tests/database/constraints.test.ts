@@ -1,5 +1,5 @@
 /**
- * The tables refuse nonsense by themselves, whatever the functions above them forget.
+ * The tables themselves reject invalid rows, even if a function forgets to check.
  * @module
  */
 
@@ -23,7 +23,7 @@ await sql`
 
 type Row = Record<string, postgres.SerializableParameter>;
 
-/** One sound row for each table, whose columns a test replaces by nonsense. */
+/** A valid row for each table, in which a test replaces columns by invalid values. */
 const SOUND = {
   users: () => ({ phone_number: "+919800000002", credits: 0, transaction_count: 0 }),
   credit_transactions: () => ({
@@ -53,7 +53,7 @@ const SOUND = {
 
 class Rollback extends Error {}
 
-/** Inserts a row and takes it back. */
+/** Inserts a row and rolls it back. */
 async function insert(table: string, row: Row): Promise<void> {
   await sql.begin(async (transaction) => {
     await transaction`insert into public.${sql(table)} ${sql(row)}`;
@@ -156,7 +156,7 @@ Deno.test("every column that the contract answers has a value, but for those tha
     order by 1`;
   deepStrictEqual(nullable.map(({ column }) => column), [
     "credit_transactions.reference_id",
-    // Who is known by a WhatsApp user id only has no number, and who was merged has one no more.
+    // A user known only by a WhatsApp user id has no number, and a merged account no longer has one.
     "users.merged_into",
     "users.phone_number",
   ]);

@@ -1,6 +1,6 @@
 /**
- * check_invariants finds what is wrong: the books are broken in each way that it knows, by a superuser
- * with the triggers off, and it says so.
+ * check_invariants finds what is wrong. A superuser, with the triggers off, breaks the books in every way
+ * that it checks for.
  * @module
  */
 
@@ -24,11 +24,11 @@ await control.changeSettings({
   webhook_url: `${backend.environment.SUPABASE_URL}/functions/v1/razorpay-webhook`,
 });
 
-/** A user who bought 20 credits, spent some and got part of the money back. */
+/** A user who bought 20 credits, spent some and was refunded in part. */
 const BUYER = newPhoneNumber();
 await buy(BUYER, { spent: 5, refundedPaise: 4_950 });
 
-/** A user who spent everything before all of the money went back, and owes for it. */
+/** A user who spent everything before being refunded in full, and therefore has a debt. */
 const DEBTOR = newPhoneNumber();
 await buy(DEBTOR, { spent: 23, refundedPaise: 9_900 });
 
@@ -49,7 +49,7 @@ const order = (phone: string) =>
 const payment = (phone: string) =>
   `(select id from public.payments where order_id = ${order(phone)})`;
 
-/** Ways to break the books, by the invariant that each of them breaks. */
+/** Ways to break the books, by the invariant that each one breaks. */
 const BREAKAGES: Record<string, string[]> = {
   "the balance is the sum of the ledger": [
     `update public.users set credits = credits + 1 where id = ${user(BUYER)}`,
@@ -131,7 +131,7 @@ const BREAKAGES: Record<string, string[]> = {
   ],
 };
 
-/** The invariants that are violated after a statement, which is taken back. */
+/** The invariants that are violated after a statement, which is rolled back. */
 async function violationsAfter(statement: string): Promise<string[]> {
   let violations: string[] = [];
   const rollback = new Error("Taken back");

@@ -47,7 +47,7 @@ Deno.test({
   },
 });
 
-/** A newcomer spends the free credits and orders a package. */
+/** A new user spends the free credits and orders a package. */
 async function playStory(sql: postgres.Sql): Promise<void> {
   const { server_version } = one(await sql`show server_version`);
   match(server_version, /^15\./);

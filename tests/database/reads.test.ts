@@ -1,5 +1,5 @@
 /**
- * Who only asks, only reads: no write, no lock, also while others write.
+ * Read-only calls write and lock nothing, and work while others write.
  * @module
  */
 
@@ -15,7 +15,7 @@ Deno.test.afterAll(() => backend.stop());
 const known = newPhoneNumber();
 const { id: knownId } = dataOf(await call("GET", `users/${known}`));
 
-/** The SQL behind each call that only asks, on something that is there. */
+/** The SQL behind each read-only call, about a user who exists. */
 const READS = {
   "bot-credits and users": `select * from public.get_user('${known}')`,
   "credit-history": `select * from public.list_credit_transactions('${knownId}', 50)`,

@@ -1,5 +1,5 @@
 /**
- * A payment whose Razorpay order is not known yet finds its order by the receipt, and only that order.
+ * A payment whose Razorpay order is not known yet finds its order by the receipt.
  * @module
  */
 

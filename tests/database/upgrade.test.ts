@@ -1,11 +1,11 @@
 /**
- * A database of the first version is brought up to date while a bot goes on: nothing that was
- * acknowledged is lost, no call has to wait for long, the books are right, and the schema is that of a
- * new database.
+ * A database of the first version is brought up to date while a bot keeps deducting: nothing that was
+ * acknowledged is lost, no call waits for long, the books are right, and the schema is that of a new
+ * database.
  *
- * The database is filled by the functions of the first version, which stay as they are whatever
- * becomes of the code. Every migration since then is applied to it, and one of this test's own, so
- * that there is always one.
+ * The database is filled by the SQL functions of the first version, which never change, however the code
+ * above them does. Then every later migration is applied, and one of this test's own, so that there is
+ * always at least one.
  * @module
  */
 
@@ -14,8 +14,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type postgres from "postgres";
-import { listDifferences } from "../../local/postgres/schema-difference.ts";
-import { readSchemaFiles, tablesWithRows } from "../../local/postgres/schemas.ts";
+import { filledTables, listDifferences } from "../../local/postgres/schema-difference.ts";
 import { runSupabase } from "../../local/postgres/supabase-cli.ts";
 import { startDataApi } from "../../local/stack/data-api.ts";
 import { functionEnvironment } from "../../local/stack/environment.ts";
@@ -30,35 +29,34 @@ import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../s
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { first, one } from "../support/lists.ts";
 
-/** The version of the first migration. Databases at it exist, so it never changes. */
+/** The version of the first migration. Databases at this version exist, so it never changes. */
 const FIRST_VERSION = "20261125222815";
 
-/** The lock_timeout of every function, and of nobody's call more than this. */
+/** The lock_timeout of the functions. No call may take longer than this. */
 const LOCK_TIMEOUT_MS = 3_000;
 
 const BOTS = 6;
 
-/** The name of a migration of these tests, which comes after all others. */
+/** The name of the tests' own migration, which comes after all others. */
 const CHANGE = "29991231000000_change_of_the_upgrade_test.sql";
 
 const supabase = join(REPOSITORY, "supabase");
-const tables = tablesWithRows(await readSchemaFiles());
 
-/** A deduction that the bot was told of. */
+/** A deduction whose success the bot was told. */
 interface Acknowledged {
   phone: string;
   reference: string;
   remaining: number;
 }
 
-/** What a bot has to tell. */
+/** What a bot has seen. */
 interface BotReport {
   acknowledged: Acknowledged[];
   /** How long the slowest deduction took, retries included. */
   slowestMs: number;
 }
 
-/** Makes a folder that the CLI takes for the project, with some migrations in it. */
+/** Makes a folder that the CLI takes for the project, with the given migrations in it. */
 async function makeProject(migrations: Record<string, string>): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "whatsapp-credits-upgrade-" });
   await Deno.mkdir(join(folder, "supabase/migrations"), { recursive: true });
@@ -90,7 +88,7 @@ async function readMigrations(): Promise<Record<string, string>> {
   return migrations;
 }
 
-/** Changes what every deduction goes through: its function, the table of balances and an index of it. */
+/** Changes what every deduction uses: its function, and the table of balances with its indexes. */
 async function migrationOfThisTest({ sql }: TestDatabase): Promise<string> {
   const { definition } = one(
     await sql<{ definition: string }[]>`
@@ -105,7 +103,7 @@ async function migrationOfThisTest({ sql }: TestDatabase): Promise<string> {
     values ('create_user', 'phone', 10, 3600);`;
 }
 
-/** Buys credits as the first version of the functions does it, and returns the payment's id. */
+/** Buys credits and returns the payment's id. */
 async function buy(sql: postgres.Sql, phone: string, packageId: string): Promise<string> {
   const { order_id } = one(
     await sql`
@@ -171,7 +169,7 @@ function newId(kind: string): string {
   return `${kind}_${randomUUID().replaceAll("-", "").slice(0, 14)}`;
 }
 
-/** Fills a database of the first version with everything that can be in it. */
+/** Fills a database of the first version with everything that can occur in it. */
 async function fill(sql: postgres.Sql): Promise<void> {
   const pending = newPhoneNumber();
   const open = newPhoneNumber();
@@ -238,7 +236,7 @@ async function fill(sql: postgres.Sql): Promise<void> {
   await sql`select public.count_wrong_secret('203.0.113.7')`;
 }
 
-/** Sums up what was put in, so that a fill that has become empty is noticed. */
+/** Sums up what the database holds, to prove that the filling did its work. */
 async function contents(sql: postgres.Sql): Promise<Record<string, unknown>> {
   const row = one(
     await sql`
@@ -262,7 +260,7 @@ async function ledger(sql: postgres.Sql): Promise<string[]> {
   return rows.map(({ entry }) => entry);
 }
 
-/** Deducts one credit after the other until it is told to stop, and repeats what failed. */
+/** Deducts one credit after another until told to stop, and repeats what failed. */
 async function runBot(phone: string, stop: AbortSignal): Promise<BotReport> {
   const report: BotReport = { acknowledged: [], slowestMs: 0 };
   while (!stop.aborted) {
@@ -276,7 +274,7 @@ async function runBot(phone: string, stop: AbortSignal): Promise<BotReport> {
         report.acknowledged.push({ phone, reference, remaining });
         break;
       }
-      // The one failure that an update may cause: a lock that was not to be had in time.
+      // The only failure that an update may cause: a lock was not available in time.
       strictEqual(answer.httpStatus, 503, JSON.stringify(answer.body));
     }
     report.slowestMs = Math.max(report.slowestMs, performance.now() - started);
@@ -285,7 +283,7 @@ async function runBot(phone: string, stop: AbortSignal): Promise<BotReport> {
   return report;
 }
 
-/** Runs bots on the database, and `act` once all of them have begun. */
+/** Runs `act` while bots use the database. */
 async function whileBotsRun(
   database: TestDatabase,
   act: () => Promise<void>,
@@ -359,7 +357,10 @@ Deno.test("a database of the first version is brought up to date while deduction
     });
 
     ok(meanwhile > BOTS, `only ${meanwhile} deductions during the update`);
-    deepStrictEqual(await listDifferences(old.url, fresh.url, tables), []);
+    deepStrictEqual(
+      await listDifferences(old.url, fresh.url, await filledTables(fresh.url)),
+      [],
+    );
     await assertBooksAreRight(old.sql);
     const after = new Set(await ledger(old.sql));
     deepStrictEqual(before.filter((entry) => !after.has(entry)), []);
@@ -390,7 +391,7 @@ Deno.test("a migration that keeps others waiting is noticed", async () => {
   }
 });
 
-/** The deductions of a user with a reference, as the bot was told of them. */
+/** The deductions of a user in the ledger, as the bot should have seen them. */
 async function entriesOf(sql: postgres.Sql, phone: string): Promise<Acknowledged[]> {
   const rows = await sql<{ reference: string; remaining: number }[]>`
     select t.reference_id as reference, t.balance_after as remaining

@@ -75,6 +75,7 @@ Deno.test("a new function can be called at once, and its errors keep their codes
   await sql`
     create function public.fail(code text) returns void language plpgsql as $$
     begin raise exception 'told to' using errcode = code; end; $$`;
+  await sql`grant execute on function public.fail to service_role`;
   try {
     const statuses: Record<string, number> = {
       P0001: 400,

@@ -49,7 +49,7 @@ Deno.test("a migration that fails is told in the words of the Supabase CLI", asy
     await rejects(() => migrate(url), (error: unknown) => {
       ok(error instanceof TaskError);
       ok(error.message.includes('relation "users" already exists'), error.message);
-      ok(error.message.includes("_users.sql"), error.message);
+      ok(error.message.includes("_initial.sql"), error.message);
       return true;
     });
   } finally {

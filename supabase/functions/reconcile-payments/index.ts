@@ -28,15 +28,15 @@ export default endpoint(reconcilePayments, async (_input) => {
   const deadline = performance.now() + TIME_BUDGET_MS;
   const totals = { checked: 0, settled: 0, flagged: 0, failed: 0 };
 
-  // Not part of reconciling, but this call comes every few minutes anyway.
-  await deleteExpiredRateCounters({}).catch((error) => logFailure(reconcilePayments.name, error));
-
   let batch: ClaimedOrder[];
   do {
     batch = await claimOrdersToCheck({ batch_size: BATCH_SIZE, key_mode: gateway.mode });
     const results = await Promise.all(batch.map((order) => check(gateway, order)));
     for (const settlements of results) count(settlements);
   } while (batch.length > 0 && performance.now() < deadline);
+
+  // Not part of reconciling, but this call comes every few minutes anyway.
+  await deleteExpiredRateCounters({}).catch((error) => logFailure(reconcilePayments.name, error));
   return success(reconcilePayments.successMessage, totals);
 
   function count(settlements: Settlement[] | undefined) {

@@ -30,8 +30,8 @@ begin
   loop
     if deduct_credits.reference_id is not null then
       -- Lock first, then look: two calls with one reference take turns, and the second sees what the
-      -- first has written. The user is looked up as private.find_user_id does it, written out here and
-      -- below: this is the hot path, and a function call would cost as much as everything else.
+      -- first has written. The user is looked up as in private.find_user_id, but inline, here and below:
+      -- this is the hot path, and calling the function would cost as much as everything else.
       select u.id into v_user_id from public.users u
       where u.id = coalesce(
         (

@@ -40,7 +40,7 @@ begin
     );
   end if;
 
-  -- Open orders may be paid and paid ones refunded, and from now on that concerns the merged user.
+  -- Open orders may still be paid and paid ones refunded, so they move to the merged account.
   update public.payment_orders o set user_id = v_into.id where o.user_id = v_from.id;
   update public.order_references r set user_id = v_into.id
   where r.user_id = v_from.id and not exists (
@@ -52,8 +52,8 @@ begin
   update public.users u set debt_credits = 0 where u.id = v_from.id;
   perform private.collect_debts(v_into.id);
 
-  -- Accounts that were merged into this one move along, so that merged_into always leads to the current
-  -- account in one step.
+  -- Accounts that were merged into this one earlier follow it, so that merged_into always leads to the
+  -- current account in one step.
   update public.users u set merged_into = v_into.id where u.merged_into = v_from.id;
   update public.identities i set user_id = v_into.id where i.user_id = v_from.id;
   update public.users u set merged_into = v_into.id, phone_number = null where u.id = v_from.id;

@@ -29,7 +29,7 @@ set statement_timeout = '4s'
 as $$
 #variable_conflict use_column
 declare
-  -- Long enough for a customer who goes back and tries again, short enough that a price may change.
+  -- Long enough for a customer who goes back and tries again, short enough for a price to change.
   v_reusable_for constant interval := '30 minutes';
   -- A link that is about to expire is of no use to someone who has yet to open it.
   v_min_remaining constant interval := '5 minutes';
