@@ -5,6 +5,7 @@
  * Needs nothing but `fetch`, on Node.js or Deno, and the variables SUPABASE_URL and BOT_SECRET.
  * @module
  */
+
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -20,7 +21,7 @@ export interface Message {
   readonly id: string;
 }
 
-/** What your bot brings along. */
+/** What your bot provides. */
 export interface Bot<Image> {
   makeImage(): Promise<Image>;
   reply(text: string, image?: Image): Promise<void>;
@@ -75,7 +76,7 @@ async function callBackend<Data>(path: string, body?: object): Promise<Envelope<
   throw new Error(`${path}: the backend cannot be reached`);
 }
 
-/** Rejects where the connection breaks; the request may have been carried out all the same. */
+/** Rejects where the connection breaks; the request may have been carried out anyway. */
 async function send(path: string, body?: object) {
   const response = await fetch(new URL(path, API), {
     method: body ? "POST" : "GET",

@@ -5,6 +5,7 @@
  * The page loads https://checkout.razorpay.com/v1/checkout.js, which defines `Razorpay`.
  * @module
  */
+
 import { createClient, FunctionsHttpError } from "@supabase/supabase-js";
 
 declare const Razorpay: new (options: object) => {
@@ -14,7 +15,7 @@ declare const Razorpay: new (options: object) => {
 
 /** What can become of a purchase once Checkout is open. */
 export interface Outcome {
-  /** The credits are there (`SUCCESS`), or they arrive by themselves in a while (`PENDING`). */
+  /** The credits are there (`SUCCESS`), or they arrive automatically in a while (`PENDING`). */
   done(answer: { status: "SUCCESS" | "PENDING"; message: string }): void;
   failed(error: unknown): void;
   /** The customer closed Checkout. A payment that is under way may still arrive. */
