@@ -16,9 +16,7 @@ export const botCredits = {
   summary: "Get a user's balance",
   description: "An unknown phone number becomes a user with 3 free credits.",
   pathField: "phone_number",
-  input: z.object({
-    ...botIdentity,
-  }),
+  input: z.object(botIdentity),
   anyOf: BOT_IDENTITY_FIELDS,
   missingMessage: "Phone number is required",
   data: z.object({ remaining_credits: balance, user_exists: z.literal(true) }),

@@ -18,8 +18,8 @@ export const botDeduct = {
   caller: "bot",
   summary: "Spend credits for an image",
   description:
-    "A repeated `reference_id` (or `Idempotency-Key` header, if the body has none) gets the first " +
-    "call's answer again, charges nothing and carries `idempotent-replayed: true`. A refused call " +
+    "A repeated `reference_id` (or `Idempotency-Key` header, if the body has none) returns the first " +
+    "call's response, charges nothing and carries `idempotent-replayed: true`. A refused call " +
     "changes nothing, so its reference may succeed later.",
   input: z.object({
     ...botIdentity,
@@ -32,7 +32,7 @@ export const botDeduct = {
   data: z.object({ remaining_credits: balance }),
   successMessage: imageGenerated,
   exampleMessage: imageGenerated(1),
-  otherAnswers: [{
+  otherResponses: [{
     httpStatus: 200,
     status: "INSUFFICIENT_CREDITS",
     exampleMessage: tooFewCredits(0, 1),

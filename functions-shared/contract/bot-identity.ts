@@ -13,4 +13,4 @@ export const botIdentity = {
 };
 
 /** The fields of {@linkcode botIdentity}, of which at least one is required. */
-export const BOT_IDENTITY_FIELDS = ["phone_number", "whatsapp_user_id"] as const;
+export const BOT_IDENTITY_FIELDS: readonly string[] = Object.keys(botIdentity);

@@ -16,9 +16,7 @@ export const botLink = {
   description:
     "The link carries a token that is valid for half an hour; the page sends it as `x-access-token`. " +
     "Anyone with the link can read the account; send it only to that user's chat.",
-  input: z.object({
-    ...botIdentity,
-  }),
+  input: z.object(botIdentity),
   anyOf: BOT_IDENTITY_FIELDS,
   missingMessage: "Phone number is required",
   data: z.object({ url: z.url(), token: z.string(), expires_at: timestamp }),

@@ -63,7 +63,7 @@ export const balance = z.int().min(0).describe("Credits that are left.");
 /** ISO 8601 with an offset. */
 export const timestamp = z.iso.datetime({ offset: true });
 
-/** A package, as answers show it to a buyer. */
+/** A package, as responses show it to a buyer. */
 export const packageSummary = z.object({
   id: z.string(),
   name: z.string(),

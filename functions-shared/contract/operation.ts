@@ -17,8 +17,8 @@ export type Operation<
   readonly name: string;
   readonly method: "GET" | "POST";
   /**
-   * Who may call it. The `owner` of an account has proven its phone number, `anyone` need not prove
-   * anything. `functions-shared/auth/` says how each caller is authenticated.
+   * Who may call it. The `owner` of an account has proven its phone number; `anyone` proves nothing.
+   * `functions-shared/auth/` says how each caller is authenticated.
    */
   readonly caller: "bot" | "owner" | "anyone" | "operator" | "razorpay";
   readonly summary: string;
@@ -31,10 +31,10 @@ export type Operation<
   readonly anyOf?: readonly string[];
   /** The sentence for a request that lacks a required field. */
   readonly missingMessage: string;
-  /** What `data` holds in the answer with status `SUCCESS`. */
+  /** What `data` holds in the response with status `SUCCESS`. */
   readonly data: Data;
   /** Responses that are neither a success nor an error. */
-  readonly otherAnswers?: readonly OtherAnswer[];
+  readonly otherResponses?: readonly OtherResponse[];
   /** The errors of this function besides those that every function can return. */
   readonly errors: readonly ErrorCode[];
 };
@@ -48,7 +48,7 @@ type SuccessMessage =
   };
 
 /** A response with a status word of its own. */
-export interface OtherAnswer {
+export interface OtherResponse {
   readonly httpStatus: 200 | 202;
   readonly status: "INSUFFICIENT_CREDITS" | "PENDING";
   readonly exampleMessage: string;

@@ -1,5 +1,5 @@
 /**
- * Every function of the API, for what is made of all of them.
+ * Every function of the API, for whatever is generated from or checked on all of them.
  * @module
  */
 

@@ -16,7 +16,7 @@ export const verifyPayment = {
   summary: "Turn a payment into credits",
   description:
     "Takes what Razorpay Checkout returns to the page. Safe to call any number of times: the credits " +
-    "are added once, and every call gets the same answer.",
+    "are added once, and every call gets the same response.",
   input: z.object({
     razorpay_order_id: razorpayId("order"),
     razorpay_payment_id: razorpayId("pay"),
@@ -33,7 +33,7 @@ export const verifyPayment = {
       .describe("Left out if the payer has not proven that the account is theirs."),
   }),
   successMessage: "Payment verified and credits added successfully",
-  otherAnswers: [{
+  otherResponses: [{
     httpStatus: 202,
     status: "PENDING",
     exampleMessage: PAYMENT_NOT_CONFIRMED,

@@ -81,7 +81,10 @@ const settlement = z.discriminatedUnion("outcome", [
 /** What a payment led to. */
 export type Settlement = z.infer<typeof settlement>;
 
-/** Records what Razorpay reports about a payment: grants what its order promised, once, and revokes. */
+/**
+ * Records what Razorpay reports about a payment: grants the order's credits once, and revokes them for
+ * money that was returned.
+ */
 export const settlePayment = procedure("settle_payment", oneRow(settlement));
 
 const claimedOrder = z.object({
@@ -93,7 +96,7 @@ const claimedOrder = z.object({
 /** An order that Razorpay has to be asked about. */
 export type ClaimedOrder = z.infer<typeof claimedOrder>;
 
-/** Hands out orders that Razorpay should be asked about now. */
+/** Claims orders that are due for a check at Razorpay. */
 export const claimOrdersToCheck = procedure("claim_orders_to_check", z.array(claimedOrder));
 
 /** Ends a claim, and schedules the next check. */

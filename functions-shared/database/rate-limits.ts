@@ -1,5 +1,5 @@
 /**
- * Rate limits that are counted apart from any other work.
+ * Rate limits that are counted in a call of their own.
  * @module
  */
 

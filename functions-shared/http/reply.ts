@@ -48,7 +48,7 @@ export function insufficientCredits<Data>(
   return { userId, httpStatus: 200, body: { status: "INSUFFICIENT_CREDITS", message, data } };
 }
 
-/** 202 with status `PENDING`: nothing is wrong, and nothing is done yet; the caller asks again. */
+/** 202 with status `PENDING`: nothing is wrong, and nothing is done yet; the caller should ask again. */
 export function pending(message: string, { error }: { error?: unknown } = {}): Reply<never> {
   return {
     error,

@@ -15,7 +15,7 @@ export interface EventInput {
 }
 
 /**
- * An event, read once. The ids are those by which an operator finds it, also if it is unreadable. A
+ * An event, read once. The ids are those by which an operator finds it, even if it is unreadable. A
  * `report` is about a payment; an `irrelevant` event is not; an `unreadable` one is about a payment
  * but not in a documented shape, so it must not be acknowledged.
  */

@@ -5,7 +5,7 @@
 
 import type { GatewayDispute, GatewayRefund } from "shared/razorpay/entities.ts";
 
-/** Money that went back, or may. The fields are those of `private.record_reversal`. */
+/** Money that was returned, or may be. The fields are those of `private.record_reversal`. */
 export type Reversal = {
   readonly id: string;
   readonly kind: "refund" | "dispute";

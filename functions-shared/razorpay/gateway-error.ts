@@ -1,6 +1,6 @@
 /**
- * The one error of the gateway, apart from it so that code which only handles the error does not
- * load the `razorpay` package.
+ * The one error of the gateway, in a file of its own so that code which only handles the error does
+ * not load the `razorpay` package.
  * @module
  */
 

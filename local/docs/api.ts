@@ -2,6 +2,7 @@
  * The tables of docs/api.md, from the contract that the functions parse with.
  * @module
  */
+
 import { z } from "zod";
 import {
   BODY_ERRORS,
@@ -48,7 +49,7 @@ export function errorTable(): string {
   );
 }
 
-/** The names under which a table of request fields can be shown, with the tables. */
+/** The tables of request fields, by the name of the region that each can fill. */
 export function requestTables(): Map<string, string> {
   return new Map(
     OPERATIONS
@@ -80,8 +81,8 @@ function errorsOf({ caller, method, errors }: Operation): readonly ErrorCode[] {
   ];
 }
 
-/** What of a field's JSON Schema a reader needs. */
-const FieldSchema = z.looseObject({
+/** The parts of a field's JSON Schema that a reader needs. */
+const fieldSchema = z.looseObject({
   type: z.string().optional(),
   format: z.string().optional(),
   description: z.string().optional(),
@@ -91,21 +92,21 @@ const FieldSchema = z.looseObject({
   maxLength: z.number().optional(),
 });
 
-const ObjectSchema = z.object({
+const objectSchema = z.object({
   properties: z.record(
     z.string(),
     // A field that may be null is a choice between what it holds and null.
     z.union([
-      z.object({ anyOf: z.array(FieldSchema), description: z.string().optional() })
+      z.object({ anyOf: z.array(fieldSchema), description: z.string().optional() })
         .transform(({ anyOf: [field], ...outer }) => ({ ...field, ...outer })),
-      FieldSchema,
+      fieldSchema,
     ]),
   ),
   required: z.array(z.string()).default([]),
 });
 
 function requestTable({ input, anyOf = [] }: Operation): string {
-  const { properties, required } = ObjectSchema.parse(z.toJSONSchema(input, { io: "input" }));
+  const { properties, required } = objectSchema.parse(z.toJSONSchema(input, { io: "input" }));
   return table(
     ["Field", "Required", "Value"],
     Object.entries(properties).map(([name, field]) => [
@@ -116,7 +117,7 @@ function requestTable({ input, anyOf = [] }: Operation): string {
   );
 }
 
-function valueOf(field: z.infer<typeof FieldSchema>): string {
+function valueOf(field: z.infer<typeof fieldSchema>): string {
   const { type = "", format, minimum, maximum, maxLength, description, examples } = field;
   const kind = format === "uuid" ? "UUID" : type;
   const bounds = minimum === undefined ? "" : ` from ${minimum} to ${maximum}`;

@@ -3,6 +3,7 @@
  * exist, a version other than that of deno.json.
  * @module
  */
+
 import { dirname, join, normalize } from "node:path";
 import { exists } from "../system/files.ts";
 import { REPOSITORY } from "../system/settings.ts";
@@ -74,7 +75,7 @@ function unknownTasks(text: string, { tasks }: Project): string[] {
     .map(([, task]) => `deno.json has no task ${task}`);
 }
 
-/** Patterns such as `functions/<name>` are taken as far as they are paths. */
+/** Of a pattern, only the path before the first placeholder is checked. */
 async function missingFiles(text: string): Promise<string[]> {
   const mistakes: string[] = [];
   for (const [, code = ""] of text.replaceAll(FENCE, "").matchAll(CODE_SPAN)) {

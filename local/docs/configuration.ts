@@ -2,6 +2,7 @@
  * `.env.example` and the tables of docs/configuration.md, from the one list of variables.
  * @module
  */
+
 import { type Variable, variablesOf } from "../system/variables.ts";
 import { table } from "./markdown.ts";
 
@@ -77,7 +78,7 @@ function variableTable(variables: readonly Variable[], defaults: readonly string
   );
 }
 
-/** Wraps paragraphs into lines of a comment. What stands in backticks is one word. */
+/** Wraps paragraphs into lines of a comment. Text in backticks is never broken. */
 function comment(text: string): string {
   return text.split("\n").flatMap((paragraph) => {
     const words = paragraph.match(/`[^`]*`\S*|\S+/g) ?? [];

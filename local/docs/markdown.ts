@@ -2,11 +2,12 @@
  * The little Markdown that the generated parts of the docs are made of, laid out as `deno fmt` does.
  * @module
  */
+
 import { TaskError } from "../system/task.ts";
 
 const REGION = /(<!-- generated: (.+?) -->\n)[\s\S]*?(<!-- \/generated -->)/g;
 
-/** A table. The cells of a column have one width. */
+/** A table. The cells of a column have the same width. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [headings, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
   const widths = headings.map((_, column) =>

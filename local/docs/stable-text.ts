@@ -3,6 +3,7 @@
  * and secrets.
  * @module
  */
+
 import { createHash } from "node:crypto";
 import type { StackEnvironment } from "../stack/environment.ts";
 
@@ -19,8 +20,8 @@ const QUARTER_HOUR_MS = 15 * 60 * 1000;
  * Returns a function that makes a text stable. It is used for one run's texts, from first to last: an
  * id that comes again is replaced by the same one.
  *
- * Ids are replaced by others that look like them, times by ones that are as far from the docs' own
- * beginning, to a quarter of an hour, as they are from the run's.
+ * Ids are replaced by others that look like them. Times keep their distance from the start, rounded to
+ * a quarter of an hour.
  */
 export function stabilizer(environment: StackEnvironment): (text: string) => string {
   const beginning = Date.now();

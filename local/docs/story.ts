@@ -3,6 +3,7 @@
  * one holds what it prints.
  * @module
  */
+
 import { TaskError } from "../system/task.ts";
 import { codeBlock } from "./markdown.ts";
 

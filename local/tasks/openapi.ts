@@ -21,7 +21,7 @@ import { writeGenerated } from "../system/generated-file.ts";
 type Json = Record<string, unknown>;
 
 const REQUEST_ID_HEADER = {
-  description: "Names the request in the logs; the caller's own when it sent a well-formed one.",
+  description: "Identifies the request in the logs. A well-formed id from the caller is reused.",
   schema: { type: "string" },
 };
 
@@ -42,7 +42,8 @@ function openApiDocument(): Json {
       title: "Credits for WhatsApp AI bots",
       version: configuration.version,
       description:
-        "Every answer has one envelope: `status`, `message`, and `data` on success or `code` on errors.",
+        "Every response has the same envelope: `status`, `message`, and `data` on success or `code` " +
+        "on errors.",
     },
     servers: [{ url: "http://127.0.0.1:54321/functions/v1", description: "deno task start" }],
     paths: Object.assign({}, ...OPERATIONS.map(pathsOf)),
@@ -111,7 +112,7 @@ function headersOf(input: z.ZodObject): Json[] {
   return [{
     name: "Idempotency-Key",
     in: "header",
-    description: "The same thing as `reference_id`, where the body has none.",
+    description: "Same as `reference_id`; used if the body has none.",
     schema: { type: "string", maxLength: 255 },
   }];
 }
@@ -121,11 +122,11 @@ function bodyOf(schema: Json): Json {
 }
 
 function responsesOf(operation: Operation): Json {
-  const { data, otherAnswers = [] } = operation;
+  const { data, otherResponses = [] } = operation;
   const message = exampleMessageOf(operation);
-  const answers = [
+  const responses = [
     { httpStatus: 200, description: message, schema: envelope("SUCCESS", message, data) },
-    ...otherAnswers.map((other) => ({
+    ...otherResponses.map((other) => ({
       httpStatus: other.httpStatus,
       description: other.exampleMessage,
       schema: envelope(other.status, other.exampleMessage, other.data),
@@ -136,7 +137,7 @@ function responsesOf(operation: Operation): Json {
       schema: { $ref: `#/components/schemas/${code}` },
     })),
   ];
-  const byStatus = Map.groupBy(answers, ({ httpStatus }) => httpStatus);
+  const byStatus = Map.groupBy(responses, ({ httpStatus }) => httpStatus);
   return Object.fromEntries(
     [...byStatus].sort(([one], [other]) => one - other).map(([httpStatus, group]) => [
       httpStatus,

@@ -1,7 +1,7 @@
 /**
  * POST /bot-deduct: the bot spends a user's credits on an image.
  *
- * Safe to retry: a repeated `reference_id` gets the first call's answer again and charges nothing.
+ * Safe to retry: a repeated `reference_id` returns the first call's response and charges nothing.
  * @module
  */
 

@@ -1,6 +1,6 @@
 /**
- * POST /reconcile-payments: a scheduler has every order that is due checked at Razorpay, for customers
- * who closed the browser and webhooks that never arrived.
+ * POST /reconcile-payments: a scheduler triggers a check at Razorpay of every order that is due, for
+ * customers who closed the browser and webhooks that never arrived.
  * @module
  */
 

@@ -1,5 +1,5 @@
 /**
- * POST /settle-order: an operator has one stuck order checked at Razorpay, with name and reason.
+ * POST /settle-order: an operator triggers a check at Razorpay of one stuck order, with name and reason.
  * @module
  */
 
