@@ -1,5 +1,5 @@
 /**
- * Every environment variable of this project, told once.
+ * Every environment variable of this project, defined once.
  *
  * `deno task docs` writes `.env.example` and the tables of docs/configuration.md from this list, and the
  * embedded stack learns from it which variables to pass on to the functions. A test compares it with
@@ -20,7 +20,7 @@ export interface Variable {
   readonly local: string;
   /** What the functions of a hosted project use where nothing is set. Only for their options. */
   readonly hosted?: string;
-  /** What stands behind `=` in `.env.example`; nothing where the file must not set the variable. */
+  /** What comes after `=` in `.env.example`; nothing where the file must not set the variable. */
   readonly example?: string;
 }
 
@@ -36,14 +36,14 @@ export const VARIABLES: readonly Variable[] = [
   {
     name: "DB_PORT",
     part: "stack",
-    description: "Port of PostgreSQL, likewise.",
+    description: "Port of PostgreSQL. 0 takes any free port.",
     local: "54322",
     example: "54322",
   },
   {
     name: "RAZORPAY_PORT",
     part: "stack",
-    description: "Port of the Razorpay stand-in, likewise.",
+    description: "Port of the Razorpay stand-in. 0 takes any free port.",
     local: "54323",
     example: "54323",
   },
@@ -172,7 +172,7 @@ export const VARIABLES: readonly Variable[] = [
   {
     name: "RAZORPAY_WEBHOOK_SECRET_PREVIOUS",
     part: "options",
-    description: "The former webhook secret, likewise.",
+    description: "The former webhook secret, which stays valid during a rotation.",
     local: "none",
     hosted: "none",
     example: "",
