@@ -1,7 +1,7 @@
 /**
- * `deduct_credits` in the database, against the least work that could do its job.
+ * `deduct_credits` in the database, against the minimal work for the same job.
  *
- * The least work is one statement that takes the credit and writes the ledger entry, on the same
+ * The minimal work is one statement that takes the credit and writes the ledger entry, on the same
  * tables. It handles neither unknown users nor repeated references, and does not report what went
  * wrong.
  * @module
@@ -57,7 +57,7 @@ const CONTESTS: readonly Contest[] = [
 export async function benchDeductions(databaseUrl: string): Promise<void> {
   const sql = postgres(databaseUrl, { max: CONNECTIONS, connection: SESSION_SETTINGS });
   try {
-    printHeading("deduct_credits against the least possible statement (calls per second)", [
+    printHeading("deduct_credits against the minimal statement (calls per second)", [
       `${CONNECTIONS} connections, ${USERS} users, prepared statements, synchronous_commit = off.`,
       "Sent by postgres.js in this process, which takes processor time from both sides.",
     ]);
@@ -85,7 +85,7 @@ function productStatement({ phoneNumber, reference }: Arguments): string {
 }
 
 /** The statement that does only what cannot be left out. */
-function leastStatement({ phoneNumber, reference }: Arguments): string {
+function minimalStatement({ phoneNumber, reference }: Arguments): string {
   return `
     with charged as (
       update public.users u
@@ -152,9 +152,9 @@ function compare(
   rounds: number,
 ): Promise<Comparison[]> {
   const contestant = { name, measure: measure(productStatement), limit };
-  return sideBySide(measure(leastStatement), [contestant], rounds);
+  return sideBySide(measure(minimalStatement), [contestant], rounds);
 }
 
 function printResults(comparisons: readonly Comparison[]): void {
-  printComparisons({ baseline: "least", samples: "deduct_credits", digits: 0 }, comparisons);
+  printComparisons({ baseline: "minimal", samples: "deduct_credits", digits: 0 }, comparisons);
 }

@@ -30,7 +30,7 @@ export async function benchKnownUser(stack: StackEnvironment, phoneNumber: strin
     const read = () => botCredits(stack, phoneNumber);
     // The first call may clean up after earlier deductions.
     await read();
-    const reads = await leastWritten(sql, read);
+    const reads = await minWritten(sql, read);
     printFinding(
       "writes nothing and locks no row",
       reads.transactions === 0 && reads.walBytes === 0,
@@ -55,13 +55,13 @@ export async function benchKnownUser(stack: StackEnvironment, phoneNumber: strin
   }
 }
 
-async function leastWritten(sql: postgres.Sql, call: () => Promise<void>): Promise<WritePosition> {
-  let least = await written(sql, call);
-  for (let attempt = 1; attempt < ATTEMPTS && least.walBytes > 0; attempt++) {
+async function minWritten(sql: postgres.Sql, call: () => Promise<void>): Promise<WritePosition> {
+  let min = await written(sql, call);
+  for (let attempt = 1; attempt < ATTEMPTS && min.walBytes > 0; attempt++) {
     const next = await written(sql, call);
-    if (next.walBytes < least.walBytes) least = next;
+    if (next.walBytes < min.walBytes) min = next;
   }
-  return least;
+  return min;
 }
 
 async function written(sql: postgres.Sql, call: () => Promise<void>): Promise<WritePosition> {

@@ -1,5 +1,5 @@
 /**
- * `deno task bench`: measures what the product costs beyond the least that could do its job.
+ * `deno task bench`: measures what the product costs beyond the minimal code for the same job.
  *
  * Everything is measured side by side in one run, so the ratios are meaningful on any machine, and
  * the absolute figures are not. A ratio that misses its limit is printed but fails nothing, because

@@ -15,7 +15,7 @@ export type Measure = () => Promise<number>;
 /** The limit of a median ratio: a throughput should not fall below it, or a time not exceed it. */
 export type Limit = { readonly atLeast: number } | { readonly atMost: number };
 
-/** What is measured beside a baseline. */
+/** What is measured against a baseline. */
 interface Contestant {
   readonly name: string;
   readonly measure: Measure;

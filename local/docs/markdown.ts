@@ -31,7 +31,7 @@ export function hasRegions(markdown: string): boolean {
 }
 
 /**
- * Fills what stands between `<!-- generated: name -->` and `<!-- /generated -->`.
+ * Fills what is between `<!-- generated: name -->` and `<!-- /generated -->`.
  *
  * @throws {TaskError} for a name that nothing is generated for.
  */

@@ -6,6 +6,7 @@
  * what pg-delta does not see.
  * @module
  */
+
 import postgres from "postgres";
 import { TaskError } from "../system/task.ts";
 import { runSupabase } from "./supabase-cli.ts";
@@ -21,9 +22,9 @@ type Row = Readonly<Record<string, string>>;
 
 /** The rows of a table. */
 interface TableRows {
-  columns: string[];
-  primaryKey: string[];
-  rows: Row[];
+  readonly columns: readonly string[];
+  readonly primaryKey: readonly string[];
+  readonly rows: readonly Row[];
 }
 
 /** Returns the tables that have rows: in a new database, those whose rows belong to the schema. */
@@ -54,7 +55,7 @@ export async function filledTables(url: string): Promise<string[]> {
 export async function listDifferences(
   fromUrl: string,
   toUrl: string,
-  tables: string[],
+  tables: readonly string[],
 ): Promise<string[]> {
   const [from, to] = await Promise.all([readCatalog(fromUrl), readCatalog(toUrl)]);
   const objects = [...new Set([...from.keys(), ...to.keys()])].sort();
@@ -72,12 +73,12 @@ export async function listDifferences(
 /**
  * Writes the statements that lead from the schema of one database, and the rows of `tables`, to those
  * of another. They are a draft to be read by a person, because a program cannot write everything;
- * {@link listDifferences} tells whether they are complete.
+ * {@linkcode listDifferences} shows whether they are complete.
  */
 export async function writeChanges(
   fromUrl: string,
   toUrl: string,
-  tables: string[],
+  tables: readonly string[],
 ): Promise<string> {
   const { deletions, changes } = await writeRowChanges(fromUrl, toUrl, tables);
   // Rows are deleted before the schema changes, which may forbid them, and added after it.
@@ -132,7 +133,7 @@ function withoutTls(databaseUrl: string): string {
 async function writeRowChanges(
   fromUrl: string,
   toUrl: string,
-  tables: string[],
+  tables: readonly string[],
 ): Promise<{ deletions: string[]; changes: string[] }> {
   const deletions: string[] = [];
   const changes: string[] = [];
@@ -163,13 +164,16 @@ async function writeRowChanges(
   return { deletions, changes };
 }
 
-function insertion(table: string, columns: string[], row: Row): string {
+function insertion(table: string, columns: readonly string[], row: Row): string {
   const values = columns.map((column) => row[column]).join(", ");
   return `insert into ${table} (${columns.join(", ")}) values (${values}) on conflict do nothing;`;
 }
 
-/** Changes a row only if it still has the schema's former values, so that an operator's own stay. */
-function update(table: string, primaryKey: string[], old: Row, row: Row): string[] {
+/**
+ * Changes a row only if it still has the schema's former values, so that values an operator
+ * changed are kept.
+ */
+function update(table: string, primaryKey: readonly string[], old: Row, row: Row): string[] {
   const changed = Object.keys(row).filter((column) => row[column] !== old[column]);
   if (changed.length === 0) return [];
   const values = changed.map((column) => `${column} = ${row[column]}`).join(", ");
@@ -177,7 +181,7 @@ function update(table: string, primaryKey: string[], old: Row, row: Row): string
   return [`update ${table} set ${values} where ${conditions(old, [...primaryKey, ...known])};`];
 }
 
-function conditions(row: Row, columns: string[]): string {
+function conditions(row: Row, columns: readonly string[]): string {
   return columns.map((column) => {
     return row[column] === "null" ? `${column} is null` : `${column} = ${row[column]}`;
   }).join(" and ");

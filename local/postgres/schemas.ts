@@ -3,6 +3,7 @@
  * `supabase/config.toml`.
  * @module
  */
+
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import postgres from "postgres";
@@ -14,8 +15,8 @@ const SUPABASE = join(REPOSITORY, "supabase");
 /** One file of the schema. */
 export interface SchemaFile {
   /** Relative to the folder `supabase/`. */
-  path: string;
-  text: string;
+  readonly path: string;
+  readonly text: string;
 }
 
 /** Reads the files of the schema in the order in which they can be run. */

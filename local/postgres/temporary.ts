@@ -3,6 +3,7 @@
  * data are left alone.
  * @module
  */
+
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import postgres from "postgres";

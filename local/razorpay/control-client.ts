@@ -165,7 +165,7 @@ export class RazorpayControl {
   }
 
   /** Waits until no event is being delivered. Throws if that takes longer than the timeout. */
-  async settleWebhooks(options: SettleBody = {}): Promise<void> {
+  async webhooksDelivered(options: SettleBody = {}): Promise<void> {
     const { settled } = await this.#call<{ settled: boolean }>("POST", "/webhooks/settle", options);
     if (!settled) throw new Error("webhook events are still on their way");
   }

@@ -35,7 +35,7 @@ export const settingsSchema = z.strictObject({
   webhook_escape_non_ascii: z.boolean(),
   /**
    * Orders with the receipt of an earlier one: allowed (`any`), refused (`unique`), or, for
-   * requests with `unique_receipt: true`, answered with the earlier order (`unique_when_asked`).
+   * requests with `unique_receipt: true`, given the earlier order (`unique_when_asked`).
    */
   order_receipts: z.enum(["any", "unique", "unique_when_asked"]),
   /** How long lists lack a new entity, rounded to seconds. Reads by id always find it. */

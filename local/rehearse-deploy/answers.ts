@@ -1,5 +1,5 @@
 /**
- * What each deployed function has to answer. In the order of the table, this is the story of one
+ * What each deployed function must return. In the order of the table, this is the story of one
  * customer.
  * @module
  */
@@ -7,7 +7,7 @@
 import { z } from "zod";
 import type { CheckoutSuccess } from "../razorpay/control-client.ts";
 
-/** A request to a function, and what it has to answer. */
+/** A request to a function, and what it must return. */
 export interface Exchange {
   readonly method: string;
   /** What follows the function's name in the URL. */
@@ -15,17 +15,17 @@ export interface Exchange {
   readonly headers?: Record<string, string>;
   /** Sent as JSON. */
   readonly body?: Record<string, unknown>;
-  /** The expected answer. `body` and `headers` may leave out what is not checked. */
+  /** The expected response. `body` and `headers` may leave out what is not checked. */
   readonly answer: {
     readonly status: number;
     readonly headers?: Record<string, string>;
     readonly body?: Envelope;
   };
-  /** Receives the answer's `data`, to keep what later exchanges need. */
+  /** Receives the response's `data`, to keep what later exchanges need. */
   readonly keep?: (data: Record<string, unknown>) => void;
 }
 
-/** The envelope of every answer. As an expectation, `data` may leave out what does not matter. */
+/** The envelope of every response. As an expectation, `data` may leave out what does not matter. */
 export const envelope = z.object({
   status: z.string(),
   message: z.string(),
@@ -34,7 +34,7 @@ export const envelope = z.object({
 });
 export type Envelope = z.infer<typeof envelope>;
 
-/** The customer, and what the functions have answered so far. */
+/** The customer, and what the functions have returned so far. */
 export interface Story {
   readonly botSecret: string;
   /** The project's secret key. */

@@ -14,7 +14,7 @@ import { parseSettings, readSettings } from "../system/settings.ts";
 import type { Story } from "./answers.ts";
 
 /** A running backend. Disposing of it stops the stack. */
-export interface Backend extends AsyncDisposable {
+export interface RehearsalBackend extends AsyncDisposable {
   /** The variables that the platform would set for every function. */
   readonly variables: Readonly<Record<string, string>>;
   /** A customer who has not done anything yet. */
@@ -22,7 +22,7 @@ export interface Backend extends AsyncDisposable {
 }
 
 /** Starts a backend with its data in `folder`, on free ports: another stack may be running. */
-export async function startBackend(folder: string): Promise<Backend> {
+export async function startRehearsalBackend(folder: string): Promise<RehearsalBackend> {
   await using unfinished = new AsyncDisposableStack();
   // If this process is root, the data may be in another folder.
   unfinished.defer(async () => removeIfPresent(await postgresHome(folder)));

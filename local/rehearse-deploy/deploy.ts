@@ -1,5 +1,5 @@
 /**
- * Deploys the functions of this repository as they stand, with the real Supabase CLI.
+ * Deploys the functions of this repository as they are, with the real Supabase CLI.
  * @module
  */
 

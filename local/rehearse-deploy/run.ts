@@ -1,6 +1,6 @@
 /**
  * `deno task rehearse-deploy`: rehearses a deployment. The real Supabase CLI deploys the functions
- * to a stand-in for the Management API, and what it uploaded has to work on its own, as on the
+ * to a stand-in for the Management API, and what it uploaded must work on its own, as on the
  * hosted platform.
  *
  * The uploaded files of each function are written to an empty folder. The function is started there
@@ -22,7 +22,7 @@ import {
   type Rehearsal,
   REHEARSALS,
 } from "./answers.ts";
-import { type Backend, startBackend } from "./backend.ts";
+import { type RehearsalBackend, startRehearsalBackend } from "./backend.ts";
 import { deployFunctions } from "./deploy.ts";
 import {
   boot,
@@ -45,7 +45,7 @@ import {
 /** What the rehearsal of one function needs besides the function. */
 interface Stage {
   readonly runtime: HostedRuntime;
-  readonly backend: Backend;
+  readonly backend: RehearsalBackend;
   /** An empty folder, with nothing of the repository above it. */
   readonly folder: string;
   readonly signal: AbortSignal;
@@ -69,7 +69,7 @@ async function rehearse(signal: AbortSignal): Promise<void> {
   const uploads = await deploy(join(folder, "cli"), signal);
   console.log(`The Supabase CLI deployed ${uploads.size} functions.`);
   const runtime = await findHostedRuntime(signal);
-  const backend = cleanUp.use(await startBackend(join(folder, "backend")));
+  const backend = cleanUp.use(await startRehearsalBackend(join(folder, "backend")));
   console.log(
     `They run on Deno ${runtime.version}, in front of ${backend.variables.SUPABASE_URL}.`,
   );
@@ -140,7 +140,7 @@ async function rehearseFunction(
   }
 }
 
-/** Sends one request as the platform's gateway would forward it, and checks the answer. */
+/** Sends one request as the platform's gateway would forward it, and checks the response. */
 async function play(
   slug: string,
   { method, path = "", headers = {}, body, answer, keep }: Exchange,
@@ -175,7 +175,7 @@ async function play(
   keep?.(received?.data ?? {});
 }
 
-/** The answer to `OPTIONS` is empty. */
+/** The response to `OPTIONS` is empty. */
 function readEnvelope(text: string): Envelope | undefined {
   if (text === "") return undefined;
   try {

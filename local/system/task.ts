@@ -10,7 +10,7 @@ import { launcherExited } from "./launcher.ts";
  * do, so it is printed without a stack trace.
  */
 export class TaskError extends Error {
-  override name = "TaskError";
+  override readonly name = "TaskError";
 }
 
 /**

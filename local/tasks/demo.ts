@@ -1,10 +1,11 @@
 /**
  * `deno task demo`: plays the tutorial, docs/tutorial.md, command by command.
  *
- * It is played on the stack that runs already, or else on one of its own. With `--write`, the answers
+ * It uses the stack that is running, or starts one of its own. With `--write`, the answers
  * are written into the tutorial, and with `--check` compared with it; both use a stack of their own.
  * @module
  */
+
 import { randomInt } from "node:crypto";
 import { join } from "node:path";
 import { parseEnv } from "node:util";

@@ -5,6 +5,7 @@
  * The answers in docs/tutorial.md are written by `deno task demo --write`.
  * @module
  */
+
 import { join } from "node:path";
 import configuration from "../../deno.json" with { type: "json" };
 import { endpointTable, errorTable, requestTables } from "../docs/api.ts";

@@ -5,6 +5,7 @@
  * after the change. `deno task migration --check` fails if the migrations lead to any other schema.
  * @module
  */
+
 import { join } from "node:path";
 import postgres from "postgres";
 import { filledTables, listDifferences, writeChanges } from "../postgres/schema-difference.ts";
@@ -26,9 +27,9 @@ set local lock_timeout = '2s';
 
 /** The databases to compare, and the tables whose rows belong to the schema. */
 interface Comparison {
-  migrated: string;
-  wanted: string;
-  tables: string[];
+  readonly migrated: string;
+  readonly wanted: string;
+  readonly tables: readonly string[];
 }
 
 /** Builds one database from the migrations and one from the schema files. */
@@ -81,7 +82,9 @@ async function write(name: string, { migrated, wanted, tables }: Comparison): Pr
   console.log(`${path} is written. Read it, and add a comment that says what the change is for.`);
   const losses = changes.match(/\bDROP (TABLE|COLUMN) [^;,\n]+/g);
   if (losses) {
-    console.log(`It deletes data, and a rename must be written by hand instead:\n${list(losses)}`);
+    console.log(
+      `It drops the following. If you meant a rename, write it by hand:\n${list(losses)}`,
+    );
   }
 
   // Tried at once, because not everything can be written by a program.
@@ -94,9 +97,9 @@ async function write(name: string, { migrated, wanted, tables }: Comparison): Pr
   const rest = await listDifferences(migrated, wanted, tables);
   if (rest.length > 0) {
     throw new TaskError(
-      `It does not do everything. What is left:\n${list(rest)}` +
-        "Add it by hand, and then run the check. A new column gets the last place in its table; move " +
-        "it there in the schema file as well.",
+      `It is incomplete. Still different:\n${list(rest)}` +
+        "Add it by hand, and then run the check. A new column gets the last place in its table, so " +
+        "put it last in the schema file too.",
     );
   }
 }

@@ -5,6 +5,7 @@
  * `deno task types --check` fails if the committed file is not up to date.
  * @module
  */
+
 import { migrate, runSupabase } from "../postgres/supabase-cli.ts";
 import { withTemporaryServer } from "../postgres/temporary.ts";
 import { writeGenerated } from "../system/generated-file.ts";
