@@ -32,7 +32,7 @@ const CONTRACT = ["functions-shared/contract", "functions-shared/errors.ts"];
 const OTHER_TREES: Readonly<Record<string, readonly string[]>> = {
   "local/tasks": CONTRACT,
   "local/docs": CONTRACT,
-  // Measures a function in its own process, beside a handler that does less.
+  // Measures a function in its own process, next to a handler that does less.
   "local/bench": ["supabase/functions/bot-deduct"],
   // Signs webhooks as Razorpay does.
   "local/rehearse-deploy": ["functions-shared/auth"],

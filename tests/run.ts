@@ -3,6 +3,7 @@
  * server that is started for them and removed afterwards.
  * @module
  */
+
 import { stripVTControlCharacters } from "node:util";
 import { exists } from "../local/system/files.ts";
 import { interrupted, runTask, TaskError } from "../local/system/task.ts";

@@ -172,7 +172,7 @@ function expectAll(path: Path, method: string, answers: Answer[]): void {
   deepStrictEqual([...new Set(answers.map(kindOf))].sort(), promisedKinds(path, method));
 }
 
-Deno.test("bot-credits answers what the document says, and all that it says", async () => {
+Deno.test("bot-credits returns what the document says, and all that it says", async () => {
   const phone = newPhoneNumber();
   const byQuery = { method: "GET", path: `bot-credits?phone_number=${phone}` };
   const byPath = { method: "GET", path: `bot-credits/${phone}` };
@@ -195,7 +195,7 @@ Deno.test("bot-credits answers what the document says, and all that it says", as
   }
 });
 
-Deno.test("bot-deduct answers what the document says, and all that it says", async () => {
+Deno.test("bot-deduct returns what the document says, and all that it says", async () => {
   const phone_number = newPhoneNumber();
   const deduct = (body: unknown) => call("POST", "bot-deduct", { body });
   const good = { method: "POST", path: "bot-deduct", options: { body: { phone_number } } };
@@ -213,7 +213,7 @@ Deno.test("bot-deduct answers what the document says, and all that it says", asy
   ]);
 });
 
-Deno.test("users answers what the document says, and all that it says", async () => {
+Deno.test("users returns what the document says, and all that it says", async () => {
   const phone = newPhoneNumber();
   const byQuery = { method: "GET", path: `users?phone_number=${phone}` };
   const byPath = { method: "GET", path: `users/${phone}` };
@@ -242,7 +242,7 @@ Deno.test("users answers what the document says, and all that it says", async ()
   }
 });
 
-Deno.test("credit-history answers what the document says, and all that it says", async () => {
+Deno.test("credit-history returns what the document says, and all that it says", async () => {
   const phone = newPhoneNumber();
   const { id } = dataOf(await call("GET", `users/${phone}`));
   await buyCredits(control, phone, "starter");
@@ -272,7 +272,7 @@ Deno.test("credit-history answers what the document says, and all that it says",
   }
 });
 
-Deno.test("create-order answers what the document says, and all that it says", async () => {
+Deno.test("create-order returns what the document says, and all that it says", async () => {
   const order = (body: unknown) => call("POST", "create-order", { body });
   const purchase = () => ({ package_id: "starter", phone_number: newPhoneNumber() });
   await control.addFault({ kind: "401", path: "/v1/orders" });
@@ -295,7 +295,7 @@ Deno.test("create-order answers what the document says, and all that it says", a
   ]);
 });
 
-Deno.test("verify-payment answers what the document says, and all that it says", async () => {
+Deno.test("verify-payment returns what the document says, and all that it says", async () => {
   const paid = await payForPackage(control, newPhoneNumber(), "starter");
   const authorized = await payForPackage(control, newPhoneNumber(), "starter", {
     outcome: "authorized",

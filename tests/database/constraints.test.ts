@@ -147,7 +147,7 @@ Deno.test.each([
   await rejects(insert("packages", { ...SOUND.packages(), price }), { code: "23514" });
 });
 
-Deno.test("every column that the contract answers has a value, but for those that may lack one", async () => {
+Deno.test("every column that the contract returns has a value, but for those that may lack one", async () => {
   const nullable = await sql`
     select table_name || '.' || column_name as column
     from information_schema.columns

@@ -40,7 +40,7 @@ async function buy(
   const body = { phone_number: phone, credits: spent };
   dataOf(await call("POST", "bot-deduct", { body }));
   await control.refund(checkout.razorpay_payment_id, { amount: refundedPaise });
-  await control.settleWebhooks();
+  await control.webhooksDelivered();
 }
 
 const user = (phone: string) => `(select id from public.users where phone_number = '${phone}')`;

@@ -35,7 +35,7 @@ function expectRefusal(answer: Answer, remainingCredits: number): void {
   strictEqual(answer.headers.get("idempotent-replayed"), null);
 }
 
-Deno.test("a newcomer can spend three credits, and is told each balance in its words", async () => {
+Deno.test("bot-deduct lets a newcomer spend 3 credits, and words each balance correctly", async () => {
   const phone = newPhoneNumber();
   const sentences = [
     "You have 2 credits remaining.",
@@ -61,7 +61,7 @@ Deno.test("a newcomer can spend three credits, and is told each balance in its w
   });
 });
 
-Deno.test("bot-deduct answers INSUFFICIENT_CREDITS and writes nothing when the balance is 0", async () => {
+Deno.test("bot-deduct returns INSUFFICIENT_CREDITS and writes nothing when the balance is 0", async () => {
   const phone = newPhoneNumber();
   await deduct({ phone_number: phone, credits: 3 });
   const entries = await entriesOf(phone);
@@ -87,7 +87,7 @@ Deno.test("null stands for a field that is left out", async () => {
   strictEqual(dataOf(await deduct(body)).remaining_credits, 1);
 });
 
-Deno.test("a repeated reference answers as the first call did, and charges nothing", async () => {
+Deno.test("a repeated reference returns what the first call did, and charges nothing", async () => {
   const phone = newPhoneNumber();
   const reference_id = newReference();
   const first = await deduct({ phone_number: phone, reference_id });
@@ -102,7 +102,7 @@ Deno.test("a repeated reference answers as the first call did, and charges nothi
   strictEqual(await balanceOf(phone), 1);
 });
 
-Deno.test("a repeated reference answers as the first call did when nothing is left", async () => {
+Deno.test("a repeated reference returns what the first call did when nothing is left", async () => {
   const phone = newPhoneNumber();
   const call = { phone_number: phone, reference_id: newReference(), credits: 3 };
   const first = await deduct(call);
@@ -198,7 +198,7 @@ Deno.test.each([
   ["null", { phone_number: null }],
   ["an empty text", { phone_number: "" }],
   ["another name", { phone: "+919876543210" }],
-])("bot-deduct answers %s with the sentence for a missing number", async (_, body) => {
+])("bot-deduct responds to %s with the sentence for a missing number", async (_, body) => {
   expectError(await deduct(body), {
     httpStatus: 400,
     code: "MISSING_FIELD",

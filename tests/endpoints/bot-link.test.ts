@@ -26,7 +26,7 @@ function partsOf(token: string): { payload: string; signature: string } {
   return { payload, signature };
 }
 
-Deno.test("bot-link answers a page's address that carries the token where no server sees it", async () => {
+Deno.test("bot-link returns a page's address that carries the token where no server sees it", async () => {
   const phone = newPhoneNumber();
   const before = Date.now();
   await withEnvironment({ FRONTEND_URL: "https://shop.example/account?lang=hi" }, async () => {
@@ -75,16 +75,16 @@ Deno.test("a link ends with its time", async () => {
 });
 
 Deno.test("a link that was altered anywhere proves nothing", async () => {
-  const [mine, his] = [newPhoneNumber(), newPhoneNumber()];
-  const [token, hisToken] = [await linkTokenOf(mine), await linkTokenOf(his)];
+  const [mine, theirs] = [newPhoneNumber(), newPhoneNumber()];
+  const [token, theirToken] = [await linkTokenOf(mine), await linkTokenOf(theirs)];
   const { payload, signature } = partsOf(token);
-  const { payload: hisPayload } = partsOf(hisToken);
+  const { payload: theirPayload } = partsOf(theirToken);
   const fields = JSON.parse(Buffer.from(payload, "base64url").toString());
   const later = encodePart({ ...fields, expires_at: fields.expires_at + 3600 });
   const flipped = (signature.startsWith("0") ? "1" : "0") + signature.slice(1);
   const altered = [
-    `${hisPayload}.${signature}`,
-    `${encodePart({ ...fields, phone_number: his })}.${signature}`,
+    `${theirPayload}.${signature}`,
+    `${encodePart({ ...fields, phone_number: theirs })}.${signature}`,
     `${later}.${signature}`,
     `${payload}=.${signature}`,
     `${payload}.${flipped}`,
@@ -97,13 +97,13 @@ Deno.test("a link that was altered anywhere proves nothing", async () => {
     `${payload}.${signature}.`,
     `${token}.${token}`,
     `${signature}.${payload}`,
-    `${token}, ${hisToken}`,
+    `${token}, ${theirToken}`,
     "",
     ".",
     "null",
   ];
   for (const text of altered) {
-    for (const phone of [mine, his]) {
+    for (const phone of [mine, theirs]) {
       expectError(await profile(phone, { "x-access-token": text }), INVALID_PROOF);
     }
   }

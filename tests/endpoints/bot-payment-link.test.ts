@@ -7,7 +7,6 @@
 import { deepStrictEqual, notStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { assertBooksAreRight } from "../support/backend.ts";
 import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage } from "../support/purchases.ts";
@@ -17,21 +16,13 @@ import {
   historyOf,
   named,
   PACKAGES,
-  startShop,
+  usePaymentHarness,
 } from "../support/payment-harness.ts";
 import { first, one } from "../support/lists.ts";
 
-const shop = await startShop();
+const shop = await usePaymentHarness();
 const { control } = shop;
-Deno.test.afterAll(() => shop.stop());
-Deno.test.beforeEach(async () => {
-  await shop.forgetOrders();
-  await control.clearRequests();
-});
-Deno.test.afterEach(async () => {
-  await control.clearFaults();
-  await assertBooksAreRight(shop.sql);
-});
+Deno.test.beforeEach(() => control.clearRequests());
 
 const { credits: CREDITS, amountPaise: AMOUNT } = PACKAGES.starter;
 
@@ -118,7 +109,7 @@ Deno.test("a paid link brings its credits by webhook", async () => {
   const phone = newPhoneNumber();
   const id = await linkId(await linkFor(phone));
   await control.payPaymentLink(id, { outcome: "captured", deliver_webhooks: true });
-  await control.settleWebhooks();
+  await control.webhooksDelivered();
   await expectBought(phone, CREDITS);
   strictEqual((await historyOf(phone)).length, 1);
 });
@@ -191,7 +182,7 @@ Deno.test("a paid or expired link is followed by a new one", async () => {
     outcome: "captured",
     deliver_webhooks: true,
   });
-  await control.settleWebhooks();
+  await control.webhooksDelivered();
   const third = await linkFor(phone);
   notStrictEqual(third.short_url, second.short_url);
   await expectBought(phone, CREDITS);
@@ -203,7 +194,7 @@ Deno.test("a link that was paid in its last second is settled after its end", as
   const id = await linkId(link);
   await expire(link);
   await control.payPaymentLink(id, { outcome: "captured", force: true, deliver_webhooks: true });
-  await control.settleWebhooks();
+  await control.webhooksDelivered();
   await expectBought(phone, CREDITS);
 });
 
@@ -219,7 +210,7 @@ Deno.test("a repeated reference is answered with its own link, whatever became o
 
   const id = await linkId(offer.parse(dataOf(first)));
   await control.payPaymentLink(id, { outcome: "captured", deliver_webhooks: true });
-  await control.settleWebhooks();
+  await control.webhooksDelivered();
   deepStrictEqual((await ask(phone, { reference_id })).body, first.body);
   strictEqual((await linksMade()).length, 1);
 });
@@ -232,7 +223,7 @@ Deno.test("a reference that got an older open link keeps it too, so that nobody 
 
   const id = await linkId(offer.parse(dataOf(first)));
   await control.payPaymentLink(id, { outcome: "captured", deliver_webhooks: true });
-  await control.settleWebhooks();
+  await control.webhooksDelivered();
   const again = await ask(phone, { reference_id });
   strictEqual(again.headers.get("idempotent-replayed"), "true");
   deepStrictEqual(again.body, first.body);
@@ -269,7 +260,7 @@ Deno.test("a link whose making was not answered is found again, not made twice",
   expectError(await ask(phone), { httpStatus: 503, code: "GATEWAY_UNAVAILABLE" });
   const link = await linkFor(phone);
   await control.payPaymentLink(await linkId(link), { outcome: "captured", deliver_webhooks: true });
-  await control.settleWebhooks();
+  await control.webhooksDelivered();
   await expectBought(phone, CREDITS);
   const made = await linksMade();
   deepStrictEqual(made.map(({ reference_id }) => reference_id), [
@@ -330,7 +321,7 @@ Deno.test("a price that changed makes a new link, and the old one grants what it
   await shop.sql`update public.packages set price = 60, credits = 5 where id = ${packageId}`;
   strictEqual((await linkFor(phone, { package_id: packageId })).amount, 6_000);
   await control.payPaymentLink(await linkId(old), { outcome: "captured", deliver_webhooks: true });
-  await control.settleWebhooks();
+  await control.webhooksDelivered();
   await expectBought(phone, 10);
 });
 
@@ -345,6 +336,6 @@ Deno.test("what a link brings pays a debt first", async () => {
     outcome: "captured",
     deliver_webhooks: true,
   });
-  await control.settleWebhooks();
+  await control.webhooksDelivered();
   await expectBought(phone, -3);
 });

@@ -36,7 +36,7 @@ async function ordersAskedFor(): Promise<Record<string, unknown>[]> {
   return requests.map(({ body }) => JSON.parse(body));
 }
 
-Deno.test("create-order answers what Checkout needs, with the amount in paise", async () => {
+Deno.test("create-order returns what Checkout needs, with the amount in paise", async () => {
   const answer = await createOrder({ package_id: "starter", phone_number: newPhoneNumber() });
   strictEqual(answer.httpStatus, 200);
   strictEqual(answer.body.status, "SUCCESS");
@@ -63,7 +63,7 @@ Deno.test.each([
   ["0099.99", 9_999, 99.99],
   ["1234.56", 123_456, 1_234.56],
   ["4999.29", 499_929, 4_999.29],
-])("a package of %s rupees costs exactly %d paise", async (price, amount, priceAnswered) => {
+])("a package of %s rupees costs exactly %d paise", async (price, amount, returnedPrice) => {
   const package_id = await newPackage(price);
   const data = dataOf(await createOrder({ package_id, phone_number: newPhoneNumber() }));
   strictEqual(data.amount, amount);
@@ -71,7 +71,7 @@ Deno.test.each([
     id: package_id,
     name: "Test",
     credits: 10,
-    price: priceAnswered,
+    price: returnedPrice,
   });
 });
 
@@ -150,7 +150,7 @@ Deno.test.each([
   ["null", { package_id: null, phone_number: "+919876543210" }],
   ["an empty package", { package_id: "", phone_number: "+919876543210" }],
   ["an empty number", { package_id: "starter", phone_number: "" }],
-])("create-order answers %s with the sentence for missing fields", async (_, body) => {
+])("create-order responds to %s with the sentence for missing fields", async (_, body) => {
   expectError(await createOrder(body), {
     httpStatus: 400,
     code: "MISSING_FIELD",

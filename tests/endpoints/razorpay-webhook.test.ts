@@ -8,7 +8,6 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
-import { assertBooksAreRight } from "../support/backend.ts";
 import { call, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
@@ -23,15 +22,14 @@ import {
   named,
   PACKAGES,
   signedEvent,
-  startShop,
+  usePaymentHarness,
 } from "../support/payment-harness.ts";
 import { first, one } from "../support/lists.ts";
 import { newEventId } from "../support/razorpay-ids.ts";
+import { basicAuthorization } from "../support/razorpay-auth.ts";
 
-const shop = await startShop();
+const shop = await usePaymentHarness();
 const { control } = shop;
-Deno.test.afterAll(() => shop.stop());
-Deno.test.afterEach(() => assertBooksAreRight(shop.sql));
 
 const { credits: CREDITS } = PACKAGES.starter;
 const { RAZORPAY_WEBHOOK_SECRET, RAZORPAY_KEY_SECRET } = shop.environment;
@@ -66,9 +64,9 @@ async function deliveriesOf(eventId: string) {
   ];
 }
 
-Deno.test("a customer whose browser is gone gets the credits by webhook, within Razorpay's patience", async () => {
+Deno.test("a customer whose browser is gone gets the credits by webhook, within Razorpay's time limit", async () => {
   const purchase = await pay({ outcome: "captured", deliver_webhooks: true });
-  await control.settleWebhooks();
+  await control.webhooksDelivered();
   await expectBought(purchase.phone, CREDITS);
   for (const { state, attempts } of await eventsOf(purchase)) {
     strictEqual(state, "delivered");
@@ -82,7 +80,7 @@ Deno.test("duplicates, further events of the same fact and any order bring the c
   for (const webhook_order of ["in_order", "reversed", "shuffled", "at_once"] as const) {
     await control.changeSettings({ webhook_order, webhook_duplicates: 2, webhook_event_copies: 2 });
     const purchase = await pay({ outcome: "captured", deliver_webhooks: true });
-    await control.settleWebhooks();
+    await control.webhooksDelivered();
     await expectBought(purchase.phone, CREDITS);
     strictEqual((await historyOf(purchase.phone)).length, 1);
   }
@@ -253,7 +251,7 @@ Deno.test("what Razorpay's dashboard replays counts once", async () => {
   const ids = (await eventsOf(purchase)).map(({ id }) => id);
   for (const new_event_ids of [false, true]) {
     await control.deliverWebhooks({ event_ids: ids, new_event_ids });
-    await control.settleWebhooks();
+    await control.webhooksDelivered();
   }
   await expectBought(purchase.phone, CREDITS);
   strictEqual((await historyOf(purchase.phone)).length, 1);
@@ -336,7 +334,7 @@ async function otherShopsOrder(): Promise<string> {
   const { RAZORPAY_KEY_ID } = shop.environment;
   const response = await fetch(`${shop.razorpay.url}/v1/orders`, {
     method: "POST",
-    headers: { authorization: `Basic ${btoa(`${RAZORPAY_KEY_ID}:${RAZORPAY_KEY_SECRET}`)}` },
+    headers: { authorization: basicAuthorization(RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET) },
     body: JSON.stringify({
       amount: 9_900,
       currency: "INR",
@@ -367,9 +365,9 @@ Deno.test("while the database is away Razorpay is told to come back, and its ret
   await withEnvironment({ SUPABASE_URL: closedUrl() }, async () => {
     expectError(await deliver(event), { httpStatus: 503, code: "UNAVAILABLE" });
     await control.deliverWebhooks({ event_ids: [event.id] });
-    await control.settleWebhooks({ until: "attempted" });
+    await control.webhooksDelivered({ until: "attempted" });
   });
-  await control.settleWebhooks();
+  await control.webhooksDelivered();
   await expectBought(purchase.phone, CREDITS);
   const delivered = await capturedEvent(purchase);
   strictEqual(delivered.state, "delivered");

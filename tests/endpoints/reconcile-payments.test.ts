@@ -6,7 +6,6 @@
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { z } from "zod";
-import { assertBooksAreRight } from "../support/backend.ts";
 import { call, dataOf, expectError, operatorHeaders } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
@@ -22,22 +21,14 @@ import {
   historyOf,
   PACKAGES,
   runReconciler,
-  startShop,
+  usePaymentHarness,
 } from "../support/payment-harness.ts";
 import { first, one } from "../support/lists.ts";
 import { newLiveKeyId, newOrderId } from "../support/razorpay-ids.ts";
 
-const shop = await startShop();
+const shop = await usePaymentHarness();
 const { control } = shop;
-Deno.test.afterAll(() => shop.stop());
-Deno.test.beforeEach(async () => {
-  await shop.forgetOrders();
-  await control.clearRequests();
-});
-Deno.test.afterEach(async () => {
-  await control.clearFaults();
-  await assertBooksAreRight(shop.sql);
-});
+Deno.test.beforeEach(() => control.clearRequests());
 
 const { credits: CREDITS } = PACKAGES.starter;
 const NOTHING = { checked: 0, settled: 0, flagged: 0, failed: 0 };

@@ -6,22 +6,20 @@
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { assertBooksAreRight } from "../support/backend.ts";
 import { dataOf, expectError } from "../support/calls.ts";
 import { findPayments } from "../support/operator-queries.ts";
-import { expectBought, PACKAGES, settleByHand, startShop } from "../support/payment-harness.ts";
+import {
+  expectBought,
+  PACKAGES,
+  settleByHand,
+  usePaymentHarness,
+} from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage } from "../support/purchases.ts";
 import { one } from "../support/lists.ts";
 
-const shop = await startShop();
+const shop = await usePaymentHarness();
 const { control } = shop;
-Deno.test.afterAll(() => shop.stop());
-Deno.test.beforeEach(() => shop.forgetOrders());
-Deno.test.afterEach(async () => {
-  await control.clearFaults();
-  await assertBooksAreRight(shop.sql);
-});
 
 const { credits: CREDITS } = PACKAGES.starter;
 

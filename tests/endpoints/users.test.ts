@@ -13,7 +13,7 @@ Deno.test.afterAll(() => backend.stop());
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-Deno.test("users makes an unknown number a user with 3 credits, and answers alike from then on", async () => {
+Deno.test("users makes an unknown number a user with 3 credits, and returns the same from then on", async () => {
   const phone = newPhoneNumber();
   const before = Date.now();
   const first = await call("GET", `users/${phone}`);

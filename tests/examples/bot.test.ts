@@ -2,6 +2,7 @@
  * examples/bot.ts, played against a backend.
  * @module
  */
+
 import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
 import { startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";

@@ -2,6 +2,7 @@
  * examples/page.ts, played against a backend that asks for proof, with the stand-in for Checkout.
  * @module
  */
+
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import { z } from "zod";
 import { openPage } from "../../examples/page.ts";

@@ -38,7 +38,7 @@ Deno.test("50 first contacts of one number at once are one user with one welcome
   await expectOneWelcome(phone);
 });
 
-Deno.test("50 first contacts at once by different doors and spellings are one user", async () => {
+Deno.test("50 first contacts at once by different functions and spellings are one user", async () => {
   const phone = newPhoneNumber();
   const [digits, national] = [phone.slice(1), phone.slice(3)];
   const contacts = [

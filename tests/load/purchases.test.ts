@@ -81,7 +81,7 @@ Deno.test("20 orders of one purchase at once on connections of their own are one
 Deno.test.each([
   ["a newcomer", () => Promise.resolve()],
   ["a known user", (phone: string) => call("GET", `users/${phone}`)],
-])("20 calls of create-order at once by %s answer one order, with one receipt", async (_, meet) => {
+])("20 calls of create-order at once by %s return one order, with one receipt", async (_, meet) => {
   const phone = newPhoneNumber();
   await meet(phone);
   await control.clearRequests();

@@ -3,6 +3,7 @@
  * this project can see.
  * @module
  */
+
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { createClient } from "@supabase/supabase-js";
 import type { Sql } from "postgres";

@@ -3,6 +3,7 @@
  * `deno fmt` wants them, and the story is played as it stands there.
  * @module
  */
+
 import {
   deepStrictEqual,
   match,
@@ -64,7 +65,7 @@ Deno.test("the check of the docs compares the version of the changelog", async (
 
 const example = (json: string) => `### bot-deduct\n\n\`\`\`json\n${json}\n\`\`\`\n`;
 
-Deno.test("an example that the contract accepts or answers is right", () => {
+Deno.test("an example that the contract accepts or returns is right", () => {
   const right = [
     '{ "phone_number": "+919876543210", "credits": 1 }',
     '{ "status": "SUCCESS", "message": "Done", "data": { "remaining_credits": 1 } }',

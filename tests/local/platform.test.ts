@@ -2,6 +2,7 @@
  * Preparing a database as the hosted platform does, and applying the migrations to it.
  * @module
  */
+
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { TaskError } from "../../local/system/task.ts";
 import { prepareDatabase } from "../../local/postgres/platform.ts";

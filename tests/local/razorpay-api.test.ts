@@ -3,8 +3,10 @@
  * links as Razorpay does.
  * @module
  */
+
 import assert from "node:assert/strict";
 import { type RazorpayFixture, withRazorpay } from "../support/razorpay-fixture.ts";
+import { basicAuthorization } from "../support/razorpay-auth.ts";
 
 const ORDER = { amount: 50_000, currency: "INR" };
 
@@ -165,7 +167,7 @@ Deno.test("a body that is not a JSON object is 400", () =>
     for (const body of ["{", "[]", "null", "1"]) {
       const response = await fetch(`${razorpay.url}/v1/orders`, {
         method: "POST",
-        headers: { authorization: `Basic ${btoa(`${razorpay.keyId}:${razorpay.keySecret}`)}` },
+        headers: { authorization: basicAuthorization(razorpay.keyId, razorpay.keySecret) },
         body,
       });
       assert.equal(response.status, 400, body);

@@ -2,9 +2,11 @@
  * The stand-in fails as instructed, for the requests that match and no others.
  * @module
  */
+
 import assert from "node:assert/strict";
 import { type RazorpayFixture, withRazorpay } from "../support/razorpay-fixture.ts";
 import { first } from "../support/lists.ts";
+import { basicAuthorization } from "../support/razorpay-auth.ts";
 
 const ORDER = { amount: 50_000, currency: "INR" };
 
@@ -17,7 +19,7 @@ async function order(razorpay: RazorpayFixture, signal?: AbortSignal): Promise<A
   const response = await fetch(`${razorpay.url}/v1/orders`, {
     client,
     method: "POST",
-    headers: { authorization: `Basic ${btoa(`${razorpay.keyId}:${razorpay.keySecret}`)}` },
+    headers: { authorization: basicAuthorization(razorpay.keyId, razorpay.keySecret) },
     body: JSON.stringify(ORDER),
     signal: signal ?? null,
   });
@@ -81,7 +83,7 @@ Deno.test("a dropped connection hides that the order was made, or not made", () 
     assert.equal(await ordersMade(razorpay), 1);
   }));
 
-Deno.test("a hanging request ends with the caller's patience, or when the stand-in stops", async () => {
+Deno.test("a hanging request ends when the caller gives up, or when the stand-in stops", async () => {
   let abandoned: Promise<unknown> = Promise.resolve();
   await withRazorpay(async (razorpay) => {
     await razorpay.control.addFault({ kind: "hang", times: 2 });

@@ -2,6 +2,7 @@
  * The official `razorpay` package works against the stand-in, unchanged but for its base URL.
  * @module
  */
+
 import assert from "node:assert/strict";
 import Razorpay from "razorpay";
 import { type RazorpayFixture, withRazorpay } from "../support/razorpay-fixture.ts";

@@ -2,12 +2,13 @@
  * The stand-in's webhooks look, arrive, repeat and end as Razorpay's do.
  * @module
  */
+
 import assert from "node:assert/strict";
 import Razorpay from "razorpay";
 import {
   type Delivery,
   type RazorpayFixture,
-  type ReceiverAnswer,
+  type ReceiverResponse,
   withRazorpay,
   withReceiver,
 } from "../support/razorpay-fixture.ts";
@@ -17,7 +18,7 @@ import { at, first } from "../support/lists.ts";
 /** Shortens Razorpay's day of retries to a fifth of a second. */
 const FAST = { webhook_time_factor: 0.000_002_5 };
 
-type Receive = (delivery: Delivery, earlier: number) => ReceiverAnswer;
+type Receive = (delivery: Delivery, earlier: number) => ReceiverResponse;
 
 /** Runs a test with a stand-in that delivers to a receiver. */
 function withDeliveries(
@@ -56,7 +57,7 @@ Deno.test("a delivery has Razorpay's headers, compact bytes and a signature over
       outcome: "captured",
       notes: { path: "a/b", city: "मुंबई" },
     });
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     assert.deepEqual(names(deliveries), ["payment.authorized", "payment.captured", "order.paid"]);
     assert.equal(new Set(deliveries.map(({ eventId }) => eventId)).size, 3);
     for (const { headers, body, eventId, signature } of deliveries) {
@@ -96,7 +97,7 @@ Deno.test("a delivery has Razorpay's headers, compact bytes and a signature over
 Deno.test("an event shows its entities as they were when it happened", () =>
   withDeliveries({}, async (razorpay, deliveries) => {
     await payNewOrder(razorpay);
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     const payment = JSON.parse(first(deliveries).body).payload.payment.entity;
     assert.equal(payment.status, "authorized");
     assert.equal(payment.captured, false);
@@ -112,7 +113,7 @@ Deno.test("events of refunds and payment links have their keys in alphabetical o
       reference_id: "link-1",
     });
     await razorpay.control.payPaymentLink(link.id, { outcome: "captured" });
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     assert.deepEqual(names(deliveries).slice(3), [
       "refund.created",
       "refund.processed",
@@ -159,7 +160,7 @@ Deno.test("refunds, disputes and payment links tell of each of their steps", () 
     };
     await control.expirePaymentLink(await link("link-1"));
     await razorpay.call("POST", `/v1/payment_links/${await link("link-2")}/cancel`);
-    await control.settleWebhooks();
+    await control.webhooksDelivered();
     assert.deepEqual(names(deliveries).slice(3).sort(), [
       "payment.dispute.action_required",
       "payment.dispute.closed",
@@ -183,7 +184,7 @@ Deno.test("a second payment that comes too late is authorized and refunded, and 
     const orderId = await newOrder(razorpay);
     await razorpay.control.payOrder(orderId, { outcome: "captured" });
     await razorpay.control.payOrder(orderId, { outcome: "late_authorized" });
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     assert.deepEqual(names(deliveries).slice(3), [
       "payment.authorized",
       "refund.created",
@@ -202,9 +203,9 @@ Deno.test("an API capture and an API refund send their events too", () =>
       amount: 50_000,
       currency: "INR",
     });
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     await razorpay.call("POST", `/v1/payments/${paymentId}/refund`, {});
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     assert.deepEqual(names(deliveries), [
       "payment.captured",
       "order.paid",
@@ -219,7 +220,7 @@ Deno.test("any 2xx ends the retries, and anything else begins them", () =>
     settings: { ...FAST, webhook_events: ["payment.failed"] },
   }, async (razorpay, deliveries) => {
     await razorpay.control.payOrder(await newOrder(razorpay), { outcome: "failed" });
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     assert.equal(deliveries.length, 4);
     assert.equal(new Set(deliveries.map(({ body }) => body)).size, 1);
     assert.equal(new Set(deliveries.map(({ eventId }) => eventId)).size, 1);
@@ -234,13 +235,16 @@ Deno.test("any 2xx ends the retries, and anything else begins them", () =>
     ]);
   }));
 
-const ladders: [event: "payment.captured" | "payment.failed", ReceiverAnswer, attempts: number][] =
-  [
-    ["payment.captured", 500, 16],
-    ["payment.captured", "drop", 16],
-    ["payment.captured", 400, 15],
-    ["payment.failed", 500, 15],
-  ];
+const ladders: [
+  event: "payment.captured" | "payment.failed",
+  ReceiverResponse,
+  attempts: number,
+][] = [
+  ["payment.captured", 500, 16],
+  ["payment.captured", "drop", 16],
+  ["payment.captured", 400, 15],
+  ["payment.failed", 500, 15],
+];
 
 for (const [name, answer, attempts] of ladders) {
   Deno.test(`${name} that always meets ${answer} is sent ${attempts} times, then the webhook is off`, () =>
@@ -251,14 +255,14 @@ for (const [name, answer, attempts] of ladders) {
       const orderId = await newOrder(razorpay);
       const outcome = name === "payment.captured" ? "captured" : "failed";
       await razorpay.control.payOrder(orderId, { outcome });
-      await razorpay.control.settleWebhooks();
+      await razorpay.control.webhooksDelivered();
       assert.equal(deliveries.length, attempts);
       const event = first(await razorpay.control.webhookEvents());
       assert.equal(event.state, "failed");
       assert.equal((await razorpay.control.settings()).webhooks_enabled, false);
 
       await payNewOrder(razorpay);
-      await razorpay.control.settleWebhooks();
+      await razorpay.control.webhooksDelivered();
       assert.equal(deliveries.length, attempts);
     }));
 }
@@ -269,7 +273,7 @@ Deno.test("the waits grow as Razorpay's, from 6 seconds to 22.8 hours after the 
     settings: { webhook_time_factor: 0.000_01, webhook_events: ["payment.failed"] },
   }, async (razorpay) => {
     await razorpay.control.payOrder(await newOrder(razorpay), { outcome: "failed" });
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     const { attempts, started_at_ms } = first(await razorpay.control.webhookEvents());
     const hours = attempts.slice(-2).map(({ at_ms }) =>
       (at_ms - started_at_ms) / 0.000_01 / 3_600_000
@@ -284,7 +288,7 @@ Deno.test("an answer that takes too long counts as none", () =>
     settings: { ...FAST, webhook_timeout_ms: 40, webhook_events: ["payment.captured"] },
   }, async (razorpay) => {
     await payNewOrder(razorpay);
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     const { attempts } = first(await razorpay.control.webhookEvents());
     assert.deepEqual(attempts.map(({ status, error }) => [status, error]), [
       [null, "timeout"],
@@ -298,13 +302,13 @@ Deno.test("held events are kept, and are delivered later in any order", () =>
       outcome: "captured",
       deliver_webhooks: false,
     });
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     assert.deepEqual(deliveries, []);
     const events = await razorpay.control.webhookEvents();
     assert.deepEqual(events.map(({ state }) => state), ["held", "held", "held"]);
     const reversed = events.map(({ id }) => id).reverse();
     assert.deepEqual(await razorpay.control.deliverWebhooks({ event_ids: reversed }), reversed);
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     assert.deepEqual(names(deliveries), ["order.paid", "payment.captured", "payment.authorized"]);
   }));
 
@@ -313,23 +317,23 @@ Deno.test("a delivered event is sent again with the same bytes, or under another
     settings: { ...FAST, webhook_events: ["payment.captured"] },
   }, async (razorpay, deliveries) => {
     await payNewOrder(razorpay);
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     const { id } = first(await razorpay.control.webhookEvents());
     await razorpay.control.deliverWebhooks({ event_ids: [id] });
     const [copy] = await razorpay.control.deliverWebhooks({ event_ids: [id], new_event_ids: true });
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     assert.deepEqual(deliveries.map(({ eventId }) => eventId).sort(), [id, id, copy].sort());
     assert.equal(new Set(deliveries.map(({ body }) => body)).size, 1);
     assert.equal(new Set(deliveries.map(({ signature }) => signature)).size, 1);
     await assert.rejects(razorpay.control.deliverWebhooks({ event_ids: ["unknown"] }), /no event/);
   }));
 
-Deno.test("duplicates follow each event, whatever the receiver answers", () =>
+Deno.test("duplicates follow each event, whatever the receiver returns", () =>
   withDeliveries({
     settings: { ...FAST, webhook_duplicates: 2, webhook_events: ["payment.captured"] },
   }, async (razorpay, deliveries) => {
     await payNewOrder(razorpay);
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     assert.equal(deliveries.length, 3);
     assert.equal(new Set(deliveries.map(({ eventId, body }) => eventId + body)).size, 1);
   }));
@@ -339,9 +343,9 @@ Deno.test("copies tell of one fact under several event ids", () =>
     settings: { ...FAST, webhook_event_copies: 2, webhook_events: ["payment.captured"] },
   }, async (razorpay, deliveries) => {
     const paymentId = await payNewOrder(razorpay);
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     await razorpay.control.emitWebhook({ event: "payment.captured", entity_id: paymentId });
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     assert.equal(new Set(deliveries.map(({ eventId }) => eventId)).size, 4);
   }));
 
@@ -352,7 +356,7 @@ Deno.test("the events of one action can come reversed, shuffled or at once", () 
       deliveries.length = 0;
       await razorpay.control.changeSettings({ webhook_order });
       await payNewOrder(razorpay);
-      await razorpay.control.settleWebhooks();
+      await razorpay.control.webhooksDelivered();
       return names(deliveries);
     };
     assert.deepEqual(await played("reversed"), [...order].reverse());
@@ -368,7 +372,7 @@ Deno.test("non-ASCII characters can be escaped, and the signature fits the bytes
       outcome: "failed",
       notes: { city: "मुंबई 😀" },
     });
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     const { body, signature } = first(deliveries);
     assert.match(body, /\\u092e\\u0941.*\\ud83d\\ude00/);
     assert.equal(JSON.parse(body).payload.payment.entity.notes.city, "मुंबई 😀");
@@ -381,11 +385,11 @@ Deno.test("after a change of the secret new events carry the new signature, retr
     settings: { webhook_time_factor: 0.02, webhook_events: ["payment.captured"] },
   }, async (razorpay, deliveries) => {
     await payNewOrder(razorpay);
-    await razorpay.control.settleWebhooks({ until: "attempted" });
+    await razorpay.control.webhooksDelivered({ until: "attempted" });
     const newSecret = crypto.randomUUID();
     await razorpay.control.changeSettings({ webhook_secret: newSecret });
     await payNewOrder(razorpay);
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     const signedWith = deliveries.map(({ body, signature }) =>
       [razorpay.webhookSecret, newSecret].findIndex((secret) =>
         Razorpay.validateWebhookSignature(body, signature, secret)
@@ -395,7 +399,7 @@ Deno.test("after a change of the secret new events carry the new signature, retr
     const { id } = first(await razorpay.control.webhookEvents());
     await razorpay.control.deliverWebhooks({ event_ids: [id], signature: "original" });
     await razorpay.control.deliverWebhooks({ event_ids: [id] });
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     const again = deliveries.slice(3).map(({ body, signature }) =>
       Razorpay.validateWebhookSignature(body, signature, newSecret)
     );
@@ -414,7 +418,7 @@ Deno.test("nothing is delivered without a URL, to a disabled webhook, or when no
     await assert.rejects(control.deliverWebhooks({ event_ids: [first(held).id] }), /disabled/);
     await control.changeSettings({ webhooks_enabled: true, webhook_events: ["order.paid"] });
     await payNewOrder(razorpay);
-    await control.settleWebhooks();
+    await control.webhooksDelivered();
     assert.deepEqual(names(deliveries), ["order.paid"]);
     assert.equal((await control.webhookEvents()).length, 7);
     await control.forgetWebhookEvents();
@@ -424,8 +428,8 @@ Deno.test("nothing is delivered without a URL, to a disabled webhook, or when no
 Deno.test("settling says so when events are still on their way", () =>
   withDeliveries({ receive: () => 500, settings: {} }, async (razorpay) => {
     await payNewOrder(razorpay);
-    await razorpay.control.settleWebhooks({ until: "attempted" });
-    await assert.rejects(razorpay.control.settleWebhooks({ timeout_ms: 50 }), /on their way/);
+    await razorpay.control.webhooksDelivered({ until: "attempted" });
+    await assert.rejects(razorpay.control.webhooksDelivered({ timeout_ms: 50 }), /on their way/);
   }));
 
 Deno.test("retries go on after a restart", async () => {
@@ -441,12 +445,12 @@ Deno.test("retries go on after a restart", async () => {
       };
       await withRazorpay(async (razorpay) => {
         await razorpay.control.payOrder(await newOrder(razorpay), { outcome: "failed" });
-        await razorpay.control.settleWebhooks({ until: "attempted" });
+        await razorpay.control.webhooksDelivered({ until: "attempted" });
       }, options);
       status = 200;
       const earlier = deliveries.length;
       await withRazorpay(async (razorpay) => {
-        await razorpay.control.settleWebhooks();
+        await razorpay.control.webhooksDelivered();
         const event = first(await razorpay.control.webhookEvents());
         assert.equal(event.state, "delivered");
       }, options);
@@ -465,7 +469,7 @@ Deno.test("a receiver that refuses connections is retried, and a payment does no
     listener.close();
     await razorpay.control.changeSettings({ webhook_url: `http://127.0.0.1:${port}/` });
     await payNewOrder(razorpay);
-    await razorpay.control.settleWebhooks({ until: "attempted" });
+    await razorpay.control.webhooksDelivered({ until: "attempted" });
     const { attempts } = first(await razorpay.control.webhookEvents());
     assert.equal(first(attempts).error, "connection");
   }));
@@ -474,6 +478,6 @@ Deno.test("a payment without an order tells of itself alone", () =>
   withDeliveries({}, async (razorpay, deliveries) => {
     const payment = await razorpay.control.payWithoutOrder({ outcome: "captured", amount: 5_000 });
     assert.equal(payment.order_id, null);
-    await razorpay.control.settleWebhooks();
+    await razorpay.control.webhooksDelivered();
     assert.deepEqual(names(deliveries), ["payment.authorized", "payment.captured"]);
   }));

@@ -2,6 +2,7 @@
  * How the embedded stack reads its settings, and how it rejects those that cannot work.
  * @module
  */
+
 import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
 import { join } from "node:path";
 import { formatEnvFile, functionEnvironment } from "../../local/stack/environment.ts";

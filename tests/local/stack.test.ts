@@ -2,6 +2,7 @@
  * The embedded stack, started and stopped in every way that a developer at a terminal may do it.
  * @module
  */
+
 import { deepStrictEqual, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import type { StackEnvironment } from "../../local/stack/environment.ts";
@@ -13,8 +14,8 @@ import {
   nothingRunsOn,
   processesOn,
   ready,
+  runDenoTask,
   runLocal,
-  runTask,
   type StackFolder,
   until,
 } from "../support/stack-process.ts";
@@ -122,7 +123,7 @@ Deno.test("a stack that is killed takes its server along", { ignore }, async () 
 
 Deno.test("a stack ends when the task that started it is killed", { ignore }, async () => {
   await using folder = await newStackFolder();
-  const task = runTask("start", folder);
+  const task = runDenoTask("start", folder);
   await ready(task, folder);
   await end(task, "SIGKILL", folder);
   await until("stack.env is gone", async () => !await exists(join(folder.path, "stack.env")));

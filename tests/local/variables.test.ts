@@ -2,6 +2,7 @@
  * The list of variables, held against the code that reads them.
  * @module
  */
+
 import { deepStrictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { parseEnv } from "node:util";

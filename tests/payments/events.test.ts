@@ -10,10 +10,10 @@ import { EVENT_NAMES } from "../../local/razorpay/event-names.ts";
 import { type EventInput, readEvent } from "shared/payments/event.ts";
 import type { PaymentReport } from "shared/payments/settlement.ts";
 import { SAMPLES } from "../support/webhook-samples.ts";
-import { deliverAll, signedEvent, startShop } from "../support/payment-harness.ts";
+import { deliverAll, signedEvent, startPaymentHarness } from "../support/payment-harness.ts";
 import { first, one } from "../support/lists.ts";
 
-const shop = await startShop();
+const shop = await startPaymentHarness();
 Deno.test.afterAll(() => shop.stop());
 
 const REFUND = { id: "rfnd_RefundSample01", kind: "refund", amount_paise: 4_950 };
@@ -127,7 +127,7 @@ Deno.test("a dispute that was closed with a deduction took that much", () => {
   deepStrictEqual([reversal.amount_paise, reversal.is_money_gone], [500, true]);
 });
 
-Deno.test("an event that is about no payment is none, whatever is in it", () => {
+Deno.test("an event without a payment is ignored, whatever is in it", () => {
   fc.assert(fc.property(
     fc.dictionary(fc.string().filter((name) => name !== "payment"), fc.jsonValue()),
     (payload) => strictEqual(readEvent({ payload }).kind, "irrelevant"),

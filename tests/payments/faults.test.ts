@@ -21,26 +21,18 @@ import {
   PACKAGES,
   runReconciler,
   settleByHand,
-  startShop,
+  usePaymentHarness,
 } from "../support/payment-harness.ts";
 import { at } from "../support/lists.ts";
 
-const shop = await startShop();
+const shop = await usePaymentHarness();
 const { control } = shop;
 const worker = new KillableWorker({
   dataApiUrl: shop.environment.SUPABASE_URL,
   razorpayUrl: shop.environment.RAZORPAY_API_URL,
 });
 await worker.start();
-Deno.test.afterAll(async () => {
-  await worker.stop();
-  await shop.stop();
-});
-Deno.test.beforeEach(() => shop.forgetOrders());
-Deno.test.afterEach(async () => {
-  await control.clearFaults();
-  await assertBooksAreRight(shop.sql);
-});
+Deno.test.afterAll(() => worker.stop());
 
 const { credits: CREDITS } = PACKAGES.starter;
 
@@ -172,14 +164,14 @@ Deno.test("no function waits forever for a Razorpay that does not answer", async
   for (const [name, prepare] of ASKING_RAZORPAY) operations.push({ name, ...await prepare() });
   await control.addFault({ kind: "hang", times: 20 });
   // Our limit for a request to Razorpay is 8 seconds; the platform's for a call is 150.
-  const patience = new AbortController();
+  const timer = new AbortController();
   const answers = await Promise.race([
     Promise.all(operations.map(({ act }) => act())),
-    delay(60_000, undefined, { signal: patience.signal }).then(() => {
+    delay(60_000, undefined, { signal: timer.signal }).then(() => {
       throw new Error("A function still waits for Razorpay after a minute");
     }),
   ]);
-  patience.abort();
+  timer.abort();
   await control.clearFaults();
   for (const [index, { name, phone }] of operations.entries()) {
     const answer = at(answers, index);

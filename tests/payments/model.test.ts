@@ -9,7 +9,7 @@ import { notStrictEqual, rejects } from "node:assert/strict";
 import fc from "fast-check";
 import { plans, playPlan } from "../support/payment-model.ts";
 import { KillableWorker } from "../support/killable-worker.ts";
-import { type Shop, startShop } from "../support/payment-harness.ts";
+import { type PaymentHarness, startPaymentHarness } from "../support/payment-harness.ts";
 import { one } from "../support/lists.ts";
 
 /** The same plans in every run; a failure names the seed and the plan. */
@@ -19,7 +19,7 @@ const TIME_LIMIT_MS = 10_000;
 
 /** Plays random plans until one fails, all are played, or the time is used up. */
 async function playPlans(
-  shop: Shop,
+  shop: PaymentHarness,
   { timeLimitMs = Infinity, endOnFailure = false },
 ): Promise<void> {
   const deadline = performance.now() + timeLimitMs;
@@ -53,7 +53,7 @@ async function withoutLog(act: () => Promise<void>): Promise<void> {
 }
 
 Deno.test("whatever happens in whatever order, everybody has what was paid and kept", async () => {
-  const shop = await startShop();
+  const shop = await startPaymentHarness();
   try {
     await withoutLog(() => playPlans(shop, { timeLimitMs: TIME_LIMIT_MS }));
   } finally {
@@ -112,7 +112,7 @@ const MUTANTS = [
 ] as const;
 
 Deno.test.each(MUTANTS)("the model notices when this rule is broken: $rule", async (mutant) => {
-  const shop = await startShop();
+  const shop = await startPaymentHarness();
   try {
     await breakRule(shop, mutant.in, mutant.break);
     await withoutLog(() => rejects(playPlans(shop, { endOnFailure: true }), /Property failed/));
@@ -124,7 +124,7 @@ Deno.test.each(MUTANTS)("the model notices when this rule is broken: $rule", asy
 
 /** Replaces passages of a database function. */
 async function breakRule(
-  { sql }: Shop,
+  { sql }: PaymentHarness,
   name: string,
   changes: readonly (readonly [before: string, after: string])[],
 ): Promise<void> {

@@ -6,7 +6,6 @@
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
-import { assertBooksAreRight } from "../support/backend.ts";
 import { call, dataOf, expectError } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, payForPackage, type Purchase, verify } from "../support/purchases.ts";
@@ -19,14 +18,11 @@ import {
   named,
   PACKAGES,
   spend,
-  startShop,
+  usePaymentHarness,
 } from "../support/payment-harness.ts";
 
-const shop = await startShop();
+const shop = await usePaymentHarness();
 const { control } = shop;
-Deno.test.afterAll(() => shop.stop());
-Deno.test.beforeEach(() => shop.forgetOrders());
-Deno.test.afterEach(() => assertBooksAreRight(shop.sql));
 
 const { credits: CREDITS, amountPaise: AMOUNT } = PACKAGES.starter;
 const FULL = FREE_CREDITS + CREDITS;

@@ -5,7 +5,6 @@
 
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { assertBooksAreRight } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { attentionTo, findPayments } from "../support/operator-queries.ts";
 import {
@@ -14,7 +13,7 @@ import {
   expectBought,
   PACKAGES,
   settleByHand,
-  startShop,
+  usePaymentHarness,
 } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage } from "../support/purchases.ts";
@@ -22,20 +21,14 @@ import { sign } from "../support/signing.ts";
 import { one } from "../support/lists.ts";
 import { newEventId } from "../support/razorpay-ids.ts";
 
-const shop = await startShop();
+const shop = await usePaymentHarness();
 const { control } = shop;
-Deno.test.afterAll(() => shop.stop());
-Deno.test.beforeEach(() => shop.forgetOrders());
-Deno.test.afterEach(async () => {
-  await control.clearFaults();
-  await assertBooksAreRight(shop.sql);
-});
 
 const { credits: CREDITS } = PACKAGES.starter;
 
 const find = (search: string) => findPayments(shop, search);
 
-Deno.test("an order is found by every id that anybody may have, with its whole life", async () => {
+Deno.test("an order is found by every id that anybody may have, with everything recorded about it", async () => {
   const phone = newPhoneNumber();
   const reference_id = randomUUID();
   const body = { phone_number: phone, package_id: "starter", reference_id };

@@ -5,7 +5,6 @@
  */
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { assertBooksAreRight } from "../support/backend.ts";
 import { call, dataOf, expectError } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import {
@@ -23,18 +22,13 @@ import {
   named,
   PACKAGES,
   runReconciler,
-  startShop,
+  usePaymentHarness,
 } from "../support/payment-harness.ts";
 import { first, one } from "../support/lists.ts";
+import { basicAuthorization } from "../support/razorpay-auth.ts";
 
-const shop = await startShop();
+const shop = await usePaymentHarness();
 const { control } = shop;
-Deno.test.afterAll(() => shop.stop());
-Deno.test.beforeEach(() => shop.forgetOrders());
-Deno.test.afterEach(async () => {
-  await control.clearFaults();
-  await assertBooksAreRight(shop.sql);
-});
 
 const { credits: CREDITS } = PACKAGES.starter;
 
@@ -232,7 +226,7 @@ async function rejectsToOrder(phone: string): Promise<void> {
 async function newestOrderId(): Promise<string> {
   const { RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET } = shop.environment;
   const response = await fetch(`${shop.razorpay.url}/v1/orders?count=1`, {
-    headers: { authorization: `Basic ${btoa(`${RAZORPAY_KEY_ID}:${RAZORPAY_KEY_SECRET}`)}` },
+    headers: { authorization: basicAuthorization(RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET) },
   });
   const { items: [{ id }] } = await response.json();
   return id;

@@ -5,7 +5,6 @@
  */
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { assertBooksAreRight } from "../support/backend.ts";
 import { call, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
@@ -17,15 +16,17 @@ import {
   signedCheckout,
   verify,
 } from "../support/purchases.ts";
-import { deliverAll, expectBought, PACKAGES, startShop } from "../support/payment-harness.ts";
+import {
+  deliverAll,
+  expectBought,
+  PACKAGES,
+  usePaymentHarness,
+} from "../support/payment-harness.ts";
 import { one } from "../support/lists.ts";
 import { newLiveKeyId, newOrderId, newPaymentId } from "../support/razorpay-ids.ts";
 
-const shop = await startShop();
+const shop = await usePaymentHarness();
 const { control } = shop;
-Deno.test.afterAll(() => shop.stop());
-Deno.test.beforeEach(() => shop.forgetOrders());
-Deno.test.afterEach(() => assertBooksAreRight(shop.sql));
 
 const { credits: CREDITS, amountPaise: AMOUNT } = PACKAGES.starter;
 

@@ -131,7 +131,7 @@ Deno.test("the bot and the operator read every account", async () => {
   }
 });
 
-Deno.test("a wrong secret opens nothing, with a proof beside it or without", async () => {
+Deno.test("a wrong secret opens nothing, with a proof along with it or without", async () => {
   const phone = newPhoneNumber();
   const proof = await cameByLink(phone);
   const wrong = { "x-bot-secret": newSecret() };
@@ -142,7 +142,7 @@ Deno.test("a wrong secret opens nothing, with a proof beside it or without", asy
   expectError(await profile(phone, { authorization: "Bearer sb_secret_wrong" }), INVALID_PROOF);
 });
 
-Deno.test("a bot secret that could be guessed is none, but on a developer's machine", async () => {
+Deno.test("a short bot secret is rejected, except on a developer's machine", async () => {
   // This address leads to the same server, but is not one that a local stack has.
   const hosted = environment.SUPABASE_URL.replace("127.0.0.1", "0.0.0.0");
   const phone = newPhoneNumber();

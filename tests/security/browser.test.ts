@@ -133,7 +133,7 @@ async function buyPackage(invoke: Invoke, phone_number: string) {
   return verifiedAnswer.parse(await invoke("verify-payment", { body: verification })).data;
 }
 
-testInBrowser("a page of another origin is one, and has the library", async (invoke) => {
+testInBrowser("the page has another origin and the library", async (invoke) => {
   ok(shop.origin !== backend.environment.SUPABASE_URL);
   strictEqual((await readProfile(invoke, newPhoneNumber())).credits, 3);
 });
@@ -178,7 +178,7 @@ testInBrowser("a page reads the body and the headers of an error", async (invoke
   strictEqual(new Set(refusals.map(({ requestId }) => requestId)).size, refusals.length);
 });
 
-testInBrowser("a page that is one too many reads when it may come again", async (invoke) => {
+testInBrowser("a rate-limited page can read when to retry", async (invoke) => {
   await withLimit(backend.sql, "create_user", 0, async () => {
     const refusal = errorAnswer.parse(await invoke(`users/${newPhoneNumber()}`, { method: "GET" }));
     strictEqual(`${refusal.status} ${refusal.body.code}`, "429 RATE_LIMITED");

@@ -167,7 +167,7 @@ Deno.test("an origin is never a pattern", async () => {
 });
 
 Deno.test.each(NOT_FOR_PAGES.map(({ name }) => name))(
-  "%s answers no page, whatever is allowed",
+  "no page can read %s, whatever is allowed",
   async (name) => {
     const operation = NOT_FOR_PAGES.find((operation) => operation.name === name);
     ok(operation);

@@ -18,11 +18,11 @@ import {
   historyOf,
   PACKAGES,
   spend,
-  startShop,
+  startPaymentHarness,
 } from "../support/payment-harness.ts";
 import { at, one } from "../support/lists.ts";
 
-const shop = await startShop();
+const shop = await startPaymentHarness();
 const { control, sql } = shop;
 Deno.test.afterAll(() => shop.stop());
 Deno.test.afterEach(() => assertBooksAreRight(sql));
@@ -110,7 +110,7 @@ Deno.test("every spelling of a number, from the bot and from a page, is one user
   deepStrictEqual(await historyOf("+919876543210"), []);
 });
 
-Deno.test("somebody whose number WhatsApp does not tell is one user by the WhatsApp user id", async () => {
+Deno.test("somebody whose number WhatsApp does not share is one user by the WhatsApp user id", async () => {
   const person = { whatsapp_user_id: newWhatsappId() };
   strictEqual(await balanceOf(person), 3);
   const reference_id = `wamid.${randomUUID()}`;

@@ -5,7 +5,6 @@
 
 import { ok, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { z } from "zod";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { setEnvironment } from "../../local/stack/stack.ts";
 import { call, dataOf } from "../support/calls.ts";
@@ -19,37 +18,20 @@ import {
   named,
   settleByHand,
   type SignedEvent,
-  startShop,
+  startPaymentHarness,
 } from "../support/payment-harness.ts";
 import { history, newUser, profile } from "../support/accounts.ts";
 import { newSecret } from "../support/signing.ts";
 import { at, one } from "../support/lists.ts";
-import { logOf } from "../support/log.ts";
+import { type LogLine, logLine, logOf } from "../support/log.ts";
 
-const shop = await startShop();
+const shop = await startPaymentHarness();
 const { control, environment, secrets } = shop;
 Deno.test.afterAll(() => shop.stop());
 setEnvironment({ FRONTEND_ACCESS: "phone-proof" });
 
-const Line = z.strictObject({
-  time: z.iso.datetime(),
-  level: z.enum(["info", "error"]),
-  function: z.enum(OPERATIONS.map(({ name }) => name)),
-  method: z.string(),
-  http_status: z.int(),
-  status: z.string(),
-  code: z.string().optional(),
-  duration_ms: z.int().min(0),
-  request_id: z.string(),
-  user_id: z.uuid().optional(),
-  replayed: z.boolean().optional(),
-  cause: z.string().optional(),
-});
-
-type Line = z.infer<typeof Line>;
-
-async function linesOf(act: () => Promise<unknown>): Promise<Line[]> {
-  return (await logOf(act)).map((text) => Line.parse(JSON.parse(text)));
+async function linesOf(act: () => Promise<unknown>): Promise<LogLine[]> {
+  return (await logOf(act)).map((text) => logLine.parse(JSON.parse(text)));
 }
 
 const OPERATOR = { apikey: environment.SUPABASE_SECRET_KEY };
@@ -233,7 +215,7 @@ for (const [world, variables] of Object.entries(WORLDS)) {
         });
         strictEqual(lines.length, count, lines.join("\n"));
         for (const text of lines) {
-          strictEqual(Line.parse(JSON.parse(text)).function, name);
+          strictEqual(logLine.parse(JSON.parse(text)).function, name);
           for (const [what, word] of secretWords) {
             ok(!text.includes(word), `${what} stands in ${text}`);
           }
@@ -243,7 +225,7 @@ for (const [world, variables] of Object.entries(WORLDS)) {
   });
 }
 
-Deno.test("the user whom a request was about is in its line", async () => {
+Deno.test("the line of a request says which user it was about", async () => {
   const customer = await newCustomer();
   const { phone, userId, link } = customer;
   const body = { phone_number: phone };

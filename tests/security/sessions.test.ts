@@ -30,7 +30,7 @@ const { sessionKey } = secrets;
 Deno.test.afterAll(() => backend.stop());
 setEnvironment({ FRONTEND_ACCESS: "phone-proof" });
 
-Deno.test("a session that supabase-js holds goes along by itself", async () => {
+Deno.test("a session that supabase-js holds is sent automatically", async () => {
   const phone = newPhoneNumber();
   const { authorization } = await signedIn(backend, phone);
   const supabase = pageClient(environment, authorization.replace("Bearer ", ""));
@@ -127,12 +127,12 @@ const BAD_SESSIONS: Record<string, (phone: string) => RequestHeaders | Promise<R
   "signed with the publishable key as an HS256 secret": (phone) =>
     forgedSession(phone, { alg: "HS256" }, hs256(environment.SUPABASE_PUBLISHABLE_KEY)),
   "whose payload was exchanged": async (phone) => {
-    const [mine, his] = await Promise.all([
+    const [mine, theirs] = await Promise.all([
       signedIn(backend, newPhoneNumber()),
       signedIn(backend, phone),
     ]);
     const [header, , signature] = mine.authorization.split(".");
-    return { authorization: `${header}.${his.authorization.split(".")[1]}.${signature}` };
+    return { authorization: `${header}.${theirs.authorization.split(".")[1]}.${signature}` };
   },
   "without its signature": async (phone) => {
     const { authorization } = await signedIn(backend, phone);

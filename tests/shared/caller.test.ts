@@ -24,7 +24,7 @@ const BOT_CALLS = {
 const showing = (secret: string) => ({ headers: { "x-bot-secret": secret } });
 
 for (const [name, callAsBot] of Object.entries(BOT_CALLS)) {
-  Deno.test(`${name} answers nobody without x-bot-secret`, async () => {
+  Deno.test(`${name} rejects everybody without x-bot-secret`, async () => {
     for (const options of [{}, showing(""), { headers: { authorization: "Bearer x" } }]) {
       expectError(await callAsBot(newPhoneNumber(), options), {
         httpStatus: 401,
@@ -34,7 +34,7 @@ for (const [name, callAsBot] of Object.entries(BOT_CALLS)) {
     }
   });
 
-  Deno.test(`${name} answers nobody with another secret, and changes nothing`, async () => {
+  Deno.test(`${name} rejects everybody with another secret, and changes nothing`, async () => {
     const secret = newSecret();
     const phone = newPhoneNumber();
     await withEnvironment({ BOT_SECRET: secret }, async () => {

@@ -87,7 +87,7 @@ for (const name of ALL) {
 
   Deno.test.each(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].filter(
     (method) => method !== methodOf(name),
-  ))(`${name} answers 405 to %s and says what is allowed`, async (method) => {
+  ))(`${name} returns 405 to %s and says what is allowed`, async (method) => {
     const response = await send(method, name);
     strictEqual(response.status, 405);
     strictEqual(response.headers.get("allow"), `${methodOf(name)}, OPTIONS`);

@@ -80,7 +80,7 @@ Deno.test.each([
   ["a key that the Data API does not know", { ...NO_KEYS, SUPABASE_SECRET_KEY: newKey() }],
   ["no address", { SUPABASE_URL: undefined }],
   ["an address that is none", { SUPABASE_URL: "not an address" }],
-])("with %s every function that needs the database answers INTERNAL", async (_, variables) => {
+])("with %s every function that needs the database returns INTERNAL", async (_, variables) => {
   const purchase = await payForPackage(control, newPhoneNumber(), "starter");
   const { id } = dataOf(await readProfile());
   await withEnvironment(variables, async () => {
@@ -99,7 +99,7 @@ Deno.test.each([
   ["no Razorpay key id", { RAZORPAY_KEY_ID: undefined }],
   ["no Razorpay key secret", { RAZORPAY_KEY_SECRET: undefined }],
   ["an empty Razorpay key secret", { RAZORPAY_KEY_SECRET: "  " }],
-])("with %s purchases answer INTERNAL, and everything else works", async (_, variables) => {
+])("with %s purchases return INTERNAL, and everything else works", async (_, variables) => {
   const purchase = await payForPackage(control, newPhoneNumber(), "starter");
   await withEnvironment(variables, async () => {
     const body = { package_id: "starter", phone_number: purchase.phone };

@@ -5,7 +5,6 @@
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { z } from "zod";
 import { startBackend } from "../support/backend.ts";
 import { call, send } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
@@ -13,37 +12,23 @@ import { closedUrl } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { payForPackage, verify } from "../support/purchases.ts";
 import { one } from "../support/lists.ts";
-import { logOf } from "../support/log.ts";
+import { logLine, logOf } from "../support/log.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
 Deno.test.afterAll(() => backend.stop());
-
-const line = z.object({
-  time: z.iso.datetime(),
-  level: z.enum(["info", "error"]),
-  function: z.string(),
-  method: z.string(),
-  http_status: z.int(),
-  status: z.string(),
-  code: z.string().optional(),
-  duration_ms: z.int().min(0),
-  request_id: z.string(),
-  user_id: z.uuid().optional(),
-  cause: z.string().optional(),
-});
 
 Deno.test("each request leaves one line of JSON that names it and how it ended", async () => {
   const id = `job-${randomUUID()}`;
   const lines = await logOf(() =>
     call("GET", `users/${newPhoneNumber()}`, { headers: { "x-request-id": id } })
   );
-  const { time: _, duration_ms: __, user_id, ...entry } = line.parse(JSON.parse(one(lines)));
+  const { time: _, duration_ms: __, user_id, ...entry } = logLine.parse(JSON.parse(one(lines)));
   const { known } = one(
     await backend.sql`
     select count(*)::int as known from public.users where id = ${user_id ?? null}`,
   );
-  strictEqual(known, 1, "the line says whom it is about");
+  strictEqual(known, 1, "the line says which user it is about");
   deepStrictEqual(entry, {
     level: "info",
     function: "users",
@@ -56,12 +41,12 @@ Deno.test("each request leaves one line of JSON that names it and how it ended",
 
 Deno.test("a failure of ours is an error with its cause, a caller's mistake is not", async () => {
   const mistake = await logOf(() => call("GET", "users/nonsense"));
-  strictEqual(line.parse(JSON.parse(one(mistake))).level, "info");
+  strictEqual(logLine.parse(JSON.parse(one(mistake))).level, "info");
   const outage = await withEnvironment(
     { SUPABASE_URL: closedUrl() },
     () => logOf(() => call("GET", `users/${newPhoneNumber()}`)),
   );
-  const { level, cause } = line.parse(JSON.parse(one(outage)));
+  const { level, cause } = logLine.parse(JSON.parse(one(outage)));
   strictEqual(level, "error");
   ok(cause);
 });

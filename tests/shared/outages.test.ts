@@ -52,14 +52,14 @@ async function balanceOf(phone: string): Promise<unknown> {
   return dataOf(await call("GET", `bot-credits/${phone}`)).remaining_credits;
 }
 
-Deno.test("every function answers UNAVAILABLE while nothing listens at the Data API's address", async () => {
+Deno.test("every function returns UNAVAILABLE while nothing listens at the Data API's address", async () => {
   await withEnvironment({ SUPABASE_URL: closedUrl() }, async () => {
     for (const answer of await Promise.all(callEach())) expectError(answer, UNAVAILABLE);
   });
 });
 
 Deno.test(
-  "every function answers UNAVAILABLE when the Data API takes its call and never answers",
+  "every function returns UNAVAILABLE when the Data API takes its call and never responds",
   { timeout: 30_000 },
   async () => {
     await whileDataApiIs(silentServer(), async () => {
@@ -90,7 +90,7 @@ Deno.test.each(
     ["that the disk is full", 503, "application/json", postgrestError("53100")],
   ] as const,
 )(
-  "every function answers UNAVAILABLE when the Data API says %s",
+  "every function returns UNAVAILABLE when the Data API says %s",
   async (_, status, contentType, text) => {
     await whileDataApiIs(fixedAnswerServer(status, contentType, text), async () => {
       for (const answer of await Promise.all(callEach())) expectError(answer, UNAVAILABLE);
@@ -108,7 +108,7 @@ Deno.test.each(
     ["no row", 200, "[]"],
     ["a number", 200, "42"],
   ] as const,
-)("every function answers INTERNAL, and no more than that, to %s", async (_, status, text) => {
+)("every function returns INTERNAL, and no more than that, for %s", async (_, status, text) => {
   await whileDataApiIs(fixedAnswerServer(status, "application/json", text), async () => {
     for (const answer of await Promise.all(callEach())) {
       const { httpStatus, body } = answer;

@@ -142,7 +142,7 @@ Deno.test("any text is read or refused, and never throws", () => {
   );
 });
 
-Deno.test("a number that was read is read as itself, whoever names it", () => {
+Deno.test("normalizing a normalized number changes nothing", () => {
   const digits = fc.string({ unit: fc.constantFrom(..."0123456789"), minLength: 8, maxLength: 13 });
   const spelling = fc.tuple(fc.constantFrom(...PREFIXES), digits)
     .map((parts) => parts.join(""));

@@ -10,14 +10,14 @@ import type { Operation } from "shared/contract/operation.ts";
 import type { Backend } from "./backend.ts";
 import { type Answer, isForPages, parseAnswer } from "./calls.ts";
 
-const Document = z.object({
+const document = z.object({
   paths: z.record(
     z.string(),
     z.record(z.string(), z.object({ responses: z.record(z.string(), z.unknown()) })),
   ),
 });
 
-const { paths: PATHS } = Document.parse(
+const { paths: PATHS } = document.parse(
   JSON.parse(await Deno.readTextFile(new URL("../../openapi.json", import.meta.url))),
 );
 
@@ -67,7 +67,7 @@ export async function expectGuarantees(
   const responses = PATHS[`/${operation.name}`]?.[operation.method.toLowerCase()]?.responses ?? {};
   ok(
     String(httpStatus) in responses,
-    `${operation.name} answers ${httpStatus}, which openapi.json does not list`,
+    `${operation.name} returned ${httpStatus}, which openapi.json does not list`,
   );
   if (method === "HEAD") {
     strictEqual(`${httpStatus} ${text}`, "405 ");

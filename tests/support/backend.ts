@@ -3,6 +3,7 @@
  * and a Razorpay stand-in. The functions read this process's environment, as they do when deployed.
  * @module
  */
+
 import { deepStrictEqual } from "node:assert/strict";
 import type postgres from "postgres";
 import { startDataApi } from "../../local/stack/data-api.ts";

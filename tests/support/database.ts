@@ -2,6 +2,7 @@
  * Databases for tests, one for each backend, on the server that `deno task test` has started.
  * @module
  */
+
 import { randomBytes } from "node:crypto";
 import postgres from "postgres";
 import { prepareDatabase } from "../../local/postgres/platform.ts";

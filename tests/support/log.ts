@@ -3,6 +3,28 @@
  * @module
  */
 
+import { z } from "zod";
+import { OPERATIONS } from "shared/contract/operations.ts";
+
+/** The line of a request, with every field that it may have. */
+export const logLine = z.strictObject({
+  time: z.iso.datetime(),
+  level: z.enum(["info", "error"]),
+  function: z.enum(OPERATIONS.map(({ name }) => name)),
+  method: z.string(),
+  http_status: z.int(),
+  status: z.string(),
+  code: z.string().optional(),
+  duration_ms: z.int().min(0),
+  request_id: z.string(),
+  user_id: z.uuid().optional(),
+  replayed: z.boolean().optional(),
+  cause: z.string().optional(),
+});
+
+/** See {@linkcode logLine}. */
+export type LogLine = z.infer<typeof logLine>;
+
 /** The lines that are logged while `act` runs, at any level. They are not printed. */
 export async function logOf(act: () => Promise<unknown>): Promise<string[]> {
   const lines: string[] = [];

@@ -1,5 +1,5 @@
 /**
- * A shop for tests of payments: the backend, and what customers, Razorpay and operators do with it.
+ * What tests of payments need: the backend, and what customers, Razorpay and operators do with it.
  *
  * The stand-in keeps Razorpay's events until a test delivers them, so that each test chooses what is
  * reported, when, how often and in which order.
@@ -10,7 +10,7 @@ import { deepStrictEqual } from "node:assert/strict";
 import { z } from "zod";
 import type { RazorpayControl } from "../../local/razorpay/control-client.ts";
 import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
-import { type Backend, startBackend } from "./backend.ts";
+import { assertBooksAreRight, type Backend, startBackend } from "./backend.ts";
 import { type Answer, call, dataOf, operatorHeaders } from "./calls.ts";
 import type { Purchase } from "./purchases.ts";
 import { one } from "./lists.ts";
@@ -39,8 +39,8 @@ export interface Account {
 /** An event as Razorpay sends it; without an id, the header with the id is missing. */
 export type SignedEvent = Partial<WebhookEvent> & Pick<WebhookEvent, "body" | "signature">;
 
-/** A running shop. */
-export interface Shop extends Backend {
+/** A running backend, with what tests of payments ask of it. */
+export interface PaymentHarness extends Backend {
   readonly control: RazorpayControl;
   /** Where Razorpay sends its events. */
   readonly webhookUrl: string;
@@ -50,14 +50,29 @@ export interface Shop extends Backend {
   eventsAbout(id: string): Promise<WebhookEvent[]>;
   /** Makes every order that is still watched due, and runs the reconciler. */
   reconcile(): Promise<Record<string, unknown>>;
-  /** See {@linkcode Shop.reconcile}. */
+  /** See {@linkcode PaymentHarness.reconcile}. */
   makeDue(): Promise<void>;
   /** Makes the reconciler ignore all orders so far, which belong to earlier tests. */
   forgetOrders(): Promise<void>;
 }
 
-/** Starts a shop with a database of its own. Stop it with `Deno.test.afterAll`. */
-export async function startShop(): Promise<Shop> {
+/**
+ * Starts a harness for all tests of a file: it keeps their orders apart, clears the faults and checks
+ * the books after each, and stops after the last.
+ */
+export async function usePaymentHarness(): Promise<PaymentHarness> {
+  const harness = await startPaymentHarness();
+  Deno.test.afterAll(() => harness.stop());
+  Deno.test.beforeEach(() => harness.forgetOrders());
+  Deno.test.afterEach(async () => {
+    await harness.control.clearFaults();
+    await assertBooksAreRight(harness.sql);
+  });
+  return harness;
+}
+
+/** Starts a harness with a database of its own. Stop it with `Deno.test.afterAll`. */
+export async function startPaymentHarness(): Promise<PaymentHarness> {
   const backend = await startBackend();
   const { control } = backend.razorpay;
   const webhookUrl = `${backend.environment.SUPABASE_URL}/functions/v1/razorpay-webhook`;

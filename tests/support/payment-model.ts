@@ -21,11 +21,12 @@ import {
   deliver,
   FREE_CREDITS,
   PACKAGES,
+  type PaymentHarness,
   runReconciler,
   settleByHand,
-  type Shop,
 } from "./payment-harness.ts";
 import { one } from "./lists.ts";
+import { basicAuthorization } from "./razorpay-auth.ts";
 
 type PackageId = keyof typeof PACKAGES;
 
@@ -209,7 +210,7 @@ interface Reversal {
   status: string;
 }
 
-const LEAST_REFUND_PAISE = 100;
+const MIN_REFUND_PAISE = 100;
 
 /** Which steps of a dispute may follow. */
 const DISPUTE_STEPS: Record<string, string[]> = {
@@ -248,7 +249,7 @@ class Play {
   readonly #refunds: Reversal[] = [];
   readonly #disputes: Reversal[] = [];
 
-  constructor(readonly shop: Shop, readonly worker: KillableWorker) {}
+  constructor(readonly shop: PaymentHarness, readonly worker: KillableWorker) {}
 
   async perform(action: Action): Promise<void> {
     switch (action.kind) {
@@ -347,7 +348,7 @@ class Play {
   async #ask<Entity>(path: string, schema: z.ZodType<Entity>): Promise<Entity> {
     const { RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET } = this.shop.environment;
     const response = await fetch(`${this.shop.razorpay.url}/v1/${path}`, {
-      headers: { authorization: `Basic ${btoa(`${RAZORPAY_KEY_ID}:${RAZORPAY_KEY_SECRET}`)}` },
+      headers: { authorization: basicAuthorization(RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET) },
     });
     return schema.parse(await response.json());
   }
@@ -515,9 +516,9 @@ class Play {
     if (payment?.status !== "captured") return;
     const { amount, amount_refunded } = await this.#ask(`payments/${payment.id}`, razorpayPayment);
     const left = amount - amount_refunded;
-    if (left < LEAST_REFUND_PAISE) return;
+    if (left < MIN_REFUND_PAISE) return;
     const refund = await this.shop.control.refund(payment.id, {
-      amount: Math.min(left, Math.max(LEAST_REFUND_PAISE, Math.floor(amount * share))),
+      amount: Math.min(left, Math.max(MIN_REFUND_PAISE, Math.floor(amount * share))),
       status,
       deliver_webhooks: false,
     });
@@ -589,7 +590,7 @@ function pick<Item>(items: Item[], number: number): Item | undefined {
 
 /** Plays a plan, lets everything settle, and fails unless the users have what they should. */
 export async function playPlan(
-  shop: Shop,
+  shop: PaymentHarness,
   worker: KillableWorker,
   { actions, lastOrder }: Plan,
 ): Promise<void> {

@@ -2,6 +2,7 @@
  * A running Razorpay stand-in, a caller of its API, and a receiver of its webhooks, for one test.
  * @module
  */
+
 import { createServer } from "node:http";
 import { randomText } from "../../local/razorpay/ids.ts";
 import {
@@ -10,6 +11,7 @@ import {
   startRazorpay,
 } from "../../local/razorpay/server.ts";
 import { at } from "./lists.ts";
+import { basicAuthorization } from "./razorpay-auth.ts";
 
 /** A stand-in with keys of its own. */
 export interface RazorpayFixture extends RazorpayStandIn {
@@ -17,11 +19,11 @@ export interface RazorpayFixture extends RazorpayStandIn {
   keySecret: string;
   webhookSecret: string;
   /** Calls the API with the right key. */
-  call(method: string, path: string, body?: unknown, headers?: HeadersInit): Promise<Answer>;
+  call(method: string, path: string, body?: unknown, headers?: HeadersInit): Promise<ApiResponse>;
 }
 
 /** An API answer, parsed. */
-export interface Answer {
+export interface ApiResponse {
   status: number;
   // The tests read many shapes, and reading a wrong one fails an assertion.
   // deno-lint-ignore no-explicit-any
@@ -46,7 +48,7 @@ export async function withRazorpay(
       async call(method, path, body, headers) {
         const response = await fetch(`${standIn.url}${path}`, {
           method,
-          headers: { authorization: `Basic ${btoa(`${keyId}:${keySecret}`)}`, ...headers },
+          headers: { authorization: basicAuthorization(keyId, keySecret), ...headers },
           ...(body !== undefined && { body: JSON.stringify(body) }),
         });
         return { status: response.status, body: await response.json() };
@@ -68,11 +70,11 @@ export interface Delivery {
 }
 
 /** What a receiver responds: a status, or nothing at all. */
-export type ReceiverAnswer = number | "drop" | "hang";
+export type ReceiverResponse = number | "drop" | "hang";
 
 /** Runs a test with an HTTP server that receives webhooks. */
 export async function withReceiver(
-  answer: (delivery: Delivery, earlier: number) => ReceiverAnswer,
+  answer: (delivery: Delivery, earlier: number) => ReceiverResponse,
   test: (receiver: { url: string; deliveries: Delivery[] }) => Promise<void>,
 ): Promise<void> {
   const deliveries: Delivery[] = [];

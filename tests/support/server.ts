@@ -2,6 +2,7 @@
  * The PostgreSQL server of one test run, in a folder that is removed with it.
  * @module
  */
+
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { exists } from "../../local/system/files.ts";

@@ -2,6 +2,7 @@
  * The embedded stack as a developer starts it: in a process and a folder of its own.
  * @module
  */
+
 import { strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -13,7 +14,7 @@ import { postgresHome } from "../../local/postgres/server.ts";
 import { findProcess, type Process, sendSignal } from "../../local/system/processes.ts";
 import { REPOSITORY } from "../../local/system/settings.ts";
 
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 /** What `stack.env` holds. */
 const stackEnvironment = z.strictObject({
@@ -75,7 +76,7 @@ export function runLocal(
 }
 
 /** As {@linkcode runLocal}, but through `deno task`, as on the command line. */
-export function runTask(task: string, folder: StackFolder): TaskProcess {
+export function runDenoTask(task: string, folder: StackFolder): TaskProcess {
   return spawn(["task", task], folder, {});
 }
 
@@ -130,7 +131,7 @@ export async function processesOn(folder: StackFolder): Promise<Process[]> {
 
 /** Waits until the condition holds, and fails with its name if it takes too long. */
 export async function until(name: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS;
+  const deadline = Date.now() + TIMEOUT_MS;
   while (!await holds()) {
     if (Date.now() > deadline) throw new Error(`Timed out waiting until ${name}`);
     await delay(25);
