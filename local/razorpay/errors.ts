@@ -20,7 +20,7 @@ interface ErrorDetails {
 
 /** A response other than 200. `details` is null if Razorpay sends no error object. */
 export class RazorpayError extends Error {
-  override name = "RazorpayError";
+  override readonly name = "RazorpayError";
 
   constructor(readonly status: number, readonly details: ErrorDetails | null) {
     super(details?.description ?? `HTTP ${status}`);
