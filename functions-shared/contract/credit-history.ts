@@ -7,6 +7,9 @@ import { z } from "zod";
 import { timestamp, wholeNumberText } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 
+/** The number of entries on a page for which the request names no limit. */
+export const DEFAULT_PAGE_SIZE = 50;
+
 /** One entry of a user's history. */
 export const transaction = z.object({
   id: z.uuid(),
@@ -28,7 +31,9 @@ export const creditHistory = {
   pathField: "user_id",
   input: z.object({
     user_id: z.uuid("must be a UUID"),
-    limit: wholeNumberText(1, 100).optional().describe("Entries per page; 50 if left out."),
+    limit: wholeNumberText(1, 100).optional().describe(
+      `Entries per page; ${DEFAULT_PAGE_SIZE} if left out.`,
+    ),
     cursor: wholeNumberText(1, 2_147_483_647).optional().describe(
       "The `next_cursor` of the previous page.",
     ),

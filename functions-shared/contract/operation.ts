@@ -56,7 +56,7 @@ export interface OtherResponse {
 }
 
 /** Errors that any function can return. */
-export const COMMON_ERRORS = [
+const COMMON_ERRORS = [
   "INVALID_REQUEST",
   "MISSING_FIELD",
   "NOT_FOUND",
@@ -66,7 +66,7 @@ export const COMMON_ERRORS = [
 ] as const satisfies readonly ErrorCode[];
 
 /** Errors for a caller that is not authenticated. */
-export const CALLER_ERRORS = {
+const CALLER_ERRORS = {
   bot: ["MISSING_BOT_SECRET", "INVALID_BOT_SECRET", "RATE_LIMITED"],
   owner: [
     "PROOF_REQUIRED",
@@ -81,7 +81,17 @@ export const CALLER_ERRORS = {
 } as const satisfies Record<Operation["caller"], readonly ErrorCode[]>;
 
 /** Errors of the functions that read a body. */
-export const BODY_ERRORS = [
+const BODY_ERRORS = [
   "INVALID_JSON",
   "BODY_TOO_LARGE",
 ] as const satisfies readonly ErrorCode[];
+
+/** Returns every error that a function can return. */
+export function errorsOf({ caller, method, errors }: Operation): ErrorCode[] {
+  return [
+    ...COMMON_ERRORS,
+    ...CALLER_ERRORS[caller],
+    ...(method === "POST" ? BODY_ERRORS : []),
+    ...errors,
+  ];
+}

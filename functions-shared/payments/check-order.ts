@@ -3,17 +3,10 @@
  * @module
  */
 
-import type { Settlement } from "shared/database/orders.ts";
+import type { ClaimedOrder, Settlement } from "shared/database/orders.ts";
 import { refundReversal } from "shared/payments/reversals.ts";
 import { settle, toReceipt } from "shared/payments/settlement.ts";
 import type { PaymentGateway } from "shared/razorpay/gateway.ts";
-
-/** The ids by which Razorpay may know an order. */
-export interface CheckableOrder {
-  readonly order_id: string;
-  readonly razorpay_order_id: string | null;
-  readonly razorpay_payment_link_id: string | null;
-}
 
 /**
  * Settles every payment that Razorpay has for an order, with its refunds, and returns what each led to.
@@ -22,7 +15,7 @@ export interface CheckableOrder {
  */
 export async function checkOrder(
   gateway: PaymentGateway,
-  { order_id, razorpay_order_id, razorpay_payment_link_id }: CheckableOrder,
+  { order_id, razorpay_order_id, razorpay_payment_link_id }: ClaimedOrder,
 ): Promise<Settlement[]> {
   const razorpayOrderId = razorpay_order_id ??
     await orderOfLink(gateway, razorpay_payment_link_id);

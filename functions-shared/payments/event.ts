@@ -49,15 +49,25 @@ const mention = z.object({
 
 /** Reads an event. */
 export function readEvent(input: EventInput): EventReading {
-  const mentioned = mention.safeParse(input.payload).data?.payment.entity;
-  const ids = { razorpayOrderId: mentioned?.order_id, razorpayPaymentId: mentioned?.id };
-  if (!input.payload || !("payment" in input.payload)) return { ...ids, kind: "irrelevant" };
-
+  if (!input.payload || !("payment" in input.payload)) {
+    return { kind: "irrelevant", razorpayOrderId: undefined, razorpayPaymentId: undefined };
+  }
   const { data, error } = event.safeParse(input);
-  return error ? { ...ids, kind: "unreadable", error } : {
-    ...ids,
+  if (error) {
+    const mentioned = mention.safeParse(input.payload).data?.payment.entity;
+    return {
+      kind: "unreadable",
+      razorpayOrderId: mentioned?.order_id,
+      razorpayPaymentId: mentioned?.id,
+      error,
+    };
+  }
+  const report = reportOf(data);
+  return {
     kind: "report",
-    report: reportOf(data),
+    razorpayOrderId: report.payment.order_id ?? undefined,
+    razorpayPaymentId: report.payment.id,
+    report,
   };
 }
 

@@ -4,12 +4,7 @@
  */
 
 import { z } from "zod";
-import {
-  BODY_ERRORS,
-  CALLER_ERRORS,
-  COMMON_ERRORS,
-  type Operation,
-} from "shared/contract/operation.ts";
+import { errorsOf, type Operation } from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { type ErrorCode, ERRORS } from "shared/errors.ts";
 import { table } from "./markdown.ts";
@@ -70,15 +65,6 @@ function usersOf(code: ErrorCode): string {
   if (same(OPERATIONS.filter(({ method }) => method === "POST"))) return "all with a body";
   if (same(OPERATIONS.filter(({ caller }) => caller === "bot"))) return "the bot's";
   return users.map(({ name }) => name).join(", ");
-}
-
-function errorsOf({ caller, method, errors }: Operation): readonly ErrorCode[] {
-  return [
-    ...COMMON_ERRORS,
-    ...CALLER_ERRORS[caller],
-    ...(method === "POST" ? BODY_ERRORS : []),
-    ...errors,
-  ];
 }
 
 /** The parts of a field's JSON Schema that a reader needs. */

@@ -7,14 +7,9 @@
  */
 
 import { z } from "zod";
-import {
-  BODY_ERRORS,
-  CALLER_ERRORS,
-  COMMON_ERRORS,
-  type Operation,
-} from "shared/contract/operation.ts";
+import { errorsOf, type Operation } from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
-import { type ErrorCode, ERRORS } from "shared/errors.ts";
+import { ERRORS } from "shared/errors.ts";
 import configuration from "../../deno.json" with { type: "json" };
 import { writeGenerated } from "../system/generated-file.ts";
 
@@ -159,15 +154,6 @@ function exampleMessageOf(operation: Operation): string {
 function oneOf(schemas: readonly Json[]): Json {
   const [only, ...others] = schemas;
   return only && others.length === 0 ? only : { oneOf: schemas };
-}
-
-function errorsOf({ caller, method, errors }: Operation): ErrorCode[] {
-  return [
-    ...COMMON_ERRORS,
-    ...CALLER_ERRORS[caller],
-    ...(method === "POST" ? BODY_ERRORS : []),
-    ...errors,
-  ];
 }
 
 function envelope(status: string, example: string, data: z.ZodObject | undefined): Json {

@@ -9,11 +9,13 @@
  * @module
  */
 
-import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import type postgres from "postgres";
+import { z } from "zod";
 import { filledTables, listDifferences } from "../../local/postgres/schema-difference.ts";
 import { runSupabase } from "../../local/postgres/supabase-cli.ts";
 import { startDataApi } from "../../local/stack/data-api.ts";
@@ -24,7 +26,7 @@ import { generateSecrets, publicSessionKey } from "../../local/stack/secrets.ts"
 import { setEnvironment } from "../../local/stack/stack.ts";
 import { REPOSITORY } from "../../local/system/settings.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
-import { call } from "../support/calls.ts";
+import { call, dataOf } from "../support/calls.ts";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { first, one } from "../support/lists.ts";
@@ -260,22 +262,34 @@ async function ledger(sql: postgres.Sql): Promise<string[]> {
   return rows.map(({ entry }) => entry);
 }
 
-/** Deducts one credit after another until told to stop, and repeats what failed. */
-async function runBot(phone: string, stop: AbortSignal): Promise<BotReport> {
+/**
+ * Deducts one credit after another until told to stop, and repeats what failed. A migration is applied
+ * before the functions that need it are deployed, so the calls are those of the first version's
+ * functions, whatever the functions of today send.
+ */
+async function runBot(
+  client: SupabaseClient,
+  phone: string,
+  stop: AbortSignal,
+): Promise<BotReport> {
   const report: BotReport = { acknowledged: [], slowestMs: 0 };
   while (!stop.aborted) {
     const reference = randomUUID();
     const started = performance.now();
     for (;;) {
-      const body = { phone_number: phone, reference_id: reference };
-      const answer = await call("POST", "bot-deduct", { body });
-      if (answer.httpStatus === 200) {
-        const remaining = Number(answer.body.data?.remaining_credits);
+      const { data, error } = await client.rpc("deduct_credits", {
+        phone_number: phone,
+        credits: 1,
+        reference_id: reference,
+      });
+      if (error === null) {
+        const { outcome, remaining_credits: remaining } = one(deductions.parse(data));
+        match(outcome, /^(deducted|replayed)$/);
         report.acknowledged.push({ phone, reference, remaining });
         break;
       }
       // The only failure that an update may cause: a lock was not available in time.
-      strictEqual(answer.httpStatus, 503, JSON.stringify(answer.body));
+      strictEqual(error.code, LOCK_NOT_AVAILABLE, error.message);
     }
     report.slowestMs = Math.max(report.slowestMs, performance.now() - started);
     await delay(10);
@@ -283,7 +297,13 @@ async function runBot(phone: string, stop: AbortSignal): Promise<BotReport> {
   return report;
 }
 
-/** Runs `act` while bots use the database. */
+const LOCK_NOT_AVAILABLE = "55P03";
+
+const deductions = z.array(z.object({ outcome: z.string(), remaining_credits: z.int() }));
+
+/**
+ * Runs `act` while bots use the database. Afterwards the functions of today serve each bot's user once.
+ */
 async function whileBotsRun(
   database: TestDatabase,
   act: () => Promise<void>,
@@ -310,16 +330,31 @@ async function whileBotsRun(
   for (const phone of phones) {
     for (let pack = 0; pack < 4; pack++) await buy(database.sql, phone, "pro");
   }
+  const client = createClient(gateway.url, secrets.secretKey, {
+    auth: { persistSession: false, autoRefreshToken: false },
+  });
   const stop = new AbortController();
-  const bots = phones.map((phone) => runBot(phone, stop.signal));
-  try {
+  const bots = Promise.all(phones.map((phone) => runBot(client, phone, stop.signal)));
+  const work = async () => {
     await delay(300);
     await act();
     await delay(300);
+  };
+  try {
+    // A bot that fails ends the wait for the work.
+    await Promise.race([bots, work()]);
   } finally {
     stop.abort();
   }
-  return await Promise.all(bots);
+  const reports = await bots;
+  for (const { acknowledged } of reports) {
+    const { phone } = first(acknowledged);
+    const reference = randomUUID();
+    const body = { phone_number: phone, reference_id: reference };
+    const { remaining_credits } = dataOf(await call("POST", "bot-deduct", { body }));
+    acknowledged.push({ phone, reference, remaining: Number(remaining_credits) });
+  }
+  return reports;
 }
 
 /** Makes a database of the first version. */

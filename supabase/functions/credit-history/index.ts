@@ -4,13 +4,11 @@
  */
 
 import type { Principal } from "shared/auth/principal.ts";
-import { creditHistory } from "shared/contract/credit-history.ts";
+import { creditHistory, DEFAULT_PAGE_SIZE } from "shared/contract/credit-history.ts";
 import { listCreditTransactions } from "shared/database/credits.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
 import { success } from "shared/http/reply.ts";
-
-const DEFAULT_PAGE_SIZE = 50;
 
 export default endpoint(creditHistory, async ({ user_id, limit, cursor }, { principal }) => {
   const page = await listCreditTransactions({

@@ -53,7 +53,10 @@ async function settleReport(report: PaymentReport): Promise<string> {
   const { outcome } = await settle(report);
   const { payment: { order_id: razorpayOrderId }, receipt } = report;
   if (outcome !== "not_ours" || receipt !== undefined || !razorpayOrderId) return outcome;
-  return (await settle({ ...report, receipt: await receiptOf(razorpayOrderId) })).outcome;
+  const ownReceipt = await receiptOf(razorpayOrderId);
+  return ownReceipt === undefined
+    ? outcome
+    : (await settle({ ...report, receipt: ownReceipt })).outcome;
 }
 
 /** An order that Razorpay does not know by our key belongs to another account. */
