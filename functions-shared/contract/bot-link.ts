@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { BOT_IDENTITY_FIELDS, botIdentity } from "shared/contract/bot-identity.ts";
+import { BOT_IDENTITY_FIELDS, botIdentity, byBotIdentity } from "shared/contract/bot-identity.ts";
 import { timestamp } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 
@@ -20,6 +20,7 @@ export const botLink = {
     ...botIdentity,
   }),
   anyOf: BOT_IDENTITY_FIELDS,
+  examples: byBotIdentity(),
   missingMessage: "Phone number is required",
   data: z.object({ url: z.url(), token: z.string(), expires_at: timestamp }),
   successMessage: "Link created successfully",
