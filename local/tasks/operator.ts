@@ -26,6 +26,9 @@ const USAGE = `Usage:
 
 <what>: an id of Razorpay's or ours, a bot's reference, a phone number in E.164, a WhatsApp user id.`;
 
+/** How many arguments each command takes. */
+const SUBJECTS: Record<string, number> = { attention: 0, check: 0, find: 1, settle: 1, sql: 1 };
+
 /** The backend that is asked. */
 interface Backend {
   readonly url: string;
@@ -117,9 +120,10 @@ function readArguments() {
         write: { type: "boolean", default: false },
       },
     });
-    const [command = "", subject = "", ...others] = positionals;
-    const wanted = ["attention", "check"].includes(command) ? subject === "" : subject !== "";
-    if (wanted && others.length === 0) return { ...values, command, subject };
+    const [command = "", ...subjects] = positionals;
+    if (subjects.length === SUBJECTS[command]) {
+      return { ...values, command, subject: subjects.join() };
+    }
   } catch {
     // An option that does not exist.
   }
@@ -128,6 +132,7 @@ function readArguments() {
 
 await runTask(async () => {
   const { command, subject, operator, reason, write } = readArguments();
+  if (command === "settle" && !(operator && reason)) throw new TaskError(USAGE);
   const backend = await findBackend();
   console.error(`On ${backend.url}:`);
   switch (command) {
@@ -144,14 +149,11 @@ await runTask(async () => {
       return console.log(JSON.stringify(orders.map(({ life }) => life), null, 2));
     }
     case "settle": {
-      if (!operator || !reason) throw new TaskError(USAGE);
       const body = { order: subject, operator, reason };
       const answer = await post(backend, "/functions/v1/settle-order", body);
       return console.log(JSON.stringify(answer, null, 2));
     }
     case "sql":
       return show(await runSql(backend, subject, write));
-    default:
-      throw new TaskError(USAGE);
   }
 });
