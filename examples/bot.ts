@@ -2,14 +2,19 @@
  * What a WhatsApp bot does with this backend: it spends a credit for each image, and offers a package
  * where none is left.
  *
- * Needs nothing but `fetch`, on Node.js or Deno, and the variables SUPABASE_URL and BOT_SECRET.
+ * Needs nothing but `fetch`, on Node.js or Deno, and the variables SUPABASE_URL and BOT_SECRET. With the
+ * stack on this machine: `node --env-file=.local/stack.env your-bot.ts`.
  * @module
  */
 
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 
-const API = new URL("/functions/v1/", process.env.SUPABASE_URL);
+const API = new URL("/functions/v1/", variable("SUPABASE_URL", /^https?:\/\//));
+const HEADERS = {
+  "x-bot-secret": variable("BOT_SECRET", /^[\x21-\x7e]{32,}$/),
+  "content-type": "application/json",
+};
 /** 503 comes from this backend, the other two from Supabase's platform. */
 const OUTAGE = [503, 504, 546];
 const ATTEMPTS = 5;
@@ -62,6 +67,13 @@ interface Envelope<Data> {
   data: Data;
 }
 
+/** A bot that is set up wrongly must not start: to it, the backend would seem to be out of reach. */
+function variable(name: string, form: RegExp): string {
+  const value = process.env[name] ?? "";
+  if (!form.test(value)) throw new Error(`${name} is ${value ? "not valid" : "not set"}`);
+  return value;
+}
+
 /** Sends a request, and sends it again while the backend is out of reach. */
 async function callBackend<Data>(path: string, body?: object): Promise<Envelope<Data>> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -80,7 +92,7 @@ async function callBackend<Data>(path: string, body?: object): Promise<Envelope<
 async function send(path: string, body?: object) {
   const response = await fetch(new URL(path, API), {
     method: body ? "POST" : "GET",
-    headers: { "x-bot-secret": process.env.BOT_SECRET ?? "", "content-type": "application/json" },
+    headers: HEADERS,
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });

@@ -9,7 +9,7 @@
 import { createClient, FunctionsHttpError } from "@supabase/supabase-js";
 
 declare const Razorpay: new (options: object) => {
-  on(event: "payment.failed", show: (failure: { error: { description: string } }) => void): void;
+  on(event: "payment.failed", act: (failure: { error: { description: string } }) => void): void;
   open(): void;
 };
 
@@ -18,6 +18,8 @@ export interface Outcome {
   /** The credits are there (`SUCCESS`), or they arrive automatically in a while (`PENDING`). */
   done(answer: { status: "SUCCESS" | "PENDING"; message: string }): void;
   failed(error: unknown): void;
+  /** A payment failed, for this reason. Checkout stays open, and the customer can try again. */
+  refused(reason: string): void;
   /** The customer closed Checkout. A payment that is under way may still arrive. */
   closed(): void;
 }
@@ -76,8 +78,7 @@ export function openPage(supabaseUrl: string, publishableKey: string, pageUrl: s
       },
       modal: { ondismiss: outcome.closed },
     });
-    // Checkout stays open, and the customer can try again.
-    checkout.on("payment.failed", ({ error }) => console.warn(error.description));
+    checkout.on("payment.failed", ({ error }) => outcome.refused(error.description));
     checkout.open();
   }
 

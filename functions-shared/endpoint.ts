@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { requireBot, requireOperator, requireRazorpay } from "shared/auth/caller.ts";
 import { type Principal, principalOf, warnOfPublicAccess } from "shared/auth/principal.ts";
-import type { Operation } from "shared/contract/operation.ts";
+import { needsNoField, type Operation, requiredFields } from "shared/contract/operation.ts";
 import { RequestError } from "shared/errors.ts";
 import { corsHeaders, preflight } from "shared/http/cors.ts";
 import { logRequest } from "shared/http/log.ts";
@@ -46,7 +46,9 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
   handler: (input: z.output<Input>, context: Context) => Promise<Reply<z.input<Data>>>,
 ): EdgeFunction {
   const methods = `${operation.method}, OPTIONS`;
-  const required = requiredFields(operation.input);
+  // Computed once, because it takes parsing.
+  const required = requiredFields(operation);
+  const isBodyOptional = needsNoField(operation);
   if (operation.caller === "owner") warnOfPublicAccess();
 
   async function replyTo(request: Request): Promise<Reply> {
@@ -59,7 +61,7 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
     const { principal, body } = await authenticated(operation, request);
     const fields = operation.method === "GET"
       ? withPathField(operation, path, queryFields(url))
-      : withReference(operation, request, jsonFields(body));
+      : withReference(operation, request, isBodyOptional && isEmpty(body) ? {} : jsonFields(body));
     return await handler(parse(operation, required, fields), {
       headers: request.headers,
       principal,
@@ -117,6 +119,10 @@ async function authenticated(
   return { principal, body };
 }
 
+function isEmpty(body: BufferSource): boolean {
+  return body.byteLength === 0;
+}
+
 function nobody(error: unknown): Principal {
   if (error instanceof RequestError) return { kind: "nobody" };
   throw error;
@@ -145,13 +151,6 @@ function withReference(
   const key = request.headers.get("idempotency-key");
   if (!("reference_id" in input.shape) || key === null) return fields;
   return { ...fields, reference_id: fields.reference_id ?? key };
-}
-
-/** Computed once: testing whether a field is required means parsing with it. */
-function requiredFields({ shape }: z.ZodObject): string[] {
-  return Object.entries(shape)
-    .filter(([, field]) => !z.safeParse(field, undefined).success)
-    .map(([name]) => name);
 }
 
 function parse<Input extends z.ZodObject>(

@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { BOT_IDENTITY_FIELDS, botIdentity } from "shared/contract/bot-identity.ts";
+import { BOT_IDENTITY_FIELDS, botIdentity, byBotIdentity } from "shared/contract/bot-identity.ts";
 import { balance } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { creditsRemaining } from "shared/messages.ts";
@@ -18,6 +18,7 @@ export const botCredits = {
   pathField: "phone_number",
   input: z.object(botIdentity),
   anyOf: BOT_IDENTITY_FIELDS,
+  examples: byBotIdentity(),
   missingMessage: "Phone number is required",
   data: z.object({ remaining_credits: balance, user_exists: z.literal(true) }),
   successMessage: creditsRemaining,

@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { BOT_IDENTITY_FIELDS, botIdentity } from "shared/contract/bot-identity.ts";
+import { BOT_IDENTITY_FIELDS, botIdentity, byBotIdentity } from "shared/contract/bot-identity.ts";
 import { balance, referenceId, wholeNumber } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { imageGenerated, tooFewCredits } from "shared/messages.ts";
@@ -28,6 +28,21 @@ export const botDeduct = {
       .describe("How many credits the image costs; 1 if left out."),
   }),
   anyOf: BOT_IDENTITY_FIELDS,
+  examples: {
+    ...byBotIdentity({ reference_id: "wamid.HBgMOTE5ODc2NTQzMjEw" }),
+    severalCredits: {
+      summary: "An image that costs more than one credit",
+      input: {
+        phone_number: "+919876543210",
+        reference_id: "wamid.HBgMOTE5ODc2NTQzMjEx",
+        credits: 5,
+      },
+    },
+    withoutReference: {
+      summary: "Without a reference, and so not safe to retry",
+      input: { phone_number: "+919876543210" },
+    },
+  },
   missingMessage: "Phone number is required",
   data: z.object({ remaining_credits: balance }),
   successMessage: imageGenerated,

@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { BOT_IDENTITY_FIELDS, botIdentity } from "shared/contract/bot-identity.ts";
+import { BOT_IDENTITY_FIELDS, botIdentity, byBotIdentity } from "shared/contract/bot-identity.ts";
 import { timestamp } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 
@@ -18,6 +18,7 @@ export const botLink = {
     "Anyone with the link can read the account; send it only to that user's chat.",
   input: z.object(botIdentity),
   anyOf: BOT_IDENTITY_FIELDS,
+  examples: byBotIdentity(),
   missingMessage: "Phone number is required",
   data: z.object({ url: z.url(), token: z.string(), expires_at: timestamp }),
   successMessage: "Link created successfully",

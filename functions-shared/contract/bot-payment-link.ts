@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { BOT_IDENTITY_FIELDS, botIdentity } from "shared/contract/bot-identity.ts";
+import { BOT_IDENTITY_FIELDS, botIdentity, byBotIdentity } from "shared/contract/bot-identity.ts";
 import { packageId, packageSummary, referenceId, timestamp } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 
@@ -22,6 +22,7 @@ export const botPaymentLink = {
     reference_id: referenceId.nullish(),
   }),
   anyOf: BOT_IDENTITY_FIELDS,
+  examples: byBotIdentity({ package_id: "starter", reference_id: "wamid.HBgMOTE5ODc2NTQzMjEw" }),
   missingMessage: "Package ID and phone number are required",
   data: z.object({
     short_url: z.url(),

@@ -17,6 +17,12 @@ export const createOrder = {
     "Returns what Razorpay Checkout needs. Amount and credits are fixed here. A repeated purchase that " +
     "is still unpaid gets the same order.",
   input: z.object({ package_id: packageId, phone_number: phoneNumber("page") }),
+  examples: {
+    starter: {
+      summary: "The package `starter`",
+      input: { package_id: "starter", phone_number: "+919876543210" },
+    },
+  },
   missingMessage: "Package ID and phone number are required",
   data: z.object({
     order_id: z.string(),

@@ -38,6 +38,16 @@ export const creditHistory = {
       "The `next_cursor` of the previous page.",
     ),
   }),
+  examples: {
+    firstPage: {
+      summary: "The newest entries",
+      input: { user_id: "ce966eac-3f68-47a9-af05-f70448bdf4ff", limit: 20 },
+    },
+    nextPage: {
+      summary: "The entries after those",
+      input: { user_id: "ce966eac-3f68-47a9-af05-f70448bdf4ff", limit: 20, cursor: 5 },
+    },
+  },
   missingMessage: "User ID is required",
   data: z.object({
     user_id: z.uuid(),

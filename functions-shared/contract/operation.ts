@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { z } from "zod";
+import { z } from "zod";
 import type { ErrorCode } from "shared/errors.ts";
 
 /** One function of the API. */
@@ -29,6 +29,8 @@ export type Operation<
   readonly input: Input;
   /** Fields of `input` of which at least one is required. */
   readonly anyOf?: readonly string[];
+  /** Whole requests by name, one for each form that a request can take. */
+  readonly examples: Readonly<Record<string, Example>>;
   /** The sentence for a request that lacks a required field. */
   readonly missingMessage: string;
   /** What `data` holds in the response with status `SUCCESS`. */
@@ -47,12 +49,33 @@ type SuccessMessage =
     readonly exampleMessage: string;
   };
 
+/** A request for the documentation, and for tools that import `openapi.json`. */
+export interface Example {
+  readonly summary: string;
+  readonly input: Readonly<Record<string, unknown>>;
+}
+
 /** A response with a status word of its own. */
 export interface OtherResponse {
   readonly httpStatus: 200 | 202;
   readonly status: "INSUFFICIENT_CREDITS" | "PENDING";
   readonly exampleMessage: string;
   readonly data?: z.ZodObject;
+}
+
+/**
+ * The fields that every request to an operation must have. Testing whether a field is required means
+ * parsing with it.
+ */
+export function requiredFields({ input }: Operation): string[] {
+  return Object.entries(input.shape)
+    .filter(([, field]) => !z.safeParse(field, undefined).success)
+    .map(([name]) => name);
+}
+
+/** Whether a request may come without any field, and so without a body. */
+export function needsNoField(operation: Operation): boolean {
+  return operation.anyOf === undefined && requiredFields(operation).length === 0;
 }
 
 /** Errors that any function can return. */

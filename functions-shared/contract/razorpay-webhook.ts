@@ -20,6 +20,26 @@ export const razorpayWebhook = {
     created_at: z.int().nullish(),
     payload: z.looseObject({}).nullish(),
   }),
+  examples: {
+    captured: {
+      summary: "A captured payment, shortened",
+      input: {
+        event: "payment.captured",
+        created_at: 1_795_419_082,
+        payload: {
+          payment: {
+            entity: {
+              id: "pay_mglRcPJRkZ0oOG",
+              order_id: "order_kUxdarPvS4iiKE",
+              amount: 9900,
+              currency: "INR",
+              status: "captured",
+            },
+          },
+        },
+      },
+    },
+  },
   missingMessage: "event is required",
   data: z.object({ outcome: z.string() }),
   successMessage: "Event received",

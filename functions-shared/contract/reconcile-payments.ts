@@ -13,8 +13,11 @@ export const reconcilePayments = {
   summary: "Ask Razorpay about the orders that are due",
   description:
     "For a scheduler, every few minutes. Works in batches until nothing is due or its time is up. It " +
-    "can be interrupted and run again, and two runs at once do no harm.",
+    "can be interrupted and run again, and two runs at once do no harm. It needs no body.",
   input: z.object({}),
+  examples: {
+    always: { summary: "The only request", input: {} },
+  },
   missingMessage: "",
   data: z.object({
     checked: z.int().min(0).describe("Orders that Razorpay was asked about."),

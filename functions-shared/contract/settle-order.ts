@@ -24,6 +24,28 @@ export const settleOrder = {
     operator: text(200).regex(/\S/, "must be a name"),
     reason: text(2000).regex(/\S/, "must say why"),
   }),
+  examples: {
+    byRazorpayOrder: {
+      summary: "By Razorpay's order id",
+      input: {
+        order: "order_kUxdarPvS4iiKE",
+        operator: "Asha",
+        reason: "Customer paid, no credits",
+      },
+    },
+    byPayment: {
+      summary: "By the payment id of the customer's receipt",
+      input: {
+        order: "pay_mglRcPJRkZ0oOG",
+        operator: "Asha",
+        reason: "Customer paid, no credits",
+      },
+    },
+    byPhoneNumber: {
+      summary: "By phone number, where it has only one order",
+      input: { order: "+919876543210", operator: "Asha", reason: "Customer paid, no credits" },
+    },
+  },
   missingMessage: "order, operator and reason are required",
   data: z.object({ order_id: z.uuid(), outcomes: z.array(z.string()) }),
   successMessage: "Razorpay was asked",

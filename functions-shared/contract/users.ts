@@ -16,6 +16,10 @@ export const users = {
   description: "An unknown phone number becomes a user with 3 free credits.",
   pathField: "phone_number",
   input: z.object({ phone_number: phoneNumber("page") }),
+  examples: {
+    e164: { summary: "In E.164", input: { phone_number: "+919876543210" } },
+    national: { summary: "As people write it at home", input: { phone_number: "098765 43210" } },
+  },
   missingMessage: "Phone number is required",
   data: z.object({
     id: z.uuid(),

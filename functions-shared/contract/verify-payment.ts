@@ -24,6 +24,18 @@ export const verifyPayment = {
     phone_number: phoneNumber("page"),
     package_id: packageId,
   }),
+  examples: {
+    fromCheckout: {
+      summary: "The three fields that Checkout hands to the page, and who bought what",
+      input: {
+        razorpay_order_id: "order_kUxdarPvS4iiKE",
+        razorpay_payment_id: "pay_mglRcPJRkZ0oOG",
+        razorpay_signature: "0".repeat(64),
+        phone_number: "+919876543210",
+        package_id: "starter",
+      },
+    },
+  },
   missingMessage: "All payment verification fields are required",
   data: z.object({
     payment_id: z.string(),

@@ -60,14 +60,14 @@ function listen(options: GatewayOptions): Deno.HttpServer<Deno.NetAddr> {
 }
 
 async function route(request: Request, options: GatewayOptions): Promise<Response> {
-  const { pathname } = new URL(request.url);
+  const { pathname, origin } = new URL(request.url);
   if (pathname.startsWith(`${FUNCTIONS_PREFIX}/`)) {
     return await callFunction(request, options.functions);
   }
   if (pathname.startsWith("/rest/v1/") || pathname.startsWith("/auth/v1/")) {
     return await options.dataApi.fetch(request);
   }
-  if (pathname === "/openapi.json") return await openApiDocument();
+  if (pathname === "/openapi.json") return await openApiDocument(origin);
   if (pathname === "/") return Response.json(contents(options.functions));
   return Response.json({ code: "NOT_FOUND", message: "Nothing is served here." }, { status: 404 });
 }
@@ -94,9 +94,15 @@ async function callFunction(request: Request, functions: Functions): Promise<Res
   }
 }
 
-async function openApiDocument(): Promise<Response> {
-  const headers = { "content-type": "application/json", "access-control-allow-origin": "*" };
-  return new Response(await Deno.readTextFile(join(REPOSITORY, "openapi.json")), { headers });
+/** The contract, with the address it was asked for at in place of the default one. */
+async function openApiDocument(origin: string): Promise<Response> {
+  const document = JSON.parse(await Deno.readTextFile(join(REPOSITORY, "openapi.json")));
+  const [, ...others] = document.servers;
+  document.servers = [
+    { url: origin + FUNCTIONS_PREFIX, description: "This stack" },
+    ...others,
+  ];
+  return Response.json(document, { headers: { "access-control-allow-origin": "*" } });
 }
 
 function contents(functions: Functions): Record<string, unknown> {

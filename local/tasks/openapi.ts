@@ -2,12 +2,13 @@
  * `deno task openapi`: writes `openapi.json`, the contract of `functions-shared/contract/` as
  * OpenAPI 3.1.
  *
- * `deno task openapi --check` fails if the committed file is not up to date.
+ * `deno task openapi --check` fails if the committed file is not up to date. `deno task lint-openapi`
+ * holds it against the tools that import it.
  * @module
  */
 
 import { z } from "zod";
-import { errorsOf, type Operation } from "shared/contract/operation.ts";
+import { errorsOf, type Example, needsNoField, type Operation } from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { ERRORS } from "shared/errors.ts";
 import configuration from "../../deno.json" with { type: "json" };
@@ -20,13 +21,63 @@ const REQUEST_ID_HEADER = {
   schema: { type: "string" },
 };
 
-/** The credentials of each kind of caller. One of the entries is enough. */
-const SECURITY: Record<Operation["caller"], Record<string, string[]>[]> = {
-  bot: [{ bot: [] }],
-  owner: [{ link: [] }, { session: [] }, { bot: [] }, { operator: [] }],
-  anyone: [{}],
-  operator: [{ operator: [] }],
-  razorpay: [{ razorpay: [] }],
+const SECURITY_SCHEMES = {
+  botSecret: {
+    type: "apiKey",
+    in: "header",
+    name: "x-bot-secret",
+    description: "The bot: the value of `BOT_SECRET`.",
+  },
+  secretKey: {
+    type: "apiKey",
+    in: "header",
+    name: "apikey",
+    description: "The operator and the scheduler: a secret key of the Supabase project, " +
+      "`sb_secret_...`. Never put it into a page.",
+  },
+  linkToken: {
+    type: "apiKey",
+    in: "header",
+    name: "x-access-token",
+    description: "The owner of an account: the token of a link that `bot-link` made.",
+  },
+  session: {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "JWT",
+    description:
+      "The owner of an account: a session of Supabase Auth with a confirmed phone number.",
+  },
+  razorpaySignature: {
+    type: "apiKey",
+    in: "header",
+    name: "x-razorpay-signature",
+    description: "Razorpay: the HMAC-SHA256 of the body under `RAZORPAY_WEBHOOK_SECRET`, in " +
+      "hexadecimal. It differs for every request.",
+  },
+};
+
+const PROOFS: Requirement[] = [{ linkToken: [] }, { session: [] }];
+const TRUSTED: Requirement[] = [{ botSecret: [] }, { secretKey: [] }];
+
+/** The credentials of each kind of caller. One of the entries is enough; `{}` stands for none. */
+const SECURITY: Record<Operation["caller"], Requirement[]> = {
+  bot: [{ botSecret: [] }],
+  owner: [...PROOFS, ...TRUSTED],
+  anyone: [{}, ...PROOFS, ...TRUSTED],
+  operator: [{ secretKey: [] }],
+  razorpay: [{ razorpaySignature: [] }],
+};
+
+type Requirement = Partial<Record<keyof typeof SECURITY_SCHEMES, never[]>>;
+
+/** What an importing tool files the operations under. */
+const TAGS: Record<Operation["caller"], string> = {
+  bot: "Bot",
+  owner: "Page",
+  anyone: "Page",
+  operator: "Operator",
+  razorpay: "Razorpay",
 };
 
 /** Returns the whole document. */
@@ -39,17 +90,34 @@ function openApiDocument(): Json {
       description:
         "Every response has the same envelope: `status`, `message`, and `data` on success or `code` " +
         "on errors.",
+      contact: { name: "The WhatsApp credits authors" },
+      license: { name: "MIT", identifier: "MIT" },
     },
-    servers: [{ url: "http://127.0.0.1:54321/functions/v1", description: "deno task start" }],
+    servers: [
+      {
+        url: "http://127.0.0.1:54321/functions/v1",
+        description: "The stack of `deno task start`, on its default port",
+      },
+      {
+        url: "https://{project}.supabase.co/functions/v1",
+        description: "A hosted Supabase project",
+        variables: {
+          project: {
+            default: "your-project-ref",
+            description: "The project's reference: the 20 letters in its address.",
+          },
+        },
+      },
+    ],
+    tags: [
+      { name: "Bot", description: "What the WhatsApp bot calls." },
+      { name: "Page", description: "What a web page calls for a customer." },
+      { name: "Operator", description: "What an operator and the scheduler call." },
+      { name: "Razorpay", description: "What Razorpay calls." },
+    ],
     paths: Object.assign({}, ...OPERATIONS.map(pathsOf)),
     components: {
-      securitySchemes: {
-        bot: { type: "apiKey", in: "header", name: "x-bot-secret" },
-        operator: { type: "apiKey", in: "header", name: "apikey" },
-        razorpay: { type: "apiKey", in: "header", name: "x-razorpay-signature" },
-        link: { type: "apiKey", in: "header", name: "x-access-token" },
-        session: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
-      },
+      securitySchemes: SECURITY_SCHEMES,
       headers: { "x-request-id": REQUEST_ID_HEADER },
       schemas: Object.fromEntries(
         Object.entries(ERRORS).map(([code, { message }]) => [code, errorEnvelope(code, message)]),
@@ -75,34 +143,52 @@ function operationObject(
   operation: Operation,
   { pathField }: { pathField: string | undefined },
 ): Json {
-  const { name, method, caller, summary, description, input } = operation;
-  const schema = jsonSchema(input);
+  const { name, method, caller, summary, description } = operation;
   return {
-    operationId: pathField ? `${name}-by-path` : name,
+    operationId: camelCase(pathField ? `${name}-by-${pathField}` : name),
+    tags: [TAGS[caller]],
     summary,
     description,
     security: SECURITY[caller],
     ...(method === "GET"
-      ? { parameters: parametersOf(schema, pathField) }
-      : { parameters: headersOf(input), requestBody: bodyOf(schema) }),
+      ? { parameters: parametersOf(operation, pathField) }
+      : { parameters: headersOf(operation), requestBody: bodyOf(operation) }),
     responses: responsesOf(operation),
   };
 }
 
-function parametersOf(schema: Json, pathField: string | undefined): Json[] {
+/** Names that generators turn into functions: `bot-credits` becomes `botCredits`. */
+function camelCase(name: string): string {
+  return name.replaceAll(/[-_](\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function parametersOf(operation: Operation, pathField: string | undefined): Json[] {
+  const schema = jsonSchema(operation.input);
   const required = [...(schema.required ?? []) as string[], pathField];
-  return Object.entries(schema.properties as Record<string, Json>).map(
-    ([name, { description, ...property }]) => ({
+  const examples = Object.fromEntries(
+    Object.entries(operation.examples)
+      .filter(([, { input }]) => pathField === undefined || pathField in input),
+  );
+  return Object.entries(schema.properties as Record<string, Json>).map(([name, field]) => {
+    const { description, ...property } = withoutNull(field);
+    return {
       name,
       in: name === pathField ? "path" : "query",
       required: required.includes(name),
       description,
       schema: property,
-    }),
-  );
+      examples: examplesOf(examples, (fields) => fields[name]),
+    };
+  });
 }
 
-function headersOf(input: z.ZodObject): Json[] {
+/** A field that may be null is a choice between what it holds and null, which no query can express. */
+function withoutNull(field: Json): Json {
+  const [content] = (field.anyOf ?? [field]) as Json[];
+  return { ...field, ...content, anyOf: undefined };
+}
+
+function headersOf({ input }: Operation): Json[] {
   if (!("reference_id" in input.shape)) return [];
   return [{
     name: "Idempotency-Key",
@@ -112,8 +198,25 @@ function headersOf(input: z.ZodObject): Json[] {
   }];
 }
 
-function bodyOf(schema: Json): Json {
-  return { required: true, content: { "application/json": { schema } } };
+function bodyOf(operation: Operation): Json {
+  const schema = jsonSchema(operation.input);
+  const examples = examplesOf(operation.examples, (fields) => fields);
+  return {
+    required: !needsNoField(operation),
+    content: { "application/json": { schema, examples } },
+  };
+}
+
+/** The examples as OpenAPI writes them, as far as they have the value that is asked for. */
+function examplesOf(
+  examples: Operation["examples"],
+  valueOf: (fields: Example["input"]) => unknown,
+): Json {
+  return Object.fromEntries(
+    Object.entries(examples)
+      .map(([name, { summary, input }]) => [name, { summary, value: valueOf(input) }] as const)
+      .filter(([, { value }]) => value !== undefined),
+  );
 }
 
 function responsesOf(operation: Operation): Json {
@@ -185,7 +288,22 @@ function errorEnvelope(code: string, example: string): Json {
 /** Documents a schema by its input, before any transformation. */
 function jsonSchema(schema: z.ZodObject): Json {
   const { $schema: _, ...document } = z.toJSONSchema(schema, { io: "input" });
-  return document;
+  return JSON.parse(JSON.stringify(document), (key, value) => {
+    return key === "pattern" && typeof value === "string" ? portablePattern(value) : value;
+  });
+}
+
+/**
+ * Spells a pattern so that it means the same to tools that read it without the flag `u`. Unpaired
+ * surrogates cannot be told without it, so the document leaves them out.
+ */
+function portablePattern(pattern: string): string {
+  const portable = pattern
+    .replaceAll("\\0", "\\u0000")
+    .replaceAll("\\p{Cc}", "\\u0000-\\u001f\\u007f-\\u009f")
+    .replaceAll("\\p{Cs}", "");
+  if (/\\p/i.test(portable)) throw new Error(`No portable spelling is known for ${pattern}`);
+  return portable;
 }
 
 await writeGenerated("openapi.json", JSON.stringify(openApiDocument(), null, 2) + "\n");

@@ -9,6 +9,8 @@ import { randomUUID } from "node:crypto";
 import addFormats from "ajv-formats";
 import { Ajv2020 } from "ajv/2020";
 import { z } from "zod";
+import { OPERATIONS } from "shared/contract/operations.ts";
+import configuration from "../../deno.json" with { type: "json" };
 import { startBackend } from "../support/backend.ts";
 import {
   type Answer,
@@ -33,12 +35,25 @@ const backend = await startBackend();
 const { control } = backend.razorpay;
 Deno.test.afterAll(() => backend.stop());
 
+const examples = z.record(z.string(), z.object({ summary: z.string(), value: z.unknown() }));
+
 const openApi = z.object({
+  info: z.looseObject({ version: z.string(), license: z.object({ identifier: z.string() }) }),
+  servers: z.array(z.looseObject({ url: z.string() })),
+  tags: z.array(z.object({ name: z.string(), description: z.string() })),
   paths: z.record(
     z.string(),
     z.record(
       z.string(),
       z.object({
+        operationId: z.string(),
+        tags: z.array(z.string()),
+        security: z.array(z.record(z.string(), z.array(z.never()))),
+        parameters: z.array(z.looseObject({ name: z.string(), examples: examples.optional() })),
+        requestBody: z.object({
+          required: z.boolean(),
+          content: z.object({ "application/json": z.object({ examples }) }),
+        }).optional(),
         responses: z.record(
           z.string(),
           z.object({
@@ -49,6 +64,9 @@ const openApi = z.object({
       }),
     ),
   ),
+  components: z.looseObject({
+    securitySchemes: z.record(z.string(), z.looseObject({ description: z.string() })),
+  }),
 });
 
 const text = await Deno.readTextFile(new URL("../../openapi.json", import.meta.url));
@@ -57,6 +75,19 @@ const document = openApi.parse(JSON.parse(text));
 const ajv = new Ajv2020({ strict: false, allErrors: true });
 addFormats.default(ajv);
 ajv.addSchema(JSON.parse(text), "openapi.json");
+
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method, ...operation }))
+);
+
+/** Validates a value against a part of the document. */
+function isValidAt(parts: readonly string[], value: unknown): boolean {
+  const pointer = parts
+    .map((part) => part.replaceAll("~", "~0").replaceAll("/", "~1"))
+    .map(encodeURIComponent)
+    .join("/");
+  return ajv.validate({ $ref: `openapi.json#/${pointer}` }, value);
+}
 
 /** A form of a function's address, as the document names it. */
 type Path =
@@ -80,12 +111,8 @@ function expectDocumented(
 ): void {
   const response = documented(path, method)[httpStatus];
   ok(response, `${method} ${path} does not document ${httpStatus}`);
-  const parts = ["paths", path, method.toLowerCase(), "responses", httpStatus, "content"];
-  const pointer = [...parts, "application/json", "schema"]
-    .map((part) => String(part).replaceAll("~", "~0").replaceAll("/", "~1"))
-    .map(encodeURIComponent)
-    .join("/");
-  const isValid = ajv.validate({ $ref: `openapi.json#/${pointer}` }, body);
+  const parts = ["paths", path, method.toLowerCase(), "responses", String(httpStatus), "content"];
+  const isValid = isValidAt([...parts, "application/json", "schema"], body);
   ok(isValid, `${method} ${path} ${httpStatus}: ${ajv.errorsText()} in ${JSON.stringify(body)}`);
   for (const header of Object.keys(response.headers)) {
     ok(headers.has(header), `${header} is missing`);
@@ -171,6 +198,97 @@ function expectAll(path: Path, method: string, answers: Answer[]): void {
   for (const answer of answers) expectDocumented(path, method, answer);
   deepStrictEqual([...new Set(answers.map(kindOf))].sort(), promisedKinds(path, method));
 }
+
+Deno.test("the document has a version, a license, and tags that it explains", () => {
+  strictEqual(document.info.version, configuration.version);
+  strictEqual(document.info.license.identifier, "MIT");
+  const explained = document.tags.map(({ name }) => name);
+  for (const { tags, path } of operations) {
+    strictEqual(tags.length, 1, path);
+    ok(tags.every((tag) => explained.includes(tag)), path);
+  }
+  deepStrictEqual([...new Set(operations.flatMap(({ tags }) => tags))].sort(), explained.sort());
+});
+
+Deno.test("every operation has an id that generators can turn into a function", () => {
+  const ids = operations.map(({ operationId }) => operationId);
+  for (const id of ids) ok(/^[a-z][A-Za-z]*$/.test(id), id);
+  strictEqual(new Set(ids).size, ids.length);
+});
+
+Deno.test("every credential is explained, and every explained one is used", () => {
+  const used = operations.flatMap(({ security }) => security.flatMap(Object.keys));
+  deepStrictEqual(
+    [...new Set(used)].sort(),
+    Object.keys(document.components.securitySchemes).sort(),
+  );
+});
+
+Deno.test("every example fits its schema, and is a request that its function parses", () => {
+  for (const { path, method, parameters, requestBody } of operations) {
+    const operation = OPERATIONS.find(({ name }) => path.split("/")[1] === name);
+    ok(operation);
+    for (const [index, { name, examples = {} }] of parameters.entries()) {
+      for (const { value } of Object.values(examples)) {
+        const schema = ["paths", path, method, "parameters", String(index), "schema"];
+        ok(isValidAt(schema, value), `${path} ${name}: ${ajv.errorsText()}`);
+        const field = operation.input.shape[name];
+        ok(field && z.safeParse(field, String(value)).success, `${path} ${name}`);
+      }
+    }
+    if (requestBody === undefined) continue;
+    const { examples } = requestBody.content["application/json"];
+    ok(Object.keys(examples).length > 0, path);
+    for (const { value } of Object.values(examples)) {
+      const schema = [
+        "paths",
+        path,
+        method,
+        "requestBody",
+        "content",
+        "application/json",
+        "schema",
+      ];
+      ok(isValidAt(schema, value), `${path}: ${ajv.errorsText()}`);
+      const { error } = operation.input.safeParse(value);
+      strictEqual(error, undefined, path);
+    }
+  }
+});
+
+Deno.test("every way of naming somebody is an example, and every field is in one", () => {
+  for (const { name, input, anyOf = [], examples } of OPERATIONS) {
+    const requests = Object.values(examples).map((example) => example.input);
+    const seen = new Set(requests.flatMap(Object.keys));
+    deepStrictEqual([...seen].sort(), Object.keys(input.shape).sort(), name);
+    for (const field of anyOf) {
+      ok(
+        requests.some((request) =>
+          anyOf.every((other) => (other in request) === (other === field))
+        ),
+      );
+    }
+  }
+});
+
+Deno.test("only a function that needs no field can be called without a body", () => {
+  const optional = operations.filter(({ requestBody }) => requestBody?.required === false);
+  deepStrictEqual(optional.map(({ path }) => path), ["/reconcile-payments"]);
+});
+
+Deno.test("the document that a stack serves is the committed one, at that stack's address", async () => {
+  const response = await fetch(`${backend.environment.SUPABASE_URL}/openapi.json`);
+  strictEqual(response.headers.get("content-type"), "application/json");
+  const { servers: [here, ...others], ...served } = await response.json();
+  const { servers: [, ...hosted], ...committed } = JSON.parse(text);
+  strictEqual(here.url, `${backend.environment.SUPABASE_URL}/functions/v1`);
+  deepStrictEqual(others, hosted);
+  deepStrictEqual(served, committed);
+  const balance = await fetch(`${here.url}/bot-credits/${newPhoneNumber()}`, {
+    headers: { "x-bot-secret": backend.environment.BOT_SECRET },
+  });
+  strictEqual((await balance.json()).status, "SUCCESS");
+});
 
 Deno.test("bot-credits returns what the document says, and all that it says", async () => {
   const phone = newPhoneNumber();

@@ -223,3 +223,19 @@ Deno.test("the reconciler is for the holder of the secret key", async () => {
   const headers = { authorization: `Bearer ${apikey}` };
   dataOf(await call("POST", "reconcile-payments", { body: {}, headers }));
 });
+
+Deno.test("the reconciler needs no body, but what is sent has to be JSON", async () => {
+  const headers = operatorHeaders();
+  for (const body of [undefined, "", "{}"]) {
+    deepStrictEqual(
+      dataOf(await call("POST", "reconcile-payments", { body, headers })),
+      NOTHING,
+    );
+  }
+  for (const body of [" ", "[]", "null", "checked=1"]) {
+    expectError(await call("POST", "reconcile-payments", { body, headers }), {
+      httpStatus: 400,
+      code: "INVALID_JSON",
+    });
+  }
+});

@@ -63,6 +63,35 @@ Deno.test("a message that took the last credit gets its image when it is deliver
   strictEqual(await balanceOf(phone), 0);
 });
 
+Deno.test("a bot that dies between the charge and the reply makes the last image after all", async () => {
+  const phone = newPhoneNumber();
+  for (const id of ["1", "2"]) await ask(phone, id);
+  const dies = onImageRequest({ from: phone, id: "3" }, {
+    makeImage: () => Promise.resolve("an image"),
+    reply: () => Promise.reject(new Error("the bot is gone")),
+  });
+  await rejects(dies, /the bot is gone/);
+  strictEqual(await balanceOf(phone), 0);
+
+  const { replies } = await ask(phone, "3");
+  deepStrictEqual(replies, [
+    { text: "Image generated successfully. You have no credits remaining.", image: "image 1" },
+  ]);
+  strictEqual(await balanceOf(phone), 0);
+});
+
+Deno.test("a message that is delivered twice at once for the last credit is charged once, and offered nothing", async () => {
+  const phone = newPhoneNumber();
+  for (const id of ["1", "2"]) await ask(phone, id);
+  const chats = await Promise.all([ask(phone, "3"), ask(phone, "3"), ask(phone, "3")]);
+  for (const { replies } of chats) {
+    deepStrictEqual(replies, [
+      { text: "Image generated successfully. You have no credits remaining.", image: "image 1" },
+    ]);
+  }
+  strictEqual(await balanceOf(phone), 0);
+});
+
 Deno.test("of two messages at once for one credit, one gets an image and the other an offer", async () => {
   const phone = newPhoneNumber();
   await ask(phone, "1");
@@ -94,8 +123,22 @@ Deno.test("a deduction whose answer gets lost is sent again and charged once", a
 
 Deno.test("a refusal is not repeated", async () => {
   const before = proxy.paths.length;
-  await withEnvironment({ BOT_SECRET: "another one" }, async () => {
-    await rejects(ask("nobody", "1"), /400 .*INVALID_REQUEST/);
-  });
+  await rejects(ask("nobody", "1"), /400 .*INVALID_REQUEST/);
   strictEqual(proxy.paths.length, before + 1);
+});
+
+Deno.test.each([
+  { SUPABASE_URL: undefined },
+  { SUPABASE_URL: "127.0.0.1:54321" },
+  { SUPABASE_URL: "localhost:54321" },
+  { BOT_SECRET: undefined },
+  { BOT_SECRET: "too short" },
+  { BOT_SECRET: `${"a".repeat(40)}\n` },
+])("a bot that is set up wrongly says so and does not start", async (variables) => {
+  const [name = ""] = Object.keys(variables);
+  // Another query makes it another module, which is loaded again.
+  const module = `../../examples/bot.ts?${crypto.randomUUID()}`;
+  await withEnvironment(variables, async () => {
+    await rejects(import(module), new RegExp(`${name} is not (set|valid)`));
+  });
 });

@@ -2,8 +2,7 @@
  * examples/page.ts, played against a backend that asks for proof, with the stand-in for Checkout.
  * @module
  */
-
-import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, fail, rejects, strictEqual } from "node:assert/strict";
 import { z } from "zod";
 import { openPage } from "../../examples/page.ts";
 import { startBackend } from "../support/backend.ts";
@@ -29,7 +28,7 @@ const page = openPage(proxy.url, SUPABASE_PUBLISHABLE_KEY, z.url().parse(link.ur
 const stranger = openPage(proxy.url, SUPABASE_PUBLISHABLE_KEY, "https://shop.example/");
 
 /** What the customer does in Checkout. */
-type Customer = (checkout: CheckoutOptions) => void | Promise<void>;
+type Customer = (checkout: CheckoutOptions, tellFailure: Failure) => void | Promise<void>;
 
 interface CheckoutOptions {
   readonly key: string;
@@ -40,24 +39,31 @@ interface CheckoutOptions {
   readonly modal: { ondismiss: () => void };
 }
 
+/** What Checkout tells the page of a payment that failed. */
+type Failure = (failure: { error: { description: string } }) => void;
+
 const pays: Customer = async ({ order_id, handler }) => {
   handler(await control.payOrder(order_id, { outcome: "captured", deliver_webhooks: false }));
 };
 
-/** Buys a package as `customer` would, and returns how the page was told of it. */
-function buy(customer: Customer): Promise<unknown> {
+/** Buys a package as `customer` would, and returns how the page was told of its end. */
+function buy(customer: Customer, refused: (reason: string) => void = fail): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   class Razorpay {
+    tellFailure: Failure = () => {};
     constructor(readonly options: CheckoutOptions) {}
-    on(): void {}
+    on(event: string, act: Failure): void {
+      strictEqual(event, "payment.failed");
+      this.tellFailure = act;
+    }
     open(): void {
       strictEqual(this.options.amount, 9_900);
       strictEqual(this.options.prefill.contact, phone);
-      Promise.resolve(customer(this.options)).catch(reject);
+      Promise.resolve(customer(this.options, this.tellFailure)).catch(reject);
     }
   }
   Object.assign(globalThis, { Razorpay });
-  const outcome = { done: resolve, failed: reject, closed: () => resolve("closed") };
+  const outcome = { done: resolve, failed: reject, refused, closed: () => resolve("closed") };
   page.buy(phone, "starter", outcome).catch(reject);
   return promise;
 }
@@ -94,11 +100,20 @@ Deno.test("a payment that Razorpay does not confirm at once is asked about again
   deepStrictEqual(calls, ["create-order", "verify-payment", "verify-payment"]);
 });
 
+Deno.test("a payment that fails is told with its reason, and the next one may succeed", async () => {
+  const reasons: string[] = [];
+  const { status } = await buy(async (checkout, tellFailure) => {
+    tellFailure({ error: { description: "Your payment was declined by the bank." } });
+    await pays(checkout, tellFailure);
+  }, (reason) => reasons.push(reason)) as { status: string };
+  deepStrictEqual([reasons, status], [["Your payment was declined by the bank."], "SUCCESS"]);
+});
+
 Deno.test("a customer who closes Checkout leaves the page usable, and the order open", async () => {
   strictEqual(await buy(({ modal }) => modal.ondismiss()), "closed");
 });
 
 Deno.test("a package that is not for sale opens no Checkout", async () => {
-  const outcome = { done() {}, failed() {}, closed() {} };
+  const outcome = { done() {}, failed() {}, refused() {}, closed() {} };
   await rejects(page.buy(phone, "none", outcome), { code: "PACKAGE_NOT_FOUND" });
 });

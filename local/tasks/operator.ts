@@ -1,0 +1,159 @@
+/**
+ * `deno task operator`: what an operator asks of a backend, in a terminal or a script. It never asks
+ * back, and only `settle` and `sql --write` change anything.
+ *
+ * It talks to the stack that runs on this machine, or to the project that SUPABASE_URL and
+ * SUPABASE_SECRET_KEY name in the environment. No secret is an argument, where the list of processes
+ * would show it.
+ * @module
+ */
+
+import { join } from "node:path";
+import { parseArgs, parseEnv } from "node:util";
+import postgres from "postgres";
+import { z } from "zod";
+import { readIfPresent } from "../system/files.ts";
+import { readSettings } from "../system/settings.ts";
+import { runTask, TaskError } from "../system/task.ts";
+
+const USAGE = `Usage:
+  deno task operator attention                what needs a look
+  deno task operator check                    what is wrong with the books; fails if anything is
+  deno task operator find <what>              everything about an order, a payment or a customer
+  deno task operator settle <what> --operator <name> --reason <text>
+                                              have one order looked up at Razorpay now
+  deno task operator sql [--write] <sql>      a statement, read-only unless told otherwise
+
+<what>: an id of Razorpay's or ours, a bot's reference, a phone number in E.164, a WhatsApp user id.`;
+
+/** How many arguments each command takes. */
+const SUBJECTS: Record<string, number> = { attention: 0, check: 0, find: 1, settle: 1, sql: 1 };
+
+/** The backend that is asked. */
+interface Backend {
+  readonly url: string;
+  readonly secretKey: string;
+  /** Of the stack on this machine only. */
+  readonly databaseUrl?: string | undefined;
+}
+
+async function findBackend(): Promise<Backend> {
+  const { SUPABASE_URL, SUPABASE_SECRET_KEY } = Deno.env.toObject();
+  if (SUPABASE_URL && SUPABASE_SECRET_KEY) {
+    return { url: SUPABASE_URL, secretKey: SUPABASE_SECRET_KEY };
+  }
+  const stack = await readIfPresent(join(readSettings().localDir, "stack.env"));
+  if (stack === undefined) {
+    throw new TaskError(
+      'No stack is running. Run "deno task start" first, or set SUPABASE_URL and ' +
+        "SUPABASE_SECRET_KEY to those of a hosted project.",
+    );
+  }
+  const variables = parseEnv(stack);
+  return {
+    url: variables.SUPABASE_URL ?? "",
+    secretKey: variables.SUPABASE_SECRET_KEY ?? "",
+    databaseUrl: variables.DATABASE_URL || undefined,
+  };
+}
+
+const Rows = z.array(z.record(z.string(), z.unknown()));
+type Rows = z.infer<typeof Rows>;
+
+/** Calls a SQL function over the Data API. */
+async function callSql(backend: Backend, name: string, args: object): Promise<Rows> {
+  return Rows.parse(await post(backend, `/rest/v1/rpc/${name}`, args));
+}
+
+async function post({ url, secretKey }: Backend, path: string, body: object): Promise<unknown> {
+  let response: Response;
+  try {
+    response = await fetch(new URL(path, url), {
+      method: "POST",
+      headers: { apikey: secretKey, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+  } catch {
+    throw new TaskError(`${url} cannot be reached.`);
+  }
+  const text = await response.text();
+  if (!response.ok) throw new TaskError(`${url} answered ${response.status}: ${text}`);
+  return JSON.parse(text);
+}
+
+async function runSql({ url, databaseUrl }: Backend, text: string, write: boolean): Promise<Rows> {
+  if (databaseUrl === undefined) {
+    throw new TaskError(
+      `The database of ${url} is not known here. Use the SQL editor of the project's dashboard.`,
+    );
+  }
+  const sql = postgres(databaseUrl, {
+    max: 1,
+    onnotice: () => {},
+    connection: { default_transaction_read_only: !write },
+  });
+  try {
+    // Several statements return a list of rows each.
+    return Rows.parse((await sql.unsafe(text)).flat());
+  } catch (error) {
+    throw error instanceof postgres.PostgresError ? new TaskError(error.message) : error;
+  } finally {
+    await sql.end();
+  }
+}
+
+/** A table for people, JSON for programs. */
+function show(rows: Rows): void {
+  if (!Deno.stdout.isTerminal()) console.log(JSON.stringify(rows, null, 2));
+  else if (rows.length === 0) console.log("Nothing.");
+  else console.table(rows);
+}
+
+function readArguments() {
+  try {
+    const { values, positionals } = parseArgs({
+      args: Deno.args,
+      allowPositionals: true,
+      options: {
+        operator: { type: "string" },
+        reason: { type: "string" },
+        write: { type: "boolean", default: false },
+      },
+    });
+    const [command = "", ...subjects] = positionals;
+    if (subjects.length === SUBJECTS[command]) {
+      return { ...values, command, subject: subjects.join() };
+    }
+  } catch {
+    // An option that does not exist.
+  }
+  throw new TaskError(USAGE);
+}
+
+await runTask(async () => {
+  const { command, subject, operator, reason, write } = readArguments();
+  if (command === "settle" && !(operator && reason)) throw new TaskError(USAGE);
+  const backend = await findBackend();
+  console.error(`On ${backend.url}:`);
+  switch (command) {
+    case "attention":
+      return show(await callSql(backend, "list_attention", {}));
+    case "check": {
+      const violations = await callSql(backend, "check_invariants", {});
+      show(violations);
+      if (violations.length > 0) throw new TaskError("The books are not right.");
+      return;
+    }
+    case "find": {
+      const orders = await callSql(backend, "find_payments", { search: subject });
+      return console.log(JSON.stringify(orders.map(({ life }) => life), null, 2));
+    }
+    case "settle": {
+      const body = { order: subject, operator, reason };
+      const answer = await post(backend, "/functions/v1/settle-order", body);
+      return console.log(JSON.stringify(answer, null, 2));
+    }
+    case "sql":
+      return show(await runSql(backend, subject, write));
+  }
+});

@@ -1,0 +1,136 @@
+/**
+ * `deno task operator`, run in a process of its own against a backend on ports of its own, with nobody
+ * at the keyboard.
+ * @module
+ */
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { join } from "node:path";
+import { formatEnvFile } from "../../local/stack/environment.ts";
+import { REPOSITORY } from "../../local/system/settings.ts";
+import { startBackend } from "../support/backend.ts";
+import { call, dataOf } from "../support/calls.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { buyCredits, payForPackage } from "../support/purchases.ts";
+
+const backend = await startBackend();
+const { SUPABASE_URL, SUPABASE_SECRET_KEY } = backend.environment;
+const { control } = backend.razorpay;
+const folder = await Deno.makeTempDir();
+await Deno.writeTextFile(join(folder, "stack.env"), formatEnvFile(backend.environment));
+Deno.test.afterAll(async () => {
+  await Deno.remove(folder, { recursive: true });
+  await backend.stop();
+});
+
+const by = ["--operator", "Asha", "--reason", "Customer paid, no credits"];
+
+/** Only the folder tells the task which backend is meant, unless `variables` do. */
+async function operator(args: string[], variables: Record<string, string> = {}) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-all", "local/tasks/operator.ts", ...args],
+    cwd: REPOSITORY,
+    clearEnv: true,
+    env: { LOCAL_DIR: folder, PATH: Deno.env.get("PATH") ?? "", ...variables },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), errors: decoder.decode(stderr) };
+}
+
+/** What a command prints that succeeds. */
+async function printed(...args: string[]) {
+  const { code, stdout, errors } = await operator(args);
+  strictEqual(code, 0, errors);
+  ok(errors.includes(SUPABASE_URL), "it says whom it asks");
+  return JSON.parse(stdout);
+}
+
+Deno.test("an operator finds a payment that was not booked, and has it settled", async () => {
+  const { phone, checkout: { razorpay_order_id } } = await payForPackage(
+    control,
+    newPhoneNumber(),
+    "starter",
+  );
+  const [life] = await printed("find", phone);
+  strictEqual(life.order.razorpay_order_id, razorpay_order_id);
+
+  const { data } = await printed("settle", razorpay_order_id, ...by);
+  deepStrictEqual(data.outcomes, ["settled"]);
+  strictEqual(dataOf(await call("GET", `bot-credits/${phone}`)).remaining_credits, 23);
+  const again = await printed("settle", razorpay_order_id, ...by);
+  deepStrictEqual(again.data.outcomes, ["replayed"]);
+});
+
+Deno.test("settle refuses to act for nobody or for no reason", async () => {
+  const { code, errors } = await operator(["settle", "order_1", "--operator", "Asha"]);
+  strictEqual(code, 1);
+  match(errors, /--reason <text>/);
+});
+
+Deno.test("money that bought nothing is listed", async () => {
+  const { checkout: { razorpay_order_id } } = await buyCredits(
+    control,
+    newPhoneNumber(),
+    "starter",
+  );
+  const second = await control.payOrder(razorpay_order_id, {
+    outcome: "captured",
+    force: true,
+    deliver_webhooks: false,
+  });
+  await printed("settle", razorpay_order_id, ...by);
+  const found = (await printed("attention"))
+    .filter(({ subject }: { subject: string }) => subject === second.razorpay_payment_id);
+  deepStrictEqual(found.map(({ kind }: { kind: string }) => kind), ["flagged payment"]);
+});
+
+Deno.test("the check of the books fails where they are not right", async () => {
+  deepStrictEqual(await printed("check"), []);
+  const phone = newPhoneNumber();
+  await call("GET", `bot-credits/${phone}`);
+  const shift = (credits: number) =>
+    backend
+      .sql`update public.users set credits = credits + ${credits} where phone_number = ${phone}`;
+  await shift(5);
+  try {
+    const { code, stdout, errors } = await operator(["check"]);
+    strictEqual(code, 1);
+    ok(JSON.parse(stdout).length > 0);
+    match(errors, /The books are not right/);
+  } finally {
+    await shift(-5);
+  }
+});
+
+Deno.test("a statement changes something only where it may write", async () => {
+  const price = "select price::int from packages where id = 'popular'";
+  const raise = "update packages set price = price + 50 where id = 'popular'";
+  const [{ price: before }] = await printed("sql", price);
+  const { code, errors } = await operator(["sql", raise]);
+  strictEqual(code, 1);
+  match(errors, /read-only transaction/);
+  deepStrictEqual(await printed("sql", price), [{ price: before }]);
+  await printed("sql", "--write", raise);
+  deepStrictEqual(await printed("sql", price), [{ price: before + 50 }]);
+});
+
+Deno.test("two variables name another project, which is not reached by SQL", async () => {
+  const elsewhere = { SUPABASE_URL, SUPABASE_SECRET_KEY, LOCAL_DIR: "/nowhere" };
+  strictEqual((await operator(["check"], elsewhere)).code, 0);
+  match((await operator(["sql", "select 1"], elsewhere)).errors, /SQL editor/);
+  const wrong = await operator(["check"], { ...elsewhere, SUPABASE_SECRET_KEY: "wrong" });
+  strictEqual(wrong.code, 1);
+  match(wrong.errors, /401/);
+});
+
+Deno.test("an unknown command, option or argument explains itself", async () => {
+  const mistakes = [[], ["fix"], ["find"], ["check", "now"], ["find", "a", "b"], [
+    "check",
+    "--all",
+  ]];
+  for (const args of mistakes) {
+    const { code, stdout, errors } = await operator(args);
+    strictEqual(`${code} ${stdout}`, "1 ", args.join(" "));
+    match(errors, /Usage:/);
+  }
+});
