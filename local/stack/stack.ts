@@ -64,8 +64,10 @@ export async function startStack(
     };
     setEnvironment(
       settings.supabase
-        ? functionEnvironment({ ...environment, SUPABASE_URL: settings.supabase.url })
-        : functionEnvironment(environment, publicSessionKey(secrets)),
+        ? functionEnvironment({ ...environment, SUPABASE_URL: settings.supabase.url }, {
+          isGiven: true,
+        })
+        : functionEnvironment(environment, { sessionKey: publicSessionKey(secrets) }),
     );
     setEnvironment(settings.functionOptions);
 
