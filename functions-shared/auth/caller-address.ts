@@ -31,7 +31,9 @@ function ipv4(address: string): string | undefined {
 
 function ipv6Network(address: string): string | undefined {
   const bare = /^\[(.*)\](?::\d+)?$/.exec(address)?.[1] ?? address;
-  const hostname = bare.includes(":") ? URL.parse(`http://[${bare}]`)?.hostname : undefined;
+  const hostname = /^[0-9a-f:.]+$/i.test(bare)
+    ? URL.parse(`http://[${bare}]`)?.hostname
+    : undefined;
   if (hostname === undefined) return undefined;
   // The URL has lower case and no leading zeros; an IPv4 address at the end has become two groups.
   const [before = [], after = []] = hostname.slice(1, -1).split("::")

@@ -28,7 +28,6 @@ export interface Gateway {
 }
 
 const FUNCTIONS_PREFIX = "/functions/v1";
-const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 const SHUTDOWN_MS = 3_000;
 
 /**
@@ -70,8 +69,7 @@ async function route(request: Request, options: GatewayOptions): Promise<Respons
       "This stack answers to 127.0.0.1 and localhost only.",
     );
   }
-  // Others cannot be passed on as a Request, and nothing here has a use for them.
-  if (!METHODS.includes(request.method)) {
+  if (!canBePassedOn(request.method)) {
     return refusal(405, "METHOD_NOT_ALLOWED", "Nothing here has this method.");
   }
   const { pathname } = new URL(request.url);
@@ -84,6 +82,11 @@ async function route(request: Request, options: GatewayOptions): Promise<Respons
   if (pathname === "/openapi.json") return await openApiDocument();
   if (pathname === "/") return Response.json(contents(options.functions));
   return refusal(404, "NOT_FOUND", "Nothing is served here.");
+}
+
+/** A `Request` cannot have these methods, and changes a lower-case one into another. */
+function canBePassedOn(method: string): boolean {
+  return !["CONNECT", "TRACE", "TRACK"].includes(method) && method === method.toUpperCase();
 }
 
 function refusal(status: number, code: string, message: string): Response {
