@@ -10,7 +10,7 @@
 import { join } from "node:path";
 import { type Database, type Progress, startDatabase, useDatabase } from "../postgres/database.ts";
 import { startRazorpay } from "../razorpay/server.ts";
-import { removeIfPresent } from "../system/files.ts";
+import { PRIVATE_FILE, removeIfPresent } from "../system/files.ts";
 import { lockFolder } from "../system/folder-lock.ts";
 import { claimPort } from "../system/ports.ts";
 import type { GivenRazorpay, Settings } from "../system/settings.ts";
@@ -82,7 +82,7 @@ export async function startStack(
     parts.defer(() => scheduler.stop());
 
     const envFile = join(settings.localDir, "stack.env");
-    await Deno.writeTextFile(envFile, formatEnvFile(environment), { mode: 0o600 });
+    await Deno.writeTextFile(envFile, formatEnvFile(environment), { mode: PRIVATE_FILE });
     parts.defer(() => removeIfPresent(envFile));
 
     return {
