@@ -5,7 +5,12 @@
  */
 
 import { z } from "zod";
-import { requireBot, requireOperator, requireRazorpay } from "shared/auth/caller.ts";
+import {
+  requireBot,
+  requireOperator,
+  requireRazorpay,
+  requireSignature,
+} from "shared/auth/caller.ts";
 import { type Principal, principalOf, warnOfPublicAccess } from "shared/auth/principal.ts";
 import { needsNoField, type Operation, requiredFields } from "shared/contract/operation.ts";
 import { RequestError } from "shared/errors.ts";
@@ -22,6 +27,12 @@ const MAX_BODY_BYTES = {
   operator: 16 * 1024,
   razorpay: 256 * 1024,
 } satisfies Record<Operation["caller"], number>;
+
+/**
+ * Answers hold balances and tokens, and what proves a caller may be in a header that a cache between
+ * does not know. So no answer is kept, nor read as anything but what it says it is.
+ */
+const PROTECTIVE_HEADERS = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
 
 /** What a handler gets besides its input. */
 export interface Context {
@@ -77,7 +88,11 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
       if (request.method === "OPTIONS") {
         return new Response(null, {
           status: 204,
-          headers: { ...preflight(operation, origin), "x-request-id": requestId },
+          headers: {
+            ...PROTECTIVE_HEADERS,
+            ...preflight(operation, origin),
+            "x-request-id": requestId,
+          },
         });
       }
       const reply = await replyTo(request).catch(failure);
@@ -85,21 +100,34 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
       logRequest({ operation, request, requestId, reply, durationMs });
       return Response.json(reply.body, {
         status: reply.httpStatus,
-        headers: { ...corsHeaders(operation, origin), ...reply.headers, "x-request-id": requestId },
+        headers: {
+          ...PROTECTIVE_HEADERS,
+          ...corsHeaders(operation, origin),
+          ...reply.headers,
+          "x-request-id": requestId,
+        },
       });
     },
   };
 }
 
-/** A caller's request id is reused if it is harmless in a log and in a header. */
+/**
+ * A caller's request id is reused if it is harmless in a log and in a header. One that may hold a
+ * phone number is not; the answer says which id the log has instead.
+ */
 function requestIdOf(request: Request): string {
   const given = request.headers.get("x-request-id") ?? "";
-  return /^[A-Za-z0-9._-]{8,128}$/.test(given) ? given : crypto.randomUUID();
+  const isHarmless = /^[A-Za-z0-9._-]{8,128}$/.test(given) &&
+    !/[0-9]{7}/.test(given.replaceAll(RANDOM_ID, ""));
+  return isHarmless ? given : crypto.randomUUID();
 }
+
+/** A UUID or a trace id, whose digits are random. */
+const RANDOM_ID = /[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}/gi;
 
 /**
  * Authenticates the caller and reads the body. Header credentials are checked before the body is read;
- * Razorpay signs the body.
+ * Razorpay signs the body, so of its signature only the form can be.
  */
 async function authenticated(
   { caller }: Operation,
@@ -109,6 +137,7 @@ async function authenticated(
   let principal: Principal = { kind: "trusted" };
   if (caller === "bot") await requireBot(headers);
   if (caller === "operator") await requireOperator(headers);
+  if (caller === "razorpay") requireSignature(headers);
   if (caller === "owner") principal = await principalOf(headers);
   if (principal.kind === "nobody") throw new RequestError("PROOF_REQUIRED");
   // Anyone may pay for anyone; an invalid proof only hides what a valid one would show.

@@ -54,14 +54,21 @@ export function supabaseCredentials(): SupabaseCredentials {
 }
 
 /**
- * Returns the bot secrets that are valid now: two during a rotation, none if nothing is configured.
- * A guessable secret is no secret, so on a hosted project it needs at least 32 characters.
+ * A guessable secret is no secret: whoever holds a link can try secrets without asking anybody. A
+ * random one of this length has far more different characters than this, also in hexadecimal.
+ */
+const BOT_SECRET_LENGTH = 32;
+const BOT_SECRET_DIFFERENT_CHARACTERS = 8;
+
+/**
+ * Returns the bot secrets that are valid now: two during a rotation, none if nothing is configured
+ * or only what can be guessed.
  */
 export function botSecrets(): string[] {
-  const minLength = isLocalProject() ? 1 : 32;
   return [optional("BOT_SECRET"), optional("BOT_SECRET_PREVIOUS")]
     .filter((secret) => secret !== undefined)
-    .filter((secret) => secret.length >= minLength);
+    .filter((secret) => secret.length >= BOT_SECRET_LENGTH)
+    .filter((secret) => new Set(secret).size >= BOT_SECRET_DIFFERENT_CHARACTERS);
 }
 
 /**
@@ -78,10 +85,10 @@ export function frontendAccess(): "phone-proof" | "public" {
   return access;
 }
 
-/** Returns whether this is a hosted project whose accounts anyone can read. */
+/** Returns whether anyone can read the accounts of a project that is not the embedded stack's own. */
 export function isOpenToEverybody(): boolean {
   // Not frontendAccess: an invalid value should fail requests, not the start of the worker.
-  return optional("FRONTEND_ACCESS") === "public" && !isLocalProject();
+  return optional("FRONTEND_ACCESS") === "public" && optional("EMBEDDED_STACK") === undefined;
 }
 
 /** Returns the origins whose pages may call the functions for pages; `*` allows all. None if unset. */
@@ -128,10 +135,19 @@ export function projectUrl(): string {
   return required("SUPABASE_URL");
 }
 
-/** Returns whether this is a stack on a developer's machine. */
-function isLocalProject(): boolean {
-  const hostname = URL.parse(optional("SUPABASE_URL") ?? "")?.hostname ?? "";
-  return LOOPBACK.has(hostname) || hostname === "kong";
+/**
+ * Returns whether this runs on the hosted platform, whose edge and Auth are known. A setting that
+ * only the operator can change says so, and it makes the functions stricter, never more lenient.
+ */
+export function isHostedProject(): boolean {
+  const url = URL.parse(optional("SUPABASE_URL") ?? "");
+  return url?.protocol === "https:" && url.hostname.endsWith(".supabase.co");
+}
+
+/** Returns who issues the sessions of Supabase Auth, where that is known. */
+export function sessionIssuer(): string | undefined {
+  // A custom domain does not change it, while anyone who hosts Auth may choose it.
+  return isHostedProject() ? new URL("/auth/v1", required("SUPABASE_URL")).href : undefined;
 }
 
 /** Returns the webhook secrets that are valid now: two during a rotation. */
@@ -156,12 +172,13 @@ const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
 /** Only a stand-in on this machine may replace Razorpay, because it receives the key's secret. */
 function razorpayApiUrl(): string {
   const official = "https://api.razorpay.com";
-  const given = optional("RAZORPAY_API_URL") ?? official;
-  const hostname = URL.parse(given)?.hostname ?? "";
-  if (new URL(official).hostname !== hostname && !LOOPBACK.has(hostname)) {
-    throw new ConfigurationError("RAZORPAY_API_URL may name api.razorpay.com or this machine only");
+  const url = URL.parse(optional("RAZORPAY_API_URL") ?? official);
+  const isStandIn = url !== null && LOOPBACK.has(url.hostname) && /^https?:$/.test(url.protocol);
+  // Compared whole, so that neither a name and password nor a path can hide in it.
+  if (url === null || url.href !== `${isStandIn ? url.origin : official}/`) {
+    throw new ConfigurationError(`RAZORPAY_API_URL may be ${official} or on this machine only`);
   }
-  return given.replace(/\/+$/, "");
+  return url.origin;
 }
 
 /** Returns the country whose national numbers a page may send, as ISO 3166-1 alpha-2. */

@@ -4,7 +4,7 @@
  */
 
 import { callerAddress } from "shared/auth/caller-address.ts";
-import { isOneOf, verifySignature } from "shared/auth/signature.ts";
+import { isOneOf, isSignature, verifySignature } from "shared/auth/signature.ts";
 import { countWrongSecret } from "shared/database/rate-limits.ts";
 import {
   botSecrets,
@@ -32,7 +32,7 @@ export async function requireBot(headers: Headers): Promise<void> {
   throw new RequestError(
     "INVALID_BOT_SECRET",
     secrets.length > 0 ? {} : {
-      cause: new ConfigurationError("BOT_SECRET is not set, or has fewer than 32 characters"),
+      cause: new ConfigurationError("BOT_SECRET is not set, or not 32 random characters or more"),
     },
   );
 }
@@ -60,12 +60,21 @@ export function bearerToken(headers: Headers): string | undefined {
 }
 
 /**
+ * Refuses a request that cannot be Razorpay's, before its body is read.
+ *
+ * @throws {RequestError} `INVALID_WEBHOOK_SIGNATURE`.
+ */
+export function requireSignature(headers: Headers): void {
+  if (!isSignature(signatureOf(headers))) throw new RequestError("INVALID_WEBHOOK_SIGNATURE");
+}
+
+/**
  * Authorizes Razorpay by its signature over the bytes of the body.
  *
  * @throws {RequestError} `INVALID_WEBHOOK_SIGNATURE`.
  */
 export async function requireRazorpay(headers: Headers, message: BufferSource): Promise<void> {
-  const signature = headers.get("x-razorpay-signature") ?? "";
+  const signature = signatureOf(headers);
   const secrets = webhookSecrets();
   const checks = secrets.map((secret) => verifySignature({ message, signature, secret }));
   if ((await Promise.all(checks)).includes(true)) return;
@@ -75,4 +84,8 @@ export async function requireRazorpay(headers: Headers, message: BufferSource): 
       cause: new ConfigurationError("RAZORPAY_WEBHOOK_SECRET is not set"),
     },
   );
+}
+
+function signatureOf(headers: Headers): string {
+  return headers.get("x-razorpay-signature") ?? "";
 }

@@ -9,7 +9,7 @@
 import { decodeBase64url } from "shared/auth/base64url.ts";
 import { bearerToken, isOperator, requireBot } from "shared/auth/caller.ts";
 import { readLinkToken } from "shared/auth/link-token.ts";
-import { sessionClaims } from "shared/auth/session.ts";
+import { sessionPhoneNumber } from "shared/auth/session.ts";
 import { frontendAccess, isOpenToEverybody } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
 
@@ -61,11 +61,9 @@ async function linkOwner(token: string): Promise<Principal> {
 
 async function sessionOwner(token: string): Promise<Principal> {
   if (isPublishableKey(token)) return { kind: "nobody" };
-  const claims = await sessionClaims(token);
-  const phone = claims?.role === "authenticated" ? claims.phone : undefined;
-  if (typeof phone !== "string" || phone === "") throw new RequestError("INVALID_PROOF");
-  // Supabase Auth writes the number without its plus sign.
-  return { kind: "owner", phoneNumber: `+${phone.replace(/^\+/, "")}`, userId: undefined };
+  const phoneNumber = await sessionPhoneNumber(token);
+  if (phoneNumber === undefined) throw new RequestError("INVALID_PROOF");
+  return { kind: "owner", phoneNumber, userId: undefined };
 }
 
 /**

@@ -18,10 +18,15 @@ export async function verifySignature(
     secret: string;
   },
 ): Promise<boolean> {
-  if (secret === "" || !/^[0-9a-f]{64}$/.test(signature)) return false;
+  if (secret === "" || !isSignature(signature)) return false;
   const key = await hmacKey(secret);
   const bytes = typeof message === "string" ? encoder.encode(message) : message;
   return await crypto.subtle.verify("HMAC", key, fromHex(signature), bytes);
+}
+
+/** Returns whether the text has the form of a signature. */
+export function isSignature(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
 }
 
 /** Returns the HMAC-SHA256 of `message` under `secret`. */

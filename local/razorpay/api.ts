@@ -9,6 +9,7 @@ import { controlRoutes } from "./control.ts";
 import { disputeRoutes } from "./disputes.ts";
 import { authenticationFailed, badRequest, RazorpayError, unknownRoute } from "./errors.ts";
 import { Faults } from "./faults.ts";
+import { refusalOf } from "./guard.ts";
 import { orderRoutes } from "./orders.ts";
 import { paymentLinkRoutes } from "./payment-links.ts";
 import { paymentRoutes } from "./payments.ts";
@@ -49,7 +50,10 @@ export class Api {
   /** Reads a request and responds to it, or has it meet the fault that a test ordered. */
   async respond(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const request = await read(message);
-    if (request.url.pathname.startsWith("/_control/")) {
+    const refusal = refusalOf(request);
+    if (refusal !== undefined) {
+      send(response, errorReply(refusal));
+    } else if (request.url.pathname.startsWith("/_control/")) {
       send(response, await this.#handle(this.#controlRoutes, request));
     } else {
       await this.#respondAsApi(request, response);
@@ -115,7 +119,7 @@ async function read(message: IncomingMessage): Promise<ReadRequest> {
   }
   return {
     method: message.method ?? "",
-    url: new URL(message.url ?? "/", "http://127.0.0.1"),
+    url: URL.parse(message.url ?? "/", "http://127.0.0.1") ?? new URL("http://127.0.0.1/"),
     headers: message.headers,
     body: body + decoder.decode(),
   };

@@ -214,7 +214,10 @@ export class RazorpayControl {
   async #call<Body>(method: string, path: string, body?: unknown): Promise<Body> {
     const response = await fetch(`${this.#url}/_control${path}`, {
       method,
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(body !== undefined && {
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      }),
     });
     const received = await response.json();
     if (!response.ok) {

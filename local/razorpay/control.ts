@@ -1,7 +1,8 @@
 /**
  * The control routes: everything that happens to a Razorpay account from outside its API.
  *
- * They need no key, because only this machine can reach them. README.md lists them.
+ * They need no key, because only this machine can reach them, and guard.ts keeps web pages
+ * out. README.md lists them.
  * @module
  */
 

@@ -83,6 +83,11 @@ export function unknownRoute(): RazorpayError {
   });
 }
 
+/** A request to the stand-in that must not come from a web page. Not one of Razorpay's errors. */
+export function refused(status: 403 | 415 | 421, description: string): RazorpayError {
+  return new RazorpayError(status, { code: "BAD_REQUEST_ERROR", description });
+}
+
 /** The rate limit. Razorpay documents neither a number nor `Retry-After`. */
 export function tooManyRequests(): RazorpayError {
   return new RazorpayError(429, { code: "BAD_REQUEST_ERROR", description: "Too many requests" });

@@ -5,12 +5,17 @@
  */
 
 import { z } from "zod";
+import { isLoopbackUrl } from "../system/loopback.ts";
 import { EVENT_NAMES } from "./event-names.ts";
 
 /** Times are milliseconds, amounts are paise. */
 export const settingsSchema = z.strictObject({
-  /** Where events are delivered. Without a URL they are kept. */
-  webhook_url: z.url({ protocol: /^https?$/ }).nullable(),
+  /**
+   * Where events are delivered: an address of this machine, which is the only one that a stand-in has
+   * to reach. Without a URL they are kept.
+   */
+  webhook_url: z.url({ protocol: /^https?$/ }).nullable()
+    .refine((url) => url === null || isLoopbackUrl(url), "must be an address of this machine"),
   /** Signs new events. Retries of older events keep their signature. */
   webhook_secret: z.string().min(1),
   /** Turned off when the retries of an event are used up, as Razorpay does. */

@@ -5,6 +5,7 @@
  */
 
 import { z } from "zod";
+import { PRIVATE_FILE } from "../system/files.ts";
 import type { Dispute, Order, Payment, PaymentLink, Refund } from "./entities.ts";
 import { newId } from "./ids.ts";
 import type { WebhookEvent } from "./webhooks.ts";
@@ -95,7 +96,8 @@ export class StateFile {
   /** Renaming replaces the file in one step, so neither a reader nor a crash leaves half of it. */
   async #write(state: State): Promise<void> {
     const unfinished = `${this.path}.unfinished`;
-    await Deno.writeTextFile(unfinished, serializeState(state));
+    // It holds what payers have typed, which is nobody else's business.
+    await Deno.writeTextFile(unfinished, serializeState(state), { mode: PRIVATE_FILE });
     await Deno.rename(unfinished, this.path);
   }
 }

@@ -33,6 +33,7 @@ import {
   layOut,
   resolveImports,
 } from "./hosted-runtime.ts";
+import { findLockDrift } from "./lock-drift.ts";
 import { startManagementApi, type UploadedFunction } from "./management-api.ts";
 import {
   checkNames,
@@ -81,6 +82,19 @@ async function rehearse(signal: AbortSignal): Promise<void> {
     await rehearseFunction(rehearsal, upload, stage);
   }
   console.log("Every deployed function works on its own.");
+  const packages = await findLockDrift(
+    runtime,
+    [...uploads.values()],
+    join(folder, "lock"),
+    signal,
+  );
+  // Not an error: a release of somebody else's package is no fault of this repository.
+  console.log(
+    packages.length === 0
+      ? "The platform would bundle the packages of deno.lock."
+      : `WARNING: the platform would now bundle packages that are not in deno.lock: ` +
+        `${packages.join(", ")}. Update the lock file and run the tests before you deploy.`,
+  );
 }
 
 /** Deploys with the CLI, checks the uploads against the rules, and returns them by slug. */

@@ -18,25 +18,30 @@ export interface StackEnvironment {
   readonly RAZORPAY_API_URL: string;
 }
 
+/** Whose accounts the functions of a stack serve. */
+interface Project {
+  /** The public key that verifies users' sessions, if it is known. */
+  readonly sessionKey?: JsonWebKey;
+  /** Whether it is a given Supabase project. */
+  readonly isGiven?: boolean;
+}
+
 /**
- * The defaults of the functions on a developer's machine: a phone number alone gives access to its
- * account, and any page may call.
+ * The defaults of the functions for the embedded stack's own accounts, which are test data: a phone
+ * number alone gives access to its account, and any page may call.
  */
-const LOCAL_OPTIONS = {
-  FRONTEND_ACCESS: "public",
-  ALLOWED_ORIGINS: "*",
-  FRONTEND_URL: "http://127.0.0.1:3000/",
-};
+const OPEN = { EMBEDDED_STACK: "1", FRONTEND_ACCESS: "public", ALLOWED_ORIGINS: "*" };
+
+/** The defaults for the accounts of a given project, which may be those of real people. */
+const CLOSED = { EMBEDDED_STACK: "", FRONTEND_ACCESS: "phone-proof", ALLOWED_ORIGINS: "" };
 
 /**
  * Returns the variables that a deployed function finds: the platform's own (Supabase docs, Edge
  * Functions, "Environment variables (secrets)") and the project's secrets.
- *
- * `sessionKey` is the public key that verifies users' sessions, if it is known.
  */
 export function functionEnvironment(
   stack: StackEnvironment,
-  sessionKey?: JsonWebKey,
+  { sessionKey, isGiven = false }: Project = {},
 ): Record<string, string> {
   const {
     SUPABASE_URL,
@@ -51,7 +56,8 @@ export function functionEnvironment(
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: SUPABASE_PUBLISHABLE_KEY }),
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: SUPABASE_SECRET_KEY }),
     SUPABASE_JWKS: JSON.stringify({ keys: sessionKey ? [sessionKey] : [] }),
-    ...LOCAL_OPTIONS,
+    ...(isGiven ? CLOSED : OPEN),
+    FRONTEND_URL: "http://127.0.0.1:3000/",
     ...projectSecrets,
   };
 }

@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { isLoopbackHost } from "../system/loopback.ts";
 import { portTakenError } from "../system/ports.ts";
 import { REPOSITORY } from "../system/settings.ts";
 import type { DataApi } from "./data-api.ts";
@@ -60,6 +61,17 @@ function listen(options: GatewayOptions): Deno.HttpServer<Deno.NetAddr> {
 }
 
 async function route(request: Request, options: GatewayOptions): Promise<Response> {
+  // First, because an odd host makes even the request's URL throw.
+  if (!isLoopbackHost(request.headers.get("host"))) {
+    return refusal(
+      421,
+      "MISDIRECTED_REQUEST",
+      "This stack answers to 127.0.0.1 and localhost only.",
+    );
+  }
+  if (!canBePassedOn(request.method)) {
+    return refusal(405, "METHOD_NOT_ALLOWED", "Nothing here has this method.");
+  }
   const { pathname, origin } = new URL(request.url);
   if (pathname.startsWith(`${FUNCTIONS_PREFIX}/`)) {
     return await callFunction(request, options.functions);
@@ -69,7 +81,16 @@ async function route(request: Request, options: GatewayOptions): Promise<Respons
   }
   if (pathname === "/openapi.json") return await openApiDocument(origin);
   if (pathname === "/") return Response.json(contents(options.functions));
-  return Response.json({ code: "NOT_FOUND", message: "Nothing is served here." }, { status: 404 });
+  return refusal(404, "NOT_FOUND", "Nothing is served here.");
+}
+
+/** A `Request` cannot have these methods, and changes a lower-case one into another. */
+function canBePassedOn(method: string): boolean {
+  return !["CONNECT", "TRACE", "TRACK"].includes(method) && method === method.toUpperCase();
+}
+
+function refusal(status: number, code: string, message: string): Response {
+  return Response.json({ code, message }, { status });
 }
 
 /** The hosted runtime routes on the first segment, and keeps it in the function's path. */

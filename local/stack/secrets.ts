@@ -8,6 +8,7 @@ import { generateApiKey } from "@supabase/lite";
 import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
+import { PRIVATE_FILE } from "../system/files.ts";
 import { TaskError } from "../system/task.ts";
 
 /** A private ES256 key, of the kind that hosted projects sign their users' sessions with. */
@@ -69,7 +70,7 @@ export async function loadSecrets(localDir: string): Promise<Secrets> {
     }
   }
   const secrets = await generateSecrets();
-  await Deno.writeTextFile(path, JSON.stringify(secrets, null, 2) + "\n", { mode: 0o600 });
+  await Deno.writeTextFile(path, JSON.stringify(secrets, null, 2) + "\n", { mode: PRIVATE_FILE });
   return secrets;
 }
 

@@ -10,7 +10,7 @@
 import { join } from "node:path";
 import { type Database, type Progress, startDatabase, useDatabase } from "../postgres/database.ts";
 import { startRazorpay } from "../razorpay/server.ts";
-import { removeIfPresent } from "../system/files.ts";
+import { PRIVATE_FILE, removeIfPresent } from "../system/files.ts";
 import { lockFolder } from "../system/folder-lock.ts";
 import { claimPort } from "../system/ports.ts";
 import type { GivenRazorpay, Settings } from "../system/settings.ts";
@@ -64,8 +64,10 @@ export async function startStack(
     };
     setEnvironment(
       settings.supabase
-        ? functionEnvironment({ ...environment, SUPABASE_URL: settings.supabase.url })
-        : functionEnvironment(environment, publicSessionKey(secrets)),
+        ? functionEnvironment({ ...environment, SUPABASE_URL: settings.supabase.url }, {
+          isGiven: true,
+        })
+        : functionEnvironment(environment, { sessionKey: publicSessionKey(secrets) }),
     );
     setEnvironment(settings.functionOptions);
 
@@ -80,7 +82,7 @@ export async function startStack(
     parts.defer(() => scheduler.stop());
 
     const envFile = join(settings.localDir, "stack.env");
-    await Deno.writeTextFile(envFile, formatEnvFile(environment), { mode: 0o600 });
+    await Deno.writeTextFile(envFile, formatEnvFile(environment), { mode: PRIVATE_FILE });
     parts.defer(() => removeIfPresent(envFile));
 
     return {

@@ -1,7 +1,18 @@
 /**
- * File access that tolerates missing files.
+ * Access to files that may be missing, or that are nobody else's business.
  * @module
  */
+
+/** The mode of a file that only this account may read. */
+export const PRIVATE_FILE = 0o600;
+
+/**
+ * Creates a folder that other accounts of this machine cannot list, unless it exists. Those of root
+ * may be passed through, because PostgreSQL runs under another account and has its data in there.
+ */
+export async function makePrivateFolder(path: string): Promise<void> {
+  await Deno.mkdir(path, { recursive: true, mode: Deno.uid() === 0 ? 0o711 : 0o700 });
+}
 
 /** Returns whether a file or folder exists. */
 export async function exists(path: string): Promise<boolean> {

@@ -4,6 +4,7 @@
  */
 
 import { join } from "node:path";
+import { makePrivateFolder, PRIVATE_FILE } from "./files.ts";
 import { TaskError } from "./task.ts";
 
 /** A lock that is held. */
@@ -47,8 +48,9 @@ function lockFile(folder: string): string {
 
 async function openLockFile(folder: string): Promise<Deno.FsFile> {
   try {
-    await Deno.mkdir(folder, { recursive: true });
-    const file = await Deno.open(lockFile(folder), { create: true, read: true, write: true });
+    await makePrivateFolder(folder);
+    const options = { create: true, read: true, write: true, mode: PRIVATE_FILE };
+    const file = await Deno.open(lockFile(folder), options);
     // Root may open any file, and would leave files in the folder that its owner could not change.
     if ((await file.stat()).uid === Deno.uid()) return file;
     file.close();

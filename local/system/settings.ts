@@ -75,7 +75,7 @@ export function parseSettings(variables: Variables): Settings {
     databaseUrl: url(variables, "DATABASE_URL", ["postgres:", "postgresql:"]),
     supabase: givenSupabase(variables),
     razorpay: givenRazorpay(variables),
-    botSecret: variables.BOT_SECRET || undefined,
+    botSecret: botSecret(variables),
     razorpayWebhookSecret: variables.RAZORPAY_WEBHOOK_SECRET || undefined,
     functionOptions: Object.fromEntries(
       variablesOf("options")
@@ -117,6 +117,15 @@ function url(
     throw new TaskError(`${name} must be a URL that starts with ${protocols[0]}//.`);
   }
   return text;
+}
+
+/** The functions would let nobody in with a shorter one. */
+function botSecret(variables: Variables): string | undefined {
+  const secret = variables.BOT_SECRET || undefined;
+  if (secret === undefined || secret.length >= 32) return secret;
+  throw new TaskError(
+    "BOT_SECRET must have at least 32 characters. Leave it empty to have one generated.",
+  );
 }
 
 function givenSupabase(variables: Variables): GivenSupabase | undefined {

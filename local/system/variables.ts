@@ -97,7 +97,8 @@ export const VARIABLES: readonly Variable[] = [
   {
     name: "BOT_SECRET",
     part: "secrets",
-    description: "What the bot sends in `x-bot-secret`: at least 32 characters. Make one with " +
+    description:
+      "What the bot sends in `x-bot-secret`: 32 random characters or more. Make one with " +
       "`node -p 'crypto.randomBytes(32).toString(\"base64url\")'`.",
     local: "generated",
     example: "",
@@ -132,18 +133,18 @@ export const VARIABLES: readonly Variable[] = [
     description: "What a page must prove before it reads an account. `phone-proof`: a session of " +
       "Supabase Auth or a link from the chat. `public`: nothing, so that anyone who knows a phone " +
       "number can read its balance and history.",
-    local: "public",
+    local: "`public`; `phone-proof` with a given Supabase project",
     hosted: "`phone-proof`",
-    example: "public",
+    example: "",
   },
   {
     name: "ALLOWED_ORIGINS",
     part: "options",
     description: "The origins whose pages may call the functions for pages, separated by commas: " +
       "`https://one.example,https://two.example`. `*` allows all.",
-    local: "*",
+    local: "`*`; none with a given Supabase project",
     hosted: "none",
-    example: "*",
+    example: "",
   },
   {
     name: "FRONTEND_URL",
@@ -180,8 +181,9 @@ export const VARIABLES: readonly Variable[] = [
   {
     name: "RAZORPAY_API_URL",
     part: "options",
-    description: "Leave it unset. Only `https://api.razorpay.com` and a stand-in on the same " +
-      "machine are accepted.",
+    description:
+      "Leave it unset. Only `https://api.razorpay.com` and the address of a stand-in on " +
+      "the same machine are accepted.",
     local: "the stand-in",
     hosted: "`https://api.razorpay.com`",
     example: "",
@@ -198,6 +200,14 @@ export const VARIABLES: readonly Variable[] = [
     part: "platform",
     description: "The public keys that sessions of Supabase Auth are checked against.",
     local: "generated",
+  },
+  {
+    name: "EMBEDDED_STACK",
+    part: "platform",
+    description:
+      "Set by the embedded stack for its own test data. Its only effect is that public " +
+      "accounts cause no warning.",
+    local: "1",
   },
   {
     name: "SUPABASE_SERVICE_ROLE_KEY",

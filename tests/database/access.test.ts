@@ -196,9 +196,28 @@ for (const [kind, database] of Object.entries(databases)) {
         const entries = await sql`select user_id from public.credit_transactions`;
         return [users.map(({ id }) => id), entries.map((entry) => entry.user_id)];
       });
-    deepStrictEqual(await readAs({ phone: mine.slice(1) }), [[user_id], [user_id]]);
-    for (const claims of [{}, { phone: "" }, { phone: newPhoneNumber().slice(1) }, { sub: mine }]) {
-      deepStrictEqual(await readAs(claims), [[], []]);
+    const session = { aud: "authenticated", role: "authenticated", phone: mine.slice(1) };
+    for (const claims of [{}, { phone: mine }, { is_anonymous: false }, { client_id: null }]) {
+      deepStrictEqual(await readAs({ ...session, ...claims }), [[user_id], [user_id]]);
+    }
+    const otherClaims = [
+      { phone: undefined, sub: mine },
+      { phone: "" },
+      { phone: newPhoneNumber().slice(1) },
+      // The functions take none of these for the number either.
+      { phone: `+++${mine.slice(1)}` },
+      { phone: Number(mine.slice(1)) },
+      { phone: [mine.slice(1)] },
+      { aud: "anon" },
+      { aud: undefined },
+      { aud: ["authenticated"] },
+      { role: "service_role" },
+      { client_id: crypto.randomUUID() },
+      { is_anonymous: true },
+      { is_anonymous: "true" },
+    ];
+    for (const claims of otherClaims) {
+      deepStrictEqual(await readAs({ ...session, ...claims }), [[], []], JSON.stringify(claims));
     }
   });
 

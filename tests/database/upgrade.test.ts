@@ -324,7 +324,7 @@ async function whileBotsRun(
     RAZORPAY_KEY_SECRET: secrets.razorpayKeySecret,
     RAZORPAY_WEBHOOK_SECRET: secrets.razorpayWebhookSecret,
     RAZORPAY_API_URL: gateway.url,
-  }, publicSessionKey(secrets)));
+  }, { sessionKey: publicSessionKey(secrets) }));
 
   const phones = Array.from({ length: BOTS }, newPhoneNumber);
   for (const phone of phones) {

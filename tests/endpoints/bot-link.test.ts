@@ -3,7 +3,7 @@
  * @module
  */
 
-import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { makeLinkToken, readLinkToken } from "shared/auth/link-token.ts";
 import { setEnvironment } from "../../local/stack/stack.ts";
@@ -155,17 +155,37 @@ Deno.test("a link outlives the bot's secret only while the secret is BOT_SECRET_
   });
 });
 
+Deno.test("a link with a payload that bot-link never writes proves nothing, even signed", async () => {
+  const phone = newPhoneNumber();
+  const { payload } = partsOf(await linkTokenOf(phone));
+  const fields = JSON.parse(Buffer.from(payload, "base64url").toString());
+  const payloads = [
+    ...[fields.expires_at + 0.5, 1e300, String(fields.expires_at), null].map((expires_at) =>
+      encodePart({ ...fields, expires_at })
+    ),
+    encodePart({ ...fields, user_id: "nobody" }),
+    encodePart(null),
+    "bm8ganNvbg",
+    "****",
+  ];
+  for (const body of payloads) {
+    const text = `credits link token\n${environment.SUPABASE_URL}\n${body}`;
+    const token = `${body}.${sign(text, environment.BOT_SECRET)}`;
+    expectError(await profile(phone, { "x-access-token": token }), INVALID_PROOF);
+  }
+});
+
 Deno.test("where no bot secret is configured, or only a short one, no link proves anything", async () => {
   const owner = { userId: randomUUID(), phoneNumber: newPhoneNumber() };
-  const short = "x".repeat(31);
-  const token = await withEnvironment(
-    { BOT_SECRET: short },
-    () => makeLinkToken(owner, new Date(Date.now() + 60_000)),
-  );
-  const project = { SUPABASE_URL: "https://project.supabase.co" };
+  const token = await makeLinkToken(owner, new Date(Date.now() + 60_000));
+  const { payload } = partsOf(token);
+  const short = newSecret().slice(0, 31);
+  const text = `credits link token\n${environment.SUPABASE_URL}\n${payload}`;
   for (const secret of [undefined, short]) {
-    await withEnvironment({ ...project, BOT_SECRET: secret }, async () => {
+    await withEnvironment({ BOT_SECRET: secret }, async () => {
+      strictEqual(await readLinkToken(`${payload}.${sign(text, short)}`), undefined);
       strictEqual(await readLinkToken(token), undefined);
+      await rejects(makeLinkToken(owner, new Date()), { name: "ConfigurationError" });
     });
   }
 });

@@ -359,6 +359,39 @@ Deno.test("an event as large as Razorpay's limit for notes is taken, and a large
   expectError(await deliver(padded(256 * 1024)), { httpStatus: 413, code: "BODY_TOO_LARGE" });
 });
 
+Deno.test("a body without the form of a signature is not waited for, nor one that says it is too large", async () => {
+  const neverEnding = () => new ReadableStream({ pull: () => new Promise(() => {}) });
+  const refusal = { httpStatus: 401, code: "INVALID_WEBHOOK_SIGNATURE" };
+  for (const signature of [undefined, "", "x", "0".repeat(63), "F".repeat(64)]) {
+    const headers = signature === undefined ? {} : { "x-razorpay-signature": signature };
+    const body = neverEnding();
+    expectError(await call("POST", "razorpay-webhook", { body, headers }), refusal);
+  }
+  const headers = { "x-razorpay-signature": "0".repeat(64), "content-length": "90000000" };
+  const body = neverEnding();
+  expectError(await call("POST", "razorpay-webhook", { body, headers }), {
+    httpStatus: 413,
+    code: "BODY_TOO_LARGE",
+  });
+});
+
+Deno.test("an event in many small pieces verifies as the whole", async () => {
+  const text = `{"event":"x","padding":"${"é".repeat(40_000)}"}`;
+  const bytes = new TextEncoder().encode(text);
+  const headers = {
+    ...webhookSignature(text, RAZORPAY_WEBHOOK_SECRET),
+    "x-razorpay-event-id": newEventId(),
+  };
+  for (const size of [1_000, 2_048, 4_097, 70_000]) {
+    const pieces = Array.from(
+      { length: Math.ceil(bytes.length / size) },
+      (_, index) => bytes.slice(index * size, (index + 1) * size),
+    );
+    const body = ReadableStream.from(pieces);
+    dataOf(await call("POST", "razorpay-webhook", { body, headers }));
+  }
+});
+
 Deno.test("while the database is away Razorpay is told to come back, and its retry brings the credits", async () => {
   const purchase = await pay();
   const event = await capturedEvent(purchase);

@@ -108,13 +108,14 @@ Deno.test("functions find the variables of the hosted platform", () => {
     RAZORPAY_KEY_SECRET: "key",
     RAZORPAY_WEBHOOK_SECRET: "webhook",
     RAZORPAY_API_URL: "http://127.0.0.1:2",
-  }, { kty: "EC", alg: "ES256" });
+  }, { sessionKey: { kty: "EC", alg: "ES256" } });
   deepStrictEqual(variables, {
     SUPABASE_URL: "http://127.0.0.1:1",
     SUPABASE_DB_URL: "postgresql://db",
     SUPABASE_PUBLISHABLE_KEYS: '{"default":"publishable"}',
     SUPABASE_SECRET_KEYS: '{"default":"secret"}',
     SUPABASE_JWKS: '{"keys":[{"kty":"EC","alg":"ES256"}]}',
+    EMBEDDED_STACK: "1",
     FRONTEND_ACCESS: "public",
     ALLOWED_ORIGINS: "*",
     FRONTEND_URL: "http://127.0.0.1:3000/",

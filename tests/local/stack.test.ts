@@ -5,8 +5,10 @@
 
 import { deepStrictEqual, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
+import { connectControl } from "../../local/razorpay/control-client.ts";
 import type { StackEnvironment } from "../../local/stack/environment.ts";
 import { exists, readIfPresent } from "../../local/system/files.ts";
+import { lockFolder } from "../../local/system/folder-lock.ts";
 import type { Process } from "../../local/system/processes.ts";
 import {
   end,
@@ -55,6 +57,8 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
   const razorpay = await fetch(`${variables.RAZORPAY_API_URL}/v1/orders`);
   strictEqual(razorpay.status, 401);
   await razorpay.body?.cancel();
+  // Any change is written down.
+  await connectControl(variables.RAZORPAY_API_URL).changeSettings({ webhook_timeout_ms: 5_000 });
 
   const second = runLocal("start", folder);
   strictEqual((await second.status).code, 1);
@@ -64,10 +68,32 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
   strictEqual((await reset.status).code, 1);
   match(await reset.output(), /already runs/);
 
+  for (const name of ["stack.env", "secrets.json", "razorpay.json", "stack.lock"]) {
+    strictEqual(await openTo(join(folder.path, name)), 0, `${name} is nobody else's`);
+  }
+  strictEqual(await openTo(join(folder.home, "postgres")), 0);
+  strictEqual(await openTo(join(folder.home, "postgres", "server.log")), 0);
+
   await end(stack, "SIGTERM", folder);
   strictEqual((await stack.status).code, 0);
   strictEqual(await exists(join(folder.path, "stack.env")), false);
 });
+
+Deno.test("a folder that a stack makes cannot be listed by other accounts", {
+  ignore,
+}, async () => {
+  await using folder = await newStackFolder();
+  const made = join(folder.path, "made", "here");
+  const lock = await lockFolder(made);
+  lock.release();
+  // Root's may be passed through, by the account that PostgreSQL runs under.
+  strictEqual(await openTo(made), isRoot ? 0o011 : 0);
+});
+
+/** What other accounts may do with a file. */
+async function openTo(path: string): Promise<number> {
+  return ((await Deno.stat(path)).mode ?? 0) & 0o077;
+}
 
 Deno.test("data and keys survive kills and a restart, and go with a reset", {
   ignore,

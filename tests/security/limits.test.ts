@@ -63,7 +63,9 @@ function purchaseOf(phone: string): Promise<Purchase> {
   return purchase;
 }
 
-const newAddress = () => `2001:db8::${randomInt(2 ** 16).toString(16)}:${randomInt(2 ** 16)}`;
+/** An address in IPv6, where a caller is a network. */
+const newAddress = () =>
+  `2001:db8:${randomInt(2 ** 16).toString(16)}:${randomInt(2 ** 16).toString(16)}::1`;
 
 const newCaller = (): Caller => ({ address: newAddress(), phone: newPhoneNumber() });
 
@@ -182,13 +184,15 @@ Deno.test("what a client writes into x-forwarded-for in front does not make it s
   }
 });
 
-Deno.test("the address that the platform's edge saw counts more than x-forwarded-for", async () => {
+Deno.test("a caller with a whole network of addresses, or a header of its own, is still one caller", async () => {
   await limitOnly("create_user", "address", 1);
-  const edge = { "cf-connecting-ip": newAddress() };
-  const attempt = (headers: Record<string, string>) =>
-    call("GET", `users/${newPhoneNumber()}`, { headers });
-  strictEqual(isLimited(await attempt({ ...edge, ...from(newAddress()) })), false);
-  expectLimited(await attempt({ ...edge, ...from(newAddress()) }));
+  const network = newAddress().replace(/1$/, "");
+  const attempt = (host: number) =>
+    call("GET", `users/${newPhoneNumber()}`, {
+      headers: { ...from(`${network}${host}`), "cf-connecting-ip": newAddress() },
+    });
+  strictEqual(isLimited(await attempt(1)), false);
+  for (const host of [1, 2, 3]) expectLimited(await attempt(host));
 });
 
 Deno.test("callers without an address, or with a very long one, are limited together", async () => {
@@ -264,7 +268,7 @@ Deno.test("the reconciler forgets counters that have run out, and no others", as
   await ATTEMPTS.create_user(current);
   dataOf(await runReconciler());
   const left = await sql`select subject from public.rate_counters`;
-  deepStrictEqual(left.map(({ subject }) => subject), [current.address]);
+  deepStrictEqual(left.map(({ subject }) => subject), [current.address.replace(/1$/, "/64")]);
 });
 
 Deno.test("20 clicks on one package are one order, here and at Razorpay", async () => {

@@ -304,7 +304,7 @@ Deno.test("a caller's own request id stands in the line, unless it could do harm
     const line = one(await linesOf(() => profile("nobody", headers)));
     return line.request_id;
   };
-  strictEqual(await withId("job-12345678.9_a"), "job-12345678.9_a");
+  strictEqual(await withId("job-123456.9_a"), "job-123456.9_a");
   for (const id of ['","level":"error', "short", "x".repeat(129), "blank blank", "ünïcödé-id"]) {
     ok(await withId(id) !== id, id);
   }

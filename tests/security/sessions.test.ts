@@ -5,11 +5,12 @@
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { generateKeyPairSync, randomUUID } from "node:crypto";
+import { sessionPhoneNumber } from "shared/auth/session.ts";
 import { setEnvironment } from "../../local/stack/stack.ts";
 import { startBackend } from "../support/backend.ts";
 import { dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
-import { closedUrl, lossyProxy } from "../support/faulty-servers.ts";
+import { closedUrl, fixedAnswerServer, lossyProxy } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { signedIn } from "../support/proofs.ts";
 import {
@@ -116,6 +117,13 @@ const BAD_SESSIONS: Record<string, (phone: string) => RequestHeaders | Promise<R
     signedIn(backend, phone, { phone: "", user_metadata: { phone: phone.slice(1) } }),
   "of the role service_role": (phone) => signedIn(backend, phone, { role: "service_role" }),
   "without a role": (phone) => signedIn(backend, phone, { role: undefined }),
+  "for another audience": (phone) => signedIn(backend, phone, { aud: "anon" }),
+  "without an audience": (phone) => signedIn(backend, phone, { aud: undefined }),
+  "for several audiences": (phone) => signedIn(backend, phone, { aud: ["authenticated"] }),
+  "that an app of somebody else was given": (phone) =>
+    signedIn(backend, phone, { client_id: randomUUID() }),
+  "of somebody anonymous": (phone) => signedIn(backend, phone, { is_anonymous: true }),
+  "that is not valid yet": (phone) => signedIn(backend, phone, { nbf: secondsFromNow(60) }),
   "with alg none and no signature": (phone) => forgedSession(phone, { alg: "none" }, () => ""),
   "with alg none and a key id": (phone) => forgedSession(phone, { alg: "none", kid }, () => ""),
   "with alg none and a signature": (phone) => forgedSession(phone, { alg: "none", kid }, hs256("")),
@@ -180,10 +188,94 @@ Deno.test("somebody who signed in with an e-mail address has proven no phone num
   expectError(await profile(phone, headers), INVALID_PROOF);
 });
 
+Deno.test("the claims that a session of Supabase Auth has besides are no obstacle", async () => {
+  const phone = newPhoneNumber();
+  const claims = { is_anonymous: false, nbf: secondsFromNow(0), session_id: randomUUID() };
+  dataOf(await profile(phone, await signedIn(backend, phone, claims)));
+});
+
+Deno.test("on the hosted platform a session has to be of the project's own Auth", async () => {
+  const phone = newPhoneNumber();
+  const hosted = "https://abcdefghijklmnopqrst.supabase.co";
+  const tokenOf = async (iss: string | undefined) =>
+    (await signedIn(backend, phone, { iss })).authorization.replace("Bearer ", "");
+  const own = await tokenOf(`${hosted}/auth/v1`);
+  const others = [
+    await tokenOf("https://bcdefghijklmnopqrstu.supabase.co/auth/v1"),
+    await tokenOf("supabase"),
+    await tokenOf(undefined),
+  ];
+  await withEnvironment({ SUPABASE_URL: hosted }, async () => {
+    strictEqual(await sessionPhoneNumber(own), phone);
+    for (const token of others) strictEqual(await sessionPhoneNumber(token), undefined);
+  });
+});
+
+/** What a proxy in front of the project has been asked for, besides the database. */
+async function askedOfAuth(
+  keys: unknown,
+  act: () => Promise<void>,
+): Promise<string[]> {
+  const proxy = lossyProxy(environment.SUPABASE_URL);
+  const variables = { SUPABASE_URL: proxy.url, SUPABASE_JWKS: JSON.stringify(keys) };
+  try {
+    await withEnvironment(variables, act);
+  } finally {
+    await proxy.stop();
+  }
+  return proxy.paths.filter((path) => path.startsWith("/auth/"));
+}
+
+const SHARED_KEY = { kty: "oct", alg: "HS256", k: "c2VjcmV0" };
+const PUBLIC_KEY = { ...publicKey, kid, alg: "ES256" };
+
+Deno.test("where the keys of sessions are known, a made-up session costs no call to Auth", async () => {
+  const phone = newPhoneNumber();
+  const madeUp = [
+    await signedIn({ environment, secrets: withStrangersKey(randomUUID()) }, phone),
+    await signedIn({ environment, secrets: withStrangersKey(kid) }, phone),
+    forgedSession(phone, { alg: "HS256" }, hs256(newSecret())),
+    forgedSession(phone, { alg: "HS256", kid }, hs256(newSecret())),
+    forgedSession(phone, { alg: "none" }, () => ""),
+    forgedSession(phone, {}, () => "c2ln"),
+    { authorization: "Bearer a.b.c" },
+  ];
+  const asked = await askedOfAuth({ keys: [PUBLIC_KEY] }, async () => {
+    for (const headers of madeUp) expectError(await profile(phone, headers), INVALID_PROOF);
+  });
+  deepStrictEqual(asked, []);
+});
+
+Deno.test.each([
+  ["no key is known", { keys: [] }],
+  ["the legacy secret is among the keys", { keys: [SHARED_KEY, PUBLIC_KEY] }],
+])(
+  "where %s Auth is asked about a session of the legacy secret, once a minute",
+  async (_, keys) => {
+    const phone = newPhoneNumber();
+    const [one, other] = [0, 1].map(() =>
+      forgedSession(phone, { alg: "HS256" }, hs256(newSecret()))
+    );
+    const asked = await askedOfAuth(keys, async () => {
+      for (const headers of [one, one, other, one, other]) {
+        expectError(await profile(phone, headers), INVALID_PROOF);
+      }
+    });
+    deepStrictEqual(asked, ["/auth/v1/user", "/auth/v1/user"]);
+  },
+);
+
 Deno.test("while Auth is away, a session that only Auth can check is answered UNAVAILABLE", async () => {
   const phone = newPhoneNumber();
   const headers = forgedSession(phone, { alg: "HS256" }, hs256(newSecret()));
-  await withEnvironment({ SUPABASE_URL: closedUrl() }, async () => {
+  const unknown = { SUPABASE_JWKS: JSON.stringify({ keys: [] }) };
+  await withEnvironment({ ...unknown, SUPABASE_URL: closedUrl() }, async () => {
     expectError(await profile(phone, headers), { httpStatus: 503, code: "UNAVAILABLE" });
   });
+  // Nor is that remembered as a refusal.
+  const busy = fixedAnswerServer(429, "application/json", '{"msg":"slow down"}');
+  await withEnvironment({ ...unknown, SUPABASE_URL: busy.url }, async () => {
+    expectError(await profile(phone, headers), { httpStatus: 503, code: "UNAVAILABLE" });
+  });
+  await busy.stop();
 });

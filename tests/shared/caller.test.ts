@@ -84,6 +84,22 @@ for (const [name, callAsBot] of Object.entries(BOT_CALLS)) {
     }
   });
 
+  Deno.test(`${name} lets nobody in with a secret that can be guessed, wherever it runs`, async () => {
+    const random = newSecret().slice(0, 32);
+    await withEnvironment({ BOT_SECRET: random }, async () => {
+      dataOf(await callAsBot(newPhoneNumber(), showing(random)));
+    });
+    const guessable = ["a", random.slice(0, 31), "a".repeat(32), "ab12".repeat(16)];
+    for (const secret of guessable) {
+      await withEnvironment({ BOT_SECRET: secret, BOT_SECRET_PREVIOUS: secret }, async () => {
+        expectError(await callAsBot(newPhoneNumber(), showing(secret)), {
+          httpStatus: 401,
+          code: "INVALID_BOT_SECRET",
+        });
+      });
+    }
+  });
+
   Deno.test(`${name} takes the new and the previous secret while one replaces the other`, async () => {
     const [secret, previous] = [newSecret(), newSecret()];
     await withEnvironment({ BOT_SECRET: secret, BOT_SECRET_PREVIOUS: previous }, async () => {

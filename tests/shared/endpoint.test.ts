@@ -3,7 +3,14 @@
  * @module
  */
 
-import { deepStrictEqual, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
+import {
+  deepStrictEqual,
+  doesNotMatch,
+  match,
+  notStrictEqual,
+  ok,
+  strictEqual,
+} from "node:assert/strict";
 import { startBackend } from "../support/backend.ts";
 import {
   call,
@@ -56,6 +63,8 @@ for (const name of ALL) {
     `${name}?phone_number=%`,
   ])("OPTIONS %s is answered", async (path) => {
     const response = await send("OPTIONS", path, { asBot: false });
+    strictEqual(response.headers.get("cache-control"), "no-store");
+    strictEqual(response.headers.get("x-content-type-options"), "nosniff");
     strictEqual(response.status, 204);
     strictEqual(await response.text(), "");
     strictEqual(response.headers.get("access-control-allow-origin"), originFor(name));
@@ -125,12 +134,24 @@ for (const name of ALL) {
   });
 
   Deno.test.each([
+    ["a UUID", "12345678-1234-4123-8123-123456789012"],
+    ["a trace id", "12345678123441238123123456789012"],
+  ])(`${name} takes over %s, whose digits are no phone number`, async (_, id) => {
+    const headers = { "x-request-id": String(id) };
+    const answer = await call(methodOf(name), name, { headers, body: bodyFor(name) });
+    strictEqual(answer.headers.get("x-request-id"), id);
+  });
+
+  Deno.test.each([
     ["no id", undefined],
     ["an empty id", ""],
     ["a short id", "1234567"],
     ["a long id", "a".repeat(129)],
     ["an id with spaces", "two words here"],
     ["an id that looks like a log line", '{"level":"error"}'],
+    ["a phone number", "919876543210"],
+    ["an id with a phone number in it", "message-919876543210-1"],
+    ["an id with a phone number beside a UUID", `${crypto.randomUUID()}_9876543210`],
   ])(`${name} makes a request id where it got %s`, async (_, id) => {
     const headers = id === undefined ? undefined : { "x-request-id": id };
     const answer = await call(methodOf(name), name, { headers, body: bodyFor(name) });
@@ -148,6 +169,20 @@ for (const name of GETTERS) {
         message: /percent/,
       });
     }
+  });
+
+  Deno.test(`${name} takes no more than 20 query parameters, however different they are`, async () => {
+    const query = (count: number) =>
+      new URLSearchParams(Array.from({ length: count }, (_, index) => [`p${index}`, ""]));
+    const message = /^The query has more than 20 parameters$/;
+    for (const count of [21, 15_000]) {
+      expectError(await call("GET", `${name}?${query(count)}`), {
+        httpStatus: 400,
+        code: "INVALID_REQUEST",
+        message,
+      });
+    }
+    doesNotMatch((await call("GET", `${name}?${query(20)}`)).body.message, message);
   });
 
   Deno.test(`${name} refuses a query parameter that comes twice, and names it`, async () => {
@@ -196,6 +231,15 @@ for (const name of POSTERS) {
     })],
   ])(`${name} answers 413 to a body of 16 KiB and one byte %s`, async (_, options) => {
     expectError(await call("POST", name, options(deductionOf(MAX_BODY_BYTES + 1))), {
+      httpStatus: 413,
+      code: "BODY_TOO_LARGE",
+    });
+  });
+
+  Deno.test(`${name} reads nothing of a body that says it is too large`, async () => {
+    const body = new ReadableStream({ pull: () => new Promise(() => {}) });
+    const headers = { "content-length": "90000000" };
+    expectError(await call("POST", name, { body, headers }), {
       httpStatus: 413,
       code: "BODY_TOO_LARGE",
     });

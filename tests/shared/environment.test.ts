@@ -5,6 +5,7 @@
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { razorpayCredentials } from "shared/environment.ts";
 import { startBackend } from "../support/backend.ts";
 import { type Answer, call, dataOf } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
@@ -116,6 +117,12 @@ Deno.test.each([
   "http://127.0.0.1.example:54323",
   "http://10.0.0.1",
   "https://api.razorpay.com@razorpay.example",
+  "http://api.razorpay.com",
+  "https://someone:word@api.razorpay.com",
+  "https://api.razorpay.com:8443",
+  "https://api.razorpay.com/v2",
+  "ftp://127.0.0.1",
+  "http://someone:word@127.0.0.1:54323",
   "not an address",
 ])("the Razorpay key is not sent to %s", async (address) => {
   const purchase = await payForPackage(control, newPhoneNumber(), "starter");
@@ -125,6 +132,18 @@ Deno.test.each([
     expectInternal(await verify(purchase));
   });
   strictEqual(dataOf(await verify(purchase)).credits_added, 20);
+});
+
+Deno.test.each([
+  ["https://api.razorpay.com", "https://api.razorpay.com"],
+  ["https://api.razorpay.com/", "https://api.razorpay.com"],
+  ["http://localhost:54323/", "http://localhost:54323"],
+  ["https://[::1]:1", "https://[::1]:1"],
+])("Razorpay may be at %s", async (address, apiUrl) => {
+  await withEnvironment({ RAZORPAY_API_URL: address }, () => {
+    strictEqual(razorpayCredentials().apiUrl, apiUrl);
+    return Promise.resolve();
+  });
 });
 
 Deno.test("a wrong Razorpay key secret verifies nothing", async () => {

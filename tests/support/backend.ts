@@ -76,7 +76,7 @@ export async function startBackend(): Promise<Backend> {
       RAZORPAY_WEBHOOK_SECRET: secrets.razorpayWebhookSecret,
       RAZORPAY_API_URL: razorpay.url,
     };
-    setEnvironment(functionEnvironment(environment, publicSessionKey(secrets)));
+    setEnvironment(functionEnvironment(environment, { sessionKey: publicSessionKey(secrets) }));
     return {
       environment,
       database,

@@ -136,6 +136,8 @@ export function parseAnswer(
 ): Answer {
   match(headers.get("content-type") ?? "", /^application\/json\b/);
   match(headers.get("x-request-id") ?? "", /^[A-Za-z0-9._-]{8,128}$/);
+  strictEqual(headers.get("cache-control"), "no-store");
+  strictEqual(headers.get("x-content-type-options"), "nosniff");
   const body = envelope.parse(JSON.parse(text));
   const isError = body.status === "ERROR";
   strictEqual(httpStatus >= 400, isError, `${httpStatus} with status ${body.status}`);

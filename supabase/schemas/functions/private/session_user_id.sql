@@ -1,5 +1,9 @@
 -- Returns the user of the current session, for the policies. A session proves a phone number; with it, a
 -- page may read its user's own rows from the Data API and follow them with Realtime.
+--
+-- What proves it is the same as in functions-shared/auth/session.ts: a user who signed in here with a
+-- number of their own, not anonymously, and not through an app of somebody else, whose tokens have a
+-- client_id.
 create function private.session_user_id()
 returns uuid
 language sql
@@ -8,12 +12,19 @@ stable
 security definer
 set search_path = ''
 as $$
+  with session as (
+    select nullif(current_setting('request.jwt.claims', true), '')::jsonb as claims
+  )
+  select i.user_id
+  from session s
   -- Supabase Auth writes the number without its plus sign.
-  select i.user_id from public.identities i
-  where i.kind = 'phone'
-    and i.value = '+' || ltrim(
-      nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'phone', '+'
-    );
+  join public.identities i
+    on i.kind = 'phone' and i.value = '+' || regexp_replace(s.claims ->> 'phone', '^\+', '')
+  where jsonb_typeof(s.claims -> 'phone') = 'string'
+    and s.claims -> 'aud' = '"authenticated"'
+    and s.claims -> 'role' = '"authenticated"'
+    and coalesce(s.claims -> 'is_anonymous', 'false') in ('false', 'null')
+    and s.claims ->> 'client_id' is null;
 $$;
 
 comment on function private.session_user_id is

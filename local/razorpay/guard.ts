@@ -1,0 +1,35 @@
+/**
+ * Keeps web pages out: a browser on this machine reaches the stand-in as well as a test does.
+ * @module
+ */
+
+import type { IncomingMessage } from "node:http";
+import { isLoopbackHost, isLoopbackUrl } from "../system/loopback.ts";
+import { type RazorpayError, refused } from "./errors.ts";
+
+/**
+ * Returns why a request is refused, before anything else is looked at, or undefined.
+ *
+ * The control routes need no key, so their caller must not be a foreign page; a page of this machine
+ * may play the customer too. A change has to say that it is JSON, which a browser lets a foreign page
+ * say only after asking, and it is never told yes.
+ */
+export function refusalOf(
+  { method, headers, url }: {
+    readonly method: string;
+    readonly headers: IncomingMessage["headers"];
+    readonly url: URL;
+  },
+): RazorpayError | undefined {
+  const { host, origin, "content-type": type = "" } = headers;
+  if (!isLoopbackHost(host)) return refused(421, "This stand-in answers to this machine only.");
+  if (!url.pathname.startsWith("/_control/")) return undefined;
+  if (origin !== undefined && !isLoopbackUrl(origin)) {
+    return refused(403, "Control routes are not for pages of other origins.");
+  }
+  const isChange = method === "POST" || method === "PATCH";
+  if (isChange && !/^application\/json *(;|$)/i.test(type)) {
+    return refused(415, "A control route takes a body of the type application/json.");
+  }
+  return undefined;
+}
