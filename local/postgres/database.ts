@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
 import type { Settings } from "../system/settings.ts";
 import { TaskError } from "../system/task.ts";
@@ -22,8 +23,13 @@ export interface Database {
   stop(): Promise<void>;
 }
 
-/** How often a server that exits unexpectedly is restarted before the stack gives up. */
-const MAX_RESTARTS = 5;
+/**
+ * How often a server that exits unexpectedly is started again within a minute before the stack gives
+ * up: more often than anyone kills it, and seldom enough to end a loop of starts that cannot succeed.
+ */
+const MAX_STARTS_A_MINUTE = 30;
+
+const RETRY_MS = 500;
 
 /** Called with a short description before each step that may take a moment. */
 export type Progress = (step: string) => void;
@@ -105,26 +111,40 @@ async function keepRunning(
   let server = await startPostgres(options);
   const { port } = server;
   const failure = failureSignal();
+  const starts: number[] = [];
   let stopped = false;
-  let restarts = 0;
   let restarting = Promise.resolve();
   watch();
 
   function watch(): void {
     server.exited.then(() => {
-      if (!stopped) restarting = restart();
+      if (!stopped) restarting = restart().catch(failure.reject);
     });
   }
 
   async function restart(): Promise<void> {
     console.error("PostgreSQL exited unexpectedly; restarting it.");
-    try {
-      restarts += 1;
-      if (restarts > MAX_RESTARTS) throw new TaskError("PostgreSQL keeps exiting unexpectedly.");
-      server = await startPostgres({ ...options, port });
+    while (!stopped) {
+      const started = await tryToStart();
+      if (!started) continue;
+      server = started;
       watch();
+      return;
+    }
+  }
+
+  /** What the killed server leaves behind, or a connection attempt on its port, can fail a start. */
+  async function tryToStart() {
+    const aMinuteAgo = Date.now() - 60_000;
+    const mayTryAgain = starts.filter((time) => time > aMinuteAgo).length < MAX_STARTS_A_MINUTE;
+    starts.push(Date.now());
+    try {
+      if (!mayTryAgain) throw new TaskError("PostgreSQL keeps exiting unexpectedly.");
+      return await startPostgres({ ...options, port });
     } catch (error) {
-      failure.reject(error);
+      if (!mayTryAgain || !(error instanceof TaskError)) throw error;
+      await delay(RETRY_MS);
+      return undefined;
     }
   }
 
