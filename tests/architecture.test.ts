@@ -36,7 +36,7 @@ const OTHER_TREES: Readonly<Record<string, readonly string[]>> = {
   "local/stack": [
     "functions-shared/environment.ts",
     "functions-shared/phone-number.ts",
-    "functions-shared/http/log.ts",
+    "functions-shared/http",
   ],
   // Measures a function in its own process, beside a handler that does less.
   "local/bench": ["supabase/functions/bot-deduct"],

@@ -17,12 +17,9 @@ export const IGNORE_EVERYTHING = "*\n";
  * @throws {TaskError} that says why it cannot be used.
  */
 export async function makeLocalFolder(folder: string): Promise<void> {
-  const isNew = !await exists(folder);
   await makeFolder(folder);
   const file = join(folder, ".gitignore");
-  if (isNew || !await exists(file)) {
-    await explained(folder, Deno.writeTextFile(file, IGNORE_EVERYTHING));
-  }
+  if (!await exists(file)) await explained(folder, Deno.writeTextFile(file, IGNORE_EVERYTHING));
 }
 
 /**
