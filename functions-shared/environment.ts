@@ -100,7 +100,8 @@ export function allowedOrigins(): string[] {
 /** Returns the page that the bot's links open. @throws {ConfigurationError} if it is missing. */
 export function frontendUrl(): URL {
   const url = URL.parse(required("FRONTEND_URL"));
-  if (url === null) throw new ConfigurationError("FRONTEND_URL is not a URL");
+  // "localhost:3000" is a URL too, of the protocol "localhost:".
+  if (!url?.host) throw new ConfigurationError("FRONTEND_URL is not a URL");
   return url;
 }
 

@@ -43,12 +43,19 @@ function international(spelling: string): string | undefined {
 }
 
 function national(digits: string): string | undefined {
-  const country = defaultCountry();
-  if (!isSupportedCountry(country)) {
-    throw new ConfigurationError("DEFAULT_COUNTRY is not an ISO 3166-1 alpha-2 country code");
-  }
-  const number = valid(digits, country);
+  const number = valid(digits, nationalCountry());
   return number && international(number);
+}
+
+/**
+ * Returns the country whose national numbers a page may send.
+ *
+ * @throws {ConfigurationError} if `DEFAULT_COUNTRY` names none.
+ */
+export function nationalCountry(): CountryCode {
+  const country = defaultCountry();
+  if (isSupportedCountry(country)) return country;
+  throw new ConfigurationError("DEFAULT_COUNTRY is not an ISO 3166-1 alpha-2 country code");
 }
 
 function valid(spelling: string, country?: CountryCode): string | undefined {

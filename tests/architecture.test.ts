@@ -32,6 +32,12 @@ const CONTRACT = ["functions-shared/contract", "functions-shared/errors.ts"];
 const OTHER_TREES: Readonly<Record<string, readonly string[]>> = {
   "local/tasks": CONTRACT,
   "local/docs": CONTRACT,
+  // Checks options by the functions' rules, and reads the functions' log.
+  "local/stack": [
+    "functions-shared/environment.ts",
+    "functions-shared/phone-number.ts",
+    "functions-shared/http",
+  ],
   // Measures a function in its own process, next to a handler that does less.
   "local/bench": ["supabase/functions/bot-deduct"],
   // Signs webhooks as Razorpay does.

@@ -1,5 +1,7 @@
 /**
  * The log: one JSON line per request, never with a phone number, a secret, a signature or a body.
+ *
+ * What happened is told by the figures and the outcome that the answer holds, and by a package's name.
  * @module
  */
 
@@ -35,8 +37,29 @@ export function logRequest(
     request_id: requestId,
     user_id: reply.userId,
     replayed: "idempotent-replayed" in (reply.headers ?? {}) || undefined,
+    event: reply.event,
+    ...told(reply.body.data),
     cause: ours ? withoutNumbers(String(cause)) : undefined,
   }));
+}
+
+/** The fields of answers that the log repeats. None of them says who somebody is. */
+const TOLD = [
+  "outcome",
+  "remaining_credits",
+  "credits",
+  "credits_added",
+  "checked",
+  "settled",
+  "flagged",
+  "failed",
+];
+
+function told(data: unknown): Record<string, unknown> {
+  if (typeof data !== "object" || data === null) return {};
+  const fields = Object.entries(data).filter(([name]) => TOLD.includes(name));
+  const { package: bought } = data as { package?: { name?: unknown } };
+  return { ...Object.fromEntries(fields), package: bought?.name };
 }
 
 /** Logs a failure that the response to the request does not show. */
@@ -54,7 +77,7 @@ function rootOf(error: unknown): unknown {
   return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
 }
 
-/** A database error may quote its input, and phone numbers must not reach the log. */
-function withoutNumbers(text: string): string {
+/** Hides numbers: a database error may quote its input, and phone numbers must not reach the log. */
+export function withoutNumbers(text: string): string {
   return text.replace(/\+?[0-9]{7,}/g, "(number)");
 }

@@ -12,6 +12,8 @@ export interface Reply<Data = unknown> {
   readonly error?: unknown;
   /** The user that the reply is about; for the log only. */
   readonly userId?: string | undefined;
+  /** The name of Razorpay's event that the reply is about; for the log only. */
+  readonly event?: string | undefined;
   readonly httpStatus: number;
   readonly headers?: Record<string, string>;
   readonly body: {
@@ -29,10 +31,15 @@ const RETRY_AFTER_SECONDS = "2";
 export function success<const Data>(
   message: string,
   data: Data,
-  { replayed = false, userId }: { replayed?: boolean; userId?: string } = {},
+  { replayed = false, userId, event }: {
+    replayed?: boolean;
+    userId?: string;
+    event?: string;
+  } = {},
 ): Reply<Data> {
   return {
     userId,
+    event,
     httpStatus: 200,
     headers: replayed ? { "idempotent-replayed": "true" } : {},
     body: { status: "SUCCESS", message, data },

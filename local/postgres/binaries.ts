@@ -10,29 +10,48 @@ import { z } from "zod";
 import { exists } from "../system/files.ts";
 import { REPOSITORY } from "../system/settings.ts";
 import { TaskError } from "../system/task.ts";
+import { reachableFolder } from "./server.ts";
 
 const PROGRAMS = join(REPOSITORY, "local", "postgres", "programs");
 
 const symlinks = z.array(z.object({ source: z.string(), target: z.string() }));
 
 /**
- * Returns the folder with `initdb` and `postgres`, installing them below `parent` if they are not
- * there yet. Each version of the lock file has its own folder.
+ * Returns the folder with `initdb` and `postgres`, installing them if they are not there yet. All
+ * clones of an account share them; each version of the lock file has a folder of its own.
  *
  * `announce` is called before an installation.
  *
  * @throws {TaskError} if npm cannot install them, or has none for this machine.
  */
-export async function installPostgres(
-  parent: string,
-  announce: () => void = () => {},
-): Promise<string> {
-  const folder = join(parent, `postgres-binaries-${await fingerprint()}`);
+export async function installPostgres(announce: () => void = () => {}): Promise<string> {
+  const parent = await programsFolder();
+  const folder = join(parent, `postgres-${await fingerprint()}`);
+  // Held until this process is through, so that another one waits and then finds them installed.
+  using lock = await Deno.open(`${folder}.lock`, { create: true, write: true });
+  await lock.lock(true);
   if (!await exists(folder)) {
     announce();
     await install(folder);
   }
   return join(await nativeFolder(folder), "bin");
+}
+
+/** Returns the folder for programs of this account, which nobody else may have prepared. */
+async function programsFolder(): Promise<string> {
+  const folder = await reachableFolder(userCache(), "programs");
+  const { uid } = await Deno.stat(folder);
+  if (uid === Deno.uid()) return folder;
+  throw new TaskError(
+    `${folder} belongs to another account. Set XDG_CACHE_HOME to a folder of your own.`,
+  );
+}
+
+/** Returns the folder for what can be had again, as the XDG Base Directory Specification has it. */
+function userCache(): string {
+  const home = Deno.env.get("HOME") || REPOSITORY;
+  const caches = Deno.build.os === "darwin" ? join(home, "Library/Caches") : join(home, ".cache");
+  return join(Deno.env.get("XDG_CACHE_HOME") || caches, "whatsapp-credits");
 }
 
 async function fingerprint(): Promise<string> {
@@ -55,8 +74,7 @@ async function install(folder: string): Promise<void> {
     await Deno.rename(unfinished, folder);
   } catch (error) {
     await Deno.remove(unfinished, { recursive: true });
-    // Another process may have installed the same version in the meantime; that one will do.
-    if (!await exists(folder)) throw error;
+    throw error;
   } finally {
     Deno.umask(umask);
   }

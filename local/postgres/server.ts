@@ -12,7 +12,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { exists, makePrivateFolder, readIfPresent, removeIfPresent } from "../system/files.ts";
+import { exists, readIfPresent, removeIfPresent } from "../system/files.ts";
+import { makeFolder } from "../system/local-folder.ts";
 import { claimPort, portTakenError } from "../system/ports.ts";
 import { findProcess, sendSignal, waitForExit } from "../system/processes.ts";
 import { TaskError } from "../system/task.ts";
@@ -69,16 +70,27 @@ const SUPERVISOR = `
   exit "$code"
 `;
 
-/**
- * Returns the folder for the binaries and data of `localDir`: the folder itself, unless this
- * process is root and the server's account cannot reach it, as in a clone below `/root`.
- */
+/** Returns the folder for the data of `localDir`; see {@linkcode reachableFolder}. */
 export async function postgresHome(localDir: string): Promise<string> {
-  await makePrivateFolder(localDir);
-  if (Deno.uid() !== 0 || await isReachable(localDir)) return localDir;
   const key = createHash("sha256").update(localDir).digest("hex").slice(0, 16);
+  return await reachableFolder(localDir, key);
+}
+
+/**
+ * Returns a folder that the server's account can reach: `folder` itself, created if necessary, or one
+ * named `otherwise` if this process is root and the folder is, for example, below `/root`.
+ *
+ * @throws {TaskError} if it cannot be created.
+ */
+export async function reachableFolder(folder: string, otherwise: string): Promise<string> {
+  await makeFolder(folder);
+  if (Deno.uid() !== 0 || await isReachable(folder)) return folder;
   // Only root can write to /var/lib, so nobody else can have prepared anything there.
-  return join("/var/lib/whatsapp-credits", key);
+  const other = join("/var/lib/whatsapp-credits", otherwise);
+  const umask = Deno.umask(0o022);
+  await makeFolder(other);
+  Deno.umask(umask);
+  return other;
 }
 
 async function isReachable(folder: string): Promise<boolean> {
@@ -103,7 +115,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     await checkOwner(data);
     await stopLeftover(data);
   } else {
-    await makeFolder(options.folder);
+    await makeDataFolder(options.folder);
     await createData(options, data);
   }
   return await launch(options, data);
@@ -120,7 +132,7 @@ function serverAccount(): { uid?: number; gid?: number } {
 }
 
 /** Only the account of the server needs the folder itself; it has to get there, too. */
-async function makeFolder(folder: string): Promise<void> {
+async function makeDataFolder(folder: string): Promise<void> {
   const umask = Deno.umask(0o022);
   await Deno.mkdir(dirname(folder), { recursive: true });
   Deno.umask(umask);

@@ -40,6 +40,11 @@ export async function runSupabase(
   return { success, stdout: text, output: `${text}${decoder.decode(stderr)}`.trim() };
 }
 
+/** Has npm download the CLI, if it has not yet. What fails here fails again where it is needed. */
+export async function downloadSupabase(): Promise<void> {
+  await runSupabase(["--version"]);
+}
+
 /**
  * Applies the migrations that the database lacks and, unless told otherwise, the seed.
  *

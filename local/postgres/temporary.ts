@@ -35,8 +35,7 @@ export async function withTemporaryServer<Result>(
   cleanUp.defer(() => removeIfPresent(home));
   const password = randomBytes(24).toString("hex");
   const server = await startPostgres({
-    // The binaries of `deno task start`, so that they are installed once.
-    binaries: settings.postgresBin ?? await installPostgres(await postgresHome(settings.localDir)),
+    binaries: settings.postgresBin ?? await installPostgres(),
     folder: join(home, "postgres"),
     port: 0,
     password,

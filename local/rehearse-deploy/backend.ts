@@ -4,7 +4,6 @@
  */
 
 import { sign } from "shared/auth/signature.ts";
-import { installPostgres } from "../postgres/binaries.ts";
 import { postgresHome } from "../postgres/server.ts";
 import { connectControl } from "../razorpay/control-client.ts";
 import { functionEnvironment } from "../stack/environment.ts";
@@ -26,12 +25,14 @@ export async function startRehearsalBackend(folder: string): Promise<RehearsalBa
   await using unfinished = new AsyncDisposableStack();
   // If this process is root, the data may be in another folder.
   unfinished.defer(async () => removeIfPresent(await postgresHome(folder)));
-  const { postgresBin, localDir } = readSettings();
-  const stack = await startStack({
-    ...parseSettings({ API_PORT: "0", DB_PORT: "0", RAZORPAY_PORT: "0", LOCAL_DIR: folder }),
-    // Shares the programs of `deno task start`, so that they are installed only once.
-    postgresBin: postgresBin ?? await installPostgres(await postgresHome(localDir)),
-  });
+  const { postgresBin = "" } = readSettings();
+  const stack = await startStack(parseSettings({
+    API_PORT: "0",
+    DB_PORT: "0",
+    RAZORPAY_PORT: "0",
+    LOCAL_DIR: folder,
+    POSTGRES_BIN: postgresBin,
+  }));
   unfinished.defer(() => stack.stop());
 
   const razorpay = connectControl(stack.environment.RAZORPAY_API_URL);

@@ -10,6 +10,7 @@
 import { App, ConsoleEmailDriver } from "@supabase/lite";
 import { PostgresConnection } from "@supabase/lite/postgres";
 import { z } from "zod";
+import { type Connections, type DriverOptions, openConnections } from "./connections.ts";
 
 /** Serves the paths `/rest/v1/...` and `/auth/v1/...`. */
 export interface DataApi {
@@ -35,8 +36,6 @@ const POOL_SIZE = 20;
  * and that PostgREST enforces (PostgREST docs, "Functions: timeouts").
  */
 const STATEMENT_TIMEOUT_MS = 4_000;
-
-const CLOSE_TIMEOUT_SECONDS = 5;
 
 /** Starts the embedded Data API on a migrated database. */
 export async function startDataApi(options: DataApiOptions): Promise<DataApi> {
@@ -127,11 +126,13 @@ const TIMESTAMP_TYPE = {
 };
 
 class ProjectConnection extends PostgresConnection {
+  readonly #connections: Connections;
+
   constructor(url: string) {
     super({
       url,
       postgresOptions: {
-        max: POOL_SIZE,
+        max: 1,
         onnotice: () => {},
         connection: { statement_timeout: STATEMENT_TIMEOUT_MS },
         types: {
@@ -142,15 +143,20 @@ class ProjectConnection extends PostgresConnection {
         },
       },
     });
+    // Kysely reserves a connection for each statement and transaction.
+    // The driver takes options that it has parsed before, which its types do not say.
+    const options = this.driver.options as unknown as DriverOptions;
+    this.#connections = openConnections(url, POOL_SIZE, options);
+    Reflect.set(this.driver, "reserve", () => this.#connections.reserve());
     // When lite first finds a table with row-level security, it grants all of them to every role
     // (ensureRlsContext), which would undo the migrations' grants. This state claims that it
     // already has.
     Reflect.set(this, "rlsState", "active");
   }
 
-  /** A query that never returns must not keep the pool from closing. */
-  override close(): Promise<void> {
-    return this.driver.end({ timeout: CLOSE_TIMEOUT_SECONDS });
+  override async close(): Promise<void> {
+    await this.#connections.end();
+    await this.driver.end({ timeout: 0 });
   }
 
   /**

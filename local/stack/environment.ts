@@ -62,9 +62,12 @@ export function functionEnvironment(
   };
 }
 
-/** Formats variables as lines that a shell can `source`. */
+/**
+ * Formats variables as lines that a shell can `source`, for the programs that it then starts as well,
+ * and that `node --env-file` reads.
+ */
 export function formatEnvFile(variables: object): string {
   return Object.entries(variables)
-    .map(([name, value]) => `${name}='${String(value).replaceAll("'", `'\\''`)}'\n`)
+    .map(([name, value]) => `export ${name}='${String(value).replaceAll("'", `'\\''`)}'\n`)
     .join("");
 }

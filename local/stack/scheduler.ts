@@ -7,6 +7,9 @@ import type { StackEnvironment } from "./environment.ts";
 
 const INTERVAL_MS = 60_000;
 
+/** How the scheduler's requests are told from others in the log. */
+export const SCHEDULER_REQUEST_ID = "embedded-scheduler";
+
 /** Starts the schedule. Stopping waits for a run in progress. */
 export function startScheduler(
   { SUPABASE_URL, SUPABASE_SECRET_KEY }: StackEnvironment,
@@ -19,7 +22,11 @@ export function startScheduler(
   async function reconcile(): Promise<void> {
     const response = await fetch(`${SUPABASE_URL}/functions/v1/reconcile-payments`, {
       method: "POST",
-      headers: { apikey: SUPABASE_SECRET_KEY, "content-type": "application/json" },
+      headers: {
+        apikey: SUPABASE_SECRET_KEY,
+        "content-type": "application/json",
+        "x-request-id": SCHEDULER_REQUEST_ID,
+      },
       body: "{}",
     });
     // The function logs its own failures.

@@ -8,27 +8,33 @@
  */
 
 import { join } from "node:path";
-import { type Database, type Progress, startDatabase, useDatabase } from "../postgres/database.ts";
+import { type Database, startDatabase, useDatabase } from "../postgres/database.ts";
 import { startRazorpay } from "../razorpay/server.ts";
-import { PRIVATE_FILE, removeIfPresent } from "../system/files.ts";
+import { PRIVATE_FILE } from "../system/files.ts";
 import { lockFolder } from "../system/folder-lock.ts";
+import { makeLocalFolder } from "../system/local-folder.ts";
 import { claimPort } from "../system/ports.ts";
 import type { GivenRazorpay, Settings } from "../system/settings.ts";
+import type { Progress } from "../system/task.ts";
 import { type DataApi, forwardDataApi, startDataApi } from "./data-api.ts";
 import { formatEnvFile, functionEnvironment, type StackEnvironment } from "./environment.ts";
 import { loadFunctions } from "./functions.ts";
 import { startGateway } from "./gateway.ts";
+import { checkOptions } from "./options.ts";
 import { startScheduler } from "./scheduler.ts";
 import { loadSecrets, publicSessionKey, type Secrets } from "./secrets.ts";
 
 /** A running stack. */
 export interface Stack {
   readonly environment: StackEnvironment;
-  /** The file that holds the environment while the stack runs. */
+  /**
+   * The file that holds the environment. It stays when the stack stops, for a bot that is started
+   * first; only a port that was 0 differs the next time.
+   */
   readonly envFile: string;
   /** Rejects when a part has exited unexpectedly and cannot be restarted. Never resolves. */
   readonly failure: Promise<never>;
-  /** Stops every part, and removes the file. */
+  /** Stops every part. */
   stop(): Promise<void>;
 }
 
@@ -42,8 +48,11 @@ export async function startStack(
   settings: Settings,
   progress: Progress = () => {},
 ): Promise<Stack> {
+  setEnvironment(settings.functionOptions);
+  checkOptions(settings.functionOptions);
   const parts = new AsyncDisposableStack();
   try {
+    await makeLocalFolder(settings.localDir);
     const lock = await lockFolder(settings.localDir);
     parts.defer(() => lock.release());
     const secrets = await loadSecrets(settings.localDir);
@@ -83,7 +92,6 @@ export async function startStack(
 
     const envFile = join(settings.localDir, "stack.env");
     await Deno.writeTextFile(envFile, formatEnvFile(environment), { mode: PRIVATE_FILE });
-    parts.defer(() => removeIfPresent(envFile));
 
     return {
       environment,

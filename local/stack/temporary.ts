@@ -4,7 +4,6 @@
  * @module
  */
 
-import { installPostgres } from "../postgres/binaries.ts";
 import { postgresHome } from "../postgres/server.ts";
 import { removeIfPresent } from "../system/files.ts";
 import type { Settings } from "../system/settings.ts";
@@ -33,18 +32,9 @@ export async function withTemporaryStack(
     dbPort: 0,
     razorpayPort: 0,
     localDir,
-    postgresBin: await postgresPrograms(settings),
   });
   cleanUp.defer(() => stack.stop());
   await Promise.race([use(stack), stack.failure, interruption]);
-}
-
-/** Shares the programs of `deno task start`, so that they are installed only once. */
-async function postgresPrograms(settings: Settings): Promise<string | undefined> {
-  if (settings.postgresBin || settings.databaseUrl || settings.supabase) {
-    return settings.postgresBin;
-  }
-  return await installPostgres(await postgresHome(settings.localDir));
 }
 
 /** Rejects when this process is asked to stop, even if nothing awaits it yet. */

@@ -4,7 +4,8 @@
  */
 
 import { join } from "node:path";
-import { makePrivateFolder, PRIVATE_FILE } from "./files.ts";
+import { PRIVATE_FILE } from "./files.ts";
+import { makeFolder } from "./local-folder.ts";
 import { TaskError } from "./task.ts";
 
 /** A lock that is held. */
@@ -47,8 +48,9 @@ function lockFile(folder: string): string {
 }
 
 async function openLockFile(folder: string): Promise<Deno.FsFile> {
+  await makeFolder(folder);
+  const { uid } = await Deno.stat(folder);
   try {
-    await makePrivateFolder(folder);
     const options = { create: true, read: true, write: true, mode: PRIVATE_FILE };
     const file = await Deno.open(lockFile(folder), options);
     // Root may open any file, and would leave files in the folder that its owner could not change.
@@ -56,6 +58,12 @@ async function openLockFile(folder: string): Promise<Deno.FsFile> {
     file.close();
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    if (uid === Deno.uid()) {
+      throw new TaskError(
+        `${folder} cannot be used: no permission to write in it. Change its mode, or set LOCAL_DIR ` +
+          "to another folder.",
+      );
+    }
   }
   throw new TaskError(
     `${folder} belongs to another account. Run this as the account that created it, or set LOCAL_DIR ` +

@@ -5,6 +5,8 @@
 
 import { TaskError } from "./task.ts";
 
+const LOOK_TIMEOUT_MS = 2_000;
+
 /** The error for a port that another program uses. `setting` is the variable that moves it. */
 export function portTakenError(port: number, setting: string): TaskError {
   return new TaskError(
@@ -32,5 +34,16 @@ export function claimPort(port: number, setting: string): number {
       );
     }
     throw error;
+  }
+}
+
+/** Returns whether a server responds at this URL. */
+export async function responds(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(LOOK_TIMEOUT_MS) });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false;
   }
 }

@@ -45,9 +45,14 @@ export interface Settings {
   readonly razorpay: GivenRazorpay | undefined;
   readonly botSecret: string | undefined;
   readonly razorpayWebhookSecret: string | undefined;
+  /** How the stack logs; undefined lets it depend on whether a terminal reads it. */
+  readonly logFormat: LogFormat | undefined;
   /** Variables that the functions receive unchanged. */
   readonly functionOptions: Readonly<Record<string, string>>;
 }
+
+/** Lines of JSON for machines, or lines for people. */
+export type LogFormat = "json" | "pretty";
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -57,8 +62,22 @@ type Variables = Readonly<Record<string, string | undefined>>;
  * @throws {TaskError} for an invalid value.
  */
 export function readSettings(): Settings {
-  return parseSettings({ ...readEnvFile(resolve(REPOSITORY, ".env")), ...Deno.env.toObject() });
+  return parseSettings({ ...readEnvFile(ENV_FILE), ...Deno.env.toObject() });
 }
+
+/** Returns the names of the variables that {@linkcode readSettings} finds, and where. */
+export function settingSources(): { envFile: string[]; environment: string[] } {
+  const names = SETTINGS.flatMap((part) => variablesOf(part)).map(({ name }) => name);
+  const environment = names.filter((name) => Deno.env.get(name));
+  const file = readEnvFile(ENV_FILE);
+  const envFile = names.filter((name) => file[name] && !Deno.env.has(name));
+  return { envFile, environment };
+}
+
+const ENV_FILE = resolve(REPOSITORY, ".env");
+
+/** The parts of the list of variables that a developer may set. */
+const SETTINGS = ["stack", "secrets", "options"] as const;
 
 /**
  * Parses settings from the given variables. An empty value counts as unset.
@@ -77,6 +96,7 @@ export function parseSettings(variables: Variables): Settings {
     razorpay: givenRazorpay(variables),
     botSecret: botSecret(variables),
     razorpayWebhookSecret: variables.RAZORPAY_WEBHOOK_SECRET || undefined,
+    logFormat: logFormat(variables),
     functionOptions: Object.fromEntries(
       variablesOf("options")
         .map(({ name }) => [name, variables[name] ?? ""])
@@ -103,6 +123,13 @@ function port(variables: Variables, name: string, fallback: number): number {
     );
   }
   return value;
+}
+
+function logFormat(variables: Variables): LogFormat | undefined {
+  const format = variables.LOG_FORMAT;
+  if (!format) return undefined;
+  if (format === "json" || format === "pretty") return format;
+  throw new TaskError(`LOG_FORMAT must be json or pretty, not "${format}".`);
 }
 
 function url(

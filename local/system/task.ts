@@ -13,6 +13,9 @@ export class TaskError extends Error {
   override readonly name = "TaskError";
 }
 
+/** Called with a short description before each step that may take a moment. */
+export type Progress = (step: string) => void;
+
 /**
  * Runs a task's main function. A {@linkcode TaskError} is printed as a plain sentence; any other
  * error is a bug in this project and is printed with its stack trace. Either ends the process with

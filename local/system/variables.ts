@@ -50,9 +50,18 @@ export const VARIABLES: readonly Variable[] = [
   {
     name: "LOCAL_DIR",
     part: "stack",
-    description: "Folder for data, generated secrets, PostgreSQL's programs and `stack.env`.",
+    description: "Folder for data, generated secrets and `stack.env`.",
     local: ".local",
     example: ".local",
+  },
+  {
+    name: "LOG_FORMAT",
+    part: "stack",
+    description:
+      "`pretty`: lines for people; `json`: a line of JSON for each request, as a hosted " +
+      "project logs.",
+    local: "`pretty` in a terminal, else `json`",
+    example: "",
   },
   {
     name: "POSTGRES_BIN",

@@ -14,11 +14,11 @@ import { stabilizer } from "../docs/stable-text.ts";
 import { withTemporaryStack } from "../stack/temporary.ts";
 import { readIfPresent } from "../system/files.ts";
 import { writeGenerated } from "../system/generated-file.ts";
+import { responds } from "../system/ports.ts";
 import { parseSettings, readSettings, REPOSITORY, type Settings } from "../system/settings.ts";
 import { runTask, TaskError } from "../system/task.ts";
 
 const TUTORIAL = "docs/tutorial.md";
-const LOOK_TIMEOUT_MS = 2_000;
 const TO_FILE = Deno.args.some((argument) => argument === "--write" || argument === "--check");
 
 /** Plays every step on the stack of an env file and returns the answers. */
@@ -46,7 +46,7 @@ async function playTutorial(
   return answers;
 }
 
-/** Returns the env file of the stack that runs in a folder. A stack that was killed leaves its behind. */
+/** Returns the env file of the stack that runs in a folder. The file is there without one too. */
 async function runningStack({ localDir }: Settings): Promise<string | undefined> {
   const path = join(localDir, "stack.env");
   const { SUPABASE_URL = "", RAZORPAY_API_URL = "" } = parseEnv(await readIfPresent(path) ?? "");
@@ -58,16 +58,6 @@ async function runningStack({ localDir }: Settings): Promise<string | undefined>
     );
   }
   return path;
-}
-
-async function responds(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(LOOK_TIMEOUT_MS) });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false;
-  }
 }
 
 /** The settings of a stack that is as on a fresh clone, whatever is set here. */

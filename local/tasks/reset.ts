@@ -3,10 +3,11 @@
  * @module
  */
 
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { postgresHome, stopLeftoverPostgres } from "../postgres/server.ts";
-import { exists, removeIfPresent } from "../system/files.ts";
+import { exists, readIfPresent, removeIfPresent } from "../system/files.ts";
 import { lockFolder } from "../system/folder-lock.ts";
+import { IGNORE_EVERYTHING } from "../system/local-folder.ts";
 import { readSettings } from "../system/settings.ts";
 import { runTask } from "../system/task.ts";
 
@@ -29,8 +30,13 @@ await runTask(async () => {
 async function clear(folder: string): Promise<void> {
   let isEmpty = true;
   for await (const { name } of Deno.readDir(folder)) {
-    if (OWN_ENTRIES.test(name)) await removeIfPresent(join(folder, name));
+    const path = join(folder, name);
+    if (OWN_ENTRIES.test(name) || await isOwnIgnoreFile(path)) await removeIfPresent(path);
     else isEmpty = false;
   }
   if (isEmpty) await removeIfPresent(folder);
+}
+
+async function isOwnIgnoreFile(path: string): Promise<boolean> {
+  return basename(path) === ".gitignore" && await readIfPresent(path) === IGNORE_EVERYTHING;
 }

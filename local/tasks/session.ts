@@ -9,6 +9,7 @@ import { parseEnv } from "node:util";
 import { loadSecrets } from "../stack/secrets.ts";
 import { mintSession } from "../stack/session-token.ts";
 import { readIfPresent } from "../system/files.ts";
+import { responds } from "../system/ports.ts";
 import { readSettings } from "../system/settings.ts";
 import { runTask, TaskError } from "../system/task.ts";
 
@@ -18,12 +19,12 @@ await runTask(async () => {
   const [phoneNumber] = Deno.args;
   if (phoneNumber === undefined) throw new TaskError("Usage: deno task session +919876543210");
   const { localDir } = readSettings();
-  const envFile = await readIfPresent(join(localDir, "stack.env"));
-  if (envFile === undefined) {
+  const envFile = await readIfPresent(join(localDir, "stack.env")) ?? "";
+  const { SUPABASE_URL = "", BOT_SECRET = "" } = parseEnv(envFile);
+  if (!await responds(SUPABASE_URL)) {
     throw new TaskError('No stack is running. Run "deno task start" first.');
   }
 
-  const { SUPABASE_URL, BOT_SECRET = "" } = parseEnv(envFile);
   const { sessionKey } = await loadSecrets(localDir);
   const response = await fetch(`${SUPABASE_URL}/functions/v1/bot-link`, {
     method: "POST",

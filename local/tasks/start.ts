@@ -4,15 +4,24 @@
  */
 
 import { relative } from "node:path";
+import { logAs } from "../stack/log.ts";
 import { type Stack, startStack } from "../stack/stack.ts";
-import { readSettings } from "../system/settings.ts";
+import { readSettings, type Settings, settingSources } from "../system/settings.ts";
 import { interrupted, runTask } from "../system/task.ts";
 
 await runTask(async () => {
   const interruption = interrupted();
-  const stack = await startStack(readSettings(), (step) => console.log(`${step} ...`));
+  const startedAt = performance.now();
+  const seconds = () => `${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s`;
+  const settings = readSettings();
+  console.log(introduction(settings));
+  const stack = await startStack(settings, (step) => console.log(`${seconds()}  ${step} ...`));
+  const isTerminal = Deno.stdout.isTerminal();
+  logAs(settings.logFormat ?? (isTerminal ? "pretty" : "json"), {
+    color: isTerminal && !Deno.noColor,
+  });
   try {
-    console.log(summary(stack));
+    console.log(`${seconds()}  ${summary(stack)}`);
     await Promise.race([interruption, stack.failure]);
     console.log("Stopping ...");
   } finally {
@@ -22,11 +31,44 @@ await runTask(async () => {
   Deno.exit(0);
 });
 
+/** Says what is about to run: who may read accounts, where the settings are from, what is played. */
+function introduction(settings: Settings): string {
+  return `
+  Access     ${access(settings)}
+  Settings   ${sources()}
+  Stand-ins  ${standIns(settings)}
+`;
+}
+
+function access({ functionOptions }: Settings): string {
+  return functionOptions.FRONTEND_ACCESS === "phone-proof"
+    ? "phone-proof: a page must prove a phone number before it reads the account"
+    : "public: ANYONE WHO KNOWS A PHONE NUMBER CAN READ ITS ACCOUNT\n" +
+      "             This is for test data. FRONTEND_ACCESS=phone-proof asks for proof, as when deployed.";
+}
+
+function sources(): string {
+  const { envFile, environment } = settingSources();
+  const parts = [
+    ...(envFile.length > 0 ? [`.env (${envFile.join(", ")})`] : []),
+    ...(environment.length > 0 ? [`environment (${environment.join(", ")})`] : []),
+  ];
+  return parts.join("; ") || "none set, so everything is as in .env.example";
+}
+
+function standIns({ supabase, razorpay }: Settings): string {
+  const played = [
+    ...(razorpay ? [] : ["Razorpay (no real money)"]),
+    ...(supabase ? [] : ["Supabase's Data API and Auth"]),
+  ];
+  return played.join(", ") || "none";
+}
+
 function summary({ environment, envFile }: Stack): string {
   const url = environment.SUPABASE_URL;
-  const file = relative(Deno.cwd(), envFile);
-  return `
-The backend is ready.
+  const path = relative(Deno.cwd(), envFile);
+  const file = path.startsWith("..") ? envFile : path;
+  return `The backend is ready.
 
   API        ${url}/functions/v1
   Data API   ${url}/rest/v1
@@ -39,6 +81,8 @@ Try it in another terminal:
 
   source ${file}
   curl -H "x-bot-secret: $BOT_SECRET" "$SUPABASE_URL/functions/v1/bot-credits/+919876543210"
+
+A bot of yours gets the same variables with: node --env-file=${file} ...
 
 Press Ctrl-C to stop it.
 `;

@@ -6,8 +6,10 @@
 import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
 import { join } from "node:path";
 import { formatEnvFile, functionEnvironment } from "../../local/stack/environment.ts";
+import { checkOptions } from "../../local/stack/options.ts";
 import { TaskError } from "../../local/system/task.ts";
 import { parseSettings, REPOSITORY } from "../../local/system/settings.ts";
+import { withEnvironment } from "../support/environment.ts";
 
 Deno.test("without settings everything is embedded, on the documented ports", () => {
   const settings = parseSettings({});
@@ -63,6 +65,11 @@ const IMPOSSIBLE: [string, Record<string, string>, RegExp][] = [
   ["half a Razorpay key", { RAZORPAY_KEY_ID: "rzp_test_key" }, /belong together/],
   ["only Razorpay's address", { RAZORPAY_API_URL: "https://api.razorpay.com" }, /needs both/],
   [
+    "a log in another format",
+    { LOG_FORMAT: "xml" },
+    /LOG_FORMAT must be json or pretty, not "xml"/,
+  ],
+  [
     "a live key",
     { RAZORPAY_KEY_ID: "rzp_live_key", RAZORPAY_KEY_SECRET: "key secret" },
     /must be a test key/,
@@ -77,19 +84,50 @@ for (const [what, variables, message] of IMPOSSIBLE) {
   });
 }
 
+const WRONG_OPTIONS: [string, string, RegExp][] = [
+  ["FRONTEND_ACCESS", "phoneproof", /must be phone-proof or public, not "phoneproof"/],
+  ["ALLOWED_ORIGINS", "https://one.example/", /must be origins such as/],
+  ["ALLOWED_ORIGINS", "https://one.example two.example", /must be origins such as/],
+  ["FRONTEND_URL", "localhost:3000", /must be a URL such as/],
+  ["DEFAULT_COUNTRY", "India", /must be an ISO 3166-1 alpha-2 country code/],
+];
+
+for (const [name, value, message] of WRONG_OPTIONS) {
+  Deno.test(`${name}=${value} is refused when a stack starts`, async () => {
+    await withEnvironment({ [name]: value }, () => {
+      throws(() => checkOptions({ [name]: value }), (error: unknown) => {
+        return error instanceof TaskError && error.message.startsWith(name) &&
+          message.test(error.message);
+      });
+      return Promise.resolve();
+    });
+  });
+}
+
+Deno.test("options that can work are accepted, and those that are not set are not asked for", async () => {
+  const options = {
+    FRONTEND_ACCESS: "phone-proof",
+    ALLOWED_ORIGINS: "https://one.example, http://127.0.0.1:3000",
+    FRONTEND_URL: "https://one.example/account",
+    DEFAULT_COUNTRY: "de",
+  };
+  await withEnvironment(options, () => Promise.resolve(checkOptions(options)));
+  checkOptions({});
+});
+
 Deno.test("a refused database URL is not repeated, as it carries a password", () => {
   throws(() => parseSettings({ DATABASE_URL: "http://someone:hidden@db.example.com" }), (error) => {
     return error instanceof Error && !error.message.includes("hidden");
   });
 });
 
-Deno.test("a shell reads from stack.env what was written, whatever it holds", async () => {
+Deno.test("a shell and what it starts read from stack.env what was written, whatever it holds", async () => {
   const value = `it's "$HOME" \\ and a \`command\``;
   const file = await Deno.makeTempFile();
   try {
     await Deno.writeTextFile(file, formatEnvFile({ VALUE: value }));
     const shell = new Deno.Command("/bin/sh", {
-      args: ["-c", '. "$1"; printf %s "$VALUE"', "sh", file],
+      args: ["-c", '. "$1"; sh -c \'printf %s "$VALUE"\'', "sh", file],
     });
     strictEqual(new TextDecoder().decode((await shell.output()).stdout), value);
   } finally {

@@ -5,16 +5,18 @@
 
 import { deepStrictEqual, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
+import postgres from "postgres";
 import { connectControl } from "../../local/razorpay/control-client.ts";
 import type { StackEnvironment } from "../../local/stack/environment.ts";
 import { exists, readIfPresent } from "../../local/system/files.ts";
-import { lockFolder } from "../../local/system/folder-lock.ts";
+import { lockFolder, tryLockFolder } from "../../local/system/folder-lock.ts";
 import type { Process } from "../../local/system/processes.ts";
 import {
   end,
   newStackFolder,
   nothingRunsOn,
   processesOn,
+  readEnvironment,
   ready,
   runDenoTask,
   runLocal,
@@ -53,7 +55,14 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
   match(variables.SUPABASE_SECRET_KEY, /^sb_secret_/);
   match(variables.RAZORPAY_KEY_ID, /^rzp_test_[A-Za-z0-9]{14}$/);
   ok(variables.BOT_SECRET.length >= 32);
+  const said = await stack.output();
+  match(said, /Access +public: ANYONE WHO KNOWS A PHONE NUMBER CAN READ ITS ACCOUNT/);
+  match(said, /Settings +environment \(API_PORT, DB_PORT, RAZORPAY_PORT, LOCAL_DIR\b/);
+  match(said, /Stand-ins +Razorpay .*Data API and Auth/);
+  match(said, /[0-9]\.[0-9] s {2}Creating the database/);
+  strictEqual(await Deno.readTextFile(join(folder.path, ".gitignore")), "*\n");
   strictEqual(await balance(variables), 3);
+  match(await stack.output(), /^\{"time":.*"function":"bot-credits".*"remaining_credits":3/m);
   const razorpay = await fetch(`${variables.RAZORPAY_API_URL}/v1/orders`);
   strictEqual(razorpay.status, 401);
   await razorpay.body?.cancel();
@@ -76,7 +85,8 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
 
   await end(stack, "SIGTERM", folder);
   strictEqual((await stack.status).code, 0);
-  strictEqual(await exists(join(folder.path, "stack.env")), false);
+  // A bot that is started first finds the secrets, and its calls can be repeated.
+  deepStrictEqual(await readEnvironment(folder), variables);
 });
 
 Deno.test("a folder that a stack makes cannot be listed by other accounts", {
@@ -132,6 +142,19 @@ Deno.test("data and keys survive kills and a restart, and go with a reset", {
     await end(second, "SIGINT", folder);
   });
 
+  await test.step("data of another version are refused, with a way out", async () => {
+    const third = runLocal("start", folder);
+    const { DATABASE_URL } = await ready(third, folder);
+    const sql = postgres(DATABASE_URL, { max: 1, onnotice: () => {} });
+    await sql`insert into supabase_migrations.schema_migrations (version) values ('20200101000000')`;
+    await sql.end();
+    await end(third, "SIGTERM", folder);
+    const fourth = runLocal("start", folder);
+    strictEqual((await fourth.status).code, 1);
+    match(await fourth.output(), /of another version of this project, run "deno task reset"/);
+    await nothingRunsOn(folder);
+  });
+
   await test.step("a reset leaves nothing", async () => {
     strictEqual((await runLocal("reset", folder).status).code, 0);
     const left = [...Deno.readDirSync(folder.path)].filter(({ name }) => !name.endsWith(".log"));
@@ -152,7 +175,11 @@ Deno.test("a stack ends when the task that started it is killed", { ignore }, as
   const task = runDenoTask("start", folder);
   await ready(task, folder);
   await end(task, "SIGKILL", folder);
-  await until("stack.env is gone", async () => !await exists(join(folder.path, "stack.env")));
+  await until("the folder is free", async () => {
+    const lock = await tryLockFolder(folder.path);
+    lock?.release();
+    return lock !== undefined;
+  });
 });
 
 Deno.test("a data folder that the server's account cannot reach is kept elsewhere, and reset too", {
@@ -189,6 +216,33 @@ Deno.test("a folder in which another account runs its stacks is left alone", {
   const stack = runLocal("start", folder);
   strictEqual((await stack.status).code, 1);
   match(await stack.output(), /belongs to another account.*LOCAL_DIR/);
+  strictEqual(await exists(join(folder.path, "secrets.json")), false);
+});
+
+Deno.test("lines for people can be had without a terminal, and the mode is the one that is set", {
+  ignore,
+}, async () => {
+  await using folder = await newStackFolder();
+  const stack = runLocal("start", folder, {
+    LOG_FORMAT: "pretty",
+    FRONTEND_ACCESS: "phone-proof",
+  });
+  const variables = await ready(stack, folder);
+  await deduct(variables);
+  await end(stack, "SIGTERM", folder);
+  const said = await stack.output();
+  match(said, /Access +phone-proof: a page must prove/);
+  match(said, /^[0-9:]{8} bot-deduct +200 +[0-9]+ ms {2}2 credits left$/m);
+});
+
+Deno.test("an option that cannot work is refused before anything starts", { ignore }, async () => {
+  await using folder = await newStackFolder();
+  const stack = runLocal("start", folder, { FRONTEND_ACCESS: "phoneproof" });
+  strictEqual((await stack.status).code, 1);
+  match(
+    await stack.output(),
+    /^error: FRONTEND_ACCESS must be phone-proof or public, not "phoneproof"\.$/m,
+  );
   strictEqual(await exists(join(folder.path, "secrets.json")), false);
 });
 

@@ -1,5 +1,8 @@
 /**
  * Watches what a test file logs, which must not contain any number or secret that it used.
+ *
+ * Warnings and errors go to the file that `deno task test` names, which prints them if a test fails: in
+ * a run without failures they are of faults that tests provoke.
  * @module
  */
 
@@ -19,16 +22,24 @@ export function assertNothingLeaked(): void {
   deepStrictEqual(leaks, []);
 }
 
+/** The variable that names the file. */
+export const LOG_FILE_VARIABLE = "TEST_LOG_FILE";
+
+const logFile = Deno.env.get(LOG_FILE_VARIABLE);
 const { warn, error } = console;
 // A line for each of thousands of requests would bury the output of a failing test.
 console.info = watched(() => {});
-console.warn = watched(warn);
-console.error = watched(error);
+console.warn = watched(logFile ? writeToFile : warn);
+console.error = watched(logFile ? writeToFile : error);
 
-function watched(write: (...parts: unknown[]) => void): (...parts: unknown[]) => void {
+function watched(write: (text: string) => void): (...parts: unknown[]) => void {
   return (...parts) => {
     const text = parts.map((part) => typeof part === "string" ? part : inspect(part)).join(" ");
     if (values.values().some((value) => text.includes(value))) leaks.push(text);
-    write(...parts);
+    write(text);
   };
+}
+
+function writeToFile(text: string): void {
+  if (logFile) Deno.writeTextFileSync(logFile, `${text}\n`, { append: true });
 }

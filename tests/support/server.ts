@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { exists } from "../../local/system/files.ts";
 import { lockFolder, tryLockFolder } from "../../local/system/folder-lock.ts";
+import { makeLocalFolder } from "../../local/system/local-folder.ts";
 import { installPostgres } from "../../local/postgres/binaries.ts";
 import {
   postgresHome,
@@ -27,13 +28,14 @@ export interface TestServer {
 
 /** Starts a server that trades crash safety for speed. */
 export async function startTestServer(settings: Settings): Promise<TestServer> {
+  await makeLocalFolder(settings.localDir);
   const home = await postgresHome(settings.localDir);
   const runs = join(home, "test");
   await removeAbandonedRuns(runs);
 
   const folder = join(runs, randomBytes(4).toString("hex"));
   const lock = await lockFolder(folder);
-  const binaries = settings.postgresBin ?? await installPostgres(home);
+  const binaries = settings.postgresBin ?? await installPostgres();
   const password = randomBytes(24).toString("hex");
   const server = await startPostgres({
     binaries,

@@ -91,6 +91,11 @@ export async function ready(
     strictEqual(ended, false, ended ? await process.output() : undefined);
     return (await process.output()).includes("Press Ctrl-C");
   });
+  return await readEnvironment(folder);
+}
+
+/** What `stack.env` says. */
+export async function readEnvironment(folder: StackFolder): Promise<StackEnvironment> {
   const variables: unknown = parseEnv(await Deno.readTextFile(join(folder.path, "stack.env")));
   assertComplete(variables);
   return variables;

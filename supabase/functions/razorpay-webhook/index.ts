@@ -33,7 +33,7 @@ export default endpoint(razorpayWebhook, async (input, { headers, bodyText }) =>
   } finally {
     await finishWebhook({ delivery_id: deliveryId, outcome });
   }
-  return success(razorpayWebhook.successMessage, { outcome });
+  return success(razorpayWebhook.successMessage, { outcome }, { event: input.event });
 });
 
 async function handle(event: EventReading): Promise<string> {

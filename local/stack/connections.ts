@@ -1,0 +1,127 @@
+/**
+ * Connections that can die at any moment without harm, for the embedded Data API.
+ *
+ * postgres.js 3.4.9 reuses a connection object after its socket has closed. Kysely ends a failed
+ * transaction with a rollback on the connection that it has reserved: where the server was killed,
+ * the driver then writes to no socket, in a callback that nobody can catch, and the whole process
+ * ends with "Cannot read properties of null (reading 'write')" (porsager/postgres issues 1154 and
+ * 1208). Releasing such a connection even hands it to the next caller.
+ *
+ * So each connection here is a driver of its own that is thrown away as soon as its socket closes.
+ * @module
+ */
+
+import postgres from "postgres";
+
+/** What Kysely's dialect asks a driver for. */
+export interface Connections {
+  /** Resolves with a connection of the caller's own, until it is released. */
+  reserve(): Promise<ReservedConnection>;
+  /** Closes all connections, and refuses to reserve another. */
+  end(): Promise<void>;
+}
+
+/** A connection that belongs to one caller. */
+export interface ReservedConnection {
+  /** Runs a statement. Rejects with the code `CONNECTION_CLOSED` once the connection has died. */
+  unsafe(statement: string, parameters: unknown[]): Promise<unknown>;
+  release(): void;
+}
+
+/** Options of the driver. */
+export type DriverOptions = postgres.Options<Record<string, postgres.PostgresType>>;
+
+/** How long statements in progress may delay the end of the connections. */
+const CLOSE_TIMEOUT_SECONDS = 5;
+
+/** Opens up to `limit` connections, each when it is first needed. Further callers wait for one. */
+export function openConnections(
+  url: string,
+  limit: number,
+  options: DriverOptions,
+): Connections {
+  const idle: Connection[] = [];
+  const open = new Set<Connection>();
+  const waiting: PromiseWithResolvers<Connection>[] = [];
+  let ended = false;
+
+  function take(): Connection | undefined {
+    return idle.pop() ?? (open.size < limit ? connect() : undefined);
+  }
+
+  function connect(): Connection {
+    const connection = new Connection(url, options, () => {
+      open.delete(connection);
+      const place = idle.indexOf(connection);
+      if (place >= 0) idle.splice(place, 1);
+      serveNext();
+    });
+    open.add(connection);
+    return connection;
+  }
+
+  function serveNext(): void {
+    const connection = waiting.length > 0 ? take() : undefined;
+    if (connection !== undefined) waiting.shift()?.resolve(connection);
+  }
+
+  return {
+    async reserve() {
+      if (ended) throw connectionClosed();
+      const turn = Promise.withResolvers<Connection>();
+      waiting.push(turn);
+      serveNext();
+      const connection = await turn.promise;
+      return {
+        unsafe: (statement, parameters) => connection.run(statement, parameters),
+        release() {
+          if (connection.isClosed) return;
+          idle.push(connection);
+          serveNext();
+        },
+      };
+    },
+    async end() {
+      ended = true;
+      for (const turn of waiting.splice(0)) turn.reject(connectionClosed());
+      await Promise.all([...open].map((connection) => connection.end(CLOSE_TIMEOUT_SECONDS)));
+    },
+  };
+}
+
+/** One connection of the driver. It connects with its first statement. */
+class Connection {
+  isClosed = false;
+  readonly #sql: postgres.Sql;
+
+  constructor(url: string, options: DriverOptions, onClose: () => void) {
+    this.#sql = postgres(url, {
+      ...options,
+      max: 1,
+      // The driver would close it between two statements of a transaction, and open another.
+      max_lifetime: null,
+      onclose: () => {
+        if (this.isClosed) return;
+        this.isClosed = true;
+        onClose();
+        // Rejects whatever the driver has not settled.
+        void this.end(0);
+      },
+    });
+  }
+
+  run(statement: string, parameters: unknown[]): Promise<unknown> {
+    if (this.isClosed) return Promise.reject(connectionClosed());
+    return this.#sql.unsafe(statement, parameters as postgres.ParameterOrJSON<never>[]);
+  }
+
+  end(timeout: number): Promise<void> {
+    return this.#sql.end({ timeout });
+  }
+}
+
+function connectionClosed(): Error {
+  return Object.assign(new Error("The connection to the database is closed"), {
+    code: "CONNECTION_CLOSED",
+  });
+}

@@ -1,0 +1,47 @@
+/**
+ * Checks the options of the functions when a stack starts, with the functions' own rules. Otherwise a
+ * misspelled value would show only when a function needs it.
+ * @module
+ */
+
+import {
+  allowedOrigins,
+  ConfigurationError,
+  frontendAccess,
+  frontendUrl,
+} from "shared/environment.ts";
+import { nationalCountry } from "shared/phone-number.ts";
+import { TaskError } from "../system/task.ts";
+
+/** The reader of each option that can be wrong, and what the value must be. */
+const RULES: readonly (readonly [name: string, read: () => unknown, rule: string])[] = [
+  ["FRONTEND_ACCESS", frontendAccess, "phone-proof or public"],
+  ["ALLOWED_ORIGINS", origins, "origins such as https://one.example, separated by commas, or *"],
+  ["FRONTEND_URL", frontendUrl, "a URL such as https://one.example/account"],
+  ["DEFAULT_COUNTRY", nationalCountry, "an ISO 3166-1 alpha-2 country code such as IN"],
+];
+
+/**
+ * Checks those of the options that are set. The functions' variables have to be set before, in the
+ * environment of this process.
+ *
+ * @throws {TaskError} that names the first invalid one.
+ */
+export function checkOptions(options: Readonly<Record<string, string>>): void {
+  for (const [name, read, rule] of RULES) {
+    const value = options[name];
+    if (value === undefined) continue;
+    try {
+      read();
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      throw new TaskError(`${name} must be ${rule}, not "${value}".`);
+    }
+  }
+}
+
+/** A browser sends an origin in exactly this form, and it is compared as text. */
+function origins(): void {
+  const isOrigin = (text: string) => text === "*" || URL.parse(text)?.origin === text;
+  if (!allowedOrigins().every(isOrigin)) throw new ConfigurationError("not an origin");
+}
