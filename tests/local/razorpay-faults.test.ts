@@ -127,6 +127,7 @@ Deno.test("faults in waiting are listed and cleared, and unknown ones refused", 
     assert.deepEqual(await razorpay.control.faults(), []);
     const response = await fetch(`${razorpay.url}/_control/faults`, {
       method: "POST",
+      headers: { "content-type": "application/json" },
       body: JSON.stringify({ kind: "earthquake" }),
     });
     assert.equal(response.status, 400);

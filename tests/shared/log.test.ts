@@ -36,6 +36,7 @@ Deno.test("each request leaves one line of JSON that names it and how it ended",
     http_status: 200,
     status: "SUCCESS",
     request_id: id,
+    credits: 3,
   });
 });
 

@@ -19,6 +19,16 @@ export const logLine = z.strictObject({
   request_id: z.string(),
   user_id: z.uuid().optional(),
   replayed: z.boolean().optional(),
+  event: z.string().optional(),
+  package: z.string().optional(),
+  outcome: z.string().optional(),
+  remaining_credits: z.int().optional(),
+  credits: z.int().optional(),
+  credits_added: z.int().optional(),
+  checked: z.int().optional(),
+  settled: z.int().optional(),
+  flagged: z.int().optional(),
+  failed: z.int().optional(),
   cause: z.string().optional(),
 });
 
