@@ -4,6 +4,9 @@ set local lock_timeout = '2s';
 
 SET local check_function_bodies = off;
 
+-- The policies take a session for what the functions take it for: not for one of another audience, of
+-- somebody else's app, or of somebody anonymous, and the phone number only as text.
+
 CREATE OR REPLACE FUNCTION private.session_user_id()
   RETURNS uuid
   LANGUAGE sql

@@ -64,6 +64,7 @@ const IMPOSSIBLE: [string, Record<string, string>, RegExp][] = [
   ["a project without its keys", { SUPABASE_URL: "https://a.example.com" }, /SUPABASE_SECRET_KEY/],
   ["half a Razorpay key", { RAZORPAY_KEY_ID: "rzp_test_key" }, /belong together/],
   ["only Razorpay's address", { RAZORPAY_API_URL: "https://api.razorpay.com" }, /needs both/],
+  ["a bot secret that lets nobody in", { BOT_SECRET: "x".repeat(31) }, /at least 32 characters/],
   [
     "a log in another format",
     { LOG_FORMAT: "xml" },
@@ -133,6 +134,24 @@ Deno.test("a shell and what it starts read from stack.env what was written, what
   } finally {
     await Deno.remove(file);
   }
+});
+
+Deno.test("a given project, whose accounts may be those of real people, is not open", () => {
+  const environment = {
+    SUPABASE_URL: "https://abcdefghijklmnopqrst.supabase.co",
+    SUPABASE_PUBLISHABLE_KEY: "publishable",
+    SUPABASE_SECRET_KEY: "secret",
+    DATABASE_URL: "",
+    BOT_SECRET: "bot",
+    RAZORPAY_KEY_ID: "id",
+    RAZORPAY_KEY_SECRET: "key",
+    RAZORPAY_WEBHOOK_SECRET: "webhook",
+    RAZORPAY_API_URL: "http://127.0.0.1:2",
+  };
+  const { FRONTEND_ACCESS, ALLOWED_ORIGINS, EMBEDDED_STACK } = functionEnvironment(environment, {
+    isGiven: true,
+  });
+  deepStrictEqual([FRONTEND_ACCESS, ALLOWED_ORIGINS, EMBEDDED_STACK], ["phone-proof", "", ""]);
 });
 
 Deno.test("functions find the variables of the hosted platform", () => {
