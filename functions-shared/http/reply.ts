@@ -29,7 +29,7 @@ const RETRY_AFTER_SECONDS = "2";
 export function success<const Data>(
   message: string,
   data: Data,
-  { replayed = false, userId }: { replayed?: boolean; userId?: string } = {},
+  { replayed = false, userId }: { replayed?: boolean; userId?: string | undefined } = {},
 ): Reply<Data> {
   return {
     userId,
