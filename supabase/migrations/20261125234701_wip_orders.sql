@@ -1308,6 +1308,8 @@ COMMENT ON COLUMN "public"."payment_orders"."phone_number" IS 'Whom the order is
 
 COMMENT ON COLUMN "public"."payment_orders"."user_id" IS 'The account that got the credits. Null until the order is paid: anyone may order for any number, so an order alone makes no user.';
 
+COMMENT ON COLUMN "public"."payments"."balance_after_grant" IS 'The balance right after its credits were granted and what had already gone back was revoked, which every report of this payment returns.';
+
 COMMENT ON COLUMN "public"."rate_limits"."scope" IS 'address: the caller''s network address, which can be forged, so it is never the only scope. phone, user: whom the call is about, whoever calls. owner: the same, for callers who have proven the number; they are counted here only, so that no stranger can use up what is theirs. project: all other callers together.';
 
 COMMENT ON FUNCTION "private"."count_against_limits"(text, text, text, text, text) IS 'Null if the action is allowed; otherwise the scope that is exceeded, and for how many seconds. To be called after everything that may have to wait: the counters are shared, and stay locked until the transaction ends.';
@@ -1323,6 +1325,8 @@ COMMENT ON FUNCTION "private"."net_paise"(text) IS 'What was captured minus what
 COMMENT ON FUNCTION "private"."pay_order"(uuid, uuid) IS 'Idempotent. Does nothing to an order none of whose payments has money that we still hold. user_id is the order''s user, locked; false if it is null and the order is to be paid.';
 
 COMMENT ON FUNCTION "private"."record_reversal"(text, jsonb) IS 'reversal: {id, kind, status, amount_paise, is_money_gone, reported_at}. A repeated or older report changes nothing; one that names another payment is refused.';
+
+COMMENT ON FUNCTION "private"."refuse_change"() IS 'Trigger of the append-only tables. The tables'' owner, which is the role of migrations and of the dashboard''s SQL editor, or a superuser can disable it; no role of the Data API can.';
 
 COMMENT ON FUNCTION "public"."find_order"(text, text, text, boolean) IS 'One row. outcome: found (user_id is null while nobody has the number that the order is for; is_users_phone says whether phone_number is one of the user''s, or the order''s; the payment and the balance after it are null until the order is paid); order_not_found; rate_limited (too many verifications from caller_address, for this order''s number or in total; with is_proven, by the owner of phone_number).';
 
