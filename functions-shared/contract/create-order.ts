@@ -15,7 +15,9 @@ export const createOrder = {
   summary: "Order a package of credits",
   description:
     "Returns what Razorpay Checkout needs. Amount and credits are fixed here. A repeated purchase that " +
-    "is still unpaid gets the same order.",
+    "is still unpaid gets the same order. A number without an account gets one when the order is paid. " +
+    "`PROOF_REQUIRED` means that too many orders arrive without a proof of the number; one with it " +
+    "still passes.",
   input: z.object({ package_id: packageId, phone_number: phoneNumber("page") }),
   examples: {
     starter: {
@@ -32,5 +34,5 @@ export const createOrder = {
     package: packageSummary,
   }),
   successMessage: "Order created successfully",
-  errors: ["PACKAGE_NOT_FOUND", "GATEWAY_ERROR", "GATEWAY_UNAVAILABLE"],
+  errors: ["PROOF_REQUIRED", "PACKAGE_NOT_FOUND", "GATEWAY_ERROR", "GATEWAY_UNAVAILABLE"],
 } as const satisfies Operation;

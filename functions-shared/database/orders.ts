@@ -8,7 +8,7 @@ import { nothing, oneRow, procedure } from "shared/database/rpc.ts";
 
 const placedOrder = z.object({
   outcome: z.enum(["placed", "reused", "replayed", "reference_reused"]),
-  user_id: z.uuid(),
+  user_id: z.uuid().nullable(),
   order_id: z.uuid(),
   razorpay_order_id: z.string().nullable(),
   package_name: z.string(),
@@ -27,6 +27,7 @@ export const placeOrder = procedure(
   "place_order",
   oneRow(z.discriminatedUnion("outcome", [
     z.object({ outcome: z.literal("package_not_found") }),
+    z.object({ outcome: z.literal("proof_required") }),
     placedOrder,
   ])),
 );
@@ -43,14 +44,14 @@ export const attachPaymentLink = procedure(
   oneRow(z.object({ stored_short_url: z.string(), stored_expires_at: z.string() })),
 );
 
-/** Returns the order that Razorpay knows by this id. `phone_number` is compared with its user's. */
+/** Returns the order that Razorpay knows by this id, and whether it is for `phone_number`. */
 export const findOrder = procedure(
   "find_order",
   oneRow(z.discriminatedUnion("outcome", [
     z.object({ outcome: z.literal("order_not_found") }),
     z.object({
       outcome: z.literal("found"),
-      user_id: z.uuid(),
+      user_id: z.uuid().nullable(),
       is_users_phone: z.boolean(),
       package_id: z.string(),
       key_mode: z.enum(["test", "live"]),

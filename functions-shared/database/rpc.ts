@@ -17,6 +17,9 @@ import { rateLimited, RequestError } from "shared/errors.ts";
 /** Longer than lock_timeout (3 s), shorter than a bot waits. */
 const TIMEOUT_MS = 5_000;
 
+/** How often a call is repeated that the database has rolled back. */
+const MAX_RETRIES = 2;
+
 type SqlFunctions = Database["public"]["Functions"];
 
 /**
@@ -41,7 +44,11 @@ export function procedure<Name extends keyof SqlFunctions & string, Result>(
   result: z.ZodType<Result>,
 ): (args: Arguments<Name>) => Promise<Result> {
   return async (args) => {
-    const { data, error, status } = await client().rpc(name, args as SqlFunctions[Name]["Args"]);
+    const call = () => client().rpc(name, args as SqlFunctions[Name]["Args"]);
+    let { data, error, status } = await call();
+    for (let retry = 1; retry <= MAX_RETRIES && wasRolledBack(error?.code); retry++) {
+      ({ data, error, status } = await call());
+    }
     if (error !== null) {
       throw new RequestError(isOutage(error.code, status) ? "UNAVAILABLE" : "INTERNAL", {
         cause: `${name}: ${error.code} ${error.message}`,
@@ -78,7 +85,12 @@ export function client(): SupabaseClient<Database> {
         auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
         global: {
           fetch: (input, init) => {
-            return fetch(input, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+            // The Data API never redirects, and the secret key must not follow if something else does.
+            return fetch(input, {
+              ...init,
+              redirect: "error",
+              signal: AbortSignal.timeout(TIMEOUT_MS),
+            });
           },
         },
       }),
@@ -88,16 +100,25 @@ export function client(): SupabaseClient<Database> {
 }
 
 /**
+ * Whether the database took back all that a call did, because it met others in a deadlock or would have
+ * gone by what has changed. Repeating it is safe, whatever it does.
+ */
+function wasRolledBack(code: string | undefined): boolean {
+  return code === "40P01" || code === "40001";
+}
+
+/**
  * Tells an outage from a rejection, by SQLSTATE class or PostgREST code; the HTTP status alone does
  * not (PostgREST responds with 500 to lock and statement timeouts). Classes: 08 connection, 25006
- * read-only, 40 rollback, 53 resources, 55 locks, 57 intervention, 58 system. PGRST000 to PGRST003:
- * no connection. A failure without a code comes from something in front of PostgREST; a rejection
- * without one is about our key or address, and waiting would not help.
+ * read-only, 25P03 and 25P04 transaction timeouts, 40 rollback, 53 resources, 55 locks, 57
+ * intervention, 58 system. PGRST000 to PGRST003: no connection. A failure without a code comes from
+ * something in front of PostgREST; a rejection without one is about our key or address, and waiting
+ * would not help.
  *
  * Sources: PostgreSQL, appendix A; PostgREST, "Errors".
  */
 function isOutage(code: string | undefined, status: number): boolean {
-  if (code && /^(08|25006|40|53|55|57|58|PGRST00)/.test(code)) return true;
-  return status === 0 || (status >= 502 && status <= 504) ||
+  if (code && /^(08|25006|25P0[34]|40|53|55|57|58|PGRST00)/.test(code)) return true;
+  return status === 0 || status === 408 || (status >= 502 && status <= 504) ||
     (!code && (status === 429 || status >= 500));
 }

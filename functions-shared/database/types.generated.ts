@@ -191,12 +191,14 @@ export type Database = {
           "package_id": string;
           "package_name": string;
           "paid_at": string | null;
+          "phone_number": string | null;
           "razorpay_order_id": string | null;
           "razorpay_payment_id": string | null;
           "razorpay_payment_link_id": string | null;
           "short_url": string | null;
           "state": string;
-          "user_id": string;
+          "user_id": string | null;
+          "whatsapp_user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -213,12 +215,14 @@ export type Database = {
           "package_id": string;
           "package_name": string;
           "paid_at"?: string | null;
+          "phone_number"?: string | null;
           "razorpay_order_id"?: string | null;
           "razorpay_payment_id"?: string | null;
           "razorpay_payment_link_id"?: string | null;
           "short_url"?: string | null;
           "state"?: string;
-          "user_id": string;
+          "user_id"?: string | null;
+          "whatsapp_user_id"?: string | null;
         };
         Update: {
           "amount_paise"?: number;
@@ -234,12 +238,14 @@ export type Database = {
           "package_id"?: string;
           "package_name"?: string;
           "paid_at"?: string | null;
+          "phone_number"?: string | null;
           "razorpay_order_id"?: string | null;
           "razorpay_payment_id"?: string | null;
           "razorpay_payment_link_id"?: string | null;
           "short_url"?: string | null;
           "state"?: string;
-          "user_id"?: string;
+          "user_id"?: string | null;
+          "whatsapp_user_id"?: string | null;
         };
         Relationships: [
           {
@@ -530,7 +536,12 @@ export type Database = {
       };
       "delete_expired_rate_counters": { Args: Record<PropertyKey, never>; Returns: undefined };
       "find_order": {
-        Args: { "caller_address"?: string; "phone_number": string; "razorpay_order_id": string };
+        Args: {
+          "caller_address"?: string;
+          "is_proven"?: boolean;
+          "phone_number": string;
+          "razorpay_order_id": string;
+        };
         Returns: {
           "balance_after_payment": number;
           "credits": number;
@@ -591,6 +602,7 @@ export type Database = {
         Args: {
           "caller_address"?: string;
           "channel"?: string;
+          "is_proven"?: boolean;
           "key_mode": string;
           "package_id": string;
           "phone_number"?: string;

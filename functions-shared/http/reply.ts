@@ -33,7 +33,7 @@ export function success<const Data>(
   data: Data,
   { replayed = false, userId, event }: {
     replayed?: boolean;
-    userId?: string;
+    userId?: string | undefined;
     event?: string;
   } = {},
 ): Reply<Data> {

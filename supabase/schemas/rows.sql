@@ -9,7 +9,9 @@ values
   ('create_user', 'project', 3000, 3600),
   ('create_order', 'address', 60, 3600),
   ('create_order', 'phone', 20, 3600),
+  ('create_order', 'owner', 60, 3600),
   ('create_order', 'project', 10000, 3600),
   ('verify_payment', 'address', 120, 60),
   ('verify_payment', 'user', 60, 60),
+  ('verify_payment', 'owner', 60, 60),
   ('verify_payment', 'project', 3000, 60);

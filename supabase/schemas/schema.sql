@@ -15,8 +15,16 @@
 -- from the function and sets it before the call:
 -- https://docs.postgrest.org/en/v12/references/transactions.html#function-settings
 --
--- Lock order. A call locks the user before the order and its payments, and two users in the order of
--- their ids, so that calls that meet wait for each other in turn and never in a circle.
+-- Lock order. First the identities that a call names (advisory locks: a number before a WhatsApp user
+-- id), then users, two of them in the order of their ids, then the order and its payments, and the rate
+-- counters last: calls that meet wait for each other in turn and never in a circle, and nobody waits for
+-- anything while holding a counter that others need.
+--
+-- Merges. An account can be merged into another one while a call waits for its lock. Whoever has waited
+-- looks again, and starts over inside a block with an exception handler: rolling the block back is what
+-- gives the useless lock back. A deduction keeps it instead, because it could not do without the price of
+-- such a block; it can meet a merge in a deadlock, is rolled back as a whole, and is called again by
+-- functions-shared/database/rpc.ts.
 
 -- Helpers and trigger functions live in a schema that the Data API does not expose.
 create schema private;

@@ -405,6 +405,11 @@ Deno.test("create-order returns what the document says, and all that it says", a
     await order({ ...purchase(), phone_number: "1" }),
     await order({}),
     await withLimit(backend.sql, "create_order", 0, () => order(purchase())),
+    await withLimit(backend.sql, "create_order", 1, async () => {
+      await order(purchase());
+      await backend.sql`delete from public.rate_counters where scope = 'project'`;
+      return await order(purchase());
+    }),
     ...await commonAnswers({
       method: "POST",
       path: "create-order",

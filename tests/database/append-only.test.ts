@@ -44,7 +44,7 @@ Deno.test("a user with a history cannot be removed, and a package that was order
   const phone = newPhoneNumber();
   await database.sql`
     select public.place_order(
-      package_id => 'starter', key_mode => 'test', phone_number => ${phone}
+      package_id => 'starter', key_mode => 'test', channel => 'link', phone_number => ${phone}
     )`;
   await rejects(
     database.sql`delete from public.users where phone_number = ${phone}`,

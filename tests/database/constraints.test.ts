@@ -37,7 +37,7 @@ const SOUND = {
   }),
   packages: () => ({ id: "sound", name: "Sound", price: "10.00", credits: 5 }),
   payment_orders: () => ({
-    user_id: KNOWN_USER,
+    phone_number: "+919800000002",
     package_id: "starter",
     package_name: "Starter",
     credits: 20,
@@ -111,6 +111,7 @@ Deno.test.each(
     ["packages", { price: "0.99" }, "price_is_at_least_one_rupee"],
     ["packages", { price: "-1" }, "price_is_at_least_one_rupee"],
     ["packages", { credits: 0 }, "a_package_holds_at_least_one_credit"],
+    ["packages", { credits: 1_000_001 }, "a_package_holds_at_most_a_million_credits"],
 
     ["payment_orders", { credits: 0 }, "an_order_grants_at_least_one_credit"],
     ["payment_orders", { amount_paise: 99 }, "amount_is_at_least_one_rupee"],
@@ -123,7 +124,17 @@ Deno.test.each(
       "only_a_pending_order_has_no_razorpay_order",
     ],
     ["payment_orders", { opened_at: null }, "an_order_is_opened_when_razorpay_knows_it"],
-    ["payment_orders", { state: "paid" }, "a_paid_order_names_its_payment"],
+    ["payment_orders", { state: "paid" }, "a_paid_order_and_no_other_has_a_user"],
+    ["payment_orders", { user_id: KNOWN_USER }, "a_paid_order_and_no_other_has_a_user"],
+    [
+      "payment_orders",
+      { state: "paid", user_id: KNOWN_USER },
+      "a_paid_order_names_its_payment",
+    ],
+    ["payment_orders", { phone_number: null }, "an_order_is_for_somebody"],
+    ["payment_orders", { phone_number: "9800000002" }, "phone_number_is_e164"],
+    ["payment_orders", { whatsapp_user_id: "in.1" }, "whatsapp_user_id_is_of_its_kind"],
+    ["payment_orders", { credits: 1_000_001 }, "an_order_grants_at_most_a_million_credits"],
     [
       "payment_orders",
       { razorpay_payment_id: "pay_RB58MiP5SPFYyM" },
@@ -131,7 +142,7 @@ Deno.test.each(
     ],
     [
       "payment_orders",
-      { state: "paid", razorpay_payment_id: "pay_RB58MiP5SPFYyM" },
+      { state: "paid", user_id: KNOWN_USER, razorpay_payment_id: "pay_RB58MiP5SPFYyM" },
       "a_paid_order_says_when",
     ],
     ["payment_orders", { package_id: "no-such-package" }, "payment_orders_package_id_fkey"],
@@ -173,6 +184,10 @@ Deno.test.each([
     "select public.place_order('starter', 'test', phone_number => 'nobody')",
   ],
   ["place_order", "select public.place_order('starter', 'test')"],
+  [
+    "place_order",
+    "select public.place_order('starter', 'test', 'checkout', 'a reference', '+919800000003')",
+  ],
   [
     "place_order",
     "select public.place_order('starter', 'prod', phone_number => '+919800000003')",

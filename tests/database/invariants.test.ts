@@ -107,7 +107,8 @@ const BREAKAGES: Record<string, string[]> = {
     `update public.payments set flag = 'second_payment' where id = ${payment(BUYER)}`,
   ],
   "an order is paid where money for it is here": [
-    `update public.payment_orders set state = 'open', razorpay_payment_id = null, paid_at = null
+    `update public.payment_orders
+      set state = 'open', razorpay_payment_id = null, paid_at = null, user_id = null
       where id = ${order(BUYER)}`,
   ],
   "reversals take back what went back, and no more": [

@@ -171,8 +171,16 @@ function newId(kind: string): string {
   return `${kind}_${randomUUID().replaceAll("-", "").slice(0, 14)}`;
 }
 
+/** What is expected of a database after the update. */
+interface Filling {
+  /** Whose each order is: its order's id, and the number of its user. */
+  readonly owners: Map<string, string>;
+  /** Razorpay's ids of orders that are still to be paid, with the number that gets the credits. */
+  readonly unpaid: Map<string, string>;
+}
+
 /** Fills a database of the first version with everything that can occur in it. */
-async function fill(sql: postgres.Sql): Promise<void> {
+async function fill(sql: postgres.Sql): Promise<Filling> {
   const pending = newPhoneNumber();
   const open = newPhoneNumber();
   const paid = newPhoneNumber();
@@ -202,9 +210,9 @@ async function fill(sql: postgres.Sql): Promise<void> {
       await sql`
       select order_id from public.place_order('starter', 'test', phone_number => ${phone})`,
     );
-    const id = newId("order");
-    await sql`select public.attach_razorpay_order(${order_id}, ${id})`;
-    return id;
+    const attached = await sql`
+      select public.attach_razorpay_order(${order_id}, ${newId("order")}) as id`;
+    return one(attached).id;
   };
   strictEqual(
     await settle(sql, await openOrder(open), newId("pay"), { status: "failed" }),
@@ -231,11 +239,85 @@ async function fill(sql: postgres.Sql): Promise<void> {
     from public.get_user(${open}) a, public.get_user(${paid}) b`;
   await sql`
     select public.finish_webhook(public.receive_webhook('event', 'payment.captured', '{}'), 'settled')`;
+  const unpaid = new Map<string, string>();
+  for (const phone of [open, paid, newPhoneNumber()]) unpaid.set(await openOrder(phone), phone);
+  await assertBooksAreRight(sql);
+  unpaid.set(await leaveBehind(sql, paid), paid);
+  const byId = one(
+    await sql`
+    select order_id from public.place_order('starter', 'test', 'link', 'by id', null, 'IN.1234567890')`,
+  );
+  await sql`select public.attach_razorpay_order(${byId.order_id}, 'order_of_an_id0')`;
+  const orders = await sql`
+    select o.id, coalesce(home.phone_number, 'IN.1234567890') as owner
+    from public.payment_orders o
+    join public.users u on u.id = o.user_id
+    join public.users home on home.id = coalesce(u.merged_into, u.id)`;
   await sql`select public.receive_webhook('cut off', 'payment.failed', '{}')`;
   await sql`
     select public.record_operator_action(id, 'Asha', 'The customer called', 'settled')
     from public.payment_orders where razorpay_order_id = ${paidTwice}`;
   await sql`select public.count_wrong_secret('203.0.113.7')`;
+  return {
+    owners: new Map(orders.map(({ id, owner }) => [id, owner])),
+    unpaid: unpaid.set("order_of_an_id0", "IN.1234567890"),
+  };
+}
+
+/**
+ * Does what the first version could do when calls waited for a merge: a merged account has an identity,
+ * credits, a paid order and one to be paid, whose id is returned.
+ */
+async function leaveBehind(sql: postgres.Sql, into: string): Promise<string> {
+  const phone = newPhoneNumber();
+  const { from_id, into_id } = one(
+    await sql`
+    select a.user_id as from_id, b.user_id as into_id
+    from public.get_user(${phone}) a, public.get_user(${into}) b`,
+  );
+  await buy(sql, phone, "starter");
+  const { order_id } = one(
+    await sql`select order_id from public.place_order('pro', 'test', phone_number => ${phone})`,
+  );
+  const id = newId("order");
+  await sql`select public.attach_razorpay_order(${order_id}, ${id})`;
+  await sql`
+    update public.users set merged_into = ${into_id}, phone_number = null where id = ${from_id}`;
+  return id;
+}
+
+/** Fails unless every order is where it belongs, and a payment for an older order reaches its user. */
+async function assertOrdersAreWhose(
+  sql: postgres.Sql,
+  { owners, unpaid }: Filling,
+): Promise<void> {
+  const rows = await sql`
+    select o.id, o.state, coalesce(u.phone_number, i.value) as owner, o.user_id as paid_to, u.merged_into
+    from public.payment_orders o
+    join public.users u on u.id = coalesce(
+      o.user_id, private.find_user_id(o.phone_number, o.whatsapp_user_id))
+    left join public.identities i on i.user_id = u.id and u.phone_number is null`;
+  const found = new Map(rows.map(({ id, owner }) => [id, owner]));
+  for (const [id, owner] of owners) strictEqual(found.get(id), owner);
+  for (const { state, paid_to, merged_into } of rows) {
+    strictEqual(paid_to !== null, state === "paid");
+    strictEqual(merged_into, null);
+  }
+  for (const [razorpayOrderId, owner] of unpaid) {
+    const balance = async () =>
+      one(
+        await sql`
+        select u.credits from public.identities i join public.users u on u.id = i.user_id
+        where i.value = ${owner}`,
+      ).credits;
+    const { credits } = one(
+      await sql`
+      select credits from public.payment_orders where razorpay_order_id = ${razorpayOrderId}`,
+    );
+    const before = await balance();
+    strictEqual(await settle(sql, razorpayOrderId, newId("pay")), "settled");
+    strictEqual(await balance(), before + credits);
+  }
 }
 
 /** Sums up what the database holds, to prove that the filling did its work. */
@@ -370,16 +452,15 @@ Deno.test("a database of the first version is brought up to date while deduction
   const migrations = await readMigrations();
   const [old, fresh] = [await createFirstVersion(migrations), await createTestDatabase()];
   try {
-    await fill(old.sql);
+    const filling = await fill(old.sql);
     deepStrictEqual(await contents(old.sql), {
       states: ["open", "paid", "pending"],
       flags: ["amount_mismatch", "second_payment"],
       sources: ["dispute", "image_generation", "merge", "payment", "refund", "system"],
       reversals: ["dispute", "refund"],
-      merged: 1,
+      merged: 2,
       indebted: 1,
     });
-    await assertBooksAreRight(old.sql);
     const before = await ledger(old.sql);
     const change = await migrationOfThisTest(fresh);
     await fresh.sql.begin((sql) => sql.unsafe(change));
@@ -396,6 +477,8 @@ Deno.test("a database of the first version is brought up to date while deduction
       await listDifferences(old.url, fresh.url, await filledTables(fresh.url)),
       [],
     );
+    await assertBooksAreRight(old.sql);
+    await assertOrdersAreWhose(old.sql, filling);
     await assertBooksAreRight(old.sql);
     const after = new Set(await ledger(old.sql));
     deepStrictEqual(before.filter((entry) => !after.has(entry)), []);

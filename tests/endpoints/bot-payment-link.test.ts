@@ -215,6 +215,64 @@ Deno.test("a repeated reference is answered with its own link, whatever became o
   strictEqual((await linksMade()).length, 1);
 });
 
+Deno.test("a repeated reference is answered also when its package is no longer for sale", async () => {
+  const [phone, reference_id] = [newPhoneNumber(), randomUUID()];
+  const first = await ask(phone, { reference_id });
+  await shop.sql`update public.packages set is_active = false where id = 'starter'`;
+  try {
+    const again = await ask(phone, { reference_id });
+    strictEqual(again.headers.get("idempotent-replayed"), "true");
+    deepStrictEqual(again.body, first.body);
+    expectError(await ask(phone, { reference_id: randomUUID() }), {
+      httpStatus: 404,
+      code: "PACKAGE_NOT_FOUND",
+    });
+  } finally {
+    await shop.sql`update public.packages set is_active = true where id = 'starter'`;
+  }
+});
+
+Deno.test("an unknown package makes no user of an unknown number", async () => {
+  const phone = newPhoneNumber();
+  for (const reference_id of [undefined, randomUUID()]) {
+    expectError(await ask(phone, { reference_id, package_id: "no-such-package" }), {
+      httpStatus: 404,
+      code: "PACKAGE_NOT_FOUND",
+    });
+  }
+  deepStrictEqual([...await shop.sql`select from public.identities where value = ${phone}`], []);
+});
+
+Deno.test("a reference of the test mode gets an order that can be paid when the keys are live, and keeps both", async () => {
+  const [phone, reference] = [newPhoneNumber(), randomUUID()];
+  const place = async (mode: string) => {
+    const { outcome, order_id } = one(
+      await shop.sql`
+      select outcome, order_id from public.place_order(
+        'starter', ${mode}, 'link', ${reference}, ${phone})`,
+    );
+    return { outcome, order_id };
+  };
+  const [test, live] = [await place("test"), await place("live")];
+  notStrictEqual(live.order_id, test.order_id);
+  deepStrictEqual([test.outcome, live.outcome], ["placed", "placed"]);
+  for (const [mode, { order_id }] of [["test", test], ["live", live]] as const) {
+    deepStrictEqual(await place(mode), { outcome: "replayed", order_id });
+  }
+});
+
+Deno.test("an open link is offered again to every identity of its user, and to nobody else", async () => {
+  const whatsapp_user_id = `IN.${randomUUID().replaceAll("-", "")}`;
+  const phone = newPhoneNumber();
+  const both = await linkFor(phone, { whatsapp_user_id });
+  const byId = dataOf(
+    await call("POST", "bot-payment-link", { body: { whatsapp_user_id, package_id: "starter" } }),
+  );
+  deepStrictEqual(byId, { ...both });
+  deepStrictEqual(await linkFor(phone), both);
+  notStrictEqual((await linkFor(newPhoneNumber())).short_url, both.short_url);
+});
+
 Deno.test("a reference that got an older open link keeps it too, so that nobody pays twice", async () => {
   const phone = newPhoneNumber();
   const first = await ask(phone, { reference_id: randomUUID() });

@@ -102,8 +102,8 @@ Deno.test("every spelling of a number, from the bot and from a page, is one user
     const body = { phone_number: spelling, package_id: "starter" };
     const { order_id } = dataOf(await call("POST", "create-order", { body }));
     const orders = await sql`
-      select user_id from public.payment_orders where razorpay_order_id = ${String(order_id)}`;
-    ids.push(one(orders).user_id);
+      select phone_number from public.payment_orders where razorpay_order_id = ${String(order_id)}`;
+    strictEqual(one(orders).phone_number, "+919876543210");
   }
   strictEqual(new Set(ids).size, 1);
   strictEqual(await accountBehind({ phone_number: "+919876543210" }), ids[0]);

@@ -7,7 +7,11 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { startBackend } from "../support/backend.ts";
 import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
+import { waitingForLocks } from "../support/connections.ts";
+import { createTestDatabase } from "../support/database.ts";
+import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { cameByLink, signedIn } from "../support/proofs.ts";
 import { payForPackage, type Purchase } from "../support/purchases.ts";
 import { runReconciler } from "../support/payment-harness.ts";
 import { newSecret } from "../support/signing.ts";
@@ -19,19 +23,38 @@ Deno.test.afterAll(() => backend.stop());
 
 const WINDOW_SECONDS = 3600;
 
-/** The limits as they are shipped. */
+/** The limits, without the numbers that are shipped. */
 const SHIPPED: readonly { action: Action; scope: Scope }[] = await sql<
   { action: Action; scope: Scope }[]
 >`select action, scope from public.rate_limits order by action, scope`;
 
+/** The limits as they are shipped; backends of tests lift them. */
+const SHIPPED_ROWS = await shippedLimits();
+
+async function shippedLimits(): Promise<Record<string, string | number>[]> {
+  const database = await createTestDatabase();
+  try {
+    return [
+      ...await database.sql<Record<string, string | number>[]>`
+      select action, scope, max_count, window_seconds from public.rate_limits`,
+    ];
+  } finally {
+    await database.drop();
+  }
+}
+
 type Action = "wrong_secret" | "create_user" | "create_order" | "verify_payment";
-type Scope = "address" | "phone" | "user" | "project";
+type Scope = "address" | "phone" | "user" | "owner" | "project";
 
 /** Who makes an attempt, as far as limits can tell. */
 interface Caller {
   readonly address: string;
   readonly phone: string;
+  /** The headers by which the caller proves the number, if it does. */
+  readonly proof?: Record<string, string>;
 }
+
+const PHONE_PROOF = { FRONTEND_ACCESS: "phone-proof" };
 
 /** What is counted. */
 const ATTEMPTS: Record<Action, (caller: Caller) => Promise<Answer>> = {
@@ -41,13 +64,21 @@ const ATTEMPTS: Record<Action, (caller: Caller) => Promise<Answer>> = {
     }),
   create_user: ({ address }) =>
     call("GET", `users/${newPhoneNumber()}`, { headers: from(address) }),
-  create_order: ({ address, phone }) => order(phone, from(address)),
-  verify_payment: async ({ address, phone }) => {
+  create_order: async ({ address, phone, proof }) => {
+    await ageOrders();
+    return await order(phone, { ...from(address), ...proof });
+  },
+  verify_payment: async ({ address, phone, proof }) => {
     const { checkout, packageId } = await purchaseOf(phone);
     const body = { ...checkout, phone_number: phone, package_id: packageId };
-    return await call("POST", "verify-payment", { body, headers: from(address) });
+    return await call("POST", "verify-payment", { body, headers: { ...from(address), ...proof } });
   },
 };
+
+/** Makes all orders too old to be used again, so that the next one is a new one. */
+async function ageOrders(): Promise<void> {
+  await sql`update public.payment_orders set created_at = created_at - '31 minutes'::interval`;
+}
 
 const from = (address: string) => ({ "x-forwarded-for": address });
 
@@ -69,14 +100,21 @@ const newAddress = () =>
 
 const newCaller = (): Caller => ({ address: newAddress(), phone: newPhoneNumber() });
 
+/** A caller who came by the link from the chat. */
+async function newOwner(): Promise<Caller> {
+  const caller = newCaller();
+  return { ...caller, proof: await cameByLink(caller.phone) };
+}
+
 /** Another caller, who shares with this one only what the scope counts by. */
-function another(scope: Scope, { address, phone }: Caller): Caller {
+function another(scope: Scope, { address, phone, ...proof }: Caller): Caller {
   switch (scope) {
     case "address":
       return { ...newCaller(), address };
     case "phone":
     case "user":
-      return { ...newCaller(), phone };
+    case "owner":
+      return { ...newCaller(), phone, ...proof };
     case "project":
       return newCaller();
   }
@@ -105,6 +143,20 @@ async function contents() {
 
 const isLimited = ({ httpStatus }: Answer) => httpStatus === 429;
 
+const isRefused = (answer: Answer) => isLimited(answer) || answer.body.code === "PROOF_REQUIRED";
+
+const PROOF_REQUIRED = {
+  httpStatus: 401,
+  code: "PROOF_REQUIRED",
+  message: "Prove the phone number: sign in, or open the link from the chat",
+};
+
+/** What has been counted, as `scope count`, in the order of the scopes. */
+async function counted(): Promise<string[]> {
+  const rows = await sql`select scope, count from public.rate_counters order by scope, subject`;
+  return rows.map(({ scope, count }) => `${scope} ${count}`);
+}
+
 /** Fails unless the response asks the caller to wait; returns for how many seconds. */
 function expectLimited(answer: Answer): number {
   expectError(answer, {
@@ -117,28 +169,50 @@ function expectLimited(answer: Answer): number {
   return Number(seconds);
 }
 
-for (const { action, scope } of SHIPPED) {
+/** Strangers who order too much together are asked for a proof. Everybody else waits. */
+const asksForProof = (action: Action, scope: Scope) =>
+  action === "create_order" && scope === "project";
+
+for (
+  const { action, scope } of SHIPPED.filter(({ action, scope }) => !asksForProof(action, scope))
+) {
   Deno.test(`the limit of ${action} by ${scope} refuses one too many, and nothing comes of it`, async () => {
-    await limitOnly(action, scope, 2);
-    const attempt = ATTEMPTS[action];
-    const caller = newCaller();
-    strictEqual(isLimited(await attempt(caller)), false);
-    strictEqual(isLimited(await attempt(another(scope, caller))), false);
-    const next = another(scope, caller);
-    if (action === "verify_payment") await purchaseOf(next.phone);
-    const before = await contents();
-    const seconds = expectLimited(await attempt(next));
-    ok(seconds > WINDOW_SECONDS - 60 && seconds <= WINDOW_SECONDS, `${seconds} s`);
-    deepStrictEqual(await contents(), before);
-
-    if (scope !== "project") strictEqual(isLimited(await attempt(newCaller())), false);
-
-    await sql`update public.rate_counters set window_ends_at = clock_timestamp() + '1.5 seconds'`;
-    strictEqual(expectLimited(await attempt(next)), 2);
-    await sql`update public.rate_counters set window_ends_at = clock_timestamp()`;
-    strictEqual(isLimited(await attempt(next)), false);
+    await withEnvironment(scope === "owner" ? PHONE_PROOF : {}, () => meetLimit(action, scope));
   });
 }
+
+/** Tries until the limit is met, and once more when its time is over. */
+async function meetLimit(action: Action, scope: Scope): Promise<void> {
+  const caller = scope === "owner" ? await newOwner() : newCaller();
+  await limitOnly(action, scope, 2);
+  const attempt = ATTEMPTS[action];
+  strictEqual(isRefused(await attempt(caller)), false);
+  strictEqual(isRefused(await attempt(another(scope, caller))), false);
+  const next = another(scope, caller);
+  if (action === "verify_payment") await purchaseOf(next.phone);
+  const before = await contents();
+  const seconds = expectLimited(await attempt(next));
+  ok(seconds > WINDOW_SECONDS - 60 && seconds <= WINDOW_SECONDS, `${seconds} s`);
+  deepStrictEqual(await contents(), before);
+
+  if (scope !== "project") strictEqual(isRefused(await attempt(newCaller())), false);
+
+  await sql`update public.rate_counters set window_ends_at = clock_timestamp() + '1.5 seconds'`;
+  strictEqual(expectLimited(await attempt(next)), 2);
+  await sql`update public.rate_counters set window_ends_at = clock_timestamp()`;
+  strictEqual(isRefused(await attempt(next)), false);
+}
+
+Deno.test("the limit of create_order by project asks strangers for a proof, and nothing comes of it", async () => {
+  await limitOnly("create_order", "project", 2);
+  const attempt = ATTEMPTS.create_order;
+  for (const caller of [newCaller(), newCaller()]) dataOf(await attempt(caller));
+  const before = await contents();
+  expectError(await attempt(newCaller()), PROOF_REQUIRED);
+  deepStrictEqual(await contents(), before);
+  await sql`update public.rate_counters set window_ends_at = clock_timestamp()`;
+  dataOf(await attempt(newCaller()));
+});
 
 Deno.test("no limit that is shipped rests on an address alone", () => {
   for (const { action } of SHIPPED) {
@@ -155,14 +229,15 @@ Deno.test("of 30 attempts at once exactly as many pass as may", async () => {
   strictEqual(answers.filter(isLimited).length, 23);
 });
 
-Deno.test("an unknown number that comes with an order counts as one that comes with a profile", async () => {
+Deno.test("an order makes no user, and counts as none", async () => {
   await limitOnly("create_user", "address", 1);
-  const { address } = newCaller();
-  dataOf(await order(newPhoneNumber(), from(address)));
+  const { address, phone } = newCaller();
   const before = await contents();
-  expectLimited(await order(newPhoneNumber(), from(address)));
-  expectLimited(await ATTEMPTS.create_user({ address, phone: newPhoneNumber() }));
-  deepStrictEqual(await contents(), before);
+  dataOf(await order(phone, from(address)));
+  const after = await contents();
+  deepStrictEqual({ ...after, orders: before.orders }, before);
+  deepStrictEqual(await counted(), []);
+  dataOf(await ATTEMPTS.create_user({ address, phone }));
 });
 
 Deno.test("a known user is not limited as a newcomer, and not counted", async () => {
@@ -281,8 +356,7 @@ Deno.test("20 clicks on one package are one order, here and at Razorpay", async 
   strictEqual(ids.size, 1);
   const { orders } = one(
     await sql`
-    select count(*)::int as orders from public.payment_orders o
-    join public.identities i on i.user_id = o.user_id where i.value = ${phone}`,
+    select count(*)::int as orders from public.payment_orders where phone_number = ${phone}`,
   );
   strictEqual(orders, 1);
 });
@@ -330,4 +404,203 @@ Deno.test("the reconciler does not wait for a counter that is counting", async (
     const left = await sql`select subject from public.rate_counters`;
     deepStrictEqual(left.map(({ subject }) => subject), ["held"]);
   });
+});
+
+/** Everything of a response by which two callers could be told apart. */
+function visible({ httpStatus, headers, body: { data, ...body } }: Answer) {
+  const names = [...headers].map(([name]) => name).sort();
+  return JSON.stringify([httpStatus, body, names, data && Object.keys(data)]);
+}
+
+Deno.test("orders do not tell which of 200 numbers are customers, before and after any limit", async () => {
+  await withEnvironment(PHONE_PROOF, async () => {
+    await restoreShippedLimits();
+    const customers = Array.from({ length: 67 }, newPhoneNumber);
+    for (const phone of customers) await sql`select public.get_user(${phone})`;
+    const numbers = [...customers, ...Array.from({ length: 133 }, newPhoneNumber)];
+    const { users } = await contents();
+
+    const greedy = newAddress();
+    const callers: Record<string, () => string> = {
+      "from new addresses": newAddress,
+      "from an address that has asked for too much": () => greedy,
+      "when all together have asked for too much": newAddress,
+    };
+    for (const [state, address] of Object.entries(callers)) {
+      if (address() === greedy) {
+        while (!isRefused(await order(newPhoneNumber(), from(greedy)))) {
+          // As an attacker does, with made-up numbers.
+        }
+      } else if (state.startsWith("when all")) {
+        await sql`
+          update public.rate_limits l set max_count = c.count from public.rate_counters c
+          where c.action = l.action and c.scope = l.scope and l.scope = 'project'`;
+      }
+      const answers = new Map<string, Set<boolean>>();
+      for (const phone of numbers) {
+        const answer = visible(await order(phone, from(address())));
+        const known = answers.get(answer) ?? new Set();
+        answers.set(answer, known.add(customers.includes(phone)));
+      }
+      deepStrictEqual([...answers.values()], [new Set([true, false])], state);
+    }
+    deepStrictEqual((await contents()).users, users);
+  });
+});
+
+/** The limits of the migrations, with nothing counted yet. */
+async function restoreShippedLimits(): Promise<void> {
+  await sql`delete from public.rate_limits`;
+  await sql`delete from public.rate_counters`;
+  await sql`insert into public.rate_limits ${sql([...SHIPPED_ROWS])}`;
+}
+
+Deno.test("when strangers have ordered too much together, owners and the bot still sell", async () => {
+  await withEnvironment(PHONE_PROOF, async () => {
+    const { phone, proof } = await newOwner();
+    const session = await signedIn(backend, phone);
+    const elsewhere = await newOwner();
+    await restoreShippedLimits();
+    await sql`update public.rate_limits set max_count = 3
+      where action = 'create_order' and scope = 'project'`;
+    for (let stranger = 0; stranger < 3; stranger++) {
+      dataOf(await order(newPhoneNumber(), from(newAddress())));
+    }
+    const before = await sql`select * from public.rate_counters order by action, scope, subject`;
+    for (const headers of [{}, elsewhere.proof ?? {}]) {
+      expectError(await order(phone, { ...from(newAddress()), ...headers }), PROOF_REQUIRED);
+    }
+    deepStrictEqual(
+      [...await sql`select * from public.rate_counters order by action, scope, subject`],
+      [...before],
+    );
+
+    for (
+      const headers of [
+        { ...proof },
+        session,
+        { "x-bot-secret": environment.BOT_SECRET },
+        { apikey: environment.SUPABASE_SECRET_KEY },
+      ]
+    ) {
+      await ageOrders();
+      dataOf(await order(phone, { ...from(newAddress()), ...headers }));
+    }
+    const link = { phone_number: newPhoneNumber(), package_id: "starter" };
+    dataOf(await call("POST", "bot-payment-link", { body: link }));
+  });
+});
+
+Deno.test("where accounts are public nobody has proven a number", async () => {
+  await limitOnly("create_order", "project", 0);
+  const { phone, proof } = await newOwner();
+  expectError(await order(phone, proof), PROOF_REQUIRED);
+  dataOf(await order(phone, { "x-bot-secret": environment.BOT_SECRET }));
+});
+
+Deno.test("when strangers have ordered too much for a number, its owner still buys", async () => {
+  await withEnvironment(PHONE_PROOF, async () => {
+    const { address, phone, proof } = await newOwner();
+    await restoreShippedLimits();
+    let refusals = 0;
+    for (let attempt = 0; attempt < 22; attempt++) {
+      const answer = await ATTEMPTS.create_order({ address: newAddress(), phone });
+      if (isRefused(answer)) refusals++;
+    }
+    strictEqual(refusals, 2);
+    dataOf(await order(phone, { ...from(address), ...proof }, "pro"));
+  });
+});
+
+Deno.test("an order that is used again counts for the address only, and a refused one too", async () => {
+  const { address, phone } = newCaller();
+  await limitOnly("create_order", "phone", 1);
+  await sql`insert into public.rate_limits values
+    ('create_order', 'address', 5, ${WINDOW_SECONDS}), ('create_order', 'project', 5, ${WINDOW_SECONDS})`;
+  dataOf(await order(phone, from(address)));
+  dataOf(await order(phone, from(address)));
+  deepStrictEqual(await counted(), ["address 2", "phone 1", "project 1"]);
+  expectLimited(await order(phone, from(address), "pro"));
+  deepStrictEqual(await counted(), ["address 3", "phone 1", "project 1"]);
+});
+
+Deno.test("who is refused by the last count of all leaves nothing with the number", async () => {
+  const caller = newCaller();
+  await limitOnly("create_order", "project", 2);
+  await sql`insert into public.rate_limits values
+    ('create_order', 'address', 5, ${WINDOW_SECONDS}), ('create_order', 'phone', 5, ${WINDOW_SECONDS})`;
+  dataOf(await order(newPhoneNumber(), from(newAddress())));
+  const waiting = Promise.withResolvers<Answer>();
+  await sql.begin(async (holder) => {
+    await holder`update public.rate_counters set count = 2 where scope = 'project'`;
+    order(caller.phone, from(caller.address)).then(waiting.resolve, waiting.reject);
+    while (await waitingForLocks(sql) < 1) {
+      // It has read that there is one left, and waits to take it.
+    }
+  });
+  expectError(await waiting.promise, PROOF_REQUIRED);
+  const counts = await sql`
+    select scope, count from public.rate_counters
+    where subject in (${caller.address}, ${caller.phone}, 'all') order by scope`;
+  deepStrictEqual(counts.map(({ scope, count }) => `${scope} ${count}`), [
+    "address 1",
+    "phone 0",
+    "project 2",
+  ]);
+});
+
+Deno.test("what is refused to all writes nothing down", async () => {
+  for (const action of ["wrong_secret", "create_user", "verify_payment"] as const) {
+    await limitOnly(action, "project", 1);
+    await sql`insert into public.rate_limits values (${action}, 'address', 9, ${WINDOW_SECONDS})`;
+    const attempt = ATTEMPTS[action];
+    strictEqual(isLimited(await attempt(newCaller())), false);
+    deepStrictEqual(await counted(), ["address 1", "project 1"]);
+    expectLimited(await attempt(newCaller()));
+    deepStrictEqual(await counted(), ["address 1", "project 1"]);
+  }
+});
+
+Deno.test("a verification by the owner is not refused for those of strangers", async () => {
+  await withEnvironment(PHONE_PROOF, async () => {
+    const owner = await newOwner();
+    const attempt = ATTEMPTS.verify_payment;
+    await purchaseOf(owner.phone);
+    await limitOnly("verify_payment", "user", 1);
+    await sql`insert into public.rate_limits values ('verify_payment', 'project', 1, ${WINDOW_SECONDS})`;
+    dataOf(await attempt({ address: newAddress(), phone: owner.phone }));
+    expectLimited(await attempt({ address: newAddress(), phone: owner.phone }));
+    dataOf(await attempt(owner));
+  });
+});
+
+Deno.test("an owner who has proven a number is not limited as a newcomer", async () => {
+  await withEnvironment(PHONE_PROOF, async () => {
+    const phone = newPhoneNumber();
+    await limitOnly("create_user", "project", 0);
+    dataOf(await call("GET", `users/${phone}`, { headers: await signedIn(backend, phone) }));
+    deepStrictEqual(await counted(), []);
+  });
+});
+
+Deno.test("a call that waits keeps nobody else waiting", async () => {
+  await restoreShippedLimits();
+  const { phone } = newCaller();
+  await sql`select public.get_user(${phone})`;
+  const newcomer = newPhoneNumber();
+  const waiting = Promise.withResolvers<Answer>();
+  await sql.begin(async (holder) => {
+    await holder`select from public.users where phone_number = ${phone} for no key update`;
+    // At the checkout nobody waits, not even for the user whose number it is.
+    for (const number of [phone, newPhoneNumber()]) dataOf(await order(number));
+
+    await holder`select private.lock_identities(${newcomer}, null)`;
+    call("GET", `users/${newcomer}`).then(waiting.resolve, waiting.reject);
+    while (await waitingForLocks(sql) < 1) {
+      // The first contact waits for the other one with its number.
+    }
+    dataOf(await call("GET", `users/${newPhoneNumber()}`));
+    dataOf(await order(newPhoneNumber()));
+  });
+  dataOf(await waiting.promise);
 });

@@ -44,6 +44,18 @@ export async function openConnections(url: string, count: number): Promise<Conne
   };
 }
 
+/** How many sessions wait for a lock that another one holds, without those held back by the gate. */
+export async function waitingForLocks(sql: postgres.Sql): Promise<number> {
+  const { count } = one(
+    await sql`
+    select count(*)::int from pg_catalog.pg_locks
+    where not granted and pid in (
+      select pid from pg_catalog.pg_stat_activity where datname = current_database()
+    ) and not (locktype = 'advisory' and objid = ${GATE})`,
+  );
+  return count;
+}
+
 async function waitingAt(keeper: postgres.Sql): Promise<number> {
   const { count } = one(
     await keeper`

@@ -11,8 +11,8 @@ import { operatorHeaders } from "./calls.ts";
 const life = z.object({
   order: z.looseObject({ id: z.uuid(), state: z.string(), amount_paise: z.int() }),
   phone_number: z.string(),
-  balance: z.int(),
-  debt_credits: z.int(),
+  balance: z.int().nullable(),
+  debt_credits: z.int().nullable(),
   payments: z.array(z.looseObject({
     id: z.string(),
     status: z.string(),

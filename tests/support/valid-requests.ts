@@ -26,10 +26,7 @@ export async function validRequests(
   const phone_number = newPhoneNumber();
   const package_id = "starter";
   const { checkout } = await payForPackage(razorpay.control, phone_number, package_id);
-  const { user_id } = one(
-    await sql`
-    select user_id from public.identities where value = ${phone_number}`,
-  );
+  const { user_id } = one(await sql`select user_id from public.get_user(${phone_number})`);
   const fields: Record<string, Record<string, unknown>> = {
     "bot-credits": { phone_number },
     "bot-deduct": { phone_number, reference_id: `wamid.${randomUUID()}`, credits: 1 },

@@ -31,6 +31,7 @@ export default endpoint(botPaymentLink, async (input) => {
   });
   if (order.outcome === "package_not_found") throw new RequestError("PACKAGE_NOT_FOUND");
   if (order.outcome === "reference_reused") throw new RequestError("REFERENCE_REUSED");
+  if (order.outcome === "proof_required") throw new Error("The bot is not limited");
 
   const link = storedLink(order) ?? await createLink(order, { gateway, phone_number });
   return success(botPaymentLink.successMessage, {
@@ -39,7 +40,7 @@ export default endpoint(botPaymentLink, async (input) => {
     currency: order.currency,
     package: summarizePackage(package_id, order),
     expires_at: link.stored_expires_at,
-  }, { replayed: order.outcome === "replayed", userId: order.user_id });
+  }, { replayed: order.outcome === "replayed", userId: order.user_id ?? undefined });
 });
 
 function storedLink({ short_url, expires_at }: PlacedOrder) {

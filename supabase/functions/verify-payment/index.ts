@@ -6,7 +6,7 @@
  * @module
  */
 
-import { callerAddress } from "shared/auth/caller-address.ts";
+import { limitsFor } from "shared/auth/limits.ts";
 import { ownsPhoneNumber } from "shared/auth/principal.ts";
 import { verifySignature } from "shared/auth/signature.ts";
 import { verifyPayment } from "shared/contract/verify-payment.ts";
@@ -33,13 +33,13 @@ export default endpoint(verifyPayment, async (input, { headers, principal }) => 
   const order = await findOrder({
     razorpay_order_id: orderId,
     phone_number: input.phone_number,
-    caller_address: callerAddress(headers),
+    ...limitsFor(principal, input.phone_number, headers),
   });
   if (order.outcome === "order_not_found") throw new RequestError("ORDER_NOT_FOUND");
   if (!order.is_users_phone || order.package_id !== input.package_id) {
     throw mismatch("phone_number and package_id are not those of the order");
   }
-  const { user_id: userId } = order;
+  const userId = order.user_id ?? undefined;
   if (order.razorpay_payment_id === paymentId && order.balance_after_payment !== null) {
     return verified(order.credits, order.balance_after_payment);
   }

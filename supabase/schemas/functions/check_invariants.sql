@@ -64,7 +64,10 @@ as $$
   where t.source = 'merge' and not exists (
     select from public.credit_transactions other
     where other.source = 'merge' and other.action <> t.action and other.credits = t.credits
-      and other.reference_id = case t.action when 'debit' then 'from ' else 'into ' end || t.user_id
+      and other.reference_id = case t.action
+        when 'debit' then replace(left(t.reference_id, -36), 'into', 'from')
+        else replace(left(t.reference_id, -36), 'from', 'into')
+      end || t.user_id
       and other.user_id::text = right(t.reference_id, 36)
   )
 

@@ -8,7 +8,7 @@ set search_path = ''
 set lock_timeout = '3s'
 set statement_timeout = '4s'
 as $$
-  select private.count_against_limits('wrong_secret', $1);
+  select coalesce(c.retry_after_seconds, 0) from private.count_against_limits('wrong_secret', $1) c;
 $$;
 
 comment on function public.count_wrong_secret is

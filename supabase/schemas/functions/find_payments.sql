@@ -10,7 +10,7 @@ as $$
     o.id,
     jsonb_build_object(
       'order', to_jsonb(o),
-      'phone_number', u.phone_number,
+      'phone_number', coalesce(u.phone_number, o.phone_number),
       'balance', u.credits,
       'debt_credits', u.debt_credits,
       'payments', coalesce((
@@ -46,12 +46,14 @@ as $$
       ), '[]'::jsonb)
     )
   from public.payment_orders o
-  join public.users u on u.id = o.user_id
+  left join public.users u
+    on u.id = coalesce(o.user_id, private.find_user_id(o.phone_number, o.whatsapp_user_id))
   where $1 in (o.razorpay_order_id, o.razorpay_payment_link_id)
     or exists (
       select from public.order_references r where r.order_id = o.id and r.reference_id = $1
     )
-    or o.user_id = private.find_user_id($1, $1)
+    or u.id = private.find_user_id($1, $1)
+    or $1 in (o.phone_number, o.whatsapp_user_id)
     -- The receipt is the order's id without hyphens.
     or replace($1, '-', '') = replace(o.id::text, '-', '')
     or exists (

@@ -19,17 +19,23 @@ set statement_timeout = '4s'
 as $$
 #variable_conflict use_column
 declare
+  v_exceeded_scope text;
   v_user public.users;
 begin
   -- Anyone who can reach a page could otherwise farm free credits with made-up numbers.
   if get_user.caller_address is not null
     and private.find_user_id(get_user.phone_number, get_user.whatsapp_user_id) is null
   then
-    retry_after_seconds := private.count_against_limits('create_user', get_user.caller_address);
-    if retry_after_seconds > 0 then
-      outcome := 'rate_limited';
-      return next;
-      return;
+    -- Another first contact may be under way. It is waited for before anything is counted.
+    perform private.lock_identities(get_user.phone_number, get_user.whatsapp_user_id);
+    if private.find_user_id(get_user.phone_number, get_user.whatsapp_user_id) is null then
+      select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds
+      from private.count_against_limits('create_user', get_user.caller_address) c;
+      if v_exceeded_scope is not null then
+        outcome := 'rate_limited';
+        return next;
+        return;
+      end if;
     end if;
   end if;
 

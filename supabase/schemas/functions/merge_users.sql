@@ -10,58 +10,75 @@ as $$
 declare
   v_from public.users;
   v_into public.users;
+  v_outcome text;
+  v_again text;
 begin
   if merge_users.from_user_id = merge_users.into_user_id then
     return 'same_user';
   end if;
 
-  -- Both rows are locked in one order, whichever way around an operator names them.
-  perform from public.users u
-  where u.id in (merge_users.from_user_id, merge_users.into_user_id)
-  order by u.id
-  for no key update;
+  for v_attempt in 1..5 loop
+    begin
+      -- All rows are locked in one order, whichever way around an operator names them: the two, and the
+      -- accounts that were merged into the first one earlier.
+      perform from public.users u
+      where u.id in (merge_users.from_user_id, merge_users.into_user_id)
+        or u.merged_into = merge_users.from_user_id
+      order by u.id
+      for no key update;
 
-  select u.* into v_from from public.users u where u.id = merge_users.from_user_id;
-  select u.* into v_into from public.users u where u.id = merge_users.into_user_id;
-  if v_from.id is null or v_into.id is null then
-    return 'user_not_found';
-  elsif v_from.merged_into = v_into.id then
-    return 'replayed';
-  elsif num_nonnulls(v_from.merged_into, v_into.merged_into) > 0 then
-    return 'merged_before';
-  end if;
+      select u.* into v_from from public.users u where u.id = merge_users.from_user_id;
+      select u.* into v_into from public.users u where u.id = merge_users.into_user_id;
+      if v_from.id is null or v_into.id is null then
+        return 'user_not_found';
+      elsif v_from.merged_into = v_into.id then
+        -- Merged before. Whatever has stayed behind or arrived since follows now.
+        v_outcome := 'replayed';
+      elsif num_nonnulls(v_from.merged_into, v_into.merged_into) > 0 then
+        return 'merged_before';
+      else
+        v_outcome := 'merged';
+      end if;
 
-  if v_from.credits > 0 then
-    perform private.post_entry(
-      v_from.id, 'debit', v_from.credits, 'merge', 'into ' || v_into.id
-    );
-    perform private.post_entry(
-      v_into.id, 'credit', v_from.credits, 'merge', 'from ' || v_from.id
-    );
-  end if;
+      if v_from.credits > 0 then
+        -- A reference is used once, so each further transfer between the two has a longer one.
+        select repeat('again ', count(*)::integer) into v_again
+        from public.credit_transactions t
+        where t.user_id = v_from.id and t.source = 'merge'
+          and t.reference_id ~ ('^(again )*into ' || v_into.id || '$');
+        perform private.post_entry(
+          v_from.id, 'debit', v_from.credits, 'merge', v_again || 'into ' || v_into.id
+        );
+        perform private.post_entry(
+          v_into.id, 'credit', v_from.credits, 'merge', v_again || 'from ' || v_from.id
+        );
+      end if;
 
-  -- Open orders may still be paid and paid ones refunded, so they move to the merged account.
-  update public.payment_orders o set user_id = v_into.id where o.user_id = v_from.id;
-  update public.order_references r set user_id = v_into.id
-  where r.user_id = v_from.id and not exists (
-    select from public.order_references mine
-    where mine.user_id = v_into.id and mine.reference_id = r.reference_id
-  );
-  update public.users u set debt_credits = u.debt_credits + v_from.debt_credits
-  where u.id = v_into.id;
-  update public.users u set debt_credits = 0 where u.id = v_from.id;
-  perform private.collect_debts(v_into.id);
+      -- Paid orders may still be refunded, so they move to the account that stays. Orders that wait for
+      -- their payment belong to an identity, and move with it.
+      update public.payment_orders o set user_id = v_into.id where o.user_id = v_from.id;
+      update public.order_references r set user_id = v_into.id where r.user_id = v_from.id;
+      update public.users u set debt_credits = u.debt_credits + v_from.debt_credits
+      where u.id = v_into.id;
+      update public.users u set debt_credits = 0 where u.id = v_from.id;
+      perform private.collect_debts(v_into.id);
 
-  -- Accounts that were merged into this one earlier follow it, so that merged_into always leads to the
-  -- current account in one step.
-  update public.users u set merged_into = v_into.id where u.merged_into = v_from.id;
-  update public.identities i set user_id = v_into.id where i.user_id = v_from.id;
-  update public.users u set merged_into = v_into.id, phone_number = null where u.id = v_from.id;
-  update public.users u set phone_number = coalesce(u.phone_number, v_from.phone_number)
-  where u.id = v_into.id;
-  return 'merged';
+      -- Accounts that were merged into this one earlier follow it, so that merged_into always leads to
+      -- the current account in one step.
+      update public.users u set merged_into = v_into.id where u.merged_into = v_from.id;
+      update public.identities i set user_id = v_into.id where i.user_id = v_from.id;
+      update public.users u set merged_into = v_into.id, phone_number = null where u.id = v_from.id;
+      update public.users u set phone_number = coalesce(u.phone_number, v_from.phone_number)
+      where u.id = v_into.id;
+      return v_outcome;
+    exception
+      -- A deduction that waited for the merged account holds its lock while it waits for the other one.
+      when deadlock_detected then null;
+    end;
+  end loop;
+  raise exception 'other calls keep getting in the way' using errcode = 'serialization_failure';
 end;
 $$;
 
 comment on function public.merge_users is
-  'merged: the identities and the balance have moved, the old history stays under the old id. replayed: they had moved before. same_user, user_not_found, merged_before (one of them is no longer an account): nothing changed.';
+  'merged: the identities and the balance have moved, the old history stays under the old id. replayed: they had moved before, and so has now whatever had stayed behind. same_user, user_not_found, merged_before (one of them is no longer an account): nothing changed.';

@@ -6,7 +6,8 @@ create function public.place_order(
   reference_id text default null,
   phone_number text default null,
   whatsapp_user_id text default null,
-  caller_address text default null
+  caller_address text default null,
+  is_proven boolean default false
 )
 returns table (
   outcome text,
@@ -33,87 +34,155 @@ declare
   v_reusable_for constant interval := '30 minutes';
   -- A link that is about to expire is of no use to someone who has yet to open it.
   v_min_remaining constant interval := '5 minutes';
+  v_is_stranger constant boolean :=
+    place_order.caller_address is not null and place_order.is_proven is not true;
+  v_exceeded_scope text;
   v_package public.packages;
   v_user public.users;
+  v_phone_numbers text[] := array[place_order.phone_number];
+  v_whatsapp_user_ids text[] := array[place_order.whatsapp_user_id];
   v_order public.payment_orders;
 begin
-  select p.* into v_package from public.packages p
-  where p.id = place_order.package_id and p.is_active;
-  if not found then
-    outcome := 'package_not_found';
-    return next;
-    return;
+  if place_order.channel = 'checkout' and place_order.reference_id is not null then
+    raise exception 'a reference belongs to a user, and an order at the checkout has none yet'
+      using errcode = 'invalid_parameter_value';
   end if;
 
-  -- Anyone who can reach a page could otherwise fill the tables, here and at Razorpay.
-  if place_order.caller_address is not null then
-    retry_after_seconds := private.count_against_limits(
-      'create_order', place_order.caller_address, place_order.phone_number
-    );
-    if retry_after_seconds = 0
-      and private.find_user_id(place_order.phone_number, place_order.whatsapp_user_id) is null
-    then
-      retry_after_seconds := private.count_against_limits(
-        'create_user', place_order.caller_address
-      );
-    end if;
-    if retry_after_seconds > 0 then
-      outcome := 'rate_limited';
+  -- Anyone who can reach a page could otherwise fill the tables, here and at Razorpay. Nothing is
+  -- looked up before this, so that a caller who is refused learns nothing about the number.
+  if v_is_stranger then
+    select e.scope, e.retry_after_seconds into v_exceeded_scope, retry_after_seconds
+    from private.exceeded_limit('create_order', place_order.caller_address) e;
+    if found then
+      outcome := case v_exceeded_scope when 'project' then 'proof_required' else 'rate_limited' end;
       return next;
       return;
     end if;
   end if;
 
-  -- The lock makes calls for one user take turns, so that two of them share one order.
-  v_user := private.ensure_user(place_order.phone_number, place_order.whatsapp_user_id);
-  perform from public.users u where u.id = v_user.id for no key update;
+  select p.* into v_package from public.packages p
+  where p.id = place_order.package_id and p.is_active;
+  if not found and (
+    place_order.reference_id is null
+    or private.find_user_id(place_order.phone_number, place_order.whatsapp_user_id) is null
+  ) then
+    outcome := 'package_not_found';
+    return next;
+    return;
+  end if;
 
-  -- A repeated reference is a retry, whatever has become of its order since.
-  select o.* into v_order
-  from public.order_references r
-  join public.payment_orders o on o.id = r.order_id
-  where r.user_id = v_user.id and r.reference_id = place_order.reference_id;
-  if found then
-    outcome := case
-      when v_order.package_id = v_package.id and v_order.channel = place_order.channel
-      then 'replayed' else 'reference_reused'
-    end;
+  -- The lock makes calls for one person take turns, so that two of them share one order.
+  if place_order.channel = 'checkout' then
+    -- Whose number it is does not matter before it is paid, and nobody is made to wait for a user.
+    perform private.lock_identities(place_order.phone_number, place_order.whatsapp_user_id);
   else
-    -- An order that is still waiting for this payment is used again: a second click buys nothing twice.
-    select o.* into v_order from public.payment_orders o
-    where o.user_id = v_user.id
-      and o.package_id = v_package.id
-      and o.channel = place_order.channel
-      and o.state in ('pending', 'open')
-      and coalesce(o.expires_at - v_min_remaining, o.created_at + v_reusable_for) > clock_timestamp()
-      and o.key_mode = place_order.key_mode
-      and o.credits = v_package.credits
-      and o.amount_paise = v_package.price * 100
-    order by o.created_at desc
-    limit 1;
+    v_user := private.lock_user(place_order.phone_number, place_order.whatsapp_user_id);
 
+    -- A repeated reference is a retry, whatever has become of its order or its package since. Test and
+    -- live orders are worlds of their own: after a change of keys, a retry gets a link that works.
+    select o.* into v_order
+    from public.order_references r
+    join public.payment_orders o on o.id = r.order_id
+    where r.user_id = v_user.id
+      and r.reference_id = place_order.reference_id
+      and o.key_mode = place_order.key_mode
+    order by r.created_at
+    limit 1;
     if found then
-      outcome := 'reused';
-    else
-      outcome := 'placed';
-      insert into public.payment_orders
-        (user_id, package_id, package_name, credits, amount_paise, key_mode, channel)
-      values (v_user.id, v_package.id, v_package.name, v_package.credits, v_package.price * 100,
-        place_order.key_mode, place_order.channel)
-      returning * into v_order;
+      return query select
+        case
+          when v_order.package_id = place_order.package_id and v_order.channel = place_order.channel
+          then 'replayed' else 'reference_reused'
+        end,
+        v_user.id, v_order.id, v_order.razorpay_order_id, v_order.package_name, v_order.credits,
+        v_order.amount_paise, v_order.currency, v_order.short_url, v_order.expires_at, 0;
+      return;
+    elsif v_package.id is null then
+      outcome := 'package_not_found';
+      return next;
+      return;
     end if;
 
-    if place_order.reference_id is not null then
-      insert into public.order_references (user_id, reference_id, order_id)
-      values (v_user.id, place_order.reference_id, v_order.id);
+    select
+      array_agg(i.value) filter (where i.kind = 'phone'),
+      array_agg(i.value) filter (where i.kind = 'whatsapp_user_id')
+    into v_phone_numbers, v_whatsapp_user_ids
+    from public.identities i
+    where i.user_id = v_user.id;
+  end if;
+
+  -- An order that is still waiting for this payment is used again: a second click buys nothing twice.
+  select o.* into v_order from public.payment_orders o
+  where (o.phone_number = any(v_phone_numbers) or o.whatsapp_user_id = any(v_whatsapp_user_ids))
+    -- Where an order names two identities, the number decides whose it is.
+    and (v_user.id is null
+      or private.find_user_id(o.phone_number, o.whatsapp_user_id) = v_user.id)
+    and o.package_id = v_package.id
+    and o.channel = place_order.channel
+    and o.state in ('pending', 'open')
+    and coalesce(o.expires_at - v_min_remaining, o.created_at + v_reusable_for) > clock_timestamp()
+    and o.key_mode = place_order.key_mode
+    and o.credits = v_package.credits
+    and o.amount_paise = v_package.price * 100
+  order by o.created_at desc
+  limit 1;
+
+  if found then
+    outcome := 'reused';
+    -- Asking again makes nothing new, so only the address is counted.
+    if v_is_stranger then
+      select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds
+      from private.count_against_limits(
+        'create_order', place_order.caller_address, project => null
+      ) c;
+    end if;
+  else
+    outcome := 'placed';
+    -- The new row refers to the package. Waiting for it here is better than with the counters in hand.
+    perform from public.packages p where p.id = v_package.id for key share;
+    if v_is_stranger then
+      select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds
+      from private.count_against_limits(
+        'create_order', place_order.caller_address,
+        coalesce(place_order.phone_number, place_order.whatsapp_user_id)
+      ) c;
+    elsif place_order.caller_address is not null then
+      select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds
+      from private.count_against_limits(
+        'create_order',
+        owner => coalesce(place_order.phone_number, place_order.whatsapp_user_id),
+        project => null
+      ) c;
     end if;
   end if;
 
-  return query select outcome, v_user.id, v_order.id, v_order.razorpay_order_id, v_order.package_name,
-    v_order.credits, v_order.amount_paise, v_order.currency, v_order.short_url, v_order.expires_at,
-    0;
+  if v_exceeded_scope is not null then
+    outcome := case v_exceeded_scope when 'project' then 'proof_required' else 'rate_limited' end;
+    return next;
+    return;
+  end if;
+
+  if outcome = 'placed' then
+    insert into public.payment_orders (phone_number, whatsapp_user_id, package_id, package_name,
+      credits, amount_paise, key_mode, channel)
+    values (place_order.phone_number, place_order.whatsapp_user_id, v_package.id, v_package.name,
+      v_package.credits, v_package.price * 100, place_order.key_mode, place_order.channel)
+    returning * into v_order;
+  end if;
+  if place_order.reference_id is not null then
+    insert into public.order_references (user_id, reference_id, order_id)
+    values (v_user.id, place_order.reference_id, v_order.id);
+  end if;
+
+  return query select
+    outcome,
+    coalesce(
+      v_user.id, private.find_user_id(place_order.phone_number, place_order.whatsapp_user_id)
+    ),
+    v_order.id, v_order.razorpay_order_id, v_order.package_name, v_order.credits,
+    v_order.amount_paise, v_order.currency, v_order.short_url, v_order.expires_at, 0;
 end;
 $$;
 
 comment on function public.place_order is
-  'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before); reference_reused (this reference placed another order); package_not_found; rate_limited (too many orders from caller_address, for this number or in total; nothing was placed). razorpay_order_id is null until attach_razorpay_order has stored it, and short_url until attach_payment_link has.';
+  'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before, with keys of this mode); reference_reused (this reference placed another order); package_not_found; rate_limited (too many orders from caller_address or for this number; nothing was placed); proof_required (strangers have placed too many in total: whoever proves the number is not counted among them). is_proven: the caller has proven the number, and is counted as its owner only; without caller_address nothing is counted. A link makes its user, an order at the checkout does not: user_id is null while nobody has the number. razorpay_order_id is null until attach_razorpay_order has stored it, and short_url until attach_payment_link has.';

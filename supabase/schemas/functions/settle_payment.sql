@@ -21,66 +21,103 @@ declare
   -- A failed payment may still be authorized or captured: the bank responds late, or the customer
   -- tries again within the same payment (Razorpay docs, webhooks/payments.md).
   v_steps constant text[] := array['created', 'failed', 'authorized', 'captured', 'refunded'];
-  v_order_id uuid;
+  v_is_settled boolean := false;
+  v_is_user_needed boolean := false;
+  v_user_id uuid;
+  v_merged_into uuid;
   v_order public.payment_orders;
   v_payment public.payments;
   v_reversal jsonb;
   v_was_granted boolean;
 begin
-  select o.id into v_order_id from public.payment_orders o
-  where o.razorpay_order_id = settle_payment.razorpay_order_id;
+  for v_attempt in 1..10 loop
+    begin
+      select o.* into v_order from public.payment_orders o
+      where o.razorpay_order_id = settle_payment.razorpay_order_id;
 
-  -- A payment may arrive before its Razorpay order is known: the response to create-order was cut off,
-  -- or a payment link got its order when the customer started to pay. The receipt, which is our order's
-  -- id without hyphens, then tells which order it is.
-  if v_order_id is null and settle_payment.receipt ~ '^[0-9a-f]{32}$' then
-    v_order_id := settle_payment.receipt::uuid;
-  end if;
+      -- A payment may arrive before its Razorpay order is known: the response to create-order was cut
+      -- off, or a payment link got its order when the customer started to pay. The receipt, which is our
+      -- order's id without hyphens, then tells which order it is.
+      if not found and settle_payment.receipt ~ '^[0-9a-f]{32}$' then
+        select o.* into v_order from public.payment_orders o
+        where o.id = settle_payment.receipt::uuid;
+      end if;
 
-  perform from public.users u
-  where u.id = (select o.user_id from public.payment_orders o where o.id = v_order_id)
-  for no key update;
+      -- The user comes before the order. A newcomer is made only once it is clear that there is money.
+      v_user_id := coalesce(
+        v_order.user_id, private.find_user_id(v_order.phone_number, v_order.whatsapp_user_id)
+      );
+      if v_user_id is null and v_is_user_needed then
+        v_user_id :=
+          (private.ensure_user(v_order.phone_number, v_order.whatsapp_user_id)).id;
+      end if;
+      select u.merged_into into v_merged_into from public.users u where u.id = v_user_id
+      for no key update;
+      select o.* into v_order from public.payment_orders o where o.id = v_order.id
+      for no key update;
 
-  select o.* into v_order from public.payment_orders o where o.id = v_order_id for no key update;
+      -- Whoever held the locks may have merged the account, made one for the number, or paid the order.
+      if v_merged_into is not null
+        or v_user_id is distinct from coalesce(
+          v_order.user_id, private.find_user_id(v_order.phone_number, v_order.whatsapp_user_id)
+        )
+      then
+        raise exception 'the order belongs to another user meanwhile'
+          using errcode = 'serialization_failure';
+      end if;
 
-  if v_order.state = 'pending' then
-    update public.payment_orders o
-    set razorpay_order_id = settle_payment.razorpay_order_id,
-        state = 'open',
-        opened_at = clock_timestamp()
-    where o.id = v_order.id
-    returning * into v_order;
-  end if;
+      if v_order.state = 'pending' then
+        update public.payment_orders o
+        set razorpay_order_id = settle_payment.razorpay_order_id,
+            state = 'open',
+            opened_at = clock_timestamp()
+        where o.id = v_order.id
+        returning * into v_order;
+      end if;
 
-  if v_order.id is null or v_order.razorpay_order_id <> settle_payment.razorpay_order_id then
-    outcome := 'not_ours';
-    return next;
-    return;
-  end if;
+      if v_order.id is null or v_order.razorpay_order_id <> settle_payment.razorpay_order_id then
+        outcome := 'not_ours';
+        return next;
+        return;
+      end if;
 
-  insert into public.payments as p (id, order_id, status, amount_paise, currency)
-  values (settle_payment.razorpay_payment_id, v_order.id, settle_payment.payment_status,
-    settle_payment.amount_paise, settle_payment.currency)
-  on conflict (id) do update
-  -- Reports arrive in any order; a payment only moves forward.
-  set status = v_steps[greatest(
-    array_position(v_steps, p.status), array_position(v_steps, excluded.status)
-  )]
-  where p.order_id = excluded.order_id
-  returning * into v_payment;
+      insert into public.payments as p (id, order_id, status, amount_paise, currency)
+      values (settle_payment.razorpay_payment_id, v_order.id, settle_payment.payment_status,
+        settle_payment.amount_paise, settle_payment.currency)
+      on conflict (id) do update
+      -- Reports arrive in any order; a payment only moves forward.
+      set status = v_steps[greatest(
+        array_position(v_steps, p.status), array_position(v_steps, excluded.status)
+      )]
+      where p.order_id = excluded.order_id
+      returning * into v_payment;
 
-  if v_payment.id is null then
-    raise exception 'payment % belongs to another order', settle_payment.razorpay_payment_id
-      using errcode = 'integrity_constraint_violation';
-  end if;
+      if v_payment.id is null then
+        raise exception 'payment % belongs to another order', settle_payment.razorpay_payment_id
+          using errcode = 'integrity_constraint_violation';
+      end if;
 
-  for v_reversal in select * from jsonb_array_elements(settle_payment.reversals) loop
-    perform private.record_reversal(v_payment.id, v_reversal);
+      for v_reversal in select * from jsonb_array_elements(settle_payment.reversals) loop
+        perform private.record_reversal(v_payment.id, v_reversal);
+      end loop;
+      -- The payment that has paid the order comes first: what it lost is taken back before another
+      -- payment may take over and add its credits.
+      perform private.apply_reversals(v_order.user_id, v_order.razorpay_payment_id);
+      if not private.pay_order(v_order.id, v_user_id) then
+        v_is_user_needed := true;
+        raise exception 'the first purchase of this number needs a user'
+          using errcode = 'serialization_failure';
+      end if;
+      v_is_settled := true;
+      exit;
+    exception
+      -- Start over, with none of these locks and nothing written.
+      when serialization_failure or deadlock_detected then null;
+    end;
   end loop;
-  -- The payment that has paid the order comes first: what it lost is taken back before another payment
-  -- may take over and add its credits.
-  perform private.apply_reversals(v_order.user_id, v_order.razorpay_payment_id);
-  perform private.pay_order(v_order.id);
+  if not v_is_settled then
+    raise exception 'other calls keep getting in the way' using errcode = 'serialization_failure';
+  end if;
 
   v_was_granted := v_payment.credits_granted > 0;
   select o.* into strict v_order from public.payment_orders o where o.id = v_order.id;

@@ -6,7 +6,7 @@ create table public.rate_limits (
   primary key (action, scope),
   constraint action_is_known
     check (action in ('wrong_secret', 'create_user', 'create_order', 'verify_payment')),
-  constraint scope_is_known check (scope in ('address', 'phone', 'user', 'project')),
+  constraint scope_is_known check (scope in ('address', 'phone', 'user', 'owner', 'project')),
   constraint max_count_is_never_negative check (max_count >= 0),
   constraint window_is_positive check (window_seconds between 1 and 86400)
 );
@@ -14,7 +14,7 @@ create table public.rate_limits (
 comment on table public.rate_limits is
   'How often something may happen. Operators may change the rows; a scope without a row is not limited.';
 comment on column public.rate_limits.scope is
-  'address: the caller''s network address, which can be forged, so it is never the only scope. phone, user: whom the call is about. project: all callers together.';
+  'address: the caller''s network address, which can be forged, so it is never the only scope. phone, user: whom the call is about, whoever calls. owner: the same, for callers who have proven the number; they are counted here only, so that no stranger can use up what is theirs. project: all other callers together.';
 
 alter table public.rate_limits enable row level security;
 

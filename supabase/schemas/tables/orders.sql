@@ -1,6 +1,6 @@
 create table public.payment_orders (
   id uuid primary key default gen_random_uuid(),
-  user_id uuid not null references public.users (id),
+  user_id uuid references public.users (id),
   package_id text not null references public.packages (id),
   package_name text not null,
   credits integer not null,
@@ -18,7 +18,15 @@ create table public.payment_orders (
   created_at timestamptz not null default clock_timestamp(),
   opened_at timestamptz,
   paid_at timestamptz,
+  phone_number text,
+  whatsapp_user_id text,
   constraint an_order_grants_at_least_one_credit check (credits >= 1),
+  constraint an_order_grants_at_most_a_million_credits check (credits <= 1000000),
+  constraint an_order_is_for_somebody check (num_nonnulls(phone_number, whatsapp_user_id) > 0),
+  constraint phone_number_is_e164 check (phone_number ~ '^\+[1-9][0-9]{6,14}$'),
+  constraint whatsapp_user_id_is_of_its_kind
+    check (whatsapp_user_id ~ '^[A-Z]{2}\.[A-Za-z0-9.]{1,128}$'),
+  constraint a_paid_order_and_no_other_has_a_user check ((state = 'paid') = (user_id is not null)),
   constraint amount_is_at_least_one_rupee check (amount_paise >= 100),
   constraint currency_is_inr check (currency = 'INR'),
   constraint key_mode_is_test_or_live check (key_mode in ('test', 'live')),
@@ -37,13 +45,22 @@ create table public.payment_orders (
     check (num_nulls(razorpay_payment_link_id, short_url, expires_at) in (0, 3))
 );
 
-create index payment_orders_of_a_user on public.payment_orders (user_id, package_id, created_at);
+create index payment_orders_of_a_user on public.payment_orders (user_id);
+create index payment_orders_for_a_phone_number
+  on public.payment_orders (phone_number, package_id, created_at);
+create index payment_orders_for_a_whatsapp_user_id
+  on public.payment_orders (whatsapp_user_id, package_id, created_at)
+  where whatsapp_user_id is not null;
 create index payment_orders_of_a_package on public.payment_orders (package_id);
 create index payment_orders_to_check on public.payment_orders (next_check_at)
   where next_check_at is not null;
 
 comment on table public.payment_orders is
   'One intent to buy. What it costs and grants is fixed when it is placed, even if the package changes later.';
+comment on column public.payment_orders.phone_number is
+  'Whom the order is for: a phone number (E.164), a WhatsApp user id, or both. It meets its user when it is paid.';
+comment on column public.payment_orders.user_id is
+  'The account that got the credits. Null until the order is paid: anyone may order for any number, so an order alone makes no user.';
 comment on column public.payment_orders.state is
   'pending: its Razorpay order is not known yet (a payment link gets one when the customer starts to pay). open: waiting for payment. paid: its credits were granted.';
 comment on column public.payment_orders.key_mode is
@@ -60,12 +77,12 @@ create table public.order_references (
   reference_id text not null,
   order_id uuid not null references public.payment_orders (id),
   created_at timestamptz not null default clock_timestamp(),
-  primary key (user_id, reference_id)
+  primary key (user_id, reference_id, order_id)
 );
 
 create index order_references_of_an_order on public.order_references (order_id);
 
 comment on table public.order_references is
-  'Which order a bot''s reference led to. Several references may have led to one order while it was open.';
+  'Which order a bot''s reference led to. Several references may have led to one order while it was open, and one reference to several: an order for each mode of the keys, and those that merged accounts bring along. The oldest counts.';
 
 alter table public.order_references enable row level security;

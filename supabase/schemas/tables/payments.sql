@@ -28,7 +28,7 @@ comment on table public.payments is
   'What Razorpay reports about each payment on our orders. An order may see many payments and is paid by one.';
 comment on column public.payments.id is 'Razorpay''s payment id.';
 comment on column public.payments.balance_after_grant is
-  'The balance right after its credits were granted, which every report of this payment returns.';
+  'The balance right after its credits were granted and what had already gone back was revoked, which every report of this payment returns.';
 comment on column public.payments.flag is
   'Marks a captured payment that buys nothing: amount_mismatch, or second_payment on an order that another payment pays. An operator refunds what is left of it.';
 

@@ -7,7 +7,7 @@ set search_path = ''
 as $$
 declare
   v_free_credits constant integer := 3;
-  v_user_id uuid;
+  v_is_our_turn boolean := false;
   v_user public.users;
 begin
   if num_nonnulls(ensure_user.phone_number, ensure_user.whatsapp_user_id) = 0 then
@@ -15,55 +15,66 @@ begin
       using errcode = 'invalid_parameter_value';
   end if;
 
-  v_user_id := private.find_user_id(ensure_user.phone_number, ensure_user.whatsapp_user_id);
-  if v_user_id is null then
-    -- First contacts that arrive together meet at this key: one of them claims the identity, and the
-    -- others wait for its commit and then read whose it is.
-    insert into public.identities as i (kind, value, user_id)
-    values (
-      case when ensure_user.phone_number is null then 'whatsapp_user_id' else 'phone' end,
-      coalesce(ensure_user.phone_number, ensure_user.whatsapp_user_id),
-      gen_random_uuid()
-    )
-    on conflict on constraint identities_pkey do nothing
-    returning i.user_id into v_user_id;
+  for v_attempt in 1..10 loop
+    -- One statement, so that a merge cannot come between the identity and its user.
+    select u.* into v_user from public.users u
+    where u.id = private.find_user_id(ensure_user.phone_number, ensure_user.whatsapp_user_id);
 
-    if found then
-      insert into public.users (id, phone_number, credits, transaction_count)
-      values (v_user_id, ensure_user.phone_number, v_free_credits, 1);
-      insert into public.credit_transactions
-        (user_id, sequence_number, action, credits, source, reference_id, balance_after)
-      values (v_user_id, 1, 'credit', v_free_credits, 'system', 'welcome', v_free_credits);
-    else
-      v_user_id := private.find_user_id(ensure_user.phone_number, ensure_user.whatsapp_user_id);
+    -- If both of two identities already have an account, merging them is up to an operator.
+    if found and (
+      num_nonnulls(ensure_user.phone_number, ensure_user.whatsapp_user_id) = 1
+      or private.find_user_id(ensure_user.phone_number, null) is not null
+        and private.find_user_id(null, ensure_user.whatsapp_user_id) is not null
+    ) then
+      return v_user;
     end if;
-  end if;
 
-  -- A bot that names both tells us that they belong to one person. If both already have an account,
-  -- merging them is up to an operator.
-  if num_nonnulls(ensure_user.phone_number, ensure_user.whatsapp_user_id) = 2
-    and (
-      private.find_user_id(ensure_user.phone_number, null) is null
-      or private.find_user_id(null, ensure_user.whatsapp_user_id) is null
-    )
-  then
-    with claimed as (
-      insert into public.identities as i (kind, value, user_id)
-      values
-        ('phone', ensure_user.phone_number, v_user_id),
-        ('whatsapp_user_id', ensure_user.whatsapp_user_id, v_user_id)
-      on conflict on constraint identities_pkey do nothing
-      returning i.kind
-    )
-    update public.users u set phone_number = ensure_user.phone_number
-    where u.id = v_user_id
-      and u.phone_number is null
-      -- Another call may have claimed the number for a different user meanwhile.
-      and exists (select from claimed c where c.kind = 'phone');
-  end if;
+    -- First contacts that arrive together wait here for the first of them, and then find its user.
+    if not v_is_our_turn then
+      perform private.lock_identities(ensure_user.phone_number, ensure_user.whatsapp_user_id);
+      v_is_our_turn := true;
+      continue;
+    end if;
 
-  select u.* into strict v_user from public.users u where u.id = v_user_id;
-  return v_user;
+    begin
+      if v_user.id is null then
+        insert into public.users (phone_number, credits, transaction_count)
+        values (ensure_user.phone_number, v_free_credits, 1)
+        returning * into v_user;
+        insert into public.credit_transactions
+          (user_id, sequence_number, action, credits, source, reference_id, balance_after)
+        values (v_user.id, 1, 'credit', v_free_credits, 'system', 'welcome', v_free_credits);
+      else
+        select u.* into strict v_user from public.users u where u.id = v_user.id for no key update;
+        if v_user.merged_into is not null then
+          raise exception 'the account was merged meanwhile' using errcode = 'serialization_failure';
+        end if;
+      end if;
+
+      -- A bot that names both tells us that they belong to one person.
+      insert into public.identities (kind, value, user_id)
+      select named.kind, named.value, v_user.id
+      from (
+        values
+          ('phone', ensure_user.phone_number),
+          ('whatsapp_user_id', ensure_user.whatsapp_user_id)
+      ) named (kind, value)
+      where named.value is not null and not exists (
+        select from public.identities i where i.kind = named.kind and i.value = named.value
+      );
+
+      if v_user.phone_number is null and ensure_user.phone_number is not null then
+        update public.users u set phone_number = ensure_user.phone_number
+        where u.id = v_user.id
+        returning * into v_user;
+      end if;
+      return v_user;
+    exception
+      -- Start over, without the lock on the merged account.
+      when serialization_failure then null;
+    end;
+  end loop;
+  raise exception 'other calls keep getting in the way' using errcode = 'serialization_failure';
 end;
 $$;
 

@@ -6,6 +6,12 @@ stable
 set search_path = ''
 as $$
   select case
+    -- Razorpay calls a payment refunded before it is done with the refunds. One that has bought nothing
+    -- buys nothing until we know of refunds that explain the word, and whether they failed.
+    when p.status = 'refunded' and p.credits_granted = 0 and p.amount_paise > coalesce((
+      select sum(r.amount_paise) from public.payment_reversals r
+      where r.payment_id = p.id and r.kind = 'refund'
+    ), 0) then 0
     when p.status in ('captured', 'refunded') then
       p.amount_paise - least(p.amount_paise, coalesce((
         select sum(r.amount_paise) from public.payment_reversals r
@@ -18,4 +24,4 @@ as $$
 $$;
 
 comment on function private.net_paise is
-  'What was captured minus what was returned; 0 until the payment is captured.';
+  'What was captured minus what was returned; 0 until the payment is captured, and while a first report calls it refunded without its refunds.';

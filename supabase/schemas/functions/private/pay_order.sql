@@ -1,12 +1,13 @@
 -- Marks the order paid by a payment whose money we still hold, and grants its credits.
-create function private.pay_order(order_id uuid)
-returns void
+create function private.pay_order(order_id uuid, user_id uuid)
+returns boolean
 language plpgsql
 set search_path = ''
 as $$
 declare
   v_order public.payment_orders;
   v_payment_id text;
+  v_is_first_grant boolean;
 begin
   select o.* into strict v_order from public.payment_orders o where o.id = pay_order.order_id;
 
@@ -44,31 +45,46 @@ begin
       or p.currency <> v_order.currency);
 
   if v_payment_id is not distinct from v_order.razorpay_payment_id then
-    return;
+    return true;
+  elsif pay_order.user_id is null then
+    return false;
   end if;
 
   update public.payments p set flag = null where p.id = v_payment_id;
   update public.payment_orders o
   set state = 'paid',
+      user_id = pay_order.user_id,
       razorpay_payment_id = v_payment_id,
-      paid_at = coalesce(o.paid_at, clock_timestamp())
+      paid_at = coalesce(o.paid_at, clock_timestamp()),
+      -- It may have been paid so late that nobody was watching it any more. Its refunds are looked for.
+      next_check_at = coalesce(o.next_check_at, clock_timestamp() + interval '5 minutes')
   where o.id = v_order.id;
 
   -- A payment that paid the order earlier got its credits then, and gets them back from the reversals
   -- that failed.
-  if exists (select from public.payments p where p.id = v_payment_id and p.credits_granted = 0) then
+  v_is_first_grant := exists (
+    select from public.payments p where p.id = v_payment_id and p.credits_granted = 0
+  );
+  if v_is_first_grant then
     perform private.post_entry(
-      v_order.user_id, 'credit', v_order.credits, 'payment', v_payment_id
+      pay_order.user_id, 'credit', v_order.credits, 'payment', v_payment_id
     );
     update public.payments p
     set credits_granted = v_order.credits,
-        balance_after_grant = private.collect_debts(v_order.user_id),
+        balance_after_grant = private.collect_debts(pay_order.user_id),
         granted_at = clock_timestamp()
     where p.id = v_payment_id;
   end if;
-  perform private.apply_reversals(v_order.user_id, v_payment_id);
+  perform private.apply_reversals(pay_order.user_id, v_payment_id);
+  if v_is_first_grant then
+    -- What the customer is told is what is left, also if a part went back before the first report.
+    update public.payments p
+    set balance_after_grant = (select u.credits from public.users u where u.id = pay_order.user_id)
+    where p.id = v_payment_id;
+  end if;
+  return true;
 end;
 $$;
 
 comment on function private.pay_order is
-  'Idempotent. Does nothing to an order none of whose payments has money that we still hold.';
+  'Idempotent. Does nothing to an order none of whose payments has money that we still hold. user_id is the order''s user, locked; false if it is null and the order is to be paid.';

@@ -11,4 +11,4 @@ end;
 $$;
 
 comment on function private.refuse_change is
-  'Trigger of the append-only tables. Only the tables'' owner or a superuser can disable it; no role of the Data API can.';
+  'Trigger of the append-only tables. The tables'' owner, which is the role of migrations and of the dashboard''s SQL editor, or a superuser can disable it; no role of the Data API can.';

@@ -1,0 +1,450 @@
+/**
+ * Accounts that are merged while others use them: by orders, first contacts, settlements, refunds and
+ * deductions that wait for the very rows the merge holds. Nothing is left on the merged account, no
+ * credit is lost, and nobody waits in a circle. Copies of the functions that do not look again after
+ * they have waited have to fail the same race.
+ * @module
+ */
+
+import { deepStrictEqual, notStrictEqual, rejects, strictEqual } from "node:assert/strict";
+import { AssertionError } from "node:assert";
+import { randomUUID } from "node:crypto";
+import type postgres from "postgres";
+import { assertBooksAreRight } from "../support/backend.ts";
+import { openConnections, waitingForLocks } from "../support/connections.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { at, one } from "../support/lists.ts";
+
+const PAISE = 9_900;
+const CREDITS = 20;
+const FREE_CREDITS = 3;
+
+/** Two accounts of one person. */
+interface Pair {
+  readonly phones: readonly [from: string, into: string];
+  readonly ids: readonly [from: string, into: string];
+}
+
+/** Something that happens while the two are merged. Returns the credits that it adds to what they have. */
+type Event = (sql: postgres.ISql, pair: Pair) => Promise<number>;
+
+const newWhatsappId = () => `IN.${randomUUID().replaceAll("-", "")}`;
+const newId = (kind: string) => `${kind}_${randomUUID().replaceAll("-", "").slice(0, 14)}`;
+
+async function newAccount(sql: postgres.ISql, phone: string): Promise<string> {
+  return one(await sql`select user_id from public.get_user(${phone})`).user_id;
+}
+
+async function newPair(sql: postgres.ISql): Promise<Pair> {
+  const phones = [newPhoneNumber(), newPhoneNumber()] as const;
+  return { phones, ids: [await newAccount(sql, phones[0]), await newAccount(sql, phones[1])] };
+}
+
+/** Places an order and has Razorpay know it; returns Razorpay's id. */
+async function openOrder(
+  sql: postgres.ISql,
+  phone: string,
+  { channel = "checkout", reference = null }: { channel?: string; reference?: string | null } = {},
+): Promise<string> {
+  const { order_id } = one(
+    await sql`
+    select order_id from public.place_order(
+      'starter', 'test', ${channel}, ${reference}, phone_number => ${phone})`,
+  );
+  const { id } = one(
+    await sql`select public.attach_razorpay_order(${order_id}, ${newId("order")}) as id`,
+  );
+  return id;
+}
+
+async function settle(
+  sql: postgres.ISql,
+  orderId: string,
+  paymentId: string,
+  isRefunded = false,
+): Promise<postgres.Row> {
+  const reversals = isRefunded
+    ? [{
+      id: paymentId.replace("pay", "rfnd"),
+      kind: "refund",
+      status: "processed",
+      amount_paise: PAISE,
+      is_money_gone: true,
+      reported_at: new Date().toISOString(),
+    }]
+    : [];
+  return one(
+    await sql`
+    select outcome, credits_added, remaining_credits
+    from public.settle_payment(${orderId}, ${paymentId}, 'captured', ${PAISE}, 'INR',
+      ${JSON.stringify(reversals)}::text::jsonb)`,
+  );
+}
+
+async function deduct(
+  sql: postgres.ISql,
+  phone: string | null,
+  { reference = null, whatsappId = null }: {
+    reference?: string | null;
+    whatsappId?: string | null;
+  },
+): Promise<number> {
+  const { outcome } = one(
+    await sql`select outcome from public.deduct_credits(${phone}, 1, ${reference}, ${whatsappId})`,
+  );
+  return outcome === "deducted" ? -1 : 0;
+}
+
+async function merge(sql: postgres.ISql, from: string, into: string): Promise<string> {
+  return one(await sql`select public.merge_users(${from}, ${into}) as outcome`).outcome;
+}
+
+/** Calls again what the database has rolled back, as the functions do. */
+async function repeated<Result>(act: () => Promise<Result>): Promise<Result> {
+  for (let retry = 0;; retry++) {
+    try {
+      return await act();
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      if (retry === 2 || code !== "40P01" && code !== "40001") throw error;
+    }
+  }
+}
+
+/** Everything that may happen to the pair at once, to orders from before and to new ones. */
+async function eventsOf(sql: postgres.Sql, { phones: [from, into] }: Pair): Promise<Event[]> {
+  const [bought, payment] = [await openOrder(sql, from), newId("pay")];
+  await settle(sql, bought, payment);
+  const open = [
+    await openOrder(sql, from),
+    await openOrder(sql, into),
+    await openOrder(sql, from, { channel: "link", reference: "before" }),
+  ];
+  const pay = async (sql: postgres.ISql, orderId: string) => {
+    const { outcome } = await settle(sql, orderId, newId("pay"));
+    return outcome === "settled" ? CREDITS : 0;
+  };
+  const link = (phone: string): Event => async (sql) => {
+    await openOrder(sql, phone, { channel: "link", reference: "meanwhile" });
+    return 0;
+  };
+  return [
+    ...open.map((orderId): Event => (sql) => pay(sql, orderId)),
+    // Two different payments may pay this one at once.
+    async (sql) => await pay(sql, await openOrder(sql, from)),
+    async (sql) => {
+      strictEqual((await settle(sql, bought, payment, true)).outcome, "payment_refunded");
+      return -CREDITS;
+    },
+    link(from),
+    link(into),
+    (sql) => deduct(sql, from, { reference: "job-1" }),
+    (sql) => deduct(sql, from, { reference: "job-2", whatsappId: newWhatsappId() }),
+    (sql) => deduct(sql, into, {}),
+    async (sql) => {
+      await sql`select from public.get_user(${from}, ${newWhatsappId()})`;
+      return 0;
+    },
+    async (sql) => {
+      await sql`select from public.get_user(${into}, ${newWhatsappId()})`;
+      return 0;
+    },
+  ];
+}
+
+/** What merged accounts still have, which must be nothing. */
+async function leftBehind(sql: postgres.Sql): Promise<string[]> {
+  const rows = await sql`
+    select 'order ' || o.id as what from public.payment_orders o
+    join public.users u on u.id = o.user_id where u.merged_into is not null
+    union all
+    select 'reference ' || r.reference_id from public.order_references r
+    join public.users u on u.id = r.user_id where u.merged_into is not null
+    union all
+    select 'identity ' || i.value from public.identities i
+    join public.users u on u.id = i.user_id where u.merged_into is not null
+    union all
+    select 'credits ' || u.credits from public.users u
+    where u.merged_into is not null and u.credits + u.debt_credits > 0`;
+  return rows.map(({ what }) => what);
+}
+
+/**
+ * Merges two accounts while everything happens to them, and fails unless all of it ends up on the
+ * account that stays. With `held`, the merge is committed only when others wait for it.
+ */
+async function race(database: TestDatabase, rounds: number): Promise<void> {
+  const { sql } = database;
+  const size = (await eventsOf(sql, await newPair(sql))).length;
+  await using connections = await openConnections(database.url, size);
+  for (let round = 0; round < rounds; round++) {
+    const pair = await newPair(sql);
+    const events = await eventsOf(sql, pair);
+    const isHeld = round % 2 === 0;
+    const [from, into] = round % 4 < 2 ? pair.ids : pair.ids.toReversed() as [string, string];
+    let answered = 0;
+    const happen = () =>
+      connections.all(async (session, index) => {
+        const change = await repeated(() => at(events, index)(session, pair));
+        answered++;
+        return change;
+      });
+    let changes: number[];
+    if (isHeld) {
+      const happening = Promise.withResolvers<number[]>();
+      await sql.begin(async (holder) => {
+        strictEqual(await merge(holder, from, into), "merged");
+        happen().then(happening.resolve, happening.reject);
+        happening.promise.catch(() => answered = size);
+        while (answered + await waitingForLocks(sql) < size) {
+          // Until everybody has answered or waits for the merge.
+        }
+      });
+      changes = await happening.promise;
+    } else {
+      const [outcome, all] = await Promise.all([repeated(() => merge(sql, from, into)), happen()]);
+      strictEqual(outcome, "merged");
+      changes = all;
+    }
+    deepStrictEqual(await leftBehind(sql), []);
+    const account = one(
+      await sql`select credits - debt_credits as credits
+      from public.users where id = ${into}`,
+    );
+    strictEqual(
+      account.credits,
+      2 * FREE_CREDITS + CREDITS + changes.reduce((sum, change) => sum + change, 0),
+    );
+    const { orders } = one(
+      await sql`
+      select count(distinct order_id)::int as orders from public.order_references
+      where user_id = ${into} and reference_id = 'meanwhile'`,
+    );
+    strictEqual(orders, 1, "two links with one reference");
+  }
+  await assertBooksAreRight(sql);
+}
+
+async function withDatabase(act: (database: TestDatabase) => Promise<void>): Promise<void> {
+  const database = await createTestDatabase();
+  try {
+    await act(database);
+  } finally {
+    await database.drop();
+  }
+}
+
+Deno.test("whatever happens during a merge ends up on the account that stays", async () => {
+  await withDatabase((database) => race(database, 24));
+});
+
+const MUTANTS = [
+  {
+    rule: "an order by the bot looks again after it has waited for the user",
+    in: "private.lock_user(text, text)",
+    break: ["if v_user.merged_into is null then", "if true then"],
+  },
+  {
+    rule: "a first contact looks again after it has waited for the user",
+    in: "private.ensure_user(text, text)",
+    break: ["if v_user.merged_into is not null then", "if false then"],
+  },
+  {
+    rule: "a settlement looks again after it has waited for the user",
+    in: "public.settle_payment(text, text, text, integer, text, jsonb, text)",
+    break: ["if v_merged_into is not null\n", "if false and v_merged_into is not null\n"],
+  },
+] as const;
+
+Deno.test.each(MUTANTS)("the race notices when this rule is broken: $rule", async (mutant) => {
+  await withDatabase(async (database) => {
+    const { definition } = one(
+      await database.sql<{ definition: string }[]>`
+      select pg_get_functiondef(${mutant.in}::regprocedure) as definition`,
+    );
+    const [before, after] = mutant.break;
+    const broken = definition.replace(before, after)
+      .replace(
+        /\n {8}or v_user_id is distinct from coalesce\(/,
+        "\n        or false and v_user_id is distinct from coalesce(",
+      );
+    notStrictEqual(broken, definition, `${mutant.in} has no ${before}`);
+    await database.sql.unsafe(broken);
+    await rejects(race(database, 8), (error) => {
+      // What is left on the merged account, or an order whose state says that it must have a user.
+      return error instanceof AssertionError || (error as { code?: string }).code === "23514";
+    });
+  });
+});
+
+/** Runs `act` while a merge of the pair is not committed yet; `met` is called once somebody waits for it. */
+async function duringMerge<Result>(
+  { sql }: TestDatabase,
+  { ids: [from, into] }: Pair,
+  act: () => Promise<Result>,
+): Promise<Result> {
+  const acting = Promise.withResolvers<Result>();
+  await sql.begin(async (holder) => {
+    strictEqual(await merge(holder, from, into), "merged");
+    let isOver = false;
+    acting.promise.then(() => isOver = true, () => isOver = true);
+    act().then(acting.resolve, acting.reject);
+    while (!isOver && await waitingForLocks(sql) === 0) {
+      // Until it waits, or is through without waiting.
+    }
+  });
+  return await acting.promise;
+}
+
+Deno.test("a link that is ordered during a merge belongs to the account that stays", async () => {
+  await withDatabase(async (database) => {
+    const { sql } = database;
+    const pair = await newPair(sql);
+    const order = one(
+      await duringMerge(database, pair, () =>
+        sql`
+        select outcome, user_id, order_id from public.place_order(
+          'starter', 'test', 'link', 'wamid.1', ${pair.phones[0]})`),
+    );
+    deepStrictEqual([order.outcome, order.user_id], ["placed", pair.ids[1]]);
+    deepStrictEqual(await leftBehind(sql), []);
+    const again = one(
+      await sql`
+      select outcome, order_id from public.place_order(
+        'starter', 'test', 'link', 'wamid.1', ${pair.phones[1]})`,
+    );
+    deepStrictEqual([again.outcome, again.order_id], ["replayed", order.order_id]);
+  });
+});
+
+Deno.test("an order at the checkout does not wait for a merge, and pays the account that stays", async () => {
+  await withDatabase(async (database) => {
+    const { sql } = database;
+    const pair = await newPair(sql);
+    const [from, into] = pair.ids;
+    const orderId = await sql.begin(async (holder) => {
+      strictEqual(await merge(holder, from, into), "merged");
+      return await openOrder(sql, pair.phones[0]);
+    });
+    const { outcome, remaining_credits } = await settle(sql, orderId, newId("pay"));
+    deepStrictEqual([outcome, remaining_credits], ["settled", 2 * FREE_CREDITS + CREDITS]);
+    strictEqual(await deduct(sql, pair.phones[0], { reference: "f-1" }), -1);
+    deepStrictEqual(await leftBehind(sql), []);
+    await assertBooksAreRight(sql);
+  });
+});
+
+Deno.test("an identity that is first named during a merge belongs to the account that stays", async () => {
+  await withDatabase(async (database) => {
+    const { sql } = database;
+    const pair = await newPair(sql);
+    const whatsappId = newWhatsappId();
+    const [phone] = pair.phones;
+    await duringMerge(
+      database,
+      pair,
+      () => repeated(() => deduct(sql, phone, { reference: "e-1", whatsappId })),
+    );
+    deepStrictEqual(await leftBehind(sql), []);
+    const { outcome, remaining_credits } = one(
+      await sql`select * from public.deduct_credits(null, 1, 'e-2', ${whatsappId})`,
+    );
+    deepStrictEqual([outcome, remaining_credits], ["deducted", 2 * FREE_CREDITS - 2]);
+    await assertBooksAreRight(sql);
+  });
+});
+
+Deno.test("two settlements around a merge and a locked order wait in turn, not in a circle", async () => {
+  await withDatabase(async (database) => {
+    const { sql } = database;
+    const pair = await newPair(sql);
+    const [from, into] = pair.ids;
+    const [orderId, paymentId] = [await openOrder(sql, pair.phones[0]), newId("pay")];
+    const settlements: Promise<postgres.Row>[] = [];
+    const isWaiting = async (count: number) => {
+      while (await waitingForLocks(sql) < count) {
+        // Each of the settlements has to wait for one of the two.
+      }
+    };
+    await sql.begin(async (reader) => {
+      await sql.begin(async (merging) => {
+        strictEqual(await merge(merging, from, into), "merged");
+        settlements.push(settle(sql, orderId, paymentId));
+        await isWaiting(1);
+        await reader`
+          select from public.payment_orders where razorpay_order_id = ${orderId} for update`;
+      });
+      settlements.push(settle(sql, orderId, paymentId));
+      await isWaiting(2);
+    });
+    const outcomes = (await Promise.all(settlements)).map(({ outcome }) => outcome);
+    deepStrictEqual(outcomes.sort(), ["replayed", "settled"]);
+    deepStrictEqual(await leftBehind(sql), []);
+    await assertBooksAreRight(sql);
+  });
+});
+
+Deno.test("two first payments for one unknown number are one user with both purchases", async () => {
+  await withDatabase(async (database) => {
+    const { sql } = database;
+    await using connections = await openConnections(database.url, 10);
+    for (let round = 0; round < 5; round++) {
+      const phone = newPhoneNumber();
+      const orders = await Promise.all(["starter", "popular", "pro"].map(async (packageId) => {
+        const { order_id, amount_paise } = one(
+          await sql`
+          select order_id, amount_paise from public.place_order(
+            ${packageId}, 'test', phone_number => ${phone})`,
+        );
+        const id = newId("order");
+        await sql`select public.attach_razorpay_order(${order_id}, ${id})`;
+        return { id, amount_paise };
+      }));
+      deepStrictEqual([...await sql`select from public.identities where value = ${phone}`], []);
+      await connections.all((session, index) => {
+        const { id, amount_paise } = at(orders, index % orders.length);
+        return session`select public.settle_payment(
+          ${id}, ${id.replace("order", "pay")}, 'captured', ${amount_paise}, 'INR')`;
+      });
+      const { credits } = one(
+        await sql`select credits from public.users where phone_number = ${phone}`,
+      );
+      strictEqual(credits, FREE_CREDITS + 20 + 75 + 250);
+      await assertBooksAreRight(sql);
+    }
+  });
+});
+
+Deno.test("a second merge brings home what an older version left on the merged account", async () => {
+  await withDatabase(async (database) => {
+    const { sql } = database;
+    const { phones: [from, into], ids: [fromId, intoId] } = await newPair(sql);
+    strictEqual(await merge(sql, fromId, intoId), "merged");
+    // What the first version could do: an order, its credits and an identity on a merged account.
+    await sql.begin(async (old) => {
+      await old`update public.users set merged_into = null where id = ${fromId}`;
+      await old`update public.identities set user_id = ${fromId} where value = ${from}`;
+      const reference = { channel: "link", reference: "wamid.1" };
+      await settle(old, await openOrder(old, from, reference), newId("pay"));
+      await old`update public.users set merged_into = ${intoId} where id = ${fromId}`;
+    });
+    await openOrder(sql, into, { channel: "link", reference: "wamid.1" });
+    strictEqual((await leftBehind(sql)).length, 4);
+
+    strictEqual(await merge(sql, fromId, intoId), "replayed");
+    deepStrictEqual(await leftBehind(sql), []);
+    const { credits } = one(await sql`select credits from public.users where id = ${intoId}`);
+    strictEqual(credits, 2 * FREE_CREDITS + CREDITS);
+    strictEqual(await merge(sql, fromId, intoId), "replayed");
+    await assertBooksAreRight(sql);
+    // Both accounts had used the reference; the first order to have it counts.
+    const { outcome, state } = one(
+      await sql`
+      select p.outcome, o.state from public.place_order(
+        'starter', 'test', 'link', 'wamid.1', ${into}) p
+      join public.payment_orders o on o.id = p.order_id`,
+    );
+    deepStrictEqual([outcome, state], ["replayed", "paid"]);
+  });
+});
