@@ -196,6 +196,7 @@ export type Database = {
           "razorpay_payment_link_id": string | null;
           "short_url": string | null;
           "state": string;
+          "tried_at": string | null;
           "user_id": string;
         };
         ComputedFields: never;
@@ -218,6 +219,7 @@ export type Database = {
           "razorpay_payment_link_id"?: string | null;
           "short_url"?: string | null;
           "state"?: string;
+          "tried_at"?: string | null;
           "user_id": string;
         };
         Update: {
@@ -239,9 +241,17 @@ export type Database = {
           "razorpay_payment_link_id"?: string | null;
           "short_url"?: string | null;
           "state"?: string;
+          "tried_at"?: string | null;
           "user_id"?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "a_paid_order_names_a_payment_of_its_own";
+            columns: ["razorpay_payment_id", "id"];
+            isOneToOne: false;
+            referencedRelation: "payments";
+            referencedColumns: ["id", "order_id"];
+          },
           {
             foreignKeyName: "payment_orders_package_id_fkey";
             columns: ["package_id"];

@@ -71,7 +71,7 @@ export async function startShop(): Promise<Shop> {
   async function makeDue(): Promise<void> {
     await backend.sql`
       update public.payment_orders set next_check_at = clock_timestamp()
-      where next_check_at is not null`;
+      where next_check_at < 'infinity'`;
   }
 
   return {
@@ -80,7 +80,8 @@ export async function startShop(): Promise<Shop> {
     webhookUrl,
     makeDue,
     async forgetOrders() {
-      await backend.sql`update public.payment_orders set next_check_at = null`;
+      await backend.sql`
+        update public.payment_orders set next_check_at = 'infinity' where next_check_at is not null`;
     },
     async orderIdOf({ checkout }) {
       const orders = await backend.sql<{ id: string }[]>`

@@ -51,7 +51,9 @@ begin
   update public.payment_orders o
   set state = 'paid',
       razorpay_payment_id = v_payment_id,
-      paid_at = coalesce(o.paid_at, clock_timestamp())
+      paid_at = coalesce(o.paid_at, clock_timestamp()),
+      -- From now on for the sake of refunds, even if it had been given up as unpaid.
+      next_check_at = coalesce(o.next_check_at, clock_timestamp() + interval '5 minutes')
   where o.id = v_order.id;
 
   -- A payment that paid the order earlier got its credits then, and gets them back from the reversals
