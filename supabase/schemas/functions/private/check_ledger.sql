@@ -66,9 +66,7 @@ as $$
   from merges m
   where not exists (
     select from merges other
-    where other.user_id = m.other_id
-      and other.reference_id = case m.action when 'debit' then 'from ' else 'into ' end || m.user_id
-      and other.action <> m.action
+    where other.reference_id = case m.action when 'debit' then 'from ' else 'into ' end || m.user_id
       and other.credits = m.credits
   )
 
@@ -89,7 +87,7 @@ as $$
   from merges m
   join public.credit_transactions charged
     on charged.user_id = m.other_id
-      and charged.source not in ('system', 'payment', 'refund', 'dispute', 'merge')
+      and charged.source not in ('refund', 'dispute')
   join public.credit_transactions again
     on again.user_id = m.user_id
       and again.source = charged.source
