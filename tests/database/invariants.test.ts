@@ -136,7 +136,7 @@ await backend.sql`
  * Two accounts that were merged into a third one after the other, with everything that moves. The first
  * merge was followed by one of the third account into today's.
  */
-const [MERGED, EMPTY, PASSED_ON, HOME] = await mergeAccounts();
+const [MERGED, EMPTY, PASSED_ON] = await mergeAccounts();
 
 async function mergeAccounts(): Promise<[string, string, string, string]> {
   const phones = [newPhoneNumber(), newPhoneNumber(), newPhoneNumber(), newPhoneNumber()] as const;
