@@ -207,8 +207,11 @@ const reversals = (passage: string, replacement: string) =>
   ["check_reversals", passage, replacement] as Breakage["noticedBy"];
 
 /** What the merge of two accounts leaves in the ledger. */
-const PAIR = "other.reference_id = case m.action when 'debit' then 'from ' else 'into ' end" +
-  " || m.user_id\n      and ";
+const PAIR = `other.reference_id = case m.action
+        when 'debit' then replace(left(m.reference_id, -36), 'into ', 'from ')
+        else replace(left(m.reference_id, -36), 'from ', 'into ')
+      end || m.user_id
+      and `;
 
 /** Ways to break the books, by the invariant that each one breaks. */
 const BREAKAGES: Record<string, Record<string, Breakage>> = {
@@ -671,7 +674,7 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
         `update public.payment_orders set state = 'open', razorpay_payment_id = null, paid_at = null
           where id = ${orderOf(PURCHASES_IN_A_ROW[0])}`,
       ],
-      noticedBy: payments("where r.is_money_gone", "where true"),
+      noticedBy: payments("filter (where r.is_money_gone)", ""),
     },
   },
   "reversals take back what went back, and no more": {

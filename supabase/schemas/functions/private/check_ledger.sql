@@ -66,7 +66,10 @@ as $$
   from merges m
   where not exists (
     select from merges other
-    where other.reference_id = case m.action when 'debit' then 'from ' else 'into ' end || m.user_id
+    where other.reference_id = case m.action
+        when 'debit' then replace(left(m.reference_id, -36), 'into ', 'from ')
+        else replace(left(m.reference_id, -36), 'from ', 'into ')
+      end || m.user_id
       and other.credits = m.credits
   )
 

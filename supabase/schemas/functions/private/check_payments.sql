@@ -9,14 +9,20 @@ as $$
     select
       p.*,
       -- The money that is here, counted apart from private.net_paise, which decided about the credits.
-      case when p.status in ('captured', 'refunded') then
-        greatest(p.amount_paise - coalesce(r.gone_paise, 0), 0)
-      else 0 end as net_paise
+      case
+        -- It was called refunded before any refund was known that explains the word.
+        when p.status = 'refunded' and p.credits_granted = 0
+          and p.amount_paise > coalesce(r.refund_paise, 0) then 0
+        when p.status in ('captured', 'refunded') then
+          greatest(p.amount_paise - coalesce(r.gone_paise, 0), 0)
+        else 0
+      end as net_paise
     from public.payments p
     left join (
-      select r.payment_id, sum(r.amount_paise) as gone_paise
+      select r.payment_id,
+        sum(r.amount_paise) filter (where r.is_money_gone) as gone_paise,
+        sum(r.amount_paise) filter (where r.kind = 'refund') as refund_paise
       from public.payment_reversals r
-      where r.is_money_gone
       group by r.payment_id
     ) r on r.payment_id = p.id
   ),

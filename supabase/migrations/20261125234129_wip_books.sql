@@ -164,7 +164,10 @@ CREATE OR REPLACE FUNCTION private.check_ledger()
   from merges m
   where not exists (
     select from merges other
-    where other.reference_id = case m.action when 'debit' then 'from ' else 'into ' end || m.user_id
+    where other.reference_id = case m.action
+        when 'debit' then replace(left(m.reference_id, -36), 'into ', 'from ')
+        else replace(left(m.reference_id, -36), 'from ', 'into ')
+      end || m.user_id
       and other.credits = m.credits
   )
 
@@ -258,14 +261,20 @@ CREATE OR REPLACE FUNCTION private.check_payments()
     select
       p.*,
       -- The money that is here, counted apart from private.net_paise, which decided about the credits.
-      case when p.status in ('captured', 'refunded') then
-        greatest(p.amount_paise - coalesce(r.gone_paise, 0), 0)
-      else 0 end as net_paise
+      case
+        -- It was called refunded before any refund was known that explains the word.
+        when p.status = 'refunded' and p.credits_granted = 0
+          and p.amount_paise > coalesce(r.refund_paise, 0) then 0
+        when p.status in ('captured', 'refunded') then
+          greatest(p.amount_paise - coalesce(r.gone_paise, 0), 0)
+        else 0
+      end as net_paise
     from public.payments p
     left join (
-      select r.payment_id, sum(r.amount_paise) as gone_paise
+      select r.payment_id,
+        sum(r.amount_paise) filter (where r.is_money_gone) as gone_paise,
+        sum(r.amount_paise) filter (where r.kind = 'refund') as refund_paise
       from public.payment_reversals r
-      where r.is_money_gone
       group by r.payment_id
     ) r on r.payment_id = p.id
   ),
