@@ -15,7 +15,7 @@ export interface Size {
   readonly users: number;
   /** From 2, the welcome and the purchase, to 25, with every credit spent. */
   readonly entriesPerUser: number;
-  /** Orders that Razorpay knows and nobody tried to pay, spread over the users. */
+  /** Orders that Razorpay knows and nobody tried to pay, spread over the second half of the users. */
   readonly unpaidOrders: number;
   readonly expiredCounters: number;
 }
@@ -106,7 +106,7 @@ export async function fillBooks(
       'order_unpaid' || lpad(o::text, 8, '0'), clock_timestamp() - o * interval '0.1 seconds',
       clock_timestamp(), clock_timestamp() + (o - ${unpaidOrders}::integer / 2) * interval '1 second'
     from generate_series(0, ${unpaidOrders}::integer - 1) o
-    join person p on p.n = o % ${users}::integer`;
+    join person p on p.n = ${users / 2}::integer + o % ${users / 2}::integer`;
   await sql`
     insert into public.webhook_deliveries
       (event_id, event, payload, razorpay_order_id, razorpay_payment_id, outcome, received_at,
