@@ -236,6 +236,14 @@ Deno.test("a claim reads the orders that it claims, however many are due", async
   for (const plan of nodes) ok(rowsRead(plan) <= 100, JSON.stringify(plan));
 });
 
+Deno.test("a claim passes over orders of the other kind of key, however many are due", async () => {
+  const { nodes, count } = await execute(
+    "select * from public.claim_orders_to_check(10, 'live')",
+  );
+  strictEqual(count, 0);
+  for (const plan of nodes) ok(rowsRead(plan) <= 100, JSON.stringify(plan));
+});
+
 Deno.test("one call deletes at most 10,000 expired counters, and no others", async () => {
   const count = async () => {
     const [row] = await database.sql<{ expired: number; live: number }[]>`

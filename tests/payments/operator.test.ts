@@ -343,6 +343,15 @@ Deno.test("a delivery that failed needs attention until the same event got throu
   deepStrictEqual(await attentionTo(shop, id), []);
 });
 
+Deno.test("a delivery that failed and has no event id is not taken for a later one", async () => {
+  const [failed] = await shop.sql<{ id: string }[]>`
+    insert into public.webhook_deliveries (event_id, event, payload, outcome, finished_at)
+    values ('', 'payment.captured', '{}', 'failed', clock_timestamp()),
+      ('', 'payment.captured', '{}', 'settled', clock_timestamp())
+    returning id::text`;
+  strictEqual(one(await attentionTo(shop, failed?.id ?? "")).kind, "failed delivery");
+});
+
 Deno.test("a delivery that was cut off needs attention after a minute", async () => {
   const insert = (age: string) =>
     shop.sql<{ id: string }[]>`

@@ -45,10 +45,11 @@ as $$
     select f.* from public.webhook_deliveries f
     where f.outcome is null and f.received_at < statement_timestamp() - interval '1 minute'
   ) d
-  -- Superseded by a later successful delivery.
+  -- Superseded by a later successful delivery, unless it came without an id.
   where not exists (
     select from public.webhook_deliveries later
-    where later.event_id = d.event_id and later.id > d.id and later.outcome <> 'failed'
+    where later.event_id = d.event_id and later.event_id <> '' and later.id > d.id
+      and later.outcome <> 'failed'
   )
 
   union all

@@ -44,10 +44,11 @@ create table public.payment_orders (
 
 create index payment_orders_of_a_user on public.payment_orders (user_id, package_id, created_at);
 create index payment_orders_of_a_package on public.payment_orders (package_id);
-create index payment_orders_to_check on public.payment_orders (next_check_at)
+-- By mode, because the orders of the test keys stay due for good once live keys have taken over.
+create index payment_orders_to_check on public.payment_orders (key_mode, next_check_at)
   where next_check_at is not null;
 -- The few whose customers may be waiting for credits. They are checked first, and shown to operators.
-create index payment_orders_to_check_first on public.payment_orders (next_check_at)
+create index payment_orders_to_check_first on public.payment_orders (key_mode, next_check_at)
   where next_check_at is not null and state = 'open' and tried_at is not null;
 
 comment on table public.payment_orders is

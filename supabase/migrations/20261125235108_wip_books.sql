@@ -4,6 +4,8 @@ set local lock_timeout = '2s';
 
 SET local check_function_bodies = off;
 
+DROP INDEX "public"."payment_orders_to_check";
+
 ALTER TABLE "public"."payment_orders"
   ALTER COLUMN "next_check_at" DROP DEFAULT;
 
@@ -810,10 +812,11 @@ CREATE OR REPLACE FUNCTION public.list_attention()
     select f.* from public.webhook_deliveries f
     where f.outcome is null and f.received_at < statement_timestamp() - interval '1 minute'
   ) d
-  -- Superseded by a later successful delivery.
+  -- Superseded by a later successful delivery, unless it came without an id.
   where not exists (
     select from public.webhook_deliveries later
-    where later.event_id = d.event_id and later.id > d.id and later.outcome <> 'failed'
+    where later.event_id = d.event_id and later.event_id <> '' and later.id > d.id
+      and later.outcome <> 'failed'
   )
 
   union all
@@ -989,8 +992,11 @@ CREATE UNIQUE INDEX one_grant_per_payment ON public.credit_transactions USING bt
 
 CREATE INDEX order_references_by_reference ON public.order_references USING btree (reference_id);
 
-CREATE INDEX payment_orders_to_check_first ON public.payment_orders USING btree (next_check_at)
+CREATE INDEX payment_orders_to_check_first ON public.payment_orders USING btree (key_mode, next_check_at)
   WHERE ((next_check_at IS NOT NULL) AND (state = 'open'::text) AND (tried_at IS NOT NULL));
+
+CREATE INDEX payment_orders_to_check ON public.payment_orders USING btree (key_mode, next_check_at)
+  WHERE (next_check_at IS NOT NULL);
 
 CREATE INDEX payment_reversals_with_a_debt ON public.payment_reversals USING btree (payment_id)
   WHERE (credits_owed > 0);
