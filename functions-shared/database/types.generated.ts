@@ -197,6 +197,7 @@ export type Database = {
           "razorpay_payment_link_id": string | null;
           "short_url": string | null;
           "state": string;
+          "tried_at": string | null;
           "user_id": string | null;
           "whatsapp_user_id": string | null;
         };
@@ -221,6 +222,7 @@ export type Database = {
           "razorpay_payment_link_id"?: string | null;
           "short_url"?: string | null;
           "state"?: string;
+          "tried_at"?: string | null;
           "user_id"?: string | null;
           "whatsapp_user_id"?: string | null;
         };
@@ -244,10 +246,18 @@ export type Database = {
           "razorpay_payment_link_id"?: string | null;
           "short_url"?: string | null;
           "state"?: string;
+          "tried_at"?: string | null;
           "user_id"?: string | null;
           "whatsapp_user_id"?: string | null;
         };
         Relationships: [
+          {
+            foreignKeyName: "a_paid_order_names_a_payment_of_its_own";
+            columns: ["razorpay_payment_id", "id"];
+            isOneToOne: false;
+            referencedRelation: "payments";
+            referencedColumns: ["id", "order_id"];
+          },
           {
             foreignKeyName: "payment_orders_package_id_fkey";
             columns: ["package_id"];

@@ -1,5 +1,6 @@
 /**
  * `deno task bench`: measures what the product costs beyond the minimal code for the same job.
+ * `deno task bench books` measures, instead, how what operators call grows with the books.
  *
  * Everything is measured side by side in one run, so the ratios are meaningful on any machine, and
  * the absolute figures are not. A ratio that misses its limit is printed but fails nothing, because
@@ -9,7 +10,8 @@
 
 import { withTemporaryStack } from "../stack/temporary.ts";
 import { parseSettings, readSettings } from "../system/settings.ts";
-import { runTask } from "../system/task.ts";
+import { runTask, TaskError } from "../system/task.ts";
+import { benchBooks } from "./books.ts";
 import { benchBotDeduct } from "./bot-deduct.ts";
 import { benchColdStarts } from "./cold-start.ts";
 import { benchDeductions } from "./deductions.ts";
@@ -17,7 +19,15 @@ import { benchKnownUser } from "./known-user.ts";
 import { anyPhoneNumber, checkBooks, insertUsers } from "./users.ts";
 
 await runTask(async () => {
+  const [part, ...others] = Deno.args;
+  if (others.length > 0 || part !== undefined && part !== "books") {
+    throw new TaskError("Measure with `deno task bench` or `deno task bench books`.");
+  }
   printMachine();
+  if (part === "books") {
+    await benchBooks(readSettings());
+    Deno.exit(0);
+  }
   await benchColdStarts();
   // Always an embedded database, because the load adds hundreds of thousands of entries.
   const { localDir, postgresBin } = readSettings();

@@ -93,7 +93,7 @@ Deno.test.each(
     ["credit_transactions", { sequence_number: 1 }, "one_entry_per_place_in_the_history"],
     [
       "credit_transactions",
-      { source: "system", reference_id: "welcome" },
+      { action: "credit", source: "system", reference_id: "welcome" },
       "one_entry_per_reference",
     ],
     [

@@ -131,6 +131,105 @@ Deno.test("a paid order is watched on: a refund months later is found", async ()
   ok(await nextCheckIn(purchase.checkout.razorpay_order_id) !== null);
 });
 
+/** Checks an order as often as it is due, and returns the ages at which that was, in hours. */
+async function checkUntilTheEnd(orderId: string): Promise<number[]> {
+  const ages: number[] = [];
+  let seconds = 0;
+  for (;;) {
+    const wait = await nextCheckIn(orderId);
+    if (wait === null) return ages;
+    seconds += wait;
+    await age(orderId, `${wait} seconds`);
+    deepStrictEqual(await run(), { ...NOTHING, checked: 1 });
+    ages.push(seconds / 3_600);
+  }
+}
+
+Deno.test("an order that nobody tries to pay is asked about six times, the last time after six days", async () => {
+  const ages = await checkUntilTheEnd(await orderPackage(newPhoneNumber(), "starter"));
+  deepStrictEqual(ages.map((hours) => Math.round(hours * 10) / 10), [0.1, 0.5, 3, 18, 108, 144]);
+});
+
+Deno.test("an order that somebody tried to pay is asked about more often", async () => {
+  const purchase = await pay({ outcome: "failed" });
+  const ages = await checkUntilTheEnd(purchase.checkout.razorpay_order_id);
+  // Until the first check, nobody knows of the try.
+  ok(ages.length > 15, ages.join(", "));
+  ok(Math.max(...ages.slice(1).map((hours, index) => hours / (ages[index] ?? 0))) < 2.1);
+});
+
+Deno.test("an order that somebody tried to pay is checked before any that nobody touched", async () => {
+  const tried = await pay({ outcome: "failed" });
+  await shop.reconcile();
+  for (let count = 0; count < 12; count++) await orderPackage(newPhoneNumber(), "starter");
+  await shop.sql`
+    update public.payment_orders set next_check_at = clock_timestamp() - interval '1 hour'
+    where tried_at is null and next_check_at < 'infinity'`;
+  await age(tried.checkout.razorpay_order_id, "10 minutes");
+  // Paid meanwhile, and no webhook came.
+  await control.payOrder(tried.checkout.razorpay_order_id, {
+    outcome: "captured",
+    deliver_webhooks: false,
+  });
+  await control.clearRequests();
+  deepStrictEqual(await run(), { ...NOTHING, checked: 13, settled: 1 });
+  const asked = (await control.requests()).map(({ path }) => path);
+  ok(asked.slice(0, 10).includes(`/v1/orders/${tried.checkout.razorpay_order_id}/payments`));
+  await expectBought(tried.phone, CREDITS);
+});
+
+Deno.test("an order that is paid after its watch ended is watched again, because of refunds", async () => {
+  const purchase = await pay();
+  const { razorpay_order_id, razorpay_payment_id } = purchase.checkout;
+  await shop.sql`
+    update public.payment_orders
+    set created_at = created_at - interval '200 days', next_check_at = null
+    where razorpay_order_id = ${razorpay_order_id}`;
+  dataOf(await verify(purchase));
+  ok(await nextCheckIn(razorpay_order_id) !== null);
+  await control.refund(razorpay_payment_id, { deliver_webhooks: false });
+  await shop.reconcile();
+  await expectBought(purchase.phone, 0);
+  ok(await nextCheckIn(razorpay_order_id) !== null);
+});
+
+Deno.test("no number of expired rate counters stops the reconciler", async () => {
+  const expired = 25_000;
+  const left = async () => {
+    const { count } = one(
+      await shop.sql<{ count: number }[]>`
+      select count(*)::int from public.rate_counters where subject like 'forged %'`,
+    );
+    return count;
+  };
+  await shop.sql`
+    insert into public.rate_counters (action, scope, subject, window_ends_at, count)
+    select 'create_order', 'address', 'forged ' || n, clock_timestamp() - interval '1 second', 1
+    from generate_series(1, ${expired}::integer) n`;
+  const purchase = await pay();
+  for (const rest of [15_000, 5_000, 0]) {
+    await shop.reconcile();
+    strictEqual(await left(), rest);
+  }
+  await expectBought(purchase.phone, CREDITS);
+});
+
+Deno.test("a clean-up that fails does not fail the reconciler", async () => {
+  const purchase = await pay();
+  await shop.makeDue();
+  const { definition } = one(
+    await shop.sql<{ definition: string }[]>`
+    select pg_get_functiondef('public.delete_expired_rate_counters'::regproc) as definition`,
+  );
+  await shop.sql.unsafe(definition.replace("delete from", "select 1 / 0; delete from"));
+  try {
+    deepStrictEqual(await run(), { ...NOTHING, checked: 1, settled: 1 });
+  } finally {
+    await shop.sql.unsafe(definition);
+  }
+  await expectBought(purchase.phone, CREDITS);
+});
+
 Deno.test("one run works through more orders than fit into a batch", async () => {
   const purchases = await Promise.all(Array.from({ length: 23 }, () => pay()));
   deepStrictEqual(await shop.reconcile(), { ...NOTHING, checked: 23, settled: 23 });

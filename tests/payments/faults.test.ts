@@ -48,7 +48,7 @@ async function unknownPayment(): Promise<{ phone: string; event: WebhookEvent }>
   const orderId = await orderPackage(phone, "starter");
   await shop.sql`
     update public.payment_orders
-    set razorpay_order_id = null, opened_at = null, state = 'pending'
+    set razorpay_order_id = null, opened_at = null, state = 'pending', next_check_at = null
     where razorpay_order_id = ${orderId}`;
   await control.payOrder(orderId, { outcome: "captured", deliver_webhooks: false });
   return { phone, event: named(await shop.eventsAbout(orderId), "payment.captured") };

@@ -13,13 +13,15 @@ import {
   expectBought,
   PACKAGES,
   settleByHand,
+  signedEvent,
   usePaymentHarness,
 } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage } from "../support/purchases.ts";
 import { sign } from "../support/signing.ts";
 import { one } from "../support/lists.ts";
-import { newEventId } from "../support/razorpay-ids.ts";
+import { withLimit } from "../support/rate-limits.ts";
+import { newEventId, newOrderId, newPaymentId } from "../support/razorpay-ids.ts";
 
 const shop = await usePaymentHarness();
 const { control } = shop;
@@ -165,16 +167,151 @@ Deno.test("a debt needs attention until it is paid", async () => {
   deepStrictEqual(await attentionTo(shop, phone), []);
 });
 
-Deno.test("an order that is open for long needs attention until it is paid or no longer watched", async () => {
+Deno.test("the entries of an order are found after its account was merged into another one", async () => {
+  const [from, into] = [newPhoneNumber(), newPhoneNumber()];
+  const purchase = await buyCredits(control, from, "starter");
+  await call("POST", "bot-deduct", { body: { phone_number: into } });
+  await control.refund(purchase.checkout.razorpay_payment_id, {
+    amount: 4_950,
+    deliver_webhooks: false,
+  });
+  await shop.reconcile();
+  await shop.sql`
+    select public.merge_users(a.user_id, b.user_id)
+    from public.identities a, public.identities b
+    where a.value = ${from} and b.value = ${into}`;
+  const { transactions, balance } = one(await find(purchase.checkout.razorpay_payment_id));
+  deepStrictEqual(transactions.map(({ action, credits }) => `${action} ${credits}`), [
+    "credit 20",
+    "debit 10",
+  ]);
+  strictEqual(balance, 2 + 3 + 10);
+});
+
+Deno.test("an event with characters that no text can hold hides nothing from an operator", async () => {
   const purchase = await payForPackage(control, newPhoneNumber(), "starter");
+  const { razorpay_order_id, razorpay_payment_id } = purchase.checkout;
+  const captured = (orderId: string, paymentId: string) =>
+    signedEvent(
+      {
+        event: "payment.captured",
+        payload: {
+          payment: {
+            entity: {
+              id: paymentId,
+              order_id: orderId,
+              amount: PACKAGES.starter.amountPaise,
+              currency: "INR",
+              status: "captured",
+              // The customer's text, as whoever opens Checkout may choose it.
+              notes: { nul: "a\u0000b", half: "\ud800" },
+            },
+          },
+        },
+      },
+      shop.environment.RAZORPAY_WEBHOOK_SECRET,
+    );
+  const event = captured(razorpay_order_id, razorpay_payment_id);
+  ok(event.body.includes("\\u0000") && event.body.includes("\\ud800"));
+  deepStrictEqual(await deliverAll([event]), ["settled"]);
+  for (const search of [purchase.phone, razorpay_order_id, razorpay_payment_id]) {
+    const { webhook_deliveries } = one(await find(search));
+    deepStrictEqual(webhook_deliveries.map(({ outcome }) => outcome), ["settled"]);
+  }
+
+  const stray = newPaymentId();
+  deepStrictEqual(await deliverAll([captured(newOrderId(), stray)]), ["not_ours"]);
+  strictEqual(one(await attentionTo(shop, stray)).kind, "payment of no order");
+});
+
+Deno.test("an order that somebody tried to pay needs attention until it is paid or no longer watched", async () => {
+  const purchase = await payForPackage(control, newPhoneNumber(), "starter", { outcome: "failed" });
+  const untouched = await orderPackage(newPhoneNumber(), "starter");
+  const { razorpay_order_id, razorpay_payment_id } = purchase.checkout;
   const id = await shop.orderIdOf(purchase);
-  deepStrictEqual(await attentionTo(shop, id), []);
+  const untouchedId = await shop.orderIdOf({
+    checkout: { ...purchase.checkout, razorpay_order_id: untouched },
+  });
+  await deliverAll(await shop.eventsAbout(razorpay_payment_id));
+  deepStrictEqual(await attentionTo(shop, id, untouchedId), []);
   await shop.sql`
     update public.payment_orders set created_at = created_at - interval '20 minutes'
-    where id = ${id}`;
-  strictEqual(one(await attentionTo(shop, id)).kind, "open order");
+    where id in ${shop.sql([id, untouchedId])}`;
+  const { kind, detail } = one(await attentionTo(shop, id, untouchedId));
+  strictEqual(kind, "open order");
+  ok(detail.endsWith(`${razorpay_payment_id} failed`));
+
+  await control.payOrder(razorpay_order_id, { outcome: "captured", deliver_webhooks: false });
   await shop.reconcile();
-  deepStrictEqual(await attentionTo(shop, id), []);
+  deepStrictEqual(await attentionTo(shop, id, untouchedId), []);
+});
+
+Deno.test("captured money of no order needs attention until it is booked or refunded, for 30 days", async () => {
+  const event = (name: string, orderId: string, paymentId: string) =>
+    signedEvent(
+      {
+        event: name,
+        payload: {
+          payment: {
+            entity: {
+              id: paymentId,
+              order_id: orderId,
+              amount: PACKAGES.starter.amountPaise,
+              currency: "INR",
+              status: name.startsWith("payment.") ? name.split(".")[1] : "captured",
+            },
+          },
+        },
+      },
+      shop.environment.RAZORPAY_WEBHOOK_SECRET,
+    );
+  const strayOrder = newOrderId();
+  const [booked, refunded, old, failed] = [
+    newPaymentId(),
+    newPaymentId(),
+    newPaymentId(),
+    newPaymentId(),
+  ] as const;
+  for (const id of [booked, refunded, old]) {
+    deepStrictEqual(
+      await deliverAll([
+        event("payment.captured", strayOrder, id),
+        event("order.paid", strayOrder, id),
+      ]),
+      ["not_ours", "not_ours"],
+    );
+  }
+  await deliverAll([event("payment.failed", strayOrder, failed)]);
+  deepStrictEqual(
+    (await attentionTo(shop, booked, refunded, old, failed)).map(({ kind, subject }) => [
+      kind,
+      subject,
+    ]),
+    [booked, refunded, old].map((id) => ["payment of no order", id]),
+  );
+
+  // The order turns out to be ours.
+  const ours = await orderPackage(newPhoneNumber(), "starter");
+  await shop.sql`
+    update public.payment_orders set razorpay_order_id = ${strayOrder}
+    where razorpay_order_id = ${ours}`;
+  deepStrictEqual(await deliverAll([event("payment.captured", strayOrder, booked)]), ["settled"]);
+  await deliverAll([event("refund.processed", newOrderId(), refunded)]);
+  await shop.sql`
+    update public.webhook_deliveries set received_at = received_at - interval '31 days'
+    where razorpay_payment_id = ${old}`;
+  deepStrictEqual(await attentionTo(shop, booked, refunded, old), []);
+});
+
+Deno.test("a limit for everybody together needs attention as soon as it is reached", async () => {
+  await withLimit(shop.sql, "create_order", 2, async () => {
+    await orderPackage(newPhoneNumber(), "starter");
+    deepStrictEqual(await attentionTo(shop, "create_order"), []);
+    await orderPackage(newPhoneNumber(), "starter");
+    strictEqual(one(await attentionTo(shop, "create_order")).kind, "limit reached");
+    await shop.sql`update public.rate_counters set window_ends_at = clock_timestamp()`;
+    deepStrictEqual(await attentionTo(shop, "create_order"), []);
+  });
 });
 
 Deno.test("a delivery that failed needs attention until the same event got through", async () => {
@@ -197,6 +334,15 @@ Deno.test("a delivery that failed needs attention until the same event got throu
 
   await send('{"event":"payment.captured"}');
   deepStrictEqual(await attentionTo(shop, id), []);
+});
+
+Deno.test("a delivery that failed and has no event id is not taken for a later one", async () => {
+  const [failed] = await shop.sql<{ id: string }[]>`
+    insert into public.webhook_deliveries (event_id, event, payload, outcome, finished_at)
+    values ('', 'payment.captured', '{}', 'failed', clock_timestamp()),
+      ('', 'payment.captured', '{}', 'settled', clock_timestamp())
+    returning id::text`;
+  strictEqual(one(await attentionTo(shop, failed?.id ?? "")).kind, "failed delivery");
 });
 
 Deno.test("a delivery that was cut off needs attention after a minute", async () => {

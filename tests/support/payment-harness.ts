@@ -86,7 +86,7 @@ export async function startPaymentHarness(): Promise<PaymentHarness> {
   async function makeDue(): Promise<void> {
     await backend.sql`
       update public.payment_orders set next_check_at = clock_timestamp()
-      where next_check_at is not null`;
+      where next_check_at < 'infinity'`;
   }
 
   return {
@@ -95,7 +95,8 @@ export async function startPaymentHarness(): Promise<PaymentHarness> {
     webhookUrl,
     makeDue,
     async forgetOrders() {
-      await backend.sql`update public.payment_orders set next_check_at = null`;
+      await backend.sql`
+        update public.payment_orders set next_check_at = 'infinity' where next_check_at is not null`;
     },
     async orderIdOf({ checkout }) {
       const orders = await backend.sql<{ id: string }[]>`

@@ -17,7 +17,8 @@ begin
   update public.payment_orders o
   set razorpay_payment_link_id = attach_payment_link.razorpay_payment_link_id,
       short_url = attach_payment_link.short_url,
-      expires_at = attach_payment_link.expires_at
+      expires_at = attach_payment_link.expires_at,
+      next_check_at = coalesce(o.next_check_at, clock_timestamp() + interval '5 minutes')
   where o.id = attach_payment_link.order_id and o.channel = 'link' and o.razorpay_payment_link_id is null;
 
   return query select o.short_url, o.expires_at from public.payment_orders o

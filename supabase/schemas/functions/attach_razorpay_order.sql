@@ -15,7 +15,8 @@ begin
   update public.payment_orders o
   set razorpay_order_id = attach_razorpay_order.razorpay_order_id,
       state = 'open',
-      opened_at = clock_timestamp()
+      opened_at = clock_timestamp(),
+      next_check_at = coalesce(o.next_check_at, clock_timestamp() + interval '5 minutes')
   where o.id = attach_razorpay_order.order_id and o.state = 'pending';
 
   select o.razorpay_order_id into v_razorpay_order_id from public.payment_orders o

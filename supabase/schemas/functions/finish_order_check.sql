@@ -8,15 +8,29 @@ set search_path = ''
 set lock_timeout = '3s'
 set statement_timeout = '4s'
 as $$
-  -- Often while the order is young, less and less often later. A late authorization can arrive for five
-  -- days, and a refund that no webhook reported, for half a year.
+  with watched as (
+    select
+      o.id,
+      o.tried_at,
+      clock_timestamp() - coalesce(o.paid_at, o.created_at) as age,
+      -- A late authorization can arrive for five days, and a refund that no webhook reported, for half
+      -- a year.
+      case o.state when 'paid' then interval '180 days' else interval '6 days' end as watched_for
+    from public.payment_orders o
+    where o.id = $1
+  )
   update public.payment_orders o
+  -- Often while the order is young, less and less often later. An order that nobody has tried to pay
+  -- hardly ever will be paid: after 5 minutes and after half an hour it is asked about four times more,
+  -- and for the last time when its watch ends.
   set next_check_at = case
-    when clock_timestamp() - o.created_at
-      < case o.state when 'paid' then interval '180 days' else interval '6 days' end
-    then clock_timestamp() + greatest(interval '5 minutes', (clock_timestamp() - o.created_at) / 2)
+    when w.age >= w.watched_for then null
+    when w.tried_at is null then
+      clock_timestamp() + least(greatest(interval '5 minutes', w.age * 5), w.watched_for - w.age)
+    else clock_timestamp() + greatest(interval '5 minutes', w.age / 2)
   end
-  where o.id = $1;
+  from watched w
+  where o.id = w.id;
 $$;
 
 comment on function public.finish_order_check is

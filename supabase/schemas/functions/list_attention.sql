@@ -6,45 +6,79 @@ stable
 security definer
 set search_path = ''
 as $$
+  -- Every branch reads a partial index of the few rows that may need attention, never a whole table.
   select 'flagged payment', p.id, p.created_at,
     format('%s: %s paise of order %s bought nothing; refund them', p.flag, p.amount_paise, p.order_id)
   from public.payments p
-  left join public.payment_reversals r on r.payment_id = p.id and r.is_money_gone
   where p.flag is not null
-  group by p.id
-  having coalesce(sum(r.amount_paise), 0) < p.amount_paise
+    and p.amount_paise > coalesce((
+      select sum(r.amount_paise) from public.payment_reversals r
+      where r.payment_id = p.id and r.is_money_gone
+    ), 0)
 
   union all
   select 'debt', coalesce(u.phone_number, u.id::text), min(r.created_at),
     format('%s credits were spent before their money went back', u.debt_credits)
-  from public.users u
-  join public.payment_orders o on o.user_id = u.id
-  join public.payments p on p.order_id = o.id
-  join public.payment_reversals r on r.payment_id = p.id and r.credits_owed > 0
-  where u.debt_credits > 0
+  from public.payment_reversals r
+  join public.payments p on p.id = r.payment_id
+  join public.payment_orders o on o.id = p.order_id
+  join public.users u on u.id = o.user_id
+  where r.credits_owed > 0
   group by u.id
 
   union all
   select 'open order', o.id::text, o.created_at,
-    format('%s paise by %s since %s', o.amount_paise, o.channel, o.created_at)
+    format('%s paise by %s since %s, last tried payment %s', o.amount_paise, o.channel, o.created_at, (
+      select p.id || ' ' || p.status from public.payments p where p.order_id = o.id
+      order by p.created_at desc limit 1
+    ))
   from public.payment_orders o
-  where o.state = 'open' and o.created_at < clock_timestamp() - interval '15 minutes'
-    and o.next_check_at is not null
+  where o.state = 'open' and o.tried_at is not null and o.next_check_at is not null
+    and o.created_at < statement_timestamp() - interval '15 minutes'
 
   union all
   select 'failed delivery', d.id::text, d.received_at,
     format('%s %s: %s', d.event, d.event_id, coalesce(d.outcome, 'cut off'))
+  from (
+    select f.* from public.webhook_deliveries f where f.outcome = 'failed'
+    union all
+    select f.* from public.webhook_deliveries f
+    where f.outcome is null and f.received_at < statement_timestamp() - interval '1 minute'
+  ) d
+  -- Superseded by a later successful delivery, unless it came without an id.
+  where not exists (
+    select from public.webhook_deliveries later
+    where later.event_id = d.event_id and later.event_id <> '' and later.id > d.id
+      and later.outcome <> 'failed'
+  )
+
+  union all
+  select 'payment of no order', d.razorpay_payment_id, min(d.received_at),
+    format('captured with this key''s account for Razorpay order %s, which is not ours; refund it',
+      coalesce(max(d.razorpay_order_id), 'none'))
   from public.webhook_deliveries d
-  where (d.outcome is null and d.received_at < clock_timestamp() - interval '1 minute'
-      or d.outcome = 'failed')
-    -- Superseded by a later successful delivery.
+  where d.outcome = 'not_ours'
+    and d.received_at > statement_timestamp() - interval '30 days'
+    and d.event in ('payment.captured', 'order.paid', 'payment_link.paid')
+    and d.razorpay_payment_id is not null
+    -- Booked after all, or already being returned.
+    and not exists (select from public.payments p where p.id = d.razorpay_payment_id)
     and not exists (
-      select from public.webhook_deliveries later
-      where later.event_id = d.event_id and later.id > d.id and later.outcome <> 'failed'
+      select from public.webhook_deliveries refund
+      where refund.razorpay_payment_id = d.razorpay_payment_id and refund.event = 'refund.processed'
     )
+  group by d.razorpay_payment_id
+
+  union all
+  select 'limit reached', c.action, c.window_ends_at - make_interval(secs => l.window_seconds),
+    format('%s of at most %s for everybody together, until %s', c.count, l.max_count,
+      c.window_ends_at)
+  from public.rate_limits l
+  join public.rate_counters c on c.action = l.action and c.scope = l.scope and c.subject = 'all'
+  where l.scope = 'project' and c.count >= l.max_count and c.window_ends_at > statement_timestamp()
 
   order by 3;
 $$;
 
 comment on function public.list_attention is
-  'kind: flagged payment (refund it in Razorpay''s dashboard), debt, open order (older than 15 minutes and still watched), failed delivery.';
+  'kind: flagged payment (refund it in Razorpay''s dashboard); debt; open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends).';

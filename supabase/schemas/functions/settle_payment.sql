@@ -70,7 +70,8 @@ begin
         update public.payment_orders o
         set razorpay_order_id = settle_payment.razorpay_order_id,
             state = 'open',
-            opened_at = clock_timestamp()
+            opened_at = clock_timestamp(),
+            next_check_at = coalesce(o.next_check_at, clock_timestamp() + interval '5 minutes')
         where o.id = v_order.id
         returning * into v_order;
       end if;
@@ -96,6 +97,9 @@ begin
         raise exception 'payment % belongs to another order', settle_payment.razorpay_payment_id
           using errcode = 'integrity_constraint_violation';
       end if;
+
+      update public.payment_orders o set tried_at = clock_timestamp()
+      where o.id = v_order.id and o.tried_at is null;
 
       for v_reversal in select * from jsonb_array_elements(settle_payment.reversals) loop
         perform private.record_reversal(v_payment.id, v_reversal);

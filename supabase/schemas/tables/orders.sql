@@ -14,12 +14,13 @@ create table public.payment_orders (
   razorpay_payment_link_id text unique,
   short_url text,
   expires_at timestamptz,
-  next_check_at timestamptz default clock_timestamp() + interval '5 minutes',
+  next_check_at timestamptz,
   created_at timestamptz not null default clock_timestamp(),
   opened_at timestamptz,
   paid_at timestamptz,
   phone_number text,
   whatsapp_user_id text,
+  tried_at timestamptz,
   constraint an_order_grants_at_least_one_credit check (credits >= 1),
   constraint an_order_grants_at_most_a_million_credits check (credits <= 1000000),
   constraint an_order_is_for_somebody check (num_nonnulls(phone_number, whatsapp_user_id) > 0),
@@ -42,7 +43,11 @@ create table public.payment_orders (
   constraint only_a_link_has_a_short_url
     check (channel = 'link' or (razorpay_payment_link_id is null and short_url is null)),
   constraint a_link_is_stored_whole
-    check (num_nulls(razorpay_payment_link_id, short_url, expires_at) in (0, 3))
+    check (num_nulls(razorpay_payment_link_id, short_url, expires_at) in (0, 3)),
+  constraint razorpay_is_asked_only_about_what_it_knows
+    check (
+      next_check_at is null or num_nonnulls(razorpay_order_id, razorpay_payment_link_id) > 0
+    )
 );
 
 create index payment_orders_of_a_user on public.payment_orders (user_id);
@@ -52,8 +57,12 @@ create index payment_orders_for_a_whatsapp_user_id
   on public.payment_orders (whatsapp_user_id, package_id, created_at)
   where whatsapp_user_id is not null;
 create index payment_orders_of_a_package on public.payment_orders (package_id);
-create index payment_orders_to_check on public.payment_orders (next_check_at)
+-- By mode, because the orders of the test keys stay due for good once live keys have taken over.
+create index payment_orders_to_check on public.payment_orders (key_mode, next_check_at)
   where next_check_at is not null;
+-- The few whose customers may be waiting for credits. They are checked first, and shown to operators.
+create index payment_orders_to_check_first on public.payment_orders (key_mode, next_check_at)
+  where next_check_at is not null and state = 'open' and tried_at is not null;
 
 comment on table public.payment_orders is
   'One intent to buy. What it costs and grants is fixed when it is placed, even if the package changes later.';
@@ -68,7 +77,9 @@ comment on column public.payment_orders.key_mode is
 comment on column public.payment_orders.channel is
   'checkout: paid on a page. link: paid through a payment link in the chat.';
 comment on column public.payment_orders.next_check_at is
-  'When the reconciler next asks Razorpay about the order; null when there is nothing left to learn.';
+  'When the reconciler next asks Razorpay about the order; null while Razorpay does not know it, and when there is nothing left to learn.';
+comment on column public.payment_orders.tried_at is
+  'When the first payment on it was reported; null as long as nobody is known to have tried to pay.';
 
 alter table public.payment_orders enable row level security;
 
@@ -81,6 +92,8 @@ create table public.order_references (
 );
 
 create index order_references_of_an_order on public.order_references (order_id);
+-- An operator looks up a reference without knowing the user.
+create index order_references_by_reference on public.order_references (reference_id);
 
 comment on table public.order_references is
   'Which order a bot''s reference led to. Several references may have led to one order while it was open, and one reference to several: an order for each mode of the keys, and those that merged accounts bring along. The oldest counts.';

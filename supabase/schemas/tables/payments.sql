@@ -15,7 +15,9 @@ create table public.payments (
   constraint a_grant_is_never_negative check (credits_granted >= 0),
   constraint a_grant_says_when_and_what_was_left
     check (num_nulls(balance_after_grant, granted_at) = case when credits_granted > 0 then 0 else 2 end),
-  constraint flag_is_known check (flag in ('amount_mismatch', 'second_payment'))
+  constraint flag_is_known check (flag in ('amount_mismatch', 'second_payment')),
+  -- For the foreign key below.
+  constraint a_payment_has_one_order unique (id, order_id)
 );
 
 create index payments_of_an_order on public.payments (order_id);
@@ -23,6 +25,10 @@ create index payments_of_an_order on public.payments (order_id);
 -- the order.
 create unique index one_grant_per_order on public.payments (order_id)
   where credits_granted > 0 and flag is null;
+create index payments_with_a_flag on public.payments (created_at) where flag is not null;
+
+alter table public.payment_orders add constraint a_paid_order_names_a_payment_of_its_own
+  foreign key (razorpay_payment_id, id) references public.payments (id, order_id);
 
 comment on table public.payments is
   'What Razorpay reports about each payment on our orders. An order may see many payments and is paid by one.';
@@ -52,10 +58,21 @@ create table public.payment_reversals (
       and kind = 'dispute'
   ),
   constraint amount_is_never_negative check (amount_paise >= 0),
+  -- A closed dispute says nothing about the money.
+  constraint the_status_says_where_the_money_is check (
+    case
+      when kind = 'refund' then is_money_gone = (status = 'processed')
+      when status = 'lost' then is_money_gone
+      when status <> 'closed' then not is_money_gone
+      else true
+    end
+  ),
   constraint nobody_owes_more_than_was_taken check (credits_owed between 0 and credits_taken)
 );
 
 create index payment_reversals_of_a_payment on public.payment_reversals (payment_id);
+create index payment_reversals_with_a_debt on public.payment_reversals (payment_id)
+  where credits_owed > 0;
 
 comment on table public.payment_reversals is
   'Refunds and disputes: money that was returned, and the credits that were revoked for it.';

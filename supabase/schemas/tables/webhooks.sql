@@ -17,11 +17,17 @@ create index webhook_deliveries_about_a_payment
   on public.webhook_deliveries (razorpay_payment_id);
 create index webhook_deliveries_unfinished on public.webhook_deliveries (received_at)
   where outcome is null;
+create index webhook_deliveries_failed on public.webhook_deliveries (received_at)
+  where outcome = 'failed';
+create index webhook_deliveries_not_ours on public.webhook_deliveries (received_at)
+  where outcome = 'not_ours';
 
 comment on table public.webhook_deliveries is
   'Every correctly signed delivery from Razorpay, including repeated ones.';
 comment on column public.webhook_deliveries.event_id is
   'Razorpay''s event id, from a header that is not signed: good for finding deliveries, not for telling repeated ones apart.';
+comment on column public.webhook_deliveries.payload is
+  'The body as it was received. Not jsonb, and not to be taken apart in SQL: JSON may hold \u0000, which no text of PostgreSQL can.';
 comment on column public.webhook_deliveries.outcome is
   'The result; null while the delivery is being handled, and permanently if handling was cut off, after which Razorpay sends it again.';
 

@@ -56,7 +56,7 @@ begin
       user_id = pay_order.user_id,
       razorpay_payment_id = v_payment_id,
       paid_at = coalesce(o.paid_at, clock_timestamp()),
-      -- It may have been paid so late that nobody was watching it any more. Its refunds are looked for.
+      -- From now on for the sake of refunds, even if it had been given up as unpaid.
       next_check_at = coalesce(o.next_check_at, clock_timestamp() + interval '5 minutes')
   where o.id = v_order.id;
 

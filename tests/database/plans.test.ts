@@ -1,0 +1,286 @@
+/**
+ * What operators and the scheduler call does not slow down as the tables grow: it reads by indexes. The
+ * check of the books reads everything, a fixed number of times.
+ *
+ * The plans are those that PostgreSQL reports of the statements inside the functions as it executes them
+ * (auto_explain), on tables that are large enough for it to prefer an index.
+ * @module
+ */
+
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import postgres from "postgres";
+import { z } from "zod";
+import {
+  analyzeBooks,
+  fillBooks,
+  phoneNumberOf,
+  purchaseOf,
+} from "../../local/bench/large-books.ts";
+import { createTestDatabase } from "../support/database.ts";
+import { one } from "../support/lists.ts";
+
+const SIZE = {
+  users: 20_000,
+  entriesPerUser: 4,
+  unpaidOrders: 30_000,
+  expiredCounters: 50_000,
+};
+
+/** Rows that need attention, of each kind: few beside all others. */
+const TROUBLES = 50;
+
+const GROWING_TABLES = [
+  "users",
+  "identities",
+  "credit_transactions",
+  "payment_orders",
+  "order_references",
+  "payments",
+  "payment_reversals",
+  "webhook_deliveries",
+  "operator_actions",
+  "rate_counters",
+];
+
+/** A node of a plan that was executed. */
+interface Node {
+  readonly "Node Type": string;
+  readonly "Relation Name"?: string | undefined;
+  readonly "Actual Rows": number;
+  readonly "Actual Loops": number;
+  readonly "Rows Removed by Filter"?: number | undefined;
+  readonly "Rows Removed by Join Filter"?: number | undefined;
+  readonly Plans?: Node[] | undefined;
+}
+
+const node: z.ZodType<Node> = z.object({
+  "Node Type": z.string(),
+  "Relation Name": z.string().optional(),
+  "Actual Rows": z.number(),
+  "Actual Loops": z.number(),
+  "Rows Removed by Filter": z.number().optional(),
+  "Rows Removed by Join Filter": z.number().optional(),
+  get Plans() {
+    return z.array(node).optional();
+  },
+});
+
+const reported: string[] = [];
+const database = await createTestDatabase();
+const superuser = postgres(database.superuserUrl, {
+  max: 1,
+  onnotice: ({ message }) => {
+    const [, plan] = /^duration: .* plan:\n([^]*)$/.exec(message ?? "") ?? [];
+    if (plan) reported.push(plan);
+  },
+});
+Deno.test.afterAll(async () => {
+  await superuser.end();
+  await database.drop();
+});
+
+await superuser.begin(async (sql) => {
+  await sql`set local session_replication_role = replica`;
+  await fillBooks(sql, SIZE);
+  await addTroubles(sql);
+});
+await analyzeBooks(superuser);
+await superuser`load 'auto_explain'`;
+await superuser.unsafe(`
+  set auto_explain.log_min_duration = 0;
+  set auto_explain.log_nested_statements = on;
+  set auto_explain.log_analyze = on;
+  set auto_explain.log_timing = off;
+  set auto_explain.log_format = json;
+  set auto_explain.log_level = notice`);
+
+/** Has some rows of each kind that list_attention looks for, and more that look like them. */
+async function addTroubles(sql: postgres.ISql): Promise<void> {
+  await sql`
+    insert into public.webhook_deliveries
+      (event_id, event, payload, razorpay_payment_id, outcome, received_at, finished_at)
+    select 'trouble ' || n || outcome, 'payment.captured', '{}', 'pay_trouble' || n, outcome,
+      clock_timestamp() - interval '1 hour', clock_timestamp()
+    from generate_series(1, ${TROUBLES}::integer) n, unnest(array['failed', 'not_ours']) outcome`;
+  await sql`
+    insert into public.webhook_deliveries (event_id, event, payload, received_at)
+    select 'cut off ' || n, 'payment.captured', '{}', clock_timestamp() - interval '1 hour'
+    from generate_series(1, ${TROUBLES}::integer) n`;
+  await sql`
+    update public.payments set flag = 'second_payment'
+    where id in (select id from public.payments order by id limit ${TROUBLES})`;
+  await sql`
+    update public.payment_reversals set credits_taken = 1, credits_owed = 1
+    where id in (select id from public.payment_reversals order by id limit ${TROUBLES})`;
+  await sql`
+    update public.payment_orders
+    set tried_at = created_at, created_at = created_at - interval '1 hour'
+    where id in (select id from public.payment_orders where state = 'open' limit ${TROUBLES})`;
+  await sql`
+    insert into public.rate_counters (action, scope, subject, window_ends_at, count)
+    select 'create_order', 'address', 'live address ' || n, clock_timestamp() + interval '1 hour', 1
+    from generate_series(1, ${SIZE.expiredCounters}::integer) n`;
+  await sql`
+    insert into public.rate_counters (action, scope, subject, window_ends_at, count)
+    select l.action, l.scope, 'all', clock_timestamp() + interval '1 hour', l.max_count
+    from public.rate_limits l where l.scope = 'project'`;
+}
+
+/** Executes a statement, takes back what it did, and returns every node of every plan in it. */
+async function execute(statement: string): Promise<{ nodes: Node[]; count: number }> {
+  const rollback = new Error("Taken back");
+  reported.length = 0;
+  let count = 0;
+  await superuser.begin(async (sql) => {
+    count = (await sql.unsafe(statement)).count;
+    throw rollback;
+  }).catch((error) => {
+    if (error !== rollback) throw error;
+  });
+  const nodes: Node[] = [];
+  for (const text of reported) add(z.object({ Plan: node }).parse(JSON.parse(text)).Plan);
+  return { nodes, count };
+
+  function add(plan: Node): void {
+    nodes.push(plan);
+    plan.Plans?.forEach(add);
+  }
+}
+
+/** The growing tables that a plan reads from the beginning to the end. */
+function tablesReadWhole(nodes: Node[]): string[] {
+  return nodes
+    .filter((plan) => plan["Node Type"] === "Seq Scan")
+    .map((plan) => plan["Relation Name"] ?? "")
+    .filter((name) => GROWING_TABLES.includes(name));
+}
+
+/** How many rows a node has looked at. */
+function rowsRead(plan: Node): number {
+  const perLoop = plan["Actual Rows"] + (plan["Rows Removed by Filter"] ?? 0) +
+    (plan["Rows Removed by Join Filter"] ?? 0);
+  return perLoop * plan["Actual Loops"];
+}
+
+const SOMEBODY = 7_000;
+const { razorpayOrderId, razorpayPaymentId } = purchaseOf(SOMEBODY);
+const purchase = one(
+  await database.sql<{ id: string }[]>`
+  select id from public.payment_orders where razorpay_order_id = ${razorpayOrderId}`,
+);
+const person = (index: number) =>
+  `(select user_id from public.identities
+    where kind = 'phone' and value = '${phoneNumberOf(index)}')`;
+
+/** A person with the purchase and some of the unpaid orders. */
+const HESITANT = 17_000;
+const ORDERS_OF_HESITANT = 1 + SIZE.unpaidOrders / (SIZE.users / 2);
+
+/** What is looked up, and how many orders are found. */
+const LOOK_UPS: [what: string, search: string, found: number][] = [
+  ["a Razorpay order", razorpayOrderId, 1],
+  ["a payment", razorpayPaymentId, 1],
+  ["a refund", razorpayPaymentId.replace("pay", "rfnd"), 1],
+  ["an order's id", purchase.id, 1],
+  ["a receipt", purchase.id.replaceAll("-", ""), 1],
+  ["a bot's reference", `reference ${SOMEBODY}`, 1],
+  ["a phone number", phoneNumberOf(HESITANT), ORDERS_OF_HESITANT],
+  ["a payment link", "plink_00000000000000", 0],
+  ["nothing", "nothing", 0],
+];
+
+Deno.test.each(LOOK_UPS)(
+  "find_payments reads no table whole to find %s",
+  async (_, search, found) => {
+    const { nodes, count } = await execute(`select * from public.find_payments('${search}')`);
+    strictEqual(count, found);
+    deepStrictEqual(tablesReadWhole(nodes), []);
+    for (const plan of nodes) ok(rowsRead(plan) <= 1_000, JSON.stringify(plan));
+  },
+);
+
+Deno.test("list_attention reads what it lists, and no table whole", async () => {
+  const { nodes, count } = await execute("select * from public.list_attention()");
+  // Every limit of the project, and TROUBLES each of: flagged payments, debts, open orders, deliveries
+  // that failed or were cut off, payments of no order.
+  const kinds = await database.sql`select kind from public.list_attention() group by kind`;
+  strictEqual(kinds.length, 6);
+  ok(count > 6 * TROUBLES);
+  deepStrictEqual(tablesReadWhole(nodes), []);
+});
+
+const SCHEDULED: Record<string, string> = {
+  "claiming orders": "select * from public.claim_orders_to_check(10, 'test')",
+  "finishing a check": `select public.finish_order_check('${purchase.id}')`,
+  "settling a payment again":
+    `select * from public.settle_payment('${razorpayOrderId}', '${razorpayPaymentId}', 'captured',
+      9900, 'INR')`,
+  "settling a first payment":
+    `select * from public.settle_payment('order_unpaid00000001', 'pay_unpaid', 'captured', 9900,
+      'INR')`,
+  "deleting expired counters": "select public.delete_expired_rate_counters()",
+  "merging two accounts": `select public.merge_users(${person(1)}, ${person(2)})`,
+};
+
+for (const [what, statement] of Object.entries(SCHEDULED)) {
+  Deno.test(`${what} reads no table whole`, async () => {
+    deepStrictEqual(tablesReadWhole((await execute(statement)).nodes), []);
+  });
+}
+
+Deno.test("a claim reads the orders that it claims, however many are due", async () => {
+  const { nodes, count } = await execute(
+    "select * from public.claim_orders_to_check(10, 'test')",
+  );
+  strictEqual(count, 10);
+  for (const plan of nodes) ok(rowsRead(plan) <= 100, JSON.stringify(plan));
+});
+
+Deno.test("a claim passes over orders of the other kind of key, however many are due", async () => {
+  const { nodes, count } = await execute(
+    "select * from public.claim_orders_to_check(10, 'live')",
+  );
+  strictEqual(count, 0);
+  for (const plan of nodes) ok(rowsRead(plan) <= 100, JSON.stringify(plan));
+});
+
+Deno.test("one call deletes at most 10,000 expired counters, and no others", async () => {
+  const count = async () => {
+    const [row] = await database.sql<{ expired: number; live: number }[]>`
+      select count(*) filter (where window_ends_at < clock_timestamp())::int as expired,
+        count(*) filter (where window_ends_at > clock_timestamp())::int as live
+      from public.rate_counters`;
+    return row;
+  };
+  const before = await count();
+  await database.sql`select public.delete_expired_rate_counters()`;
+  deepStrictEqual(await count(), {
+    expired: SIZE.expiredCounters - 10_000,
+    live: before?.live,
+  });
+});
+
+/** More than any node reads that looks at each row of the largest tables a few times. */
+const LINEAR = 4 * SIZE.users * SIZE.entriesPerUser;
+
+Deno.test("check_invariants looks at every row a fixed number of times", async () => {
+  const { nodes } = await execute("select * from public.check_invariants()");
+  ok(nodes.length > 50);
+  for (const plan of nodes) ok(rowsRead(plan) <= LINEAR, JSON.stringify(plan).slice(0, 1_000));
+});
+
+Deno.test("a plan that looks at all accounts for each order is noticed", async () => {
+  const { nodes } = await execute(`
+    with accounts as materialized (
+      select id, coalesce(merged_into, id) as home from public.users
+    )
+    select (select count(*) from accounts a where a.home = o.user_id)
+    from (select * from public.payment_orders limit 100) o`);
+  ok(nodes.some((plan) => rowsRead(plan) > LINEAR));
+});
+
+Deno.test("a comparison that no index serves is noticed", async () => {
+  const { nodes } = await execute(`
+    select from public.rate_counters where window_ends_at < clock_timestamp() - interval '1 day'`);
+  deepStrictEqual(tablesReadWhole(nodes), ["rate_counters"]);
+});
