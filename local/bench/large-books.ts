@@ -71,9 +71,9 @@ export async function fillBooks(
     from person, generate_series(1, ${entriesPerUser}::integer) place`;
   await sql`
     insert into public.payment_orders
-      (id, user_id, package_id, package_name, credits, amount_paise, key_mode, channel, state,
+      (id, phone_number, package_id, package_name, credits, amount_paise, key_mode, channel, state,
         razorpay_order_id, created_at, opened_at, tried_at, next_check_at)
-    select order_id, id, 'starter', 'Starter', ${credits}, ${amountPaise}, 'test', 'checkout', 'open',
+    select order_id, phone, 'starter', 'Starter', ${credits}, ${amountPaise}, 'test', 'checkout', 'open',
       'order_' || number, since, since, since, since + interval '100 days'
     from person`;
   await sql`
@@ -85,8 +85,10 @@ export async function fillBooks(
     from person`;
   await sql`
     update public.payment_orders o
-    set state = 'paid', razorpay_payment_id = p.id, paid_at = p.granted_at
-    from public.payments p where p.order_id = o.id`;
+    set state = 'paid', user_id = b.id, razorpay_payment_id = p.id, paid_at = p.granted_at
+    from public.payments p
+    join person b on b.order_id = p.order_id
+    where p.order_id = o.id`;
   await sql`
     insert into public.payment_reversals
       (id, payment_id, kind, status, amount_paise, is_money_gone, reported_at)
@@ -100,9 +102,9 @@ export async function fillBooks(
     select order_id, 'Asha', 'The customer called', 'replayed' from person`;
   await sql`
     insert into public.payment_orders
-      (user_id, package_id, package_name, credits, amount_paise, key_mode, channel, state,
+      (phone_number, package_id, package_name, credits, amount_paise, key_mode, channel, state,
         razorpay_order_id, created_at, opened_at, next_check_at)
-    select p.id, 'starter', 'Starter', ${credits}, ${amountPaise}, 'test', 'checkout', 'open',
+    select p.phone, 'starter', 'Starter', ${credits}, ${amountPaise}, 'test', 'checkout', 'open',
       'order_unpaid' || lpad(o::text, 8, '0'), clock_timestamp() - o * interval '0.1 seconds',
       clock_timestamp(), clock_timestamp() + (o - ${unpaidOrders}::integer / 2) * interval '1 second'
     from generate_series(0, ${unpaidOrders}::integer - 1) o

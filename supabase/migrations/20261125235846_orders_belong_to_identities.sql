@@ -114,14 +114,7 @@ CREATE OR REPLACE FUNCTION private.check_accounts()
     union all
     select 'identity ' || i.value, i.user_id from public.identities i
     union all
-    select 'reference ' || r.reference_id, r.user_id
-    from public.order_references r
-    join public.users u on u.id = r.user_id
-    -- If both accounts had used a reference, each keeps its own.
-    where not exists (
-      select from public.order_references same
-      where same.user_id = u.merged_into and same.reference_id = r.reference_id
-    )
+    select 'reference ' || r.reference_id, r.user_id from public.order_references r
   ) owned (subject, user_id) on owned.user_id = u.id
   where u.merged_into is not null
 
@@ -267,11 +260,15 @@ CREATE OR REPLACE FUNCTION private.check_orders()
 
   union all
   select 'a reference leads to an order of its user', 'reference ' || r.reference_id,
-    format('of user %s, order %s is of user %s', r.user_id, o.id, o.user_id)
+    format('of user %s, order %s is of user %s', r.user_id, o.id, owner.id)
   from public.order_references r
   join public.payment_orders o on o.id = r.order_id
   join public.users u on u.id = r.user_id
-  where coalesce(u.merged_into, u.id) <> o.user_id
+  -- An order that is not paid yet is the user's who has its number or WhatsApp user id.
+  cross join lateral (
+    select coalesce(o.user_id, private.find_user_id(o.phone_number, o.whatsapp_user_id))
+  ) owner (id)
+  where coalesce(u.merged_into, u.id) is distinct from owner.id
 
   union all
   select 'an order knows whether somebody tried to pay it', 'order ' || o.id,
@@ -339,7 +336,8 @@ CREATE OR REPLACE FUNCTION private.check_payments()
   join public.users u on u.id = t.user_id
   left join public.payments p on p.id = t.reference_id and p.credits_granted = t.credits
   left join public.payment_orders o
-    on o.id = p.order_id and o.state = 'paid'
+    -- The user of a paid order: others have none.
+    on o.id = p.order_id
       and o.user_id = coalesce(u.merged_into, u.id)
       and o.amount_paise = p.amount_paise and o.currency = p.currency
   where t.source = 'payment' and o.id is null
@@ -2029,3 +2027,15 @@ GRANT EXECUTE ON FUNCTION "public"."place_order"(text, text, text, text, text, t
 insert into public.rate_limits (action, scope, max_count, window_seconds) values ('create_order', 'owner', 60, 3600) on conflict do nothing;
 
 insert into public.rate_limits (action, scope, max_count, window_seconds) values ('verify_payment', 'owner', 60, 60) on conflict do nothing;
+
+-- By hand: what calls during a merge have left on the merged account follows to the account that stays.
+select public.merge_users(u.id, u.merged_into)
+from public.users u
+where u.merged_into is not null
+  and (
+    u.credits > 0
+    or u.debt_credits > 0
+    or exists (select from public.identities i where i.user_id = u.id)
+    or exists (select from public.payment_orders o where o.user_id = u.id)
+    or exists (select from public.order_references r where r.user_id = u.id)
+  );

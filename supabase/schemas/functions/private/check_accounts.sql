@@ -38,14 +38,7 @@ as $$
     union all
     select 'identity ' || i.value, i.user_id from public.identities i
     union all
-    select 'reference ' || r.reference_id, r.user_id
-    from public.order_references r
-    join public.users u on u.id = r.user_id
-    -- If both accounts had used a reference, each keeps its own.
-    where not exists (
-      select from public.order_references same
-      where same.user_id = u.merged_into and same.reference_id = r.reference_id
-    )
+    select 'reference ' || r.reference_id, r.user_id from public.order_references r
   ) owned (subject, user_id) on owned.user_id = u.id
   where u.merged_into is not null
 

@@ -20,11 +20,15 @@ as $$
 
   union all
   select 'a reference leads to an order of its user', 'reference ' || r.reference_id,
-    format('of user %s, order %s is of user %s', r.user_id, o.id, o.user_id)
+    format('of user %s, order %s is of user %s', r.user_id, o.id, owner.id)
   from public.order_references r
   join public.payment_orders o on o.id = r.order_id
   join public.users u on u.id = r.user_id
-  where coalesce(u.merged_into, u.id) <> o.user_id
+  -- An order that is not paid yet is the user's who has its number or WhatsApp user id.
+  cross join lateral (
+    select coalesce(o.user_id, private.find_user_id(o.phone_number, o.whatsapp_user_id))
+  ) owner (id)
+  where coalesce(u.merged_into, u.id) is distinct from owner.id
 
   union all
   select 'an order knows whether somebody tried to pay it', 'order ' || o.id,

@@ -42,7 +42,8 @@ as $$
   join public.users u on u.id = t.user_id
   left join public.payments p on p.id = t.reference_id and p.credits_granted = t.credits
   left join public.payment_orders o
-    on o.id = p.order_id and o.state = 'paid'
+    -- The user of a paid order: others have none.
+    on o.id = p.order_id
       and o.user_id = coalesce(u.merged_into, u.id)
       and o.amount_paise = p.amount_paise and o.currency = p.currency
   where t.source = 'payment' and o.id is null
