@@ -11,10 +11,10 @@ import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import {
   closedUrl,
-  type FaultyServer,
   fixedAnswerServer,
   lossyProxy,
   silentServer,
+  whileDataApiIs,
 } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { orderPackage, payForPackage, signedCheckout, verify } from "../support/purchases.ts";
@@ -38,14 +38,6 @@ function callEach(): Promise<Answer>[] {
     call("POST", "create-order", { body: { phone_number: phone, package_id: "starter" } }),
     verify({ phone, packageId: "starter", checkout }),
   ];
-}
-
-async function whileDataApiIs(server: FaultyServer, act: () => Promise<void>): Promise<void> {
-  try {
-    await withEnvironment({ SUPABASE_URL: server.url }, act);
-  } finally {
-    await server.stop();
-  }
 }
 
 async function balanceOf(phone: string): Promise<unknown> {
