@@ -100,6 +100,20 @@ Deno.test("a new function can be called at once, and its errors keep their codes
   }
 });
 
+Deno.test("a call is ended by the timeout that its function declares", async () => {
+  await sql`
+    create function public.linger() returns void language sql
+    set statement_timeout = '200ms' as 'select pg_sleep(30)'`;
+  await sql`grant execute on function public.linger to service_role`;
+  try {
+    await until("the function is known and ended", async () => {
+      return (await secret.rpc("linger")).error?.code === "57014";
+    });
+  } finally {
+    await sql`drop function public.linger()`;
+  }
+});
+
 async function grantsOf(sql: Sql): Promise<string[]> {
   const grants = await sql`
     select format('%s may %s %s', grantee, privilege_type, table_name) as sentence

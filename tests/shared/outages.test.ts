@@ -19,6 +19,7 @@ import {
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { orderPackage, payForPackage, signedCheckout, verify } from "../support/purchases.ts";
 import { one } from "../support/lists.ts";
+import { until } from "../support/stack-process.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -136,6 +137,8 @@ Deno.test("a call that waits for a lock in vain is UNAVAILABLE, and changes noth
     // Read-only calls do not wait for locks.
     strictEqual(await balanceOf(phone), 3);
   });
+  // A call that was answered must not go on behind its caller's back, now that the lock is free.
+  await until("nothing is under way in the database", async () => await statementsUnderWay() === 0);
   strictEqual(await balanceOf(phone), 3);
   const deduction = await chargedOnce();
   strictEqual(deduction.headers.get("idempotent-replayed"), null);
@@ -199,6 +202,17 @@ Deno.test("a verification whose answer got lost is answered later, and credited 
   });
   strictEqual(await balanceOf(paid.phone), 23);
 });
+
+/** How many statements other sessions are working on, or waiting with. */
+async function statementsUnderWay(): Promise<number> {
+  const { count } = one(
+    await backend.sql`
+    select count(*)::int from pg_catalog.pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()
+      and backend_type = 'client backend' and state <> 'idle'`,
+  );
+  return count;
+}
 
 /** An error as PostgREST writes it, full of what no caller should see. */
 function postgrestError(code: string): string {
