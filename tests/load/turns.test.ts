@@ -8,7 +8,7 @@ import { deepStrictEqual, fail, strictEqual } from "node:assert/strict";
 import type postgres from "postgres";
 import { startBackend } from "../support/backend.ts";
 import { call } from "../support/calls.ts";
-import { openConnections } from "../support/connections.ts";
+import { openConnections, waitingForLocks } from "../support/connections.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { orderPackage } from "../support/purchases.ts";
 import { at, one } from "../support/lists.ts";
@@ -43,21 +43,11 @@ async function takeTurns(act: Call): Promise<postgres.Row[]> {
     followers.promise.catch(() => answered = true);
     await until("the other calls wait for the first one", async () => {
       if (answered) fail("A call did not wait for the one before it");
-      return await waitingForLocks() >= FOLLOWERS;
+      return await waitingForLocks(backend.sql) >= FOLLOWERS;
     });
     return rows;
   });
   return [first, ...await followers.promise].map((rows) => one(rows));
-}
-
-async function waitingForLocks(): Promise<number> {
-  const { count } = one(
-    await backend.sql`
-    select count(*)::int from pg_catalog.pg_stat_activity
-    where datname = current_database() and wait_event_type = 'Lock'
-      and wait_event <> 'advisory'`,
-  );
-  return count;
 }
 
 /** What the first call returned, and what its followers returned if they all returned the same. */

@@ -95,7 +95,9 @@ Deno.test("a payment of one order does not pay another, even well signed", async
 
 Deno.test("a payment that is settled for two orders pays the first, and changes nothing of the other", async () => {
   const paid = await pay();
-  const unpaid = await orderPackage(newPhoneNumber(), "starter");
+  const other = newPhoneNumber();
+  await expectBought(other, 0);
+  const unpaid = await orderPackage(other, "starter");
   const { razorpay_order_id, razorpay_payment_id } = paid.checkout;
   strictEqual(
     one(await settlePayment(shop.sql, razorpay_order_id, razorpay_payment_id)).outcome,

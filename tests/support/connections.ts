@@ -53,3 +53,14 @@ async function waitingAt(keeper: postgres.Sql): Promise<number> {
   );
   return count;
 }
+
+/** How many calls wait for a lock that another transaction in this database holds. */
+export async function waitingForLocks(sql: postgres.Sql): Promise<number> {
+  const { count } = one(
+    await sql`
+    select count(*)::int from pg_catalog.pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'
+      and wait_event <> 'advisory'`,
+  );
+  return count;
+}
