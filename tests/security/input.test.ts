@@ -519,7 +519,9 @@ Deno.test("anything at all gets an answer that keeps the promises", async () => 
   ok(answered > 100, String(answered));
 });
 
-Deno.test("a body that takes longer than 10 seconds is given up, even where it is JSON already", async () => {
+Deno.test("a body that takes longer than 10 seconds is given up, even where it is JSON already", {
+  timeout: 30_000,
+}, async () => {
   const { phone_number, answer } = await slowDeduction;
   match(answer, /^HTTP\/1\.1 400 /);
   match(answer, /"message":"The request body did not arrive"/);

@@ -68,6 +68,14 @@ export function fixedAnswerServer(status: number, contentType: string, text: str
   return serve(() => new Response(text, { status, headers: { "content-type": contentType } }));
 }
 
+/** Refuses every request as Razorpay does, and quotes the request's body in the reason. */
+export function quotingServer(): FaultyServer {
+  return serve(async (request) => {
+    const error = { code: "BAD_REQUEST_ERROR", description: await request.text() };
+    return Response.json({ error }, { status: 400 });
+  });
+}
+
 /** Redirects every request to the same path at another address. */
 export function redirectingServer(status: number, address: string): FaultyServer {
   return serve(({ url }) => {
