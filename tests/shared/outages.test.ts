@@ -19,6 +19,7 @@ import {
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { orderPackage, payForPackage, signedCheckout, verify } from "../support/purchases.ts";
 import { one } from "../support/lists.ts";
+import { withQuickTimers } from "../support/quick-timers.ts";
 import { until } from "../support/stack-process.ts";
 
 const backend = await startBackend();
@@ -56,7 +57,8 @@ Deno.test(
   { timeout: 30_000 },
   async () => {
     await whileDataApiIs(silentServer(), async () => {
-      for (const answer of await Promise.all(callEach())) expectError(answer, UNAVAILABLE);
+      const answers = withQuickTimers("AbortSignal.timeout", () => Promise.all(callEach()));
+      for (const answer of await answers) expectError(answer, UNAVAILABLE);
     });
   },
 );
