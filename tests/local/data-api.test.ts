@@ -9,7 +9,7 @@ import type { Sql } from "postgres";
 import { startBackend } from "../support/backend.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { until } from "../support/stack-process.ts";
+import { until } from "../support/until.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());

@@ -16,8 +16,8 @@ import {
   runLocal,
   runTask,
   type StackFolder,
-  until,
 } from "../support/stack-process.ts";
+import { until } from "../support/until.ts";
 
 /** These tests read /proc, which only Linux has. */
 const ignore = Deno.build.os !== "linux";
