@@ -11,6 +11,6 @@ export async function until(name: string, holds: () => Promise<boolean>): Promis
   const deadline = Date.now() + PATIENCE_MS;
   while (!await holds()) {
     if (Date.now() > deadline) throw new Error(`Timed out waiting until ${name}`);
-    await delay(25);
+    await delay(10);
   }
 }
