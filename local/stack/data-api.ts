@@ -32,10 +32,10 @@ interface DataApiOptions {
 const POOL_SIZE = 20;
 
 /**
- * How long a request may spend in the database: the timeout that the locking SQL functions declare,
- * and that PostgREST enforces (PostgREST docs, "Functions: timeouts").
+ * How long a statement may take unless a SQL function declares a timeout of its own. Supabase gives it
+ * to the role that PostgREST logs in as (Supabase docs, "Timeouts").
  */
-const STATEMENT_TIMEOUT_MS = 4_000;
+const STATEMENT_TIMEOUT_MS = 8_000;
 
 /** Starts the embedded Data API on a migrated database. */
 export async function startDataApi(options: DataApiOptions): Promise<DataApi> {
@@ -61,7 +61,7 @@ export async function startDataApi(options: DataApiOptions): Promise<DataApi> {
     },
   });
   let refreshing: Promise<unknown> = Promise.resolve();
-  const refresh = () => refreshing = refreshing.then(() => connection.introspect());
+  const refresh = () => refreshing = refreshing.then(() => connection.readSchema());
   try {
     await provideAuthTables(app, connection);
     // Once it has been read, the schema stays known even while the database is unavailable.
@@ -125,8 +125,13 @@ const TIMESTAMP_TYPE = {
   parse: (text: string) => text.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00"),
 };
 
+type WithContext = Parameters<PostgresConnection["withContext"]>;
+type Database = Parameters<WithContext[1]>[0];
+
 class ProjectConnection extends PostgresConnection {
   readonly #connections: Connections;
+  /** The timeouts that SQL functions of the API declare, by name. */
+  #timeouts = new Map<string, string>();
 
   constructor(url: string) {
     super({
@@ -152,6 +157,35 @@ class ProjectConnection extends PostgresConnection {
     // (ensureRlsContext), which would undo the migrations' grants. This state claims that it
     // already has.
     Reflect.set(this, "rlsState", "active");
+  }
+
+  /** Reads everything about the schema that stays known between requests. */
+  async readSchema(): Promise<void> {
+    await this.introspect();
+    const timeouts = await this.driver<{ name: string; timeout: string }[]>`
+      select p.proname as name, split_part(setting, '=', 2) as timeout
+      from pg_catalog.pg_proc p, unnest(p.proconfig) as setting
+      where p.pronamespace = 'public'::regnamespace and setting like 'statement_timeout=%'`;
+    this.#timeouts = new Map(timeouts.map(({ name, timeout }) => [name, timeout]));
+  }
+
+  /**
+   * PostgreSQL has the timeout of a statement run before it looks into the function that is called, so
+   * PostgREST sets a function's timeout before the call (PostgREST docs, "Functions: timeouts").
+   */
+  override withContext<Result>(
+    user: WithContext[0],
+    act: (database: Database) => Promise<Result>,
+    options?: WithContext[2],
+  ): Promise<Result> {
+    const timeout = this.#timeouts.get(options?.rpc?.path.slice("/rpc/".length) ?? "");
+    if (timeout === undefined) return super.withContext(user, act, options);
+    return super.withContext(user, async (database) => {
+      await database.selectNoFrom(({ fn, val }) =>
+        fn("set_config", [val("statement_timeout"), val(timeout), val(true)]).as("timeout")
+      ).execute();
+      return await act(database);
+    }, options);
   }
 
   override async close(): Promise<void> {

@@ -23,12 +23,28 @@ await sql`
 
 type Row = Record<string, postgres.SerializableParameter>;
 
+const KNOWN_ORDER = "00000000-0000-4000-8000-000000000002";
+
+/** The Razorpay ids of an order that is stored already. */
+const KNOWN_IDS = {
+  razorpay_order_id: "order_RB58MiP5SPFYyA",
+  razorpay_payment_id: "pay_RB58MiP5SPFYyA",
+  razorpay_payment_link_id: "plink_RB58MiP5SPFYyA",
+};
+
+/** The sources of entries that count once for each reference. */
+const COUNTED_ONCE = ["system", "payment", "image_generation", "merge"] as const;
+
+/** The columns of a paid order and of a link, besides their Razorpay ids. */
+const PAID = { user_id: KNOWN_USER, state: "paid", paid_at: new Date() };
+const LINK = { channel: "link", short_url: "https://rzp.io/rzp/1", expires_at: new Date() };
+
 /** A valid row for each table, in which a test replaces columns by invalid values. */
 const SOUND = {
   users: () => ({ phone_number: "+919800000002", credits: 0, transaction_count: 0 }),
   credit_transactions: () => ({
     user_id: KNOWN_USER,
-    sequence_number: 2,
+    sequence_number: 10,
     action: "debit",
     credits: 1,
     source: "image_generation",
@@ -49,7 +65,31 @@ const SOUND = {
     razorpay_order_id: "order_RB58MiP5SPFYyM",
     opened_at: new Date(),
   }),
+  payments: () => ({
+    id: "pay_RB58MiP5SPFYyM",
+    order_id: KNOWN_ORDER,
+    status: "captured",
+    amount_paise: 9_900,
+    currency: "INR",
+    credits_granted: 20,
+    balance_after_grant: 23,
+    granted_at: new Date(),
+    // The known payment of this order has granted credits as well.
+    flag: "second_payment",
+  }),
 };
+
+await sql`
+  insert into public.payment_orders
+  ${sql({ ...SOUND.payment_orders(), ...PAID, ...LINK, ...KNOWN_IDS, id: KNOWN_ORDER })}`;
+await sql`
+  insert into public.payments
+  ${sql({ ...SOUND.payments(), id: KNOWN_IDS.razorpay_payment_id, flag: null })}`;
+for (const [index, source] of [...COUNTED_ONCE, "refund", "dispute"].entries()) {
+  const entry = { sequence_number: index + 2, source, reference_id: "known" };
+  await sql`
+    insert into public.credit_transactions ${sql({ ...SOUND.credit_transactions(), ...entry })}`;
+}
 
 class Rollback extends Error {}
 
@@ -91,11 +131,6 @@ Deno.test.each(
     ["credit_transactions", { balance_after: -1 }, "balance_after_is_never_negative"],
     ["credit_transactions", { sequence_number: 0 }, "sequence_numbers_start_at_one"],
     ["credit_transactions", { sequence_number: 1 }, "one_entry_per_place_in_the_history"],
-    [
-      "credit_transactions",
-      { action: "credit", source: "system", reference_id: "welcome" },
-      "one_entry_per_reference",
-    ],
     [
       "credit_transactions",
       { user_id: "00000000-0000-4000-8000-000000000009" },
@@ -146,9 +181,48 @@ Deno.test.each(
       "a_paid_order_says_when",
     ],
     ["payment_orders", { package_id: "no-such-package" }, "payment_orders_package_id_fkey"],
+    [
+      "payment_orders",
+      { razorpay_order_id: KNOWN_IDS.razorpay_order_id },
+      "payment_orders_razorpay_order_id_key",
+    ],
+    [
+      "payment_orders",
+      { ...PAID, razorpay_payment_id: KNOWN_IDS.razorpay_payment_id },
+      "payment_orders_razorpay_payment_id_key",
+    ],
+    [
+      "payment_orders",
+      { ...LINK, razorpay_payment_link_id: KNOWN_IDS.razorpay_payment_link_id },
+      "payment_orders_razorpay_payment_link_id_key",
+    ],
+
+    ["payments", { status: "paid" }, "status_is_razorpays"],
+    ["payments", { amount_paise: 0 }, "amount_is_positive"],
+    ["payments", { flag: "odd" }, "flag_is_known"],
+    ["payments", { credits_granted: -1 }, "a_grant_is_never_negative"],
+    ["payments", { granted_at: null }, "a_grant_says_when_and_what_was_left"],
+    ["payments", { flag: null }, "one_grant_per_order"],
+    ["payments", { id: KNOWN_IDS.razorpay_payment_id }, "payments_pkey"],
   ] as const,
 )("%s refuses %j", async (table, nonsense, constraint) => {
   await rejects(insert(table, { ...SOUND[table](), ...nonsense }), { constraint_name: constraint });
+});
+
+Deno.test.each(COUNTED_ONCE)(
+  "a second %s entry with the same reference is refused",
+  async (source) => {
+    const entry = { ...SOUND.credit_transactions(), source, reference_id: "known" };
+    await rejects(insert("credit_transactions", entry), {
+      constraint_name: "one_entry_per_reference",
+    });
+    await insert("credit_transactions", { ...entry, reference_id: "new" });
+  },
+);
+
+Deno.test.each(["refund", "dispute"])("a %s may have several entries", async (source) => {
+  const entry = { ...SOUND.credit_transactions(), source, reference_id: "known" };
+  await insert("credit_transactions", entry);
 });
 
 Deno.test.each([

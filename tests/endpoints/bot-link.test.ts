@@ -109,25 +109,47 @@ Deno.test("a link that was altered anywhere proves nothing", async () => {
   }
 });
 
-Deno.test("a link that was signed with something else proves nothing", async () => {
+Deno.test("a link that was signed with another secret proves nothing", async () => {
   const phone = newPhoneNumber();
-  const { payload } = partsOf(await linkTokenOf(phone));
-  const text = `credits link token\n${environment.SUPABASE_URL}\n${payload}`;
-  const { BOT_SECRET, RAZORPAY_KEY_SECRET, RAZORPAY_WEBHOOK_SECRET } = environment;
+  const owner = { userId: await newUser(phone), phoneNumber: phone };
+  const signedWith = (secret: string) =>
+    withEnvironment(
+      { BOT_SECRET: secret },
+      () => makeLinkToken(owner, new Date(Date.now() + 60_000)),
+    );
+  const { BOT_SECRET, RAZORPAY_KEY_SECRET, RAZORPAY_WEBHOOK_SECRET, SUPABASE_SECRET_KEY } =
+    environment;
   for (
-    const signature of [
-      sign(text, ""),
-      sign(text, newSecret()),
-      sign(text, RAZORPAY_KEY_SECRET),
-      sign(text, RAZORPAY_WEBHOOK_SECRET),
-      // The right secret, but over the payload alone.
-      sign(payload, BOT_SECRET),
+    const secret of [
+      newSecret(),
+      RAZORPAY_KEY_SECRET,
+      RAZORPAY_WEBHOOK_SECRET,
+      SUPABASE_SECRET_KEY,
     ]
   ) {
-    const headers = { "x-access-token": `${payload}.${signature}` };
+    const headers = { "x-access-token": await signedWith(secret) };
     expectError(await profile(phone, headers), INVALID_PROOF);
   }
-  dataOf(await profile(phone, { "x-access-token": `${payload}.${sign(text, BOT_SECRET)}` }));
+  dataOf(await profile(phone, { "x-access-token": await signedWith(BOT_SECRET) }));
+});
+
+Deno.test("what the bot's secret has signed for any other purpose is no link", async () => {
+  const phone = newPhoneNumber();
+  const { payload, signature } = partsOf(await linkTokenOf(phone));
+  const { BOT_SECRET, SUPABASE_URL } = environment;
+  strictEqual(sign(payload, BOT_SECRET).length, signature.length, "both are written alike");
+  for (
+    const forged of [
+      sign(payload, ""),
+      sign(payload, BOT_SECRET),
+      // Without the words that say what was signed, and without the project that it was signed for.
+      sign(`${SUPABASE_URL}\n${payload}`, BOT_SECRET),
+      sign(`credits link token\n${payload}`, BOT_SECRET),
+    ]
+  ) {
+    const headers = { "x-access-token": `${payload}.${forged}` };
+    expectError(await profile(phone, headers), INVALID_PROOF);
+  }
 });
 
 Deno.test("a link of another project proves nothing, even where both have one bot secret", async () => {

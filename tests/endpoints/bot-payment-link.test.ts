@@ -8,6 +8,7 @@ import { deepStrictEqual, notStrictEqual, ok, strictEqual } from "node:assert/st
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
+import { alteringProxy, whileRazorpayIs } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage } from "../support/purchases.ts";
 import {
@@ -325,6 +326,45 @@ Deno.test("a link whose making was not answered is found again, not made twice",
     first(made).reference_id,
     first(made).reference_id,
   ]);
+});
+
+Deno.test("a link is found again among other people's, even if Razorpay lists them all", async () => {
+  const phone = newPhoneNumber();
+  await control.addFault({ kind: "502_html", method: "POST", applied: true });
+  expectError(await ask(phone), { httpStatus: 503, code: "GATEWAY_UNAVAILABLE" });
+  const others = [await linkFor(newPhoneNumber()), await linkFor(newPhoneNumber())];
+  const unfiltered = alteringProxy(shop.razorpay.url, {
+    address: ({ searchParams }) => searchParams.delete("reference_id"),
+  });
+  await whileRazorpayIs(unfiltered, async () => {
+    const link = await linkFor(phone);
+    ok(others.every(({ short_url }) => short_url !== link.short_url));
+    await control.payPaymentLink(await linkId(link), {
+      outcome: "captured",
+      deliver_webhooks: true,
+    });
+  });
+  await control.webhooksDelivered();
+  await expectBought(phone, CREDITS);
+});
+
+Deno.test("a link that is found again with another amount is not handed out, now or later", async () => {
+  const phone = newPhoneNumber();
+  await control.addFault({ kind: "502_html", method: "POST", applied: true });
+  expectError(await ask(phone), { httpStatus: 503, code: "GATEWAY_UNAVAILABLE" });
+  const mistaken = alteringProxy(shop.razorpay.url, {
+    answer(json, method) {
+      if (method !== "GET") return json;
+      const { payment_links } = z.object({ payment_links: z.array(z.looseObject({})) }).parse(json);
+      return { payment_links: payment_links.map((link) => ({ ...link, amount: AMOUNT - 1 })) };
+    },
+  });
+  await whileRazorpayIs(mistaken, async () => {
+    expectError(await ask(phone), { httpStatus: 502, code: "GATEWAY_ERROR" });
+  });
+  await control.clearRequests();
+  strictEqual((await linkFor(phone)).amount, AMOUNT);
+  strictEqual((await linksMade()).length, 1);
 });
 
 Deno.test("a link that Razorpay's lists do not show yet is an error until they do", async () => {

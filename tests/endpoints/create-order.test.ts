@@ -3,15 +3,23 @@
  * @module
  */
 
-import { deepStrictEqual, match, notStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { startBackend } from "../support/backend.ts";
 import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
-import { closedUrl } from "../support/faulty-servers.ts";
+import {
+  alteringProxy,
+  closedUrl,
+  lossyProxy,
+  redirectingServer,
+  whileRazorpayIs,
+} from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits } from "../support/purchases.ts";
 import { one } from "../support/lists.ts";
+import { withRazorpay } from "../support/razorpay-fixture.ts";
+import { newLiveKeyId } from "../support/razorpay-ids.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -75,11 +83,22 @@ Deno.test.each([
   });
 });
 
-Deno.test("Razorpay is asked for our amount, with our order's id as the receipt", async () => {
+Deno.test("Razorpay is asked for our amount, with our order's id as the receipt, and captures by itself", async () => {
   await control.clearRequests();
   await createOrder({ package_id: "popular", phone_number: newPhoneNumber() });
-  const { amount, currency, receipt } = one(await ordersAskedFor());
-  deepStrictEqual({ amount, currency }, { amount: 29_900, currency: "INR" });
+  const { receipt, ...asked } = one(await ordersAskedFor());
+  deepStrictEqual(asked, {
+    amount: 29_900,
+    currency: "INR",
+    payment: {
+      capture: "automatic",
+      capture_options: {
+        automatic_expiry_period: 12,
+        manual_expiry_period: 7_200,
+        refund_speed: "normal",
+      },
+    },
+  });
   match(String(receipt), /^[0-9a-f]{32}$/);
 });
 
@@ -108,7 +127,7 @@ Deno.test("a purchase that still waits for its payment is answered with the same
   strictEqual((await ordersAskedFor()).length, 1);
 });
 
-Deno.test("another package, another person and another price are another order", async () => {
+Deno.test("another package, person, price and number of credits are another order", async () => {
   const phone = newPhoneNumber();
   const package_id = await newPackage("10.00");
   const orderId = async (body: unknown) => dataOf(await createOrder(body)).order_id;
@@ -119,7 +138,24 @@ Deno.test("another package, another person and another price are another order",
   ];
   await backend.sql`update public.packages set price = 20 where id = ${package_id}`;
   ids.push(await orderId({ package_id, phone_number: phone }));
-  strictEqual(new Set(ids).size, 4);
+  await backend.sql`update public.packages set credits = 11 where id = ${package_id}`;
+  ids.push(await orderId({ package_id, phone_number: phone }));
+  strictEqual(new Set(ids).size, 5);
+});
+
+Deno.test("an order that was made with a test key is not handed out with a live key, nor the other way around", async () => {
+  const body = { package_id: "starter", phone_number: newPhoneNumber() };
+  const orderId = async () => dataOf(await createOrder(body)).order_id;
+  const keyId = newLiveKeyId();
+  const keySecret = backend.environment.RAZORPAY_KEY_SECRET;
+  const testOrder = await orderId();
+  await withRazorpay(async ({ url }) => {
+    const live = { RAZORPAY_KEY_ID: keyId, RAZORPAY_API_URL: url };
+    const liveOrder = await withEnvironment(live, orderId);
+    notStrictEqual(liveOrder, testOrder);
+    strictEqual(await orderId(), testOrder);
+    strictEqual(await withEnvironment(live, orderId), liveOrder);
+  }, { keyId, keySecret });
 });
 
 Deno.test("an order that was paid is not handed out again", async () => {
@@ -226,4 +262,37 @@ Deno.test("when Razorpay refuses, the answer is 502 and says nothing of its reas
     message: "The payment gateway rejected the request or sent an invalid response",
   });
   dataOf(await createOrder(body));
+});
+
+Deno.test.each([301, 302, 307, 308])(
+  "a redirect with status %d is not followed, so that nobody else is sent the key",
+  async (status) => {
+    const elsewhere = lossyProxy(backend.razorpay.url);
+    try {
+      await whileRazorpayIs(redirectingServer(status, elsewhere.url), async () => {
+        const answer = await createOrder({ package_id: "starter", phone_number: newPhoneNumber() });
+        ok([502, 503].includes(answer.httpStatus), String(answer.httpStatus));
+      });
+      deepStrictEqual(elsewhere.paths, []);
+    } finally {
+      await elsewhere.stop();
+    }
+  },
+);
+
+Deno.test.each([
+  ["a paisa more", { amount: 9_901 }],
+  ["a paisa less", { amount: 9_899 }],
+  ["dollars", { currency: "USD" }],
+])("an order that Razorpay made for %s is not handed out, now or later", async (_, wrong) => {
+  const body = { package_id: "starter", phone_number: newPhoneNumber() };
+  const mistaken = alteringProxy(backend.razorpay.url, {
+    answer: (order) => Object.assign({}, order, wrong),
+  });
+  await control.clearRequests();
+  await whileRazorpayIs(mistaken, async () => {
+    expectError(await createOrder(body), { httpStatus: 502, code: "GATEWAY_ERROR" });
+  });
+  strictEqual(dataOf(await createOrder(body)).amount, 9_900);
+  strictEqual((await ordersAskedFor()).length, 2);
 });

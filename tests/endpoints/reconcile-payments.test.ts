@@ -4,10 +4,11 @@
  * @module
  */
 
-import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { z } from "zod";
 import { call, dataOf, expectError, operatorHeaders } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
+import { logOf } from "../support/log.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import {
   buyCredits,
@@ -261,6 +262,32 @@ Deno.test("an order that Razorpay gives no answer about is counted as failed, an
   ok(again !== null && again <= 2 * 60);
   deepStrictEqual(await shop.reconcile(), { ...NOTHING, checked: 2, settled: 1 });
   await expectBought(stuck.phone, CREDITS);
+});
+
+Deno.test("the reason why an order could not be checked is in the log, once", async () => {
+  const { checkout } = await pay();
+  await control.addFault({
+    kind: "500",
+    path: `/v1/orders/${checkout.razorpay_order_id}/payments`,
+  });
+  const lines = (await logOf(() => shop.reconcile())).map((text) => JSON.parse(text));
+  const { function: name, cause } = one(lines.filter(({ level }) => level === "error"));
+  strictEqual(name, "reconcile-payments");
+  match(cause, /500/);
+});
+
+Deno.test("an order that another transaction works on does not hold up the others", async () => {
+  const [busy, other] = [await pay(), await pay()];
+  await shop.makeDue();
+  await shop.sql.begin(async (sql) => {
+    await sql`
+      select from public.payment_orders
+      where razorpay_order_id = ${busy.checkout.razorpay_order_id} for update`;
+    deepStrictEqual(await run(), { ...NOTHING, checked: 1, settled: 1 });
+  });
+  await expectBought(other.phone, CREDITS);
+  deepStrictEqual(await run(), { ...NOTHING, checked: 1, settled: 1 });
+  await expectBought(busy.phone, CREDITS);
 });
 
 Deno.test("an order that Razorpay does not know does not hold up the others, and is asked about ever more rarely", async () => {

@@ -12,6 +12,8 @@ import { openConnections, waitingForLocks } from "../support/connections.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { orderPackage } from "../support/purchases.ts";
 import { at, one } from "../support/lists.ts";
+import { settlePayment } from "../support/settlements.ts";
+import { until } from "../support/until.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
@@ -39,9 +41,10 @@ async function takeTurns(act: Call): Promise<postgres.Row[]> {
       return rows;
     }).then(followers.resolve, followers.reject);
     followers.promise.catch(() => answered = true);
-    while (await waitingForLocks(backend.sql) < FOLLOWERS) {
+    await until("the other calls wait for the first one", async () => {
       if (answered) fail("A call did not wait for the one before it");
-    }
+      return await waitingForLocks(backend.sql) >= FOLLOWERS;
+    });
     return rows;
   });
   return [first, ...await followers.promise].map((rows) => one(rows));
@@ -145,10 +148,36 @@ Deno.test("an order that was opened twice at once has the first id, and everybod
   for (const { id } of rows) strictEqual(id, "order_00000000000000");
 });
 
+Deno.test("an order that got two links at once has the first one, and everybody is told that one", async () => {
+  const { order_id } = one(
+    await backend.sql`
+    select order_id from public.place_order(
+      package_id => 'starter', key_mode => 'test', channel => 'link',
+      phone_number => ${newPhoneNumber()}
+    )`,
+  );
+  const expiries = ["2030-01-01T00:00:00.000Z", "2031-01-01T00:00:00.000Z"];
+  const rows = await takeTurns((sql, index) =>
+    sql`
+      select * from public.attach_payment_link(
+        ${order_id},
+        ${`plink_${String(index).padStart(14, "0")}`},
+        ${`https://rzp.io/rzp/${index}`},
+        ${at(expiries, Math.min(index, 1))}
+      )`
+  );
+  for (const row of rows) {
+    deepStrictEqual({ ...row }, {
+      stored_short_url: "https://rzp.io/rzp/0",
+      stored_expires_at: new Date(at(expiries, 0)),
+    });
+  }
+});
+
 Deno.test("settlements behind one of the same payment replay it", async () => {
   const phone = newPhoneNumber();
   const orderId = await orderPackage(phone, "starter");
-  const rows = await takeTurns((sql) => settle(sql, orderId, "pay_00000000000001"));
+  const rows = await takeTurns((sql) => settlePayment(sql, orderId, "pay_00000000000001"));
   deepStrictEqual(
     firstAndFollowers(rows, ({ outcome, remaining_credits }) => [outcome, remaining_credits]),
     [["settled", 23], ["replayed", 23]],
@@ -159,21 +188,10 @@ Deno.test("settlements by other payments behind the one that paid the order gran
   const phone = newPhoneNumber();
   const orderId = await orderPackage(phone, "starter");
   const rows = await takeTurns((sql, index) =>
-    settle(sql, orderId, `pay_${String(index).padStart(14, "1")}`)
+    settlePayment(sql, orderId, `pay_${String(index).padStart(14, "1")}`)
   );
   deepStrictEqual(
     firstAndFollowers(rows, ({ outcome, credits_added }) => [outcome, credits_added]),
     [["settled", 20], ["paid_by_another_payment", null]],
   );
 });
-
-function settle(sql: postgres.ISql, orderId: string, paymentId: string): Promise<Rows> {
-  return sql`
-    select outcome, credits_added, remaining_credits from public.settle_payment(
-      razorpay_order_id => ${orderId},
-      razorpay_payment_id => ${paymentId},
-      payment_status => 'captured',
-      amount_paise => 9900,
-      currency => 'INR'
-    )`;
-}

@@ -10,7 +10,7 @@ import type { Sql } from "postgres";
 import { startBackend } from "../support/backend.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { until } from "../support/stack-process.ts";
+import { until } from "../support/until.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
@@ -98,6 +98,20 @@ Deno.test("a new function can be called at once, and its errors keep their codes
     }
   } finally {
     await sql`drop function public.fail(text)`;
+  }
+});
+
+Deno.test("a call is ended by the timeout that its function declares", async () => {
+  await sql`
+    create function public.linger() returns void language sql
+    set statement_timeout = '200ms' as 'select pg_sleep(30)'`;
+  await sql`grant execute on function public.linger to service_role`;
+  try {
+    await until("the function is known and ended", async () => {
+      return (await secret.rpc("linger")).error?.code === "57014";
+    });
+  } finally {
+    await sql`drop function public.linger()`;
   }
 });
 

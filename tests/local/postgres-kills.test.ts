@@ -9,7 +9,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { end, newStackFolder, ready, runLocal, until } from "../support/stack-process.ts";
+import { end, newStackFolder, ready, runLocal } from "../support/stack-process.ts";
+import { until } from "../support/until.ts";
 
 const KILLS = 20;
 const CALLERS = 8;

@@ -21,8 +21,8 @@ import {
   runDenoTask,
   runLocal,
   type StackFolder,
-  until,
 } from "../support/stack-process.ts";
+import { until } from "../support/until.ts";
 
 /** These tests read /proc, which only Linux has. */
 const ignore = Deno.build.os !== "linux";

@@ -17,9 +17,11 @@ import {
   historyOf,
   named,
   PACKAGES,
+  signedEvent,
   spend,
   usePaymentHarness,
 } from "../support/payment-harness.ts";
+import { at, one } from "../support/lists.ts";
 
 const shop = await usePaymentHarness();
 const { control } = shop;
@@ -57,9 +59,24 @@ async function dispute(purchase: Purchase, amount = AMOUNT): Promise<string> {
 
 type DisputeStep = Parameters<typeof control.changeDispute>[1]["status"];
 
-async function changeDispute(id: string, status: DisputeStep): Promise<WebhookEvent> {
-  await control.changeDispute(id, { status, deliver_webhooks: false });
-  const event = named(await shop.eventsAbout(id), `payment.dispute.${status}`);
+/** Moves a dispute at Razorpay, and returns the events of this step. */
+async function moveDispute(
+  id: string,
+  status: DisputeStep,
+  deduction: { amount_deducted?: number } = {},
+): Promise<WebhookEvent[]> {
+  await control.changeDispute(id, { status, ...deduction, deliver_webhooks: false });
+  const name = `payment.dispute.${status}`;
+  return (await shop.eventsAbout(id)).filter(({ event }) => event === name);
+}
+
+/** Moves a dispute, and delivers the event of this step. */
+async function changeDispute(
+  id: string,
+  status: DisputeStep,
+  deduction: { amount_deducted?: number } = {},
+): Promise<WebhookEvent> {
+  const event = one(await moveDispute(id, status, deduction));
   dataOf(await deliver(event));
   return event;
 }
@@ -142,6 +159,16 @@ Deno.test("a refund that fails after it was processed is undone", async () => {
   await deliver(named(await shop.eventsAbout(id), "refund.processed"));
   await shop.reconcile();
   await expectBought(purchase.phone, CREDITS);
+});
+
+Deno.test("a report that a refund has begun, and arrives after the refund's end, gives nothing back", async () => {
+  const purchase = await buy();
+  const id = await refund(purchase, { status: "pending" });
+  const begun = named(await shop.eventsAbout(id), "refund.created");
+  await changeRefund(id, "processed");
+  await expectBought(purchase.phone, 0);
+  dataOf(await deliver(begun));
+  await expectBought(purchase.phone, 0);
 });
 
 Deno.test("a failed refund leaves the other refunds of its payment as they are", async () => {
@@ -247,6 +274,31 @@ Deno.test("a lost dispute that is won after all gives its credits back, whatever
   await expectBought(purchase.phone, CREDITS);
 });
 
+Deno.test("a dispute that costs less than was disputed takes its share of what it cost", async () => {
+  const purchase = await buy();
+  const id = await dispute(purchase);
+  await changeDispute(id, "lost", { amount_deducted: AMOUNT / 2 });
+  await expectBought(purchase.phone, CREDITS / 2);
+});
+
+Deno.test("of the reports of a dispute the newest counts, however many are older", async () => {
+  const purchase = await buy();
+  const id = await dispute(purchase);
+  const steps: [DisputeStep, sentAfterSeconds: number, bought: number][] = [
+    ["lost", 10, 0],
+    ["won", 30, CREDITS],
+    // Newer than the first loss, and older than the win.
+    ["lost", 20, CREDITS],
+  ];
+  for (const [status, seconds, bought] of steps) {
+    const { body } = at(await moveDispute(id, status), -1);
+    const event = JSON.parse(body);
+    event.created_at += seconds;
+    dataOf(await deliver(signedEvent(event, shop.environment.RAZORPAY_WEBHOOK_SECRET)));
+    await expectBought(purchase.phone, bought);
+  }
+});
+
 Deno.test("lost, refunded, then won: the refund alone counts", async () => {
   const purchase = await buy();
   const id = await dispute(purchase);
@@ -315,6 +367,23 @@ Deno.test("a dispute that is won forgives its debt before it gives credits back"
   await expectBought(purchase.phone, -FREE_CREDITS, 12);
   await changeDispute(id, "won");
   await expectBought(purchase.phone, CREDITS - 15);
+});
+
+Deno.test("of a failed refund and a processed one that are found at once, the failed one comes first, so that nothing is owed in between", async () => {
+  const purchase = await buy();
+  const half = CREDITS / 2;
+  const failed = await refund(purchase, { amount: AMOUNT / 2 });
+  await spend(purchase.phone, FULL - half - 1);
+  await control.changeRefund(failed, { status: "failed", deliver_webhooks: false });
+  const processed = await control.refund(paymentOf(purchase), {
+    amount: AMOUNT / 2,
+    deliver_webhooks: false,
+  });
+  await shop.reconcile();
+  deepStrictEqual((await historyOf(purchase.phone)).slice(-2), [
+    `+${half} refund ${failed}: ${half + 1}`,
+    `-${half} refund ${processed.id}: 1`,
+  ]);
 });
 
 Deno.test("what comes back of one payment pays the debt of another", async () => {

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { call, dataOf, expectError } from "../support/calls.ts";
+import { attentionTo, findPayments } from "../support/operator-queries.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import {
   orderPackage,
@@ -18,12 +19,15 @@ import {
   deliver,
   deliverAll,
   expectBought,
+  FREE_CREDITS,
   historyOf,
   named,
   PACKAGES,
   runReconciler,
+  spend,
   usePaymentHarness,
 } from "../support/payment-harness.ts";
+import { settlePayment } from "../support/settlements.ts";
 import { first, one } from "../support/lists.ts";
 import { basicAuthorization } from "../support/razorpay-auth.ts";
 
@@ -169,6 +173,33 @@ Deno.test("a failed payment and then another one on the same order bring the cre
   await expectPaidOnce({ ...failed, checkout: paid });
 });
 
+Deno.test("a payment that brought no money is not flagged: there is nothing to refund", async () => {
+  const failed = await pay({ outcome: "failed" });
+  const orderId = failed.checkout.razorpay_order_id;
+  await control.payOrder(orderId, { outcome: "captured", deliver_webhooks: false });
+  const authorized = await control.payOrder(orderId, {
+    outcome: "authorized",
+    force: true,
+    deliver_webhooks: false,
+  });
+  await deliverAll(await shop.eventsAbout(orderId));
+  await shop.reconcile();
+  const moneyless = [failed.checkout.razorpay_payment_id, authorized.razorpay_payment_id];
+  for (const paymentId of moneyless) strictEqual(await flagOf(paymentId), null);
+  deepStrictEqual(await attentionTo(shop, ...moneyless), []);
+});
+
+Deno.test("a payment that is settled again has the figures of the first time, whatever was spent since", async () => {
+  const { phone, checkout } = await pay();
+  const { razorpay_order_id, razorpay_payment_id } = checkout;
+  const settle = async () =>
+    one(await settlePayment(shop.sql, razorpay_order_id, razorpay_payment_id));
+  const first = await settle();
+  strictEqual(first.remaining_credits, FREE_CREDITS + CREDITS);
+  await spend(phone, 1);
+  deepStrictEqual(await settle(), { ...first, outcome: "replayed" });
+});
+
 Deno.test("a payment whose order id we never stored finds its order by the receipt", async () => {
   for (const event of ["payment.captured", "order.paid"] as const) {
     const phone = newPhoneNumber();
@@ -297,12 +328,20 @@ Deno.test("when the payment that paid an order is refunded, the second one that 
   const kept = { ...purchase, checkout: second };
   dataOf(await verify(purchase));
   await deliverAll(await shop.eventsAbout(second.razorpay_payment_id));
+  const paidAt = await paidAtOf(purchase);
+  ok(paidAt);
   await control.refund(purchase.checkout.razorpay_payment_id, { deliver_webhooks: false });
   await deliverAll(await eventsOf(purchase));
   await expectBought(purchase.phone, CREDITS);
   strictEqual(dataOf(await verify(kept)).credits_added, CREDITS);
   strictEqual(await flagOf(second.razorpay_payment_id), null);
+  strictEqual(await paidAtOf(purchase), paidAt, "the customer paid when the first payment came");
 });
+
+/** When an order was paid, as an operator reads it. */
+async function paidAtOf({ checkout }: Purchase): Promise<unknown> {
+  return one(await findPayments(shop, checkout.razorpay_order_id)).order.paid_at;
+}
 
 async function flagOf(paymentId: string): Promise<unknown> {
   const { flag } = one(await shop.sql`select flag from public.payments where id = ${paymentId}`);

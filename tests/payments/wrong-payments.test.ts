@@ -4,9 +4,10 @@
  * @module
  */
 
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import { call, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
+import { findPayments } from "../support/operator-queries.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import {
   orderPackage,
@@ -22,6 +23,7 @@ import {
   PACKAGES,
   usePaymentHarness,
 } from "../support/payment-harness.ts";
+import { settlePayment } from "../support/settlements.ts";
 import { one } from "../support/lists.ts";
 import { newLiveKeyId, newOrderId, newPaymentId } from "../support/razorpay-ids.ts";
 
@@ -90,6 +92,22 @@ Deno.test("a payment of one order does not pay another, even well signed", async
     message: "The payment was made for another order",
   });
   await expectSettledByWebhook(paid);
+});
+
+Deno.test("a payment that is settled for two orders pays the first, and changes nothing of the other", async () => {
+  const paid = await pay();
+  const other = newPhoneNumber();
+  await expectBought(other, 0);
+  const unpaid = await orderPackage(other, "starter");
+  const { razorpay_order_id, razorpay_payment_id } = paid.checkout;
+  strictEqual(
+    one(await settlePayment(shop.sql, razorpay_order_id, razorpay_payment_id)).outcome,
+    "settled",
+  );
+  const before = await findPayments(shop, unpaid);
+  await rejects(settlePayment(shop.sql, unpaid, razorpay_payment_id), { code: "23000" });
+  deepStrictEqual(await findPayments(shop, unpaid), before);
+  await expectBought(paid.phone, CREDITS);
 });
 
 Deno.test.each([

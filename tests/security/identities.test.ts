@@ -3,24 +3,29 @@
  * @module
  */
 
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { OPERATIONS } from "shared/contract/operations.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { call, dataOf, expectError } from "../support/calls.ts";
-import { openConnections } from "../support/connections.ts";
+import { openConnections, waitingForLocks } from "../support/connections.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { buyCredits, payForPackage, verify } from "../support/purchases.ts";
+import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
 import {
   accountOf,
   deliverAll,
   expectBought,
   FREE_CREDITS,
   historyOf,
+  named,
   PACKAGES,
   spend,
   startPaymentHarness,
 } from "../support/payment-harness.ts";
 import { at, one } from "../support/lists.ts";
+import { newPaymentId } from "../support/razorpay-ids.ts";
+import { settlePayment } from "../support/settlements.ts";
+import { until } from "../support/until.ts";
 
 const shop = await startPaymentHarness();
 const { control, sql } = shop;
@@ -57,6 +62,15 @@ async function accountsOf({ phone_number = "", whatsapp_user_id = "" }: Person):
 async function accountBehind(person: Person): Promise<string> {
   return one(await accountsOf(person));
 }
+
+/** The number that an account shows to an operator. */
+async function shownNumberOf(userId: string): Promise<unknown> {
+  return one(await sql`select phone_number from public.users where id = ${userId}`).phone_number;
+}
+
+/** Asks for a payment link as the bot does. */
+const askForLink = (person: Person, more: Record<string, unknown> = {}) =>
+  call("POST", "bot-payment-link", { body: { ...person, package_id: "starter", ...more } });
 
 async function merge(from: string, into: string): Promise<string> {
   const { merge_users: outcome } = one(await sql`select public.merge_users(${from}, ${into})`);
@@ -110,6 +124,58 @@ Deno.test("every spelling of a number, from the bot and from a page, is one user
   deepStrictEqual(await historyOf("+919876543210"), []);
 });
 
+/** Uses a function for somebody who is named by bare digits. */
+type Use = (digits: string) => Promise<unknown>;
+
+const useAsBot = (name: string, fields: Record<string, unknown> = {}): Use => async (digits) =>
+  dataOf(await call("POST", name, { body: { phone_number: digits, ...fields } }));
+
+/** Every function that takes a number, used in a way that leaves an account behind. */
+const USES: Record<"whatsapp" | "page", Record<string, Use>> = {
+  whatsapp: {
+    "bot-credits": async (digits) => dataOf(await call("GET", `bot-credits/${digits}`)),
+    "bot-deduct": useAsBot("bot-deduct"),
+    "bot-link": useAsBot("bot-link"),
+    "bot-payment-link": useAsBot("bot-payment-link", { package_id: "starter" }),
+  },
+  page: {
+    "users": async (digits) => dataOf(await call("GET", `users/${digits}`)),
+    "create-order": async (digits) => {
+      const { checkout } = await payForPackage(control, digits, "starter");
+      const events = await shop.eventsAbout(checkout.razorpay_payment_id);
+      await deliverAll([named(events, "payment.captured")]);
+    },
+    "verify-payment": async (digits) => {
+      const purchase = await payForPackage(control, `+91${digits}`, "starter");
+      dataOf(await verify({ ...purchase, phone: digits }));
+    },
+  },
+};
+
+const usesOf = Object.entries(USES).flatMap(([source, uses]) =>
+  Object.entries(uses).map(([name, use], index) => ({ source, name, use, index }))
+);
+
+deepStrictEqual(
+  usesOf.map(({ name }) => name).sort(),
+  OPERATIONS.filter(({ input }) => "phone_number" in input.shape).map(({ name }) => name).sort(),
+);
+
+Deno.test.each(usesOf)(
+  "$name reads ten digits as $source does, and not as the other would",
+  async ({ source, use, index }) => {
+    // A mobile number of Singapore with its country code, and an Indian one without.
+    const digits = `65912345${source === "page" ? 7 : 6}${index}`;
+    const readings = { whatsapp: `+${digits}`, page: `+91${digits}` };
+    await use(digits);
+    const known = await sql`
+      select value from public.identities where value in ${sql(Object.values(readings))}`;
+    deepStrictEqual(known.map(({ value }) => value), [
+      source === "page" ? readings.page : readings.whatsapp,
+    ]);
+  },
+);
+
 Deno.test("somebody whose number WhatsApp does not share is one user by the WhatsApp user id", async () => {
   const person = { whatsapp_user_id: newWhatsappId() };
   strictEqual(await balanceOf(person), 3);
@@ -149,8 +215,9 @@ Deno.test("a number and a WhatsApp user id that come together are one person fro
     strictEqual(await balanceOf({ phone_number }), 2);
     strictEqual(await balanceOf({ whatsapp_user_id }), 2);
     strictEqual((await accountsOf(both)).length, 1);
-    const profile = dataOf(await call("GET", `users/${phone_number}`));
-    deepStrictEqual([profile.id, profile.phone_number], [await accountBehind(both), phone_number]);
+    const { id } = dataOf(await call("GET", `users/${phone_number}`));
+    strictEqual(id, await accountBehind(both));
+    strictEqual(await shownNumberOf(await accountBehind(both)), phone_number);
   }
 });
 
@@ -161,6 +228,28 @@ Deno.test("two accounts do not become one because the bot names both; the number
   strictEqual(await balanceOf(byChat), 3);
   strictEqual(await accountBehind(byPage), pageId);
   strictEqual(await accountBehind(byChat), chatId);
+});
+
+Deno.test("whatever the bot asks for somebody with two accounts, the number decides whose it is", async () => {
+  const { byPage, byChat, pageId } = await twoAccounts();
+  const both = { ...byPage, ...byChat };
+  await spend(byPage.phone_number, 1);
+  strictEqual(await balanceOf(both), 2);
+
+  const { url } = dataOf(await call("POST", "bot-link", { body: both }));
+  const fragment = new URLSearchParams(new URL(String(url)).hash.slice(1));
+  strictEqual(fragment.get("user_id"), pageId);
+
+  const { short_url } = dataOf(await askForLink(both));
+  const { id } = one(
+    await sql<{ id: string }[]>`
+    select razorpay_payment_link_id as id from public.payment_orders
+    where short_url = ${String(short_url)}`,
+  );
+  await control.payPaymentLink(id, { outcome: "captured", deliver_webhooks: true });
+  await control.webhooksDelivered();
+  strictEqual(await balanceOf(byPage), 2 + STARTER);
+  strictEqual(await balanceOf(byChat), 3);
 });
 
 Deno.test("30 first contacts at once that name both are one user with one welcome", async () => {
@@ -218,6 +307,42 @@ Deno.test("merging moves the balance and the identities, and both histories stay
 
   strictEqual(await merge(chatId, pageId), "replayed");
   strictEqual(await balanceOf(byPage), 4);
+});
+
+Deno.test("the account that a number was merged into shows it, unless it has one of its own", async () => {
+  const { byPage, pageId, chatId } = await twoAccounts();
+  strictEqual(await merge(pageId, chatId), "merged");
+  strictEqual(await shownNumberOf(chatId), byPage.phone_number);
+
+  const { now, oldId, nowId } = await twoNumbers();
+  strictEqual(await merge(oldId, nowId), "merged");
+  strictEqual(await shownNumberOf(nowId), now);
+});
+
+Deno.test("a bot that repeats a reference after the merge gets the same link", async () => {
+  const { old, now, oldId, nowId } = await twoNumbers();
+  const reference_id = randomUUID();
+  const first = await askForLink({ phone_number: old }, { reference_id });
+  strictEqual(await merge(oldId, nowId), "merged");
+  for (const phone_number of [old, now]) {
+    const again = await askForLink({ phone_number }, { reference_id });
+    strictEqual(again.headers.get("idempotent-replayed"), "true");
+    deepStrictEqual(again.body, first.body);
+  }
+});
+
+Deno.test("accounts that used one reference each for itself can be merged", async () => {
+  const { old, now, oldId, nowId } = await twoNumbers();
+  const reference_id = randomUUID();
+  const links = [
+    dataOf(await askForLink({ phone_number: old }, { reference_id })).short_url,
+    dataOf(await askForLink({ phone_number: now }, { reference_id })).short_url,
+  ];
+  strictEqual(await merge(oldId, nowId), "merged");
+  for (const phone_number of [old, now]) {
+    const again = dataOf(await askForLink({ phone_number }, { reference_id }));
+    ok(links.includes(again.short_url), String(again.short_url));
+  }
 });
 
 Deno.test("an empty account is merged without an entry", async () => {
@@ -319,6 +444,41 @@ Deno.test("a webhook after the merge pays an order from before it", async () => 
   strictEqual(await merge(oldId, nowId), "merged");
   await deliverAll(await shop.eventsAbout(checkout.razorpay_payment_id));
   await expectBought(now, 3 + STARTER);
+});
+
+Deno.test("a webhook that meets a merge waits for it, and credits the account that stays", async () => {
+  const { old, now, oldId, nowId } = await twoNumbers();
+  const { checkout } = await payForPackage(control, old, "starter");
+  const events = await shop.eventsAbout(checkout.razorpay_payment_id);
+  const captured = named(events, "payment.captured");
+  const outcomes = await sql.begin(async (merging) => {
+    await merging`select public.merge_users(${oldId}, ${nowId})`;
+    const delivery = deliverAll([captured]);
+    await until("the webhook waits", async () => await waitingForLocks(sql) === 1);
+    // In an object, because `begin` would wait for a bare promise, and the webhook waits for `begin`.
+    return { delivery };
+  });
+  deepStrictEqual(await outcomes.delivery, ["settled"]);
+  await expectBought(now, 3 + STARTER);
+});
+
+Deno.test("a settlement that waits for its user does not keep others from the order, so that they cannot block each other", async () => {
+  const phone = newPhoneNumber();
+  await balanceOf({ phone_number: phone });
+  const orderId = await orderPackage(phone, "starter");
+  const userId = await accountBehind({ phone_number: phone });
+  await using connections = await openConnections(shop.database.url, 1);
+  const { settlement } = await sql.begin(async (holder) => {
+    await holder`select from public.users where id = ${userId} for update`;
+    const settlement = connections.all((settling) =>
+      settlePayment(settling, orderId, newPaymentId())
+    );
+    await until("the settlement waits", async () => await waitingForLocks(sql) === 1);
+    await sql`
+      select from public.payment_orders where razorpay_order_id = ${orderId} for update nowait`;
+    return { settlement };
+  });
+  strictEqual(one(one(await settlement)).outcome, "settled");
 });
 
 Deno.test("a refund after the merge takes back what was bought before it", async () => {

@@ -9,7 +9,7 @@ import { OPERATIONS } from "shared/contract/operations.ts";
 import { setEnvironment } from "../../local/stack/stack.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
-import { closedUrl } from "../support/faulty-servers.ts";
+import { closedUrl, quotingServer } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { linkTokenOf, signedIn } from "../support/proofs.ts";
 import { payForPackage, type Purchase } from "../support/purchases.ts";
@@ -158,11 +158,15 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
   },
 };
 
+const quotingRazorpay = quotingServer();
+Deno.test.afterAll(() => quotingRazorpay.stop());
+
 /** Circumstances in which something different is logged. */
 const WORLDS: Record<string, Record<string, string | undefined>> = {
   "all is well": {},
   "the database is away": { SUPABASE_URL: closedUrl() },
   "Razorpay is away": { RAZORPAY_API_URL: closedUrl() },
+  "Razorpay refuses, and quotes what it was sent": { RAZORPAY_API_URL: quotingRazorpay.url },
   "the Data API does not know the key": {
     SUPABASE_SECRET_KEYS: undefined,
     SUPABASE_SECRET_KEY: "sb_secret_wrong",

@@ -11,14 +11,16 @@ import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import {
   closedUrl,
-  type FaultyServer,
   fixedAnswerServer,
   lossyProxy,
   silentServer,
+  whileDataApiIs,
 } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { orderPackage, payForPackage, signedCheckout, verify } from "../support/purchases.ts";
 import { one } from "../support/lists.ts";
+import { withQuickTimers } from "../support/quick-timers.ts";
+import { until } from "../support/until.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -40,14 +42,6 @@ function callEach(): Promise<Answer>[] {
   ];
 }
 
-async function whileDataApiIs(server: FaultyServer, act: () => Promise<void>): Promise<void> {
-  try {
-    await withEnvironment({ SUPABASE_URL: server.url }, act);
-  } finally {
-    await server.stop();
-  }
-}
-
 async function balanceOf(phone: string): Promise<unknown> {
   return dataOf(await call("GET", `bot-credits/${phone}`)).remaining_credits;
 }
@@ -63,7 +57,8 @@ Deno.test(
   { timeout: 30_000 },
   async () => {
     await whileDataApiIs(silentServer(), async () => {
-      for (const answer of await Promise.all(callEach())) expectError(answer, UNAVAILABLE);
+      const answers = withQuickTimers("AbortSignal.timeout", () => Promise.all(callEach()));
+      for (const answer of await answers) expectError(answer, UNAVAILABLE);
     });
   },
 );
@@ -149,6 +144,8 @@ Deno.test("a call that waits for a lock in vain is UNAVAILABLE, and changes noth
     strictEqual(await balanceOf(phone), 3);
     await orderPackage(phone, "popular");
   });
+  // A call that was answered must not go on behind its caller's back, now that the lock is free.
+  await until("nothing is under way in the database", async () => await statementsUnderWay() === 0);
   strictEqual(await balanceOf(phone), 3);
   const deduction = await chargedOnce();
   strictEqual(deduction.headers.get("idempotent-replayed"), null);
@@ -267,6 +264,16 @@ Deno.test("a redirect of the Data API is not followed, so the key goes nowhere e
     await Promise.all([redirecting.shutdown(), elsewhere.shutdown()]);
   }
 });
+/** How many statements other sessions are working on, or waiting with. */
+async function statementsUnderWay(): Promise<number> {
+  const { count } = one(
+    await backend.sql`
+    select count(*)::int from pg_catalog.pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()
+      and backend_type = 'client backend' and state <> 'idle'`,
+  );
+  return count;
+}
 
 /** An error as PostgREST writes it, full of what no caller should see. */
 function postgrestError(code: string): string {

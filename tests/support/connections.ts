@@ -6,6 +6,7 @@
 
 import postgres from "postgres";
 import { one } from "./lists.ts";
+import { until } from "./until.ts";
 
 /** Open connections; `await using` closes them. */
 export interface Connections extends AsyncDisposable {
@@ -34,7 +35,7 @@ export async function openConnections(url: string, count: number): Promise<Conne
         const [result] = await Promise.all([act(sql, index), passed]);
         return result;
       });
-      while (await waitingAt(keeper) < count);
+      await until("all connections are ready", async () => await waitingAt(keeper) === count);
       await keeper`select pg_advisory_unlock(${GATE})`;
       return await Promise.all(results);
     },

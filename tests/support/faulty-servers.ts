@@ -3,10 +3,40 @@
  * @module
  */
 
+import { withEnvironment } from "./environment.ts";
+
 /** A server to be stopped. */
 export interface FaultyServer {
   readonly url: string;
   stop(): Promise<void>;
+}
+
+/** Runs `act` while the functions reach this server in place of the Data API, then stops the server. */
+export async function whileDataApiIs(
+  server: FaultyServer,
+  act: () => Promise<void>,
+): Promise<void> {
+  await whileReplaced("SUPABASE_URL", server, act);
+}
+
+/** As {@linkcode whileDataApiIs}, in place of Razorpay. */
+export async function whileRazorpayIs(
+  server: FaultyServer,
+  act: () => Promise<void>,
+): Promise<void> {
+  await whileReplaced("RAZORPAY_API_URL", server, act);
+}
+
+async function whileReplaced(
+  variable: string,
+  server: FaultyServer,
+  act: () => Promise<void>,
+): Promise<void> {
+  try {
+    await withEnvironment({ [variable]: server.url }, act);
+  } finally {
+    await server.stop();
+  }
 }
 
 /** An address at which nothing listens. */
@@ -38,6 +68,44 @@ export function fixedAnswerServer(status: number, contentType: string, text: str
   return serve(() => new Response(text, { status, headers: { "content-type": contentType } }));
 }
 
+/** Refuses every request as Razorpay does, and quotes the request's body in the reason. */
+export function quotingServer(): FaultyServer {
+  return serve(async (request) => {
+    const error = { code: "BAD_REQUEST_ERROR", description: await request.text() };
+    return Response.json({ error }, { status: 400 });
+  });
+}
+
+/** Redirects every request to the same path at another address. */
+export function redirectingServer(status: number, address: string): FaultyServer {
+  return serve(({ url }) => {
+    const { pathname, search } = new URL(url);
+    return new Response(null, { status, headers: { location: `${address}${pathname}${search}` } });
+  });
+}
+
+/** What {@linkcode alteringProxy} does to a request and its response; without it, they stay the same. */
+export interface Alterations {
+  /** Changes the address of a request. */
+  readonly address?: (url: URL) => void;
+  /** Returns what the client gets in place of this JSON. */
+  readonly answer?: (json: unknown, method: string, path: string) => unknown;
+}
+
+/** Passes requests on to `target`, which always responds with JSON, and changes what passes. */
+export function alteringProxy(
+  target: string,
+  { address = () => {}, answer = (json) => json }: Alterations,
+): FaultyServer {
+  return serve(async (request) => {
+    const url = new URL(request.url);
+    address(url);
+    const response = await passOn(request, `${target}${url.pathname}${url.search}`);
+    const { status } = response;
+    return Response.json(answer(await response.json(), request.method, url.pathname), { status });
+  });
+}
+
 /** A server between a client and `target` that can lose responses after `target` has sent them. */
 export interface LossyProxy extends FaultyServer {
   /** Which of the next responses gets lost, where 1 is the very next one and 0 is none. */
@@ -51,13 +119,7 @@ export function lossyProxy(target: string): LossyProxy {
   const server = serve(async (request) => {
     const { pathname, search } = new URL(request.url);
     proxy.paths.push(pathname);
-    const headers = new Headers(request.headers);
-    headers.delete("host");
-    const answer = await fetch(`${target}${pathname}${search}`, {
-      method: request.method,
-      headers,
-      body: request.body && await request.bytes(),
-    });
+    const answer = await passOn(request, `${target}${pathname}${search}`);
     const body = await answer.bytes();
     const isLost = proxy.loseAnswer === 1;
     proxy.loseAnswer = Math.max(0, proxy.loseAnswer - 1);
@@ -66,6 +128,13 @@ export function lossyProxy(target: string): LossyProxy {
   });
   const proxy: LossyProxy = { ...server, loseAnswer: 0, paths: [] };
   return proxy;
+}
+
+async function passOn(request: Request, url: string): Promise<Response> {
+  const headers = new Headers(request.headers);
+  headers.delete("host");
+  const body = request.body && await request.bytes();
+  return await fetch(url, { method: request.method, headers, body });
 }
 
 /** A body whose connection breaks after its first byte. */

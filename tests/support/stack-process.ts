@@ -5,7 +5,6 @@
 
 import { strictEqual } from "node:assert/strict";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { parseEnv } from "node:util";
 import { z } from "zod";
 import type { StackEnvironment } from "../../local/stack/environment.ts";
@@ -13,8 +12,7 @@ import { readIfPresent, removeIfPresent } from "../../local/system/files.ts";
 import { postgresHome } from "../../local/postgres/server.ts";
 import { findProcess, type Process, sendSignal } from "../../local/system/processes.ts";
 import { REPOSITORY } from "../../local/system/settings.ts";
-
-const TIMEOUT_MS = 60_000;
+import { until } from "./until.ts";
 
 /** What `stack.env` holds. */
 const stackEnvironment = z.strictObject({
@@ -132,15 +130,6 @@ export async function processesOn(folder: StackFolder): Promise<Process[]> {
     if (process?.command.includes(folder.home)) found.push(process);
   }
   return found;
-}
-
-/** Waits until the condition holds, and fails with its name if it takes too long. */
-export async function until(name: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + TIMEOUT_MS;
-  while (!await holds()) {
-    if (Date.now() > deadline) throw new Error(`Timed out waiting until ${name}`);
-    await delay(25);
-  }
 }
 
 function spawn(
