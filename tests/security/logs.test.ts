@@ -44,6 +44,16 @@ const Line = z.strictObject({
   user_id: z.uuid().optional(),
   replayed: z.boolean().optional(),
   cause: z.string().optional(),
+  event: z.string().regex(/^[a-z_]+(\.[a-z_]+)+$/).optional(),
+  outcome: z.string().regex(/^[a-z_]+$/).optional(),
+  package: z.enum(["Starter", "Popular", "Pro"]).optional(),
+  remaining_credits: z.int().optional(),
+  credits: z.int().optional(),
+  credits_added: z.int().optional(),
+  checked: z.int().optional(),
+  settled: z.int().optional(),
+  flagged: z.int().optional(),
+  failed: z.int().optional(),
 });
 
 type Line = z.infer<typeof Line>;

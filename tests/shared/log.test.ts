@@ -14,12 +14,14 @@ import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { payForPackage, verify } from "../support/purchases.ts";
 import { one } from "../support/lists.ts";
 import { logOf } from "../support/log.ts";
+import { newEventId } from "../support/razorpay-ids.ts";
+import { sign } from "../support/signing.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
 Deno.test.afterAll(() => backend.stop());
 
-const line = z.object({
+const line = z.strictObject({
   time: z.iso.datetime(),
   level: z.enum(["info", "error"]),
   function: z.string(),
@@ -28,8 +30,14 @@ const line = z.object({
   status: z.string(),
   code: z.string().optional(),
   duration_ms: z.int().min(0),
+  replayed: z.boolean().optional(),
   request_id: z.string(),
   user_id: z.uuid().optional(),
+  event: z.string().optional(),
+  outcome: z.string().optional(),
+  credits: z.int().optional(),
+  remaining_credits: z.int().optional(),
+  package: z.string().optional(),
   cause: z.string().optional(),
 });
 
@@ -51,7 +59,36 @@ Deno.test("each request leaves one line of JSON that names it and how it ended",
     http_status: 200,
     status: "SUCCESS",
     request_id: id,
+    credits: 3,
   });
+});
+
+Deno.test("a line says what happened: the credits that are left, the package, Razorpay's event", async () => {
+  const phone = newPhoneNumber();
+  const body = { phone_number: phone, reference_id: `wamid.${randomUUID()}` };
+  const lines = await logOf(async () => {
+    await call("POST", "bot-deduct", { body });
+    await call("POST", "bot-deduct", { body });
+    await call("POST", "create-order", { body: { phone_number: phone, package_id: "starter" } });
+    const event = JSON.stringify({ event: "order.notification.delivered" });
+    const signature = sign(event, backend.environment.RAZORPAY_WEBHOOK_SECRET);
+    const headers = { "x-razorpay-signature": signature, "x-razorpay-event-id": newEventId() };
+    await call("POST", "razorpay-webhook", { body: event, headers });
+  });
+  const told = lines.map((text) => {
+    const { remaining_credits, replayed, package: name, event, outcome } = line.parse(
+      JSON.parse(text),
+    );
+    return { remaining_credits, replayed, name, event, outcome };
+  });
+  const nothing = { remaining_credits: undefined, replayed: undefined, name: undefined };
+  const noEvent = { event: undefined, outcome: undefined };
+  deepStrictEqual(told, [
+    { ...nothing, ...noEvent, remaining_credits: 2 },
+    { ...nothing, ...noEvent, remaining_credits: 2, replayed: true },
+    { ...nothing, ...noEvent, name: "Starter" },
+    { ...nothing, event: "order.notification.delivered", outcome: "ignored" },
+  ]);
 });
 
 Deno.test("a failure of ours is an error with its cause, a caller's mistake is not", async () => {
