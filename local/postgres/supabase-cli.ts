@@ -4,7 +4,6 @@
  */
 
 import { REPOSITORY } from "../system/settings.ts";
-import { TaskError } from "../system/task.ts";
 
 /** The result of running the CLI. */
 interface CliResult {
@@ -40,28 +39,6 @@ export async function runSupabase(
   return { success, stdout: text, output: `${text}${decoder.decode(stderr)}`.trim() };
 }
 
-/** Has npm download the CLI, if it has not yet. What fails here fails again where it is needed. */
-export async function downloadSupabase(): Promise<void> {
-  await runSupabase(["--version"]);
-}
-
-/**
- * Applies the migrations that the database lacks and, unless told otherwise, the seed.
- *
- * @throws {TaskError} with the CLI's output if one of them fails.
- */
-export async function migrate(databaseUrl: string, { seed = true } = {}): Promise<void> {
-  const { success, output } = await runSupabase(
-    ["db", "push", "--yes", ...(seed ? ["--include-seed"] : [])],
-    databaseUrl,
-  );
-  if (success) return;
-  throw new TaskError(
-    "The migrations in supabase/migrations could not be applied. The Supabase CLI reports:\n" +
-      withoutNpmWarnings(output),
-  );
-}
-
 function withoutPassword(databaseUrl: string): { url: string; password: string } {
   const url = new URL(databaseUrl);
   const password = decodeURIComponent(url.password);
@@ -71,9 +48,4 @@ function withoutPassword(databaseUrl: string): { url: string; password: string }
     url.searchParams.set("sslmode", "disable");
   }
   return { url: url.href, password };
-}
-
-/** Drops npm's warnings about its own settings, which have nothing to do with a migration. */
-function withoutNpmWarnings(output: string): string {
-  return output.split("\n").filter((line) => !line.startsWith("npm warn")).join("\n");
 }

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import postgres from "postgres";
 import { filledTables, listDifferences, writeChanges } from "../postgres/schema-difference.ts";
 import { applySchemaFiles, readSchemaFiles } from "../postgres/schemas.ts";
-import { migrate } from "../postgres/supabase-cli.ts";
+import { migrate } from "../postgres/migrations.ts";
 import { withTemporaryServer } from "../postgres/temporary.ts";
 import { readSettings, REPOSITORY } from "../system/settings.ts";
 import { runTask, TaskError } from "../system/task.ts";

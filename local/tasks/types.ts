@@ -6,7 +6,8 @@
  * @module
  */
 
-import { migrate, runSupabase } from "../postgres/supabase-cli.ts";
+import { migrate } from "../postgres/migrations.ts";
+import { runSupabase } from "../postgres/supabase-cli.ts";
 import { withTemporaryServer } from "../postgres/temporary.ts";
 import { writeGenerated } from "../system/generated-file.ts";
 import { readSettings } from "../system/settings.ts";

@@ -8,7 +8,7 @@
 
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import type postgres from "postgres";
-import { migrate } from "../../local/postgres/supabase-cli.ts";
+import { migrate } from "../../local/postgres/migrations.ts";
 import { createEmptyDatabase, type TestDatabase } from "../support/database.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { one } from "../support/lists.ts";

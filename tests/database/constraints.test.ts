@@ -35,6 +35,10 @@ const KNOWN_IDS = {
 /** The sources of entries that count once for each reference. */
 const COUNTED_ONCE = ["system", "payment", "image_generation", "merge"] as const;
 
+/** An action that entries of a source may have. */
+const actionOf = (source: string) =>
+  source === "system" || source === "payment" ? "credit" : "debit";
+
 /** The columns of a paid order and of a link, besides their Razorpay ids. */
 const PAID = { user_id: KNOWN_USER, state: "paid", paid_at: new Date() };
 const LINK = { channel: "link", short_url: "https://rzp.io/rzp/1", expires_at: new Date() };
@@ -79,14 +83,23 @@ const SOUND = {
   }),
 };
 
+const { razorpay_payment_id, ...otherIds } = KNOWN_IDS;
 await sql`
   insert into public.payment_orders
-  ${sql({ ...SOUND.payment_orders(), ...PAID, ...LINK, ...KNOWN_IDS, id: KNOWN_ORDER })}`;
+  ${sql({ ...SOUND.payment_orders(), ...LINK, ...otherIds, id: KNOWN_ORDER })}`;
 await sql`
   insert into public.payments
-  ${sql({ ...SOUND.payments(), id: KNOWN_IDS.razorpay_payment_id, flag: null })}`;
+  ${sql({ ...SOUND.payments(), id: razorpay_payment_id, flag: null })}`;
+await sql`
+  update public.payment_orders set ${sql({ ...PAID, razorpay_payment_id })}
+  where id = ${KNOWN_ORDER}`;
 for (const [index, source] of [...COUNTED_ONCE, "refund", "dispute"].entries()) {
-  const entry = { sequence_number: index + 2, source, reference_id: "known" };
+  const entry = {
+    sequence_number: index + 2,
+    action: actionOf(source),
+    source,
+    reference_id: "known",
+  };
   await sql`
     insert into public.credit_transactions ${sql({ ...SOUND.credit_transactions(), ...entry })}`;
 }
@@ -212,9 +225,14 @@ Deno.test.each(
 Deno.test.each(COUNTED_ONCE)(
   "a second %s entry with the same reference is refused",
   async (source) => {
-    const entry = { ...SOUND.credit_transactions(), source, reference_id: "known" };
+    const entry = {
+      ...SOUND.credit_transactions(),
+      action: actionOf(source),
+      source,
+      reference_id: "known",
+    };
     await rejects(insert("credit_transactions", entry), {
-      constraint_name: "one_entry_per_reference",
+      constraint_name: /^one_(entry|grant)_per_/,
     });
     await insert("credit_transactions", { ...entry, reference_id: "new" });
   },

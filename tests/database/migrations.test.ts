@@ -11,7 +11,7 @@ import {
   writeChanges,
 } from "../../local/postgres/schema-difference.ts";
 import { applySchemaFiles, readSchemaFiles } from "../../local/postgres/schemas.ts";
-import { migrate } from "../../local/postgres/supabase-cli.ts";
+import { migrate } from "../../local/postgres/migrations.ts";
 import { REPOSITORY } from "../../local/system/settings.ts";
 import { createEmptyDatabase, createTestDatabase } from "../support/database.ts";
 

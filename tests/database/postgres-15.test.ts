@@ -11,7 +11,7 @@ import postgres from "postgres";
 import { exists } from "../../local/system/files.ts";
 import { prepareDatabase } from "../../local/postgres/platform.ts";
 import { startPostgres, SUPERUSER } from "../../local/postgres/server.ts";
-import { migrate } from "../../local/postgres/supabase-cli.ts";
+import { migrate } from "../../local/postgres/migrations.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { one } from "../support/lists.ts";

@@ -6,7 +6,7 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { TaskError } from "../../local/system/task.ts";
 import { prepareDatabase } from "../../local/postgres/platform.ts";
-import { migrate } from "../../local/postgres/supabase-cli.ts";
+import { migrate } from "../../local/postgres/migrations.ts";
 import { createEmptyDatabase } from "../support/database.ts";
 import { one } from "../support/lists.ts";
 
@@ -43,7 +43,7 @@ Deno.test("preparing again changes nothing but what new objects are exposed to",
   }
 });
 
-Deno.test("a migration that fails is told in the words of the Supabase CLI", async () => {
+Deno.test("a migration that fails is told with its file, in the words of PostgreSQL", async () => {
   const { sql, url, drop } = await createEmptyDatabase(false);
   try {
     await sql`create table public.users ()`;

@@ -5,6 +5,7 @@
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { randomInt } from "node:crypto";
+import { callerAddress } from "shared/auth/caller-address.ts";
 import { startBackend } from "../support/backend.ts";
 import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
 import { waitingForLocks } from "../support/connections.ts";
@@ -541,7 +542,8 @@ Deno.test("who is refused by the last count of all leaves nothing with the numbe
   expectError(await waiting.promise, PROOF_REQUIRED);
   const counts = await sql`
     select scope, count from public.rate_counters
-    where subject in (${caller.address}, ${caller.phone}, 'all') order by scope`;
+    where subject in (${callerAddress(new Headers(from(caller.address)))}, ${caller.phone}, 'all')
+    order by scope`;
   deepStrictEqual(counts.map(({ scope, count }) => `${scope} ${count}`), [
     "address 1",
     "phone 0",

@@ -18,6 +18,8 @@ import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { orderPackage, payForPackage, verify } from "../support/purchases.ts";
 import { one } from "../support/lists.ts";
 import { logLine, logOf } from "../support/log.ts";
+import { newEventId } from "../support/razorpay-ids.ts";
+import { sign } from "../support/signing.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -43,6 +45,34 @@ Deno.test("each request leaves one line of JSON that names it and how it ended",
     request_id: id,
     credits: 3,
   });
+});
+
+Deno.test("a line says what happened: the credits that are left, the package, Razorpay's event", async () => {
+  const phone = newPhoneNumber();
+  const body = { phone_number: phone, reference_id: `wamid.${randomUUID()}` };
+  const lines = await logOf(async () => {
+    await call("POST", "bot-deduct", { body });
+    await call("POST", "bot-deduct", { body });
+    await call("POST", "create-order", { body: { phone_number: phone, package_id: "starter" } });
+    const event = JSON.stringify({ event: "order.notification.delivered" });
+    const signature = sign(event, backend.environment.RAZORPAY_WEBHOOK_SECRET);
+    const headers = { "x-razorpay-signature": signature, "x-razorpay-event-id": newEventId() };
+    await call("POST", "razorpay-webhook", { body: event, headers });
+  });
+  const told = lines.map((text) => {
+    const { remaining_credits, replayed, package: name, event, outcome } = logLine.parse(
+      JSON.parse(text),
+    );
+    return { remaining_credits, replayed, name, event, outcome };
+  });
+  const nothing = { remaining_credits: undefined, replayed: undefined, name: undefined };
+  const noEvent = { event: undefined, outcome: undefined };
+  deepStrictEqual(told, [
+    { ...nothing, ...noEvent, remaining_credits: 2 },
+    { ...nothing, ...noEvent, remaining_credits: 2, replayed: true },
+    { ...nothing, ...noEvent, name: "Starter" },
+    { ...nothing, event: "order.notification.delivered", outcome: "ignored" },
+  ]);
 });
 
 Deno.test("a failure of ours is an error with its cause, a caller's mistake is not", async () => {

@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import postgres from "postgres";
 import { prepareDatabase } from "../../local/postgres/platform.ts";
-import { migrate } from "../../local/postgres/supabase-cli.ts";
+import { migrate } from "../../local/postgres/migrations.ts";
 
 /** The variable that names the template, as a superuser, for the tests' process. */
 export const TEMPLATE_VARIABLE = "TEST_TEMPLATE_URL";
