@@ -97,7 +97,9 @@ function quotingRazorpay(phone: string): FaultyServer {
 Deno.test("a number that Razorpay quotes is left out of the cause, and the rest of it is not", async () => {
   const phone = newPhoneNumber();
   await orderPackage(phone, "starter");
-  await backend.sql`update public.payment_orders set next_check_at = clock_timestamp()`;
+  await backend.sql`
+    update public.payment_orders set next_check_at = clock_timestamp()
+    where phone_number = ${phone}`;
   await whileRazorpayIs(quotingRazorpay(phone), async () => {
     const requests = {
       "create-order": () =>
