@@ -13,6 +13,7 @@ import { parseArgs, parseEnv } from "node:util";
 import postgres from "postgres";
 import { z } from "zod";
 import { readIfPresent } from "../system/files.ts";
+import { responds } from "../system/ports.ts";
 import { readSettings } from "../system/settings.ts";
 import { runTask, TaskError } from "../system/task.ts";
 
@@ -33,27 +34,32 @@ const SUBJECTS: Record<string, number> = { attention: 0, check: 0, find: 1, sett
 interface Backend {
   readonly url: string;
   readonly secretKey: string;
-  /** Of the stack on this machine only. */
+  /** Of the stack on this machine. That of a hosted project is not used. */
   readonly databaseUrl?: string | undefined;
 }
 
 async function findBackend(): Promise<Backend> {
-  const { SUPABASE_URL, SUPABASE_SECRET_KEY } = Deno.env.toObject();
+  const { SUPABASE_URL, SUPABASE_SECRET_KEY, DATABASE_URL } = Deno.env.toObject();
   if (SUPABASE_URL && SUPABASE_SECRET_KEY) {
-    return { url: SUPABASE_URL, secretKey: SUPABASE_SECRET_KEY };
+    const isLocal = URL.parse(SUPABASE_URL)?.hostname === "127.0.0.1";
+    return {
+      url: SUPABASE_URL,
+      secretKey: SUPABASE_SECRET_KEY,
+      databaseUrl: isLocal && DATABASE_URL ? DATABASE_URL : undefined,
+    };
   }
-  const stack = await readIfPresent(join(readSettings().localDir, "stack.env"));
-  if (stack === undefined) {
+  const stack = parseEnv(await readIfPresent(join(readSettings().localDir, "stack.env")) ?? "");
+  // The file stays when the stack stops.
+  if (!stack.SUPABASE_URL || !await responds(stack.SUPABASE_URL)) {
     throw new TaskError(
       'No stack is running. Run "deno task start" first, or set SUPABASE_URL and ' +
         "SUPABASE_SECRET_KEY to those of a hosted project.",
     );
   }
-  const variables = parseEnv(stack);
   return {
-    url: variables.SUPABASE_URL ?? "",
-    secretKey: variables.SUPABASE_SECRET_KEY ?? "",
-    databaseUrl: variables.DATABASE_URL || undefined,
+    url: stack.SUPABASE_URL,
+    secretKey: stack.SUPABASE_SECRET_KEY ?? "",
+    databaseUrl: stack.DATABASE_URL || undefined,
   };
 }
 

@@ -40,8 +40,10 @@ function introduction(settings: Settings): string {
 `;
 }
 
-function access({ functionOptions }: Settings): string {
-  return functionOptions.FRONTEND_ACCESS === "phone-proof"
+function access({ functionOptions, supabase }: Settings): string {
+  // A given project has real accounts, so they are closed unless somebody opens them.
+  const setting = functionOptions.FRONTEND_ACCESS ?? (supabase ? "phone-proof" : "public");
+  return setting === "phone-proof"
     ? "phone-proof: a page must prove a phone number before it reads the account"
     : "public: ANYONE WHO KNOWS A PHONE NUMBER CAN READ ITS ACCOUNT\n" +
       "             This is for test data. FRONTEND_ACCESS=phone-proof asks for proof, as when deployed.";
