@@ -203,7 +203,7 @@ Deno.test("an event with characters that no text can hold hides nothing from an 
               amount: PACKAGES.starter.amountPaise,
               currency: "INR",
               status: "captured",
-              // The customer's text, as whoever opens Checkout may choose it.
+              // Text that anyone who opens Checkout may choose.
               notes: { nul: "a\u0000b", half: "\ud800" },
             },
           },
