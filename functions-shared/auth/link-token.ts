@@ -1,5 +1,5 @@
 /**
- * Link tokens: the bot posts one in the chat, and whoever opens the link has access to the phone.
+ * Link tokens: the bot posts one in the chat, and anyone who opens the link has access to the phone.
  *
  * A token is `payload.signature`: the user and the expiry, as base64url JSON, signed with the bot's
  * secret for this project. It expires, and dies with the secret that signed it.

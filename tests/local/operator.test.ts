@@ -41,7 +41,7 @@ async function operator(args: string[], variables: Record<string, string> = {}) 
 async function printed(...args: string[]) {
   const { code, stdout, errors } = await operator(args);
   strictEqual(code, 0, errors);
-  ok(errors.includes(SUPABASE_URL), "it says whom it asks");
+  ok(errors.includes(SUPABASE_URL), "it names the backend");
   return JSON.parse(stdout);
 }
 
