@@ -67,7 +67,7 @@ interface Envelope<Data> {
   data: Data;
 }
 
-/** A bot that is set up wrongly must not start: to it, the backend would seem to be out of reach. */
+/** A misconfigured bot must not start: it would take every failed call for an outage. */
 function variable(name: string, form: RegExp): string {
   const value = process.env[name] ?? "";
   if (!form.test(value)) throw new Error(`${name} is ${value ? "not valid" : "not set"}`);
@@ -88,7 +88,7 @@ async function callBackend<Data>(path: string, body?: object): Promise<Envelope<
   throw new Error(`${path}: the backend cannot be reached`);
 }
 
-/** Rejects where the connection breaks; the request may have been carried out anyway. */
+/** Rejects if the connection breaks; the request may have been carried out anyway. */
 async function send(path: string, body?: object) {
   const response = await fetch(new URL(path, API), {
     method: body ? "POST" : "GET",

@@ -15,7 +15,7 @@ declare const Razorpay: new (options: object) => {
 
 /** What can become of a purchase once Checkout is open. */
 export interface Outcome {
-  /** The credits are there (`SUCCESS`), or they arrive automatically in a while (`PENDING`). */
+  /** The credits are there (`SUCCESS`), or will arrive automatically in a while (`PENDING`). */
   done(answer: { status: "SUCCESS" | "PENDING"; message: string }): void;
   failed(error: unknown): void;
   /** A payment failed, for this reason. Checkout stays open, and the customer can try again. */

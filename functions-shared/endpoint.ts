@@ -29,8 +29,8 @@ const MAX_BODY_BYTES = {
 } satisfies Record<Operation["caller"], number>;
 
 /**
- * Answers hold balances and tokens, and what proves a caller may be in a header that a cache between
- * does not know. So no answer is kept, nor read as anything but what it says it is.
+ * Responses hold balances and tokens, and a cache on the way may not know the header that authenticates
+ * the caller. So no response is cached, or read as another type than it declares.
  */
 const PROTECTIVE_HEADERS = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
 
@@ -57,7 +57,7 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
   handler: (input: z.output<Input>, context: Context) => Promise<Reply<z.input<Data>>>,
 ): EdgeFunction {
   const methods = `${operation.method}, OPTIONS`;
-  // Computed once, because it takes parsing.
+  // Computed once, because it requires parsing.
   const required = requiredFields(operation);
   const isBodyOptional = needsNoField(operation);
   if (operation.caller === "owner") warnOfPublicAccess();
@@ -112,8 +112,8 @@ export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
 }
 
 /**
- * A caller's request id is reused if it is harmless in a log and in a header. One that may hold a
- * phone number is not; the answer says which id the log has instead.
+ * A caller's request id is reused if it is harmless in a log and in a header. One that may hold a phone
+ * number is not; the response says which id the log has instead.
  */
 function requestIdOf(request: Request): string {
   const given = request.headers.get("x-request-id") ?? "";

@@ -54,15 +54,15 @@ export function supabaseCredentials(): SupabaseCredentials {
 }
 
 /**
- * A guessable secret is no secret: whoever holds a link can try secrets without asking anybody. A
- * random one of this length has far more different characters than this, also in hexadecimal.
+ * A guessable secret is no secret: anyone with a link can try to guess it offline. A random one of this
+ * length has more different characters than this, even in hexadecimal.
  */
 const BOT_SECRET_LENGTH = 32;
 const BOT_SECRET_DIFFERENT_CHARACTERS = 8;
 
 /**
- * Returns the bot secrets that are valid now: two during a rotation, none if nothing is configured
- * or only what can be guessed.
+ * Returns the bot secrets that are valid now: two during a rotation, none if nothing is configured, or
+ * only secrets that can be guessed.
  */
 export function botSecrets(): string[] {
   return [optional("BOT_SECRET"), optional("BOT_SECRET_PREVIOUS")]
@@ -137,8 +137,8 @@ export function projectUrl(): string {
 }
 
 /**
- * Returns whether this runs on the hosted platform, whose edge and Auth are known. A setting that
- * only the operator can change says so, and it makes the functions stricter, never more lenient.
+ * Returns whether this runs on the hosted platform, whose edge and Auth are known. Only the operator
+ * can change the setting that tells, and being hosted only makes the functions stricter.
  */
 export function isHostedProject(): boolean {
   const url = URL.parse(optional("SUPABASE_URL") ?? "");
@@ -147,7 +147,7 @@ export function isHostedProject(): boolean {
 
 /** Returns who issues the sessions of Supabase Auth, where that is known. */
 export function sessionIssuer(): string | undefined {
-  // A custom domain does not change it, while anyone who hosts Auth may choose it.
+  // A custom domain does not change it. Where Auth is self-hosted, it can be anything.
   return isHostedProject() ? new URL("/auth/v1", required("SUPABASE_URL")).href : undefined;
 }
 

@@ -13,8 +13,8 @@ import { isHostedProject } from "shared/environment.ts";
  * Only the hosted platform removes a `cf-connecting-ip` that the caller made up; anywhere else it is
  * ignored, and whatever proxy stands in front appends the true address to `x-forwarded-for`.
  *
- * Each address has one spelling. An IPv6 address is reduced to its /64 network, the least that one
- * customer of a provider has to choose from.
+ * Each address has one spelling. An IPv6 address is reduced to its /64 network, the smallest range that
+ * a provider gives to one customer.
  */
 export function callerAddress(headers: Headers): string {
   const edge = isHostedProject() ? headers.get("cf-connecting-ip") : null;

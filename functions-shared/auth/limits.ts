@@ -1,5 +1,5 @@
 /**
- * Whom the limits of a call count against.
+ * Which limits a call counts against.
  * @module
  */
 

@@ -1,5 +1,5 @@
 /**
- * Link tokens: the bot posts one in the chat, and whoever opens the link has access to the phone.
+ * Link tokens: the bot posts one in the chat, and anyone who opens the link has access to the phone.
  *
  * A token is `payload.signature`: the user and the expiry, as base64url JSON, signed with the bot's
  * secret for this project. It expires, and dies with the secret that signed it.
@@ -52,7 +52,7 @@ export async function readLinkToken(token: string): Promise<LinkOwner | undefine
   return { userId: owner.user_id, phoneNumber: owner.phone_number ?? undefined };
 }
 
-/** Whoever has the secret may have signed anything, which is still no reason to fail. */
+/** Anyone with the secret may have signed anything, and it must not make a function crash. */
 function payloadOf(body: string): z.infer<typeof payload> | undefined {
   try {
     return payload.safeParse(JSON.parse(decodeBase64url(body))).data;
@@ -62,8 +62,8 @@ function payloadOf(body: string): z.infer<typeof payload> | undefined {
 }
 
 /**
- * Domain separation: the prefix binds the signature to this use of the secret. Self-hosted projects
- * all have the same address inside, so what tells their tokens apart is the secret alone.
+ * Domain separation: the prefix binds the signature to this use of the secret. Self-hosted projects all
+ * have the same internal address, so only the secret tells their tokens apart.
  */
 function signedText(body: string): string {
   return `credits link token\n${projectUrl()}\n${body}`;

@@ -10,14 +10,14 @@ import { client } from "shared/database/rpc.ts";
 import { sessionIssuer, sessionKeys } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
 
-/** How long Auth is not asked again about a token that it has refused, and about how many. */
+/** For how long, and for how many tokens, a refusal by Auth is remembered. */
 const REFUSAL_MS = 60_000;
 const MAX_REFUSALS = 1_000;
 
 /**
- * What a token claims that proves a phone number: a user who signed in here with a number of their
- * own, not anonymously, and not through an app of somebody else, which Supabase's OAuth server gives
- * tokens with a `client_id`. `private.session_user_id` has the same rule.
+ * What a token claims that proves a phone number: a user who signed in here with a number of their own,
+ * not anonymously, and not through somebody else's app, whose tokens from Supabase's OAuth server have
+ * a `client_id`. `private.session_user_id` has the same rule.
  *
  * Source: Supabase docs, "JWT claims reference" and "OAuth 2.1 server: token security".
  */
@@ -47,10 +47,10 @@ export async function sessionPhoneNumber(token: string): Promise<string | undefi
 }
 
 /**
- * Returns the claims of a valid token. Where the project's keys are known, they decide: a token of
- * another key is refused here, since anybody can make one, and so many that Auth would be busy. Auth
- * is asked about a token of the legacy shared secret, where the keys list one, and about every token
- * where no key is known.
+ * Returns the claims of a valid token. Where the project's keys are known, they decide: a token signed
+ * with another key is refused here, because anybody could make up enough of them to keep Auth busy.
+ * Auth is asked about a token of the legacy shared secret, where the keys list one, and about every
+ * token where no key is known.
  */
 async function verifiedClaims(token: string): Promise<unknown> {
   const jwks = sessionKeys();
@@ -73,7 +73,7 @@ async function claimsByAuth(token: string): Promise<unknown> {
   if ((refusals.get(name) ?? 0) > Date.now()) return undefined;
   const claims = await claimsOf(token);
   if (claims !== undefined) return claims;
-  // The oldest is the first.
+  // A map is iterated in the order of insertion.
   for (const oldest of refusals.keys()) {
     if (refusals.size < MAX_REFUSALS) break;
     refusals.delete(oldest);
@@ -90,7 +90,7 @@ async function claimsOf(
   // getClaims throws on a token that it cannot decode, and returns an error for an invalid one.
   const result = await client().auth.getClaims(token, options).catch(() => undefined);
   const error = result?.error;
-  // Auth that has no time now has not refused the token.
+  // Auth is overloaded, and has not refused the token.
   if (isAuthRetryableFetchError(error) || error?.status === 429) {
     throw new RequestError("UNAVAILABLE", { cause: error });
   }

@@ -16,8 +16,8 @@ export const createOrder = {
   description:
     "Returns what Razorpay Checkout needs. Amount and credits are fixed here. A repeated purchase that " +
     "is still unpaid gets the same order. A number without an account gets one when the order is paid. " +
-    "`PROOF_REQUIRED` means that too many orders arrive without a proof of the number; one with it " +
-    "still passes.",
+    "`PROOF_REQUIRED` means that too many orders without a proof of the number are arriving; an order " +
+    "with a proof is still accepted.",
   input: z.object({ package_id: packageId, phone_number: phoneNumber("page") }),
   examples: {
     starter: {

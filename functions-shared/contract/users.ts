@@ -18,7 +18,7 @@ export const users = {
   input: z.object({ phone_number: phoneNumber("page") }),
   examples: {
     e164: { summary: "In E.164", input: { phone_number: "+919876543210" } },
-    national: { summary: "As people write it at home", input: { phone_number: "098765 43210" } },
+    national: { summary: "In national form", input: { phone_number: "098765 43210" } },
   },
   missingMessage: "Phone number is required",
   data: z.object({

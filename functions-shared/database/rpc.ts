@@ -100,8 +100,8 @@ export function client(): SupabaseClient<Database> {
 }
 
 /**
- * Whether the database took back all that a call did, because it met others in a deadlock or would have
- * gone by what has changed. Repeating it is safe, whatever it does.
+ * Whether the database rolled the whole call back, because of a deadlock or because it relied on data
+ * that has changed meanwhile. Repeating it is safe, whatever it does.
  */
 function wasRolledBack(code: string | undefined): boolean {
   return code === "40P01" || code === "40001";

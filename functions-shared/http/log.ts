@@ -1,7 +1,7 @@
 /**
  * The log: one JSON line per request, never with a phone number, a secret, a signature or a body.
  *
- * What happened is told by the figures and the outcome that the answer holds, and by a package's name.
+ * What happened is shown by the figures and the outcome in the response, and by a package's name.
  * @module
  */
 
@@ -43,7 +43,7 @@ export function logRequest(
   }));
 }
 
-/** The fields of answers that the log repeats. None of them says who somebody is. */
+/** The response fields that the log repeats. None of them identifies anybody. */
 const TOLD = [
   "outcome",
   "remaining_credits",

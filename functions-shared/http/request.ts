@@ -9,7 +9,7 @@ import { RequestError } from "shared/errors.ts";
 /** A body that takes longer is abandoned, so that it cannot tie up a worker. */
 const BODY_TIMEOUT_MS = 10_000;
 
-/** More than any function knows; the rest of a query is ignored, and must not cost much. */
+/** More than any function takes. Unknown parameters are ignored, but too many of them cost time. */
 const MAX_QUERY_PARAMETERS = 20;
 
 /** Most bodies fit in this; the buffer doubles for the others. */

@@ -39,8 +39,8 @@ export function purchaseOf(
 }
 
 /**
- * Fills an empty database. Whoever connects as a superuser with `session_replication_role = replica`
- * saves the time that foreign keys take.
+ * Fills an empty database. A superuser's connection with `session_replication_role = replica` saves the
+ * time that foreign keys take.
  */
 export async function fillBooks(
   sql: postgres.ISql,
@@ -122,7 +122,7 @@ export async function fillBooks(
     from generate_series(1, ${expiredCounters}::integer) n`;
 }
 
-/** Has the planner know the sizes, as autovacuum does within a minute or so. */
+/** Lets the planner know the sizes, as autovacuum does within a minute or so. */
 export async function analyzeBooks(sql: postgres.ISql): Promise<void> {
   await sql`vacuum analyze`;
 }

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { type Variable, variablesOf } from "../system/variables.ts";
+import { OPEN, type Variable, variablesOf } from "../system/variables.ts";
 import { table } from "./markdown.ts";
 
 const COMMENT_WIDTH = 98;
@@ -34,8 +34,8 @@ const PARTS = [
     title: "3. Options of the functions",
     introduction:
       "The embedded stack has the values shown here where nothing is set. It also has " +
-      "FRONTEND_ACCESS=public and ALLOWED_ORIGINS=*, but not with a Supabase project of yours, " +
-      "whose accounts may be those of real people.",
+      `FRONTEND_ACCESS=${OPEN.FRONTEND_ACCESS} and ALLOWED_ORIGINS=${OPEN.ALLOWED_ORIGINS}, but not ` +
+      "with a Supabase project of yours, whose accounts may be those of real people.",
   },
   {
     part: "platform",

@@ -27,7 +27,7 @@ const symlinks = z.array(z.object({ source: z.string(), target: z.string() }));
 export async function installPostgres(announce: () => void = () => {}): Promise<string> {
   const parent = await programsFolder();
   const folder = join(parent, `postgres-${await fingerprint()}`);
-  // Held until this process is through, so that another one waits and then finds them installed.
+  // Held until this process is done, so that another one waits and then finds them installed.
   using lock = await Deno.open(`${folder}.lock`, { create: true, write: true });
   await lock.lock(true);
   if (!await exists(folder)) {
@@ -37,7 +37,7 @@ export async function installPostgres(announce: () => void = () => {}): Promise<
   return join(await nativeFolder(folder), "bin");
 }
 
-/** Returns the folder for programs of this account, which nobody else may have prepared. */
+/** Returns this account's folder for programs. One that another account has prepared is refused. */
 async function programsFolder(): Promise<string> {
   const folder = await reachableFolder(userCache(), "programs");
   const { uid } = await Deno.stat(folder);
@@ -47,7 +47,7 @@ async function programsFolder(): Promise<string> {
   );
 }
 
-/** Returns the folder for what can be had again, as the XDG Base Directory Specification has it. */
+/** Returns the cache folder, as the XDG Base Directory Specification defines it. */
 function userCache(): string {
   const home = Deno.env.get("HOME") || REPOSITORY;
   const caches = Deno.build.os === "darwin" ? join(home, "Library/Caches") : join(home, ".cache");

@@ -70,7 +70,7 @@ export async function startDatabase(
   }
 }
 
-/** A database of an earlier version of this project may have migrations that are gone. */
+/** A database of an earlier version of this project may have migrations that no longer exist. */
 async function migrateOwn(url: string, { localDir }: Settings): Promise<void> {
   try {
     await migrate(url);

@@ -1,7 +1,7 @@
 /**
  * Brings a database up to date with `supabase/migrations` and the seed, as `supabase db push
- * --include-seed` does, and keeps the same record of it, so that either can follow the other. The
- * Supabase CLI itself would be 65 MB to download before the first start.
+ * --include-seed` does, and keeps the same record of it, so that each can continue where the other
+ * stopped. The Supabase CLI itself would be 65 MB to download before the first start.
  * @module
  */
 
@@ -57,7 +57,7 @@ async function pendingMigrations(sql: postgres.Sql): Promise<Migration[]> {
   const migrations = await listMigrations();
   const applied = await sql<{ version: string }[]>`
     select version from supabase_migrations.schema_migrations order by version`;
-  // What was applied must be the beginning of what there is.
+  // The applied migrations must be the first ones of those in the folder.
   const strange = applied.find(({ version }, index) => migrations[index]?.version !== version);
   if (strange === undefined) return migrations.slice(applied.length);
   throw new TaskError(
@@ -84,7 +84,7 @@ async function apply(sql: postgres.Sql, { version, name, path }: Migration): Pro
         insert into supabase_migrations.schema_migrations (version, name, statements)
         values (${version}, ${name}, ${[text]})`;
     });
-    // What a migration sets for its session is not for the next one.
+    // The settings that a migration makes for its session must not affect the next one.
     await sql`reset all`;
   });
 }

@@ -131,7 +131,7 @@ function serverAccount(): { uid?: number; gid?: number } {
   return Deno.uid() === 0 ? NOBODY : {};
 }
 
-/** Only the account of the server needs the folder itself; it has to get there, too. */
+/** Only the server's account needs the folder itself; it must be able to pass the ones above it. */
 async function makeDataFolder(folder: string): Promise<void> {
   const umask = Deno.umask(0o022);
   await Deno.mkdir(dirname(folder), { recursive: true });

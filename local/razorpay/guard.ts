@@ -11,8 +11,8 @@ import { type RazorpayError, refused } from "./errors.ts";
  * Returns why a request is refused, before anything else is looked at, or undefined.
  *
  * The control routes need no key, so their caller must not be a foreign page; a page of this machine
- * may play the customer too. A change has to say that it is JSON, which a browser lets a foreign page
- * say only after asking, and it is never told yes.
+ * may play the customer too. A request that changes something has to be declared as JSON. A browser
+ * lets a foreign page do that only after a preflight request, which is never granted.
  */
 export function refusalOf(
   { method, headers, url }: {
@@ -22,10 +22,10 @@ export function refusalOf(
   },
 ): RazorpayError | undefined {
   const { host, origin, "content-type": type = "" } = headers;
-  if (!isLoopbackHost(host)) return refused(421, "This stand-in answers to this machine only.");
+  if (!isLoopbackHost(host)) return refused(421, "This stand-in serves this machine only.");
   if (!url.pathname.startsWith("/_control/")) return undefined;
   if (origin !== undefined && !isLoopbackUrl(origin)) {
-    return refused(403, "Control routes are not for pages of other origins.");
+    return refused(403, "Pages of other origins must not use control routes.");
   }
   const isChange = method === "POST" || method === "PATCH";
   if (isChange && !/^application\/json *(;|$)/i.test(type)) {

@@ -148,8 +148,8 @@ class ProjectConnection extends PostgresConnection {
         },
       },
     });
-    // Kysely reserves a connection for each statement and transaction.
-    // The driver takes options that it has parsed before, which its types do not say.
+    // Kysely reserves a connection for each statement and transaction. The driver accepts options that
+    // it has already parsed, although its types do not say so.
     const options = this.driver.options as unknown as DriverOptions;
     this.#connections = openConnections(url, POOL_SIZE, options);
     Reflect.set(this.driver, "reserve", () => this.#connections.reserve());
@@ -159,7 +159,7 @@ class ProjectConnection extends PostgresConnection {
     Reflect.set(this, "rlsState", "active");
   }
 
-  /** Reads everything about the schema that stays known between requests. */
+  /** Reads everything about the schema that is kept between requests. */
   async readSchema(): Promise<void> {
     await this.introspect();
     const timeouts = await this.driver<{ name: string; timeout: string }[]>`
@@ -170,7 +170,7 @@ class ProjectConnection extends PostgresConnection {
   }
 
   /**
-   * PostgreSQL has the timeout of a statement run before it looks into the function that is called, so
+   * PostgreSQL starts the timeout of a statement before it looks at the function that is called, so
    * PostgREST sets a function's timeout before the call (PostgREST docs, "Functions: timeouts").
    */
   override withContext<Result>(

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { CLOSED, DEFAULTS, OPEN } from "../system/variables.ts";
+
 /** The content of `stack.env`. */
 export interface StackEnvironment {
   readonly SUPABASE_URL: string;
@@ -27,15 +29,6 @@ interface Project {
 }
 
 /**
- * The defaults of the functions for the embedded stack's own accounts, which are test data: a phone
- * number alone gives access to its account, and any page may call.
- */
-const OPEN = { EMBEDDED_STACK: "1", FRONTEND_ACCESS: "public", ALLOWED_ORIGINS: "*" };
-
-/** The defaults for the accounts of a given project, which may be those of real people. */
-const CLOSED = { EMBEDDED_STACK: "", FRONTEND_ACCESS: "phone-proof", ALLOWED_ORIGINS: "" };
-
-/**
  * Returns the variables that a deployed function finds: the platform's own (Supabase docs, Edge
  * Functions, "Environment variables (secrets)") and the project's secrets.
  */
@@ -57,7 +50,7 @@ export function functionEnvironment(
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: SUPABASE_SECRET_KEY }),
     SUPABASE_JWKS: JSON.stringify({ keys: sessionKey ? [sessionKey] : [] }),
     ...(isGiven ? CLOSED : OPEN),
-    FRONTEND_URL: "http://127.0.0.1:3000/",
+    FRONTEND_URL: DEFAULTS.FRONTEND_URL,
     ...projectSecrets,
   };
 }

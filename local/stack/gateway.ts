@@ -66,11 +66,11 @@ async function route(request: Request, options: GatewayOptions): Promise<Respons
     return refusal(
       421,
       "MISDIRECTED_REQUEST",
-      "This stack answers to 127.0.0.1 and localhost only.",
+      "This stack serves the hosts 127.0.0.1 and localhost only.",
     );
   }
   if (!canBePassedOn(request.method)) {
-    return refusal(405, "METHOD_NOT_ALLOWED", "Nothing here has this method.");
+    return refusal(405, "METHOD_NOT_ALLOWED", "Nothing here supports this method.");
   }
   const { pathname, origin } = new URL(request.url);
   if (pathname.startsWith(`${FUNCTIONS_PREFIX}/`)) {
@@ -115,7 +115,7 @@ async function callFunction(request: Request, functions: Functions): Promise<Res
   }
 }
 
-/** The contract, with the address it was asked for at in place of the default one. */
+/** The contract, with the address that the request used in place of the default one. */
 async function openApiDocument(origin: string): Promise<Response> {
   const document = JSON.parse(await Deno.readTextFile(join(REPOSITORY, "openapi.json")));
   const [, ...others] = document.servers;

@@ -13,7 +13,7 @@ import {
 import { nationalCountry } from "shared/phone-number.ts";
 import { TaskError } from "../system/task.ts";
 
-/** The reader of each option that can be wrong, and what the value must be. */
+/** The reader of each option that can be invalid, and what the value must be. */
 const RULES: readonly (readonly [name: string, read: () => unknown, rule: string])[] = [
   ["FRONTEND_ACCESS", frontendAccess, "phone-proof or public"],
   ["ALLOWED_ORIGINS", origins, "origins such as https://one.example, separated by commas, or *"],

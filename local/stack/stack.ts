@@ -29,7 +29,7 @@ export interface Stack {
   readonly environment: StackEnvironment;
   /**
    * The file that holds the environment. It stays when the stack stops, for a bot that is started
-   * first; only a port that was 0 differs the next time.
+   * first; only ports that were set to 0 differ the next time.
    */
   readonly envFile: string;
   /** Rejects when a part has exited unexpectedly and cannot be restarted. Never resolves. */

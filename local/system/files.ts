@@ -7,8 +7,9 @@
 export const PRIVATE_FILE = 0o600;
 
 /**
- * Creates a folder that other accounts of this machine cannot list, unless it exists. Those of root
- * may be passed through, because PostgreSQL runs under another account and has its data in there.
+ * Creates a folder that other accounts of this machine cannot list, unless it exists. Other accounts
+ * can pass through those of root, because PostgreSQL then runs under another account and has its data
+ * in there.
  */
 export async function makePrivateFolder(path: string): Promise<void> {
   await Deno.mkdir(path, { recursive: true, mode: Deno.uid() === 0 ? 0o711 : 0o700 });

@@ -1,5 +1,5 @@
 /**
- * What a server on 127.0.0.1 has to ask of a request. A web page that a developer visits reaches
+ * What a server on 127.0.0.1 has to check about a request. A web page that a developer visits reaches
  * this machine too: directly, or under a host name of its own that it points to 127.0.0.1 (DNS
  * rebinding), which makes the page and this server one origin to the browser.
  * @module

@@ -11,7 +11,7 @@ import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
 import { TaskError } from "./task.ts";
-import { variablesOf } from "./variables.ts";
+import { DEFAULTS, variablesOf } from "./variables.ts";
 
 /** The top folder of the repository. */
 export const REPOSITORY = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -86,10 +86,10 @@ const SETTINGS = ["stack", "secrets", "options"] as const;
  */
 export function parseSettings(variables: Variables): Settings {
   return {
-    apiPort: port(variables, "API_PORT", 54321),
-    dbPort: port(variables, "DB_PORT", 54322),
-    razorpayPort: port(variables, "RAZORPAY_PORT", 54323),
-    localDir: resolve(REPOSITORY, variables.LOCAL_DIR || ".local"),
+    apiPort: port(variables, "API_PORT"),
+    dbPort: port(variables, "DB_PORT"),
+    razorpayPort: port(variables, "RAZORPAY_PORT"),
+    localDir: resolve(REPOSITORY, variables.LOCAL_DIR || DEFAULTS.LOCAL_DIR),
     postgresBin: variables.POSTGRES_BIN ? resolve(REPOSITORY, variables.POSTGRES_BIN) : undefined,
     databaseUrl: url(variables, "DATABASE_URL", ["postgres:", "postgresql:"]),
     supabase: givenSupabase(variables),
@@ -114,8 +114,8 @@ function readEnvFile(path: string): Variables {
   }
 }
 
-function port(variables: Variables, name: string, fallback: number): number {
-  const text = variables[name] || String(fallback);
+function port(variables: Variables, name: "API_PORT" | "DB_PORT" | "RAZORPAY_PORT"): number {
+  const text = variables[name] || DEFAULTS[name];
   const value = Number(text);
   if (!/^\d{1,5}$/.test(text) || value > 65535) {
     throw new TaskError(
@@ -146,12 +146,14 @@ function url(
   return text;
 }
 
-/** The functions would let nobody in with a shorter one. */
+/** With a weaker one, the functions would let nobody in. */
 function botSecret(variables: Variables): string | undefined {
   const secret = variables.BOT_SECRET || undefined;
-  if (secret === undefined || secret.length >= 32) return secret;
+  if (secret === undefined) return undefined;
+  if (secret.length >= 32 && new Set(secret).size >= 8) return secret;
   throw new TaskError(
-    "BOT_SECRET must have at least 32 characters. Leave it empty to have one generated.",
+    "BOT_SECRET must have at least 32 characters, and 8 different ones. Leave it empty to have one " +
+      "generated.",
   );
 }
 

@@ -24,35 +24,61 @@ export interface Variable {
   readonly example?: string;
 }
 
+/** What the embedded stack uses where nothing is set, as far as it is a plain value. */
+export const DEFAULTS = {
+  API_PORT: "54321",
+  DB_PORT: "54322",
+  RAZORPAY_PORT: "54323",
+  LOCAL_DIR: ".local",
+  FRONTEND_URL: "http://127.0.0.1:3000/",
+} as const;
+
+/**
+ * The defaults of the functions for the embedded stack's own accounts, which are test data: a phone
+ * number alone gives access to its account, and any page may call.
+ */
+export const OPEN = {
+  EMBEDDED_STACK: "1",
+  FRONTEND_ACCESS: "public",
+  ALLOWED_ORIGINS: "*",
+} as const;
+
+/** The defaults for the accounts of a given project, which may be those of real people. */
+export const CLOSED = {
+  EMBEDDED_STACK: "",
+  FRONTEND_ACCESS: "phone-proof",
+  ALLOWED_ORIGINS: "",
+} as const;
+
 /** In the order in which a reader meets them. */
 export const VARIABLES: readonly Variable[] = [
   {
     name: "API_PORT",
     part: "stack",
     description: "Port of the API on 127.0.0.1. 0 takes any free port.",
-    local: "54321",
-    example: "54321",
+    local: DEFAULTS.API_PORT,
+    example: DEFAULTS.API_PORT,
   },
   {
     name: "DB_PORT",
     part: "stack",
     description: "Port of PostgreSQL. 0 takes any free port.",
-    local: "54322",
-    example: "54322",
+    local: DEFAULTS.DB_PORT,
+    example: DEFAULTS.DB_PORT,
   },
   {
     name: "RAZORPAY_PORT",
     part: "stack",
     description: "Port of the Razorpay stand-in. 0 takes any free port.",
-    local: "54323",
-    example: "54323",
+    local: DEFAULTS.RAZORPAY_PORT,
+    example: DEFAULTS.RAZORPAY_PORT,
   },
   {
     name: "LOCAL_DIR",
     part: "stack",
     description: "Folder for data, generated secrets and `stack.env`.",
-    local: ".local",
-    example: ".local",
+    local: DEFAULTS.LOCAL_DIR,
+    example: DEFAULTS.LOCAL_DIR,
   },
   {
     name: "LOG_FORMAT",
@@ -142,7 +168,8 @@ export const VARIABLES: readonly Variable[] = [
     description: "What a page must prove before it reads an account. `phone-proof`: a session of " +
       "Supabase Auth or a link from the chat. `public`: nothing, so that anyone who knows a phone " +
       "number can read its balance and history.",
-    local: "`public`; `phone-proof` with a given Supabase project",
+    local:
+      `\`${OPEN.FRONTEND_ACCESS}\`; \`${CLOSED.FRONTEND_ACCESS}\` with a given Supabase project`,
     hosted: "`phone-proof`",
     example: "",
   },
@@ -151,7 +178,7 @@ export const VARIABLES: readonly Variable[] = [
     part: "options",
     description: "The origins whose pages may call the functions for pages, separated by commas: " +
       "`https://one.example,https://two.example`. `*` allows all.",
-    local: "`*`; none with a given Supabase project",
+    local: `\`${OPEN.ALLOWED_ORIGINS}\`; none with a given Supabase project`,
     hosted: "none",
     example: "",
   },
@@ -159,9 +186,9 @@ export const VARIABLES: readonly Variable[] = [
     name: "FRONTEND_URL",
     part: "options",
     description: "The page that the links of bot-link open.",
-    local: "http://127.0.0.1:3000/",
+    local: DEFAULTS.FRONTEND_URL,
     hosted: "bot-link fails",
-    example: "http://127.0.0.1:3000/",
+    example: DEFAULTS.FRONTEND_URL,
   },
   {
     name: "DEFAULT_COUNTRY",
@@ -216,7 +243,7 @@ export const VARIABLES: readonly Variable[] = [
     description:
       "Set by the embedded stack for its own test data. Its only effect is that public " +
       "accounts cause no warning.",
-    local: "1",
+    local: OPEN.EMBEDDED_STACK,
   },
   {
     name: "SUPABASE_SERVICE_ROLE_KEY",

@@ -12,6 +12,7 @@ import { endpointTable, errorTable, requestTables } from "../docs/api.ts";
 import { findMistakes } from "../docs/check.ts";
 import { envExample, variableTables } from "../docs/configuration.ts";
 import { wrongExamples } from "../docs/json-examples.ts";
+import { limitTable } from "../docs/limits.ts";
 import { codeBlock, fillRegions, hasRegions } from "../docs/markdown.ts";
 import { writeGenerated } from "../system/generated-file.ts";
 import { REPOSITORY } from "../system/settings.ts";
@@ -46,6 +47,7 @@ await runTask(async () => {
     ["errors", errorTable()],
     ...requestTables(),
     ...variableTables(),
+    ["limits", limitTable(await read("supabase/schemas/rows.sql"))],
     await example("bot.ts"),
     await example("page.ts"),
     ["first steps", firstSteps?.trim() ?? ""],

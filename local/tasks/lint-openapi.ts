@@ -1,6 +1,6 @@
 /**
  * `deno task lint-openapi`: holds `openapi.json` against tools that other people import it with. Two
- * linters must have nothing to remark, and the types that are generated from it must compile.
+ * linters must report nothing, and the types that are generated from it must compile.
  *
  * The tools come from npm, through tasks of their own, so that no other task has to download them.
  * @module
@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { REPOSITORY } from "../system/settings.ts";
 import { runTask, TaskError } from "../system/task.ts";
 
-/** Keeps the tools from calling home, which takes long where there is no way out. */
+/** Keeps the tools from calling home, which takes long without internet access. */
 const QUIET = { REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" };
 
 /**
@@ -30,9 +30,9 @@ async function deno(...args: string[]): Promise<void> {
 
 await runTask(async () => {
   await deno("task", "redocly", "lint", "--extends=recommended-strict", "openapi.json");
-  console.log("Redocly has nothing to remark.");
+  console.log("Redocly reports nothing.");
   await deno("task", "spectral", "lint", "--fail-severity=hint", "openapi.json");
-  console.log("Spectral has nothing to remark.");
+  console.log("Spectral reports nothing.");
 
   const folder = await Deno.makeTempDir();
   try {

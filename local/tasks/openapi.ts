@@ -71,7 +71,7 @@ const SECURITY: Record<Operation["caller"], Requirement[]> = {
 
 type Requirement = Partial<Record<keyof typeof SECURITY_SCHEMES, never[]>>;
 
-/** What an importing tool files the operations under. */
+/** The groups in which tools show the operations. */
 const TAGS: Record<Operation["caller"], string> = {
   bot: "Bot",
   owner: "Page",
@@ -207,7 +207,7 @@ function bodyOf(operation: Operation): Json {
   };
 }
 
-/** The examples as OpenAPI writes them, as far as they have the value that is asked for. */
+/** The examples as OpenAPI writes them, without those for which `valueOf` returns nothing. */
 function examplesOf(
   examples: Operation["examples"],
   valueOf: (fields: Example["input"]) => unknown,

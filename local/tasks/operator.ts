@@ -1,6 +1,6 @@
 /**
- * `deno task operator`: what an operator asks of a backend, in a terminal or a script. It never asks
- * back, and only `settle` and `sql --write` change anything.
+ * `deno task operator`: an operator's questions to a backend, in a terminal or a script. It never
+ * prompts, and only `settle` and `sql --write` change anything.
  *
  * It talks to the stack that runs on this machine, or to the project that SUPABASE_URL and
  * SUPABASE_SECRET_KEY name in the environment. No secret is an argument, where the list of processes
@@ -30,7 +30,7 @@ const USAGE = `Usage:
 /** How many arguments each command takes. */
 const SUBJECTS: Record<string, number> = { attention: 0, check: 0, find: 1, settle: 1, sql: 1 };
 
-/** The backend that is asked. */
+/** The backend that the task talks to. */
 interface Backend {
   readonly url: string;
   readonly secretKey: string;
@@ -83,7 +83,7 @@ async function post({ url, secretKey }: Backend, path: string, body: object): Pr
     throw new TaskError(`${url} cannot be reached.`);
   }
   const text = await response.text();
-  if (!response.ok) throw new TaskError(`${url} answered ${response.status}: ${text}`);
+  if (!response.ok) throw new TaskError(`${url} returned ${response.status}: ${text}`);
   return JSON.parse(text);
 }
 

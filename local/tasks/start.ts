@@ -8,6 +8,7 @@ import { logAs } from "../stack/log.ts";
 import { type Stack, startStack } from "../stack/stack.ts";
 import { readSettings, type Settings, settingSources } from "../system/settings.ts";
 import { interrupted, runTask } from "../system/task.ts";
+import { CLOSED, OPEN } from "../system/variables.ts";
 
 await runTask(async () => {
   const interruption = interrupted();
@@ -31,7 +32,7 @@ await runTask(async () => {
   Deno.exit(0);
 });
 
-/** Says what is about to run: who may read accounts, where the settings are from, what is played. */
+/** Says who may read accounts, where the settings come from, and which parts are stand-ins. */
 function introduction(settings: Settings): string {
   return `
   Access     ${access(settings)}
@@ -41,9 +42,8 @@ function introduction(settings: Settings): string {
 }
 
 function access({ functionOptions, supabase }: Settings): string {
-  // A given project has real accounts, so they are closed unless somebody opens them.
-  const setting = functionOptions.FRONTEND_ACCESS ?? (supabase ? "phone-proof" : "public");
-  return setting === "phone-proof"
+  const { FRONTEND_ACCESS } = { ...(supabase ? CLOSED : OPEN), ...functionOptions };
+  return FRONTEND_ACCESS === "phone-proof"
     ? "phone-proof: a page must prove a phone number before it reads the account"
     : "public: ANYONE WHO KNOWS A PHONE NUMBER CAN READ ITS ACCOUNT\n" +
       "             This is for test data. FRONTEND_ACCESS=phone-proof asks for proof, as when deployed.";

@@ -99,7 +99,7 @@ CREATE OR REPLACE FUNCTION private.check_accounts()
   where u.merged_into is not null and (u.credits > 0 or u.debt_credits > 0)
 
   union all
-  select 'a merged account leads to the account of today in one step', 'user ' || u.id,
+  select 'a merged account leads to the current account in one step', 'user ' || u.id,
     format('merged into %s, which is merged into %s', u.merged_into, next.merged_into)
   from public.users u
   join public.users next on next.id = u.merged_into
@@ -216,7 +216,7 @@ CREATE OR REPLACE FUNCTION private.check_ledger()
   from merges m
   join public.users u on u.id = m.user_id
   where m.action = 'debit'
-    -- The other one may have been merged as well since.
+    -- The other one may itself have been merged since.
     and u.merged_into is distinct from coalesce(m.other_merged_into, m.other_id)
 
   union all
@@ -264,7 +264,7 @@ CREATE OR REPLACE FUNCTION private.check_orders()
   from public.order_references r
   join public.payment_orders o on o.id = r.order_id
   join public.users u on u.id = r.user_id
-  -- An order that is not paid yet is the user's who has its number or WhatsApp user id.
+  -- An order that is not paid yet belongs to the user with its number or WhatsApp user id.
   cross join lateral (
     select coalesce(o.user_id, private.find_user_id(o.phone_number, o.whatsapp_user_id))
   ) owner (id)
@@ -302,9 +302,10 @@ CREATE OR REPLACE FUNCTION private.check_payments()
   with money as (
     select
       p.*,
-      -- The money that is here, counted apart from private.net_paise, which decided about the credits.
+      -- The money that we hold, computed independently of private.net_paise, which decided about the
+      -- credits.
       case
-        -- It was called refunded before any refund was known that explains the word.
+        -- It was reported as refunded before any refund was known that explains it.
         when p.status = 'refunded' and p.credits_granted = 0
           and p.amount_paise > coalesce(r.refund_paise, 0) then 0
         when p.status in ('captured', 'refunded') then
@@ -462,7 +463,7 @@ declare
   v_limit record;
   v_window_ends_at timestamptz;
 begin
-  -- Reading first costs no writing, however often a caller is refused.
+  -- Reading first means that refusals write nothing, however many there are.
   select e.scope, e.retry_after_seconds into exceeded_scope, retry_after_seconds
   from private.exceeded_limit(
     count_against_limits.action, count_against_limits.address, count_against_limits.owner,
@@ -510,7 +511,7 @@ begin
       ceil(extract(epoch from
         coalesce(v_window_ends_at - clock_timestamp(), v_limit.period))), 1
     );
-    -- Only the address answers for what was refused, and not the person whom it was about.
+    -- A refused call counts against the address only, not against the person it was about.
     update public.rate_counters c set count = c.count - 1
     where v_limit.scope = 'project'
       and c.action = count_against_limits.action
@@ -628,7 +629,7 @@ CREATE OR REPLACE FUNCTION private.exceeded_limit (
     on c.action = l.action and c.scope = l.scope and c.subject = s.subject
       and c.window_ends_at > clock_timestamp()
   where l.action = $1 and s.subject is not null and coalesce(c.count, 0) >= l.max_count
-  -- What closes to everybody comes first, so that all of them get the same answer.
+  -- The limit for all comes first, so that everybody gets the same response.
   order by l.scope = 'project' desc, l.scope
   limit 1;
 $function$;
@@ -693,8 +694,8 @@ CREATE OR REPLACE FUNCTION private.net_paise (
   SET search_path TO ''
   AS $function$
   select case
-    -- Razorpay calls a payment refunded before it is done with the refunds. One that has bought nothing
-    -- buys nothing until we know of refunds that explain the word, and whether they failed.
+    -- Razorpay may report a payment as refunded before its refunds are final. If it has bought nothing
+    -- yet, it buys nothing until we know the refunds behind that status, and whether they failed.
     when p.status = 'refunded' and p.credits_granted = 0 and p.amount_paise > coalesce((
       select sum(r.amount_paise) from public.payment_reversals r
       where r.payment_id = p.id and r.kind = 'refund'
@@ -770,7 +771,7 @@ begin
       user_id = pay_order.user_id,
       razorpay_payment_id = v_payment_id,
       paid_at = coalesce(o.paid_at, clock_timestamp()),
-      -- From now on for the sake of refunds, even if it had been given up as unpaid.
+      -- Watched for refunds from now on, even if it had been given up as unpaid.
       next_check_at = coalesce(o.next_check_at, clock_timestamp() + interval '5 minutes')
   where o.id = v_order.id;
 
@@ -791,7 +792,7 @@ begin
   end if;
   perform private.apply_reversals(pay_order.user_id, v_payment_id);
   if v_is_first_grant then
-    -- What the customer is told is what is left, also if a part went back before the first report.
+    -- The customer is told what is left, even if a part went back before the first report.
     update public.payments p
     set balance_after_grant = (select u.credits from public.users u where u.id = pay_order.user_id)
     where p.id = v_payment_id;
@@ -970,8 +971,8 @@ CREATE OR REPLACE FUNCTION public.claim_orders_to_check (
   AS $function$
   -- Due as of the start of the statement, because no index serves a comparison with clock_timestamp().
   --
-  -- An order that somebody tried to pay goes first, so that no number of orders that nobody touched
-  -- keeps its customer waiting.
+  -- An order that somebody tried to pay goes first, so that its customer never waits behind orders that
+  -- nobody touched.
   with tried as (
     select o.id
     from public.payment_orders o
@@ -998,8 +999,8 @@ CREATE OR REPLACE FUNCTION public.claim_orders_to_check (
   -- It takes longer for an older order, so that one that keeps failing is tried less and less often.
   set next_check_at = clock_timestamp()
     + greatest(interval '2 minutes', (clock_timestamp() - o.created_at) / 20)
-  -- An array, because the planner takes an unknown limit for a tenth of the table and would read all
-  -- of it for a join.
+  -- An array, because the planner assumes that an unknown limit is a tenth of the table, and for a join
+  -- it would read all of it.
   where o.id = any (array(select t.id from tried t union all select x.id from others x))
   returning o.id, o.razorpay_order_id, o.razorpay_payment_link_id;
 $function$;
@@ -1026,8 +1027,8 @@ CREATE OR REPLACE FUNCTION public.delete_expired_rate_counters()
   SET statement_timeout TO '4s'
   AS $function$
   delete from public.rate_counters c
-  -- So many that they are deleted in much less than the time limit. If forged addresses have left more,
-  -- the next calls delete those.
+  -- Few enough to be deleted in much less than the time limit. If forged addresses have left more, the
+  -- next calls delete those.
   where c.ctid = any (array(
     select r.ctid
     from public.rate_counters r
@@ -1142,8 +1143,8 @@ CREATE OR REPLACE FUNCTION public.find_payments (
     union
     select o.id from public.payment_orders o where o.user_id = private.find_user_id($1, $1)
     union
-    -- An order that is not paid yet belongs to a number or a WhatsApp user id, and perhaps to nobody
-    -- that is a user.
+    -- An order that is not paid yet belongs to a number or a WhatsApp user id, and perhaps to no user
+    -- yet.
     select o.id from public.payment_orders o where o.phone_number = $1
     union
     select o.id from public.payment_orders o where o.whatsapp_user_id = $1
@@ -1251,8 +1252,8 @@ CREATE OR REPLACE FUNCTION public.finish_order_check (
   )
   update public.payment_orders o
   -- Often while the order is young, less and less often later. An order that nobody has tried to pay
-  -- hardly ever will be paid: after 5 minutes and after half an hour it is asked about four times more,
-  -- and for the last time when its watch ends.
+  -- will hardly ever be paid: it is checked after 5 minutes, after half an hour, and then four more
+  -- times, the last one when its watch ends.
   set next_check_at = case
     when w.age >= w.watched_for then null
     when w.tried_at is null then
@@ -1290,7 +1291,7 @@ begin
   if get_user.caller_address is not null
     and private.find_user_id(get_user.phone_number, get_user.whatsapp_user_id) is null
   then
-    -- Another first contact may be under way. It is waited for before anything is counted.
+    -- Another first contact may be under way. Wait for it before counting anything.
     perform private.lock_identities(get_user.phone_number, get_user.whatsapp_user_id);
     if private.find_user_id(get_user.phone_number, get_user.whatsapp_user_id) is null then
       select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds
@@ -1430,7 +1431,7 @@ begin
       if v_from.id is null or v_into.id is null then
         return 'user_not_found';
       elsif v_from.merged_into = v_into.id then
-        -- Merged before. Whatever has stayed behind or arrived since follows now.
+        -- Merged before. Whatever was left behind or has arrived since is moved now.
         v_outcome := 'replayed';
       elsif num_nonnulls(v_from.merged_into, v_into.merged_into) > 0 then
         return 'merged_before';
@@ -1552,13 +1553,14 @@ begin
 
   -- The lock makes calls for one person take turns, so that two of them share one order.
   if place_order.channel = 'checkout' then
-    -- Whose number it is does not matter before it is paid, and nobody is made to wait for a user.
+    -- Whose number it is does not matter before the order is paid, so nobody has to wait for a user.
     perform private.lock_identities(place_order.phone_number, place_order.whatsapp_user_id);
   else
     v_user := private.lock_user(place_order.phone_number, place_order.whatsapp_user_id);
 
     -- A repeated reference is a retry, whatever has become of its order or its package since. Test and
-    -- live orders are worlds of their own: after a change of keys, a retry gets a link that works.
+    -- live orders have nothing to do with each other: after a change of keys, a retry gets a link that
+    -- works.
     select o.* into v_order
     from public.order_references r
     join public.payment_orders o on o.id = r.order_id
@@ -1608,7 +1610,7 @@ begin
 
   if found then
     outcome := 'reused';
-    -- Asking again makes nothing new, so only the address is counted.
+    -- Asking again creates nothing, so only the address is counted.
     if v_is_stranger then
       select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds
       from private.count_against_limits(
@@ -1617,7 +1619,8 @@ begin
     end if;
   else
     outcome := 'placed';
-    -- The new row refers to the package. Waiting for it here is better than with the counters in hand.
+    -- The new row refers to the package. It is better to wait for it here than while holding the
+    -- counters.
     perform from public.packages p where p.id = v_package.id for key share;
     if v_is_stranger then
       select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds
@@ -1712,7 +1715,8 @@ begin
         where o.id = settle_payment.receipt::uuid;
       end if;
 
-      -- The user comes before the order. A newcomer is made only once it is clear that there is money.
+      -- The user comes before the order. A new user is created only once it is clear that there is
+      -- money.
       v_user_id := coalesce(
         v_order.user_id, private.find_user_id(v_order.phone_number, v_order.whatsapp_user_id)
       );
@@ -1725,13 +1729,14 @@ begin
       select o.* into v_order from public.payment_orders o where o.id = v_order.id
       for no key update;
 
-      -- Whoever held the locks may have merged the account, made one for the number, or paid the order.
+      -- The call that held the locks may have merged the account, created one for the number, or paid
+      -- the order.
       if v_merged_into is not null
         or v_user_id is distinct from coalesce(
           v_order.user_id, private.find_user_id(v_order.phone_number, v_order.whatsapp_user_id)
         )
       then
-        raise exception 'the order belongs to another user meanwhile'
+        raise exception 'the order has meanwhile gone to another user'
           using errcode = 'serialization_failure';
       end if;
 
@@ -1898,17 +1903,17 @@ CREATE INDEX webhook_deliveries_not_ours ON public.webhook_deliveries USING btre
 
 COMMENT ON COLUMN "public"."payment_orders"."next_check_at" IS 'When the reconciler next asks Razorpay about the order; null while Razorpay does not know it, and when there is nothing left to learn.';
 
-COMMENT ON COLUMN "public"."payment_orders"."phone_number" IS 'Whom the order is for: a phone number (E.164), a WhatsApp user id, or both. It meets its user when it is paid.';
+COMMENT ON COLUMN "public"."payment_orders"."phone_number" IS 'Who the order is for: a phone number (E.164), a WhatsApp user id, or both. It gets its user when it is paid.';
 
 COMMENT ON COLUMN "public"."payment_orders"."tried_at" IS 'When the first payment on it was reported; null as long as nobody is known to have tried to pay.';
 
-COMMENT ON COLUMN "public"."payment_orders"."user_id" IS 'The account that got the credits. Null until the order is paid: anyone may order for any number, so an order alone makes no user.';
+COMMENT ON COLUMN "public"."payment_orders"."user_id" IS 'The account that got the credits. Null until the order is paid: anyone may order for any number, so an order alone creates no user.';
 
 COMMENT ON COLUMN "public"."payments"."balance_after_grant" IS 'The balance right after its credits were granted and what had already gone back was revoked, which every report of this payment returns.';
 
-COMMENT ON COLUMN "public"."rate_limits"."scope" IS 'address: the caller''s network address, which can be forged, so it is never the only scope. phone, user: whom the call is about, whoever calls. owner: the same, for callers who have proven the number; they are counted here only, so that no stranger can use up what is theirs. project: all other callers together.';
+COMMENT ON COLUMN "public"."rate_limits"."scope" IS 'address: the caller''s network address, which can be forged, so it is never the only scope. phone, user: the person the call is about, regardless of the caller. owner: the same, for callers who have proven the number; they are counted here only, so that no stranger can use up their share. project: all other callers together.';
 
-COMMENT ON COLUMN "public"."webhook_deliveries"."payload" IS 'The body as it was received. Not jsonb, and not to be taken apart in SQL: JSON may hold \u0000, which no text of PostgreSQL can.';
+COMMENT ON COLUMN "public"."webhook_deliveries"."payload" IS 'The body as it was received. Not jsonb, and not to be taken apart in SQL: JSON may contain \u0000, which PostgreSQL''s text cannot.';
 
 COMMENT ON FUNCTION "private"."check_accounts"() IS 'Part of check_invariants.';
 
@@ -1928,15 +1933,15 @@ COMMENT ON FUNCTION "private"."lock_identities"(text, text) IS 'An advisory lock
 
 COMMENT ON FUNCTION "private"."lock_user"(text, text) IS 'As private.ensure_user. The account is not merged into another one, and cannot be before the transaction ends.';
 
-COMMENT ON FUNCTION "private"."net_paise"(text) IS 'What was captured minus what was returned; 0 until the payment is captured, and while a first report calls it refunded without its refunds.';
+COMMENT ON FUNCTION "private"."net_paise"(text) IS 'What was captured minus what was returned; 0 until the payment is captured, and as long as it has only been reported as refunded, without its refunds.';
 
-COMMENT ON FUNCTION "private"."pay_order"(uuid, uuid) IS 'Idempotent. Does nothing to an order none of whose payments has money that we still hold. user_id is the order''s user, locked; false if it is null and the order is to be paid.';
+COMMENT ON FUNCTION "private"."pay_order"(uuid, uuid) IS 'Idempotent. Grants nothing if we hold no money of any payment of the order. user_id is the order''s user, locked. Returns false if user_id is null although a payment is about to be granted.';
 
 COMMENT ON FUNCTION "private"."record_reversal"(text, jsonb) IS 'reversal: {id, kind, status, amount_paise, is_money_gone, reported_at}. A repeated or older report changes nothing; one that names another payment is refused.';
 
 COMMENT ON FUNCTION "private"."refuse_change"() IS 'Trigger of the append-only tables. The tables'' owner, which is the role of migrations and of the dashboard''s SQL editor, or a superuser can disable it; no role of the Data API can.';
 
-COMMENT ON FUNCTION "public"."check_invariants"() IS 'Returns every violated invariant of the books with its subject, and no row if all is well. For operators and for tests. Reads every table once or a few times, whole: for a direct connection, once a day.';
+COMMENT ON FUNCTION "public"."check_invariants"() IS 'Returns every violated invariant of the books with its subject, and no row if all is well. For operators and for tests. Reads every table in full, a fixed number of times, so call it over a direct connection, once a day.';
 
 COMMENT ON FUNCTION "public"."claim_orders_to_check"(integer, text) IS 'Returns at most batch_size orders: first the unpaid ones that somebody tried to pay, then the others, longest overdue first. Concurrent callers get different ones. finish_order_check ends a claim.';
 
@@ -1946,9 +1951,9 @@ COMMENT ON FUNCTION "public"."find_order"(text, text, text, boolean) IS 'One row
 
 COMMENT ON FUNCTION "public"."list_attention"() IS 'kind: flagged payment (refund it in Razorpay''s dashboard); debt; open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends).';
 
-COMMENT ON FUNCTION "public"."merge_users"(uuid, uuid) IS 'merged: the identities and the balance have moved, the old history stays under the old id. replayed: they had moved before, and so has now whatever had stayed behind. same_user, user_not_found, merged_before (one of them is no longer an account): nothing changed.';
+COMMENT ON FUNCTION "public"."merge_users"(uuid, uuid) IS 'merged: the identities and the balance have moved, the old history stays under the old id. replayed: they had moved before, and whatever was left behind has moved now. same_user, user_not_found, merged_before (one of them is no longer an account): nothing changed.';
 
-COMMENT ON FUNCTION "public"."place_order"(text, text, text, text, text, text, text, boolean) IS 'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before, with keys of this mode); reference_reused (this reference placed another order); package_not_found; rate_limited (too many orders from caller_address or for this number; nothing was placed); proof_required (strangers have placed too many in total: whoever proves the number is not counted among them). is_proven: the caller has proven the number, and is counted as its owner only; without caller_address nothing is counted. A link makes its user, an order at the checkout does not: user_id is null while nobody has the number. razorpay_order_id is null until attach_razorpay_order has stored it, and short_url until attach_payment_link has.';
+COMMENT ON FUNCTION "public"."place_order"(text, text, text, text, text, text, text, boolean) IS 'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before, with keys of this mode); reference_reused (this reference placed another order); package_not_found; rate_limited (too many orders from caller_address or for this number; nothing was placed); proof_required (callers without a proof have placed too many in total; those who prove the number are not counted among them). is_proven: the caller has proven the number, and is counted as its owner only; without caller_address nothing is counted. A link creates its user, an order at the checkout does not: user_id is null while nobody has the number. razorpay_order_id is null until attach_razorpay_order has stored it, and short_url until attach_payment_link has.';
 
 COMMENT ON TABLE "public"."order_references" IS 'Which order a bot''s reference led to. Several references may have led to one order while it was open, and one reference to several: an order for each mode of the keys, and those that merged accounts bring along. The oldest counts.';
 

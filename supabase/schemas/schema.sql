@@ -20,11 +20,11 @@
 -- counters last: calls that meet wait for each other in turn and never in a circle, and nobody waits for
 -- anything while holding a counter that others need.
 --
--- Merges. An account can be merged into another one while a call waits for its lock. Whoever has waited
--- looks again, and starts over inside a block with an exception handler: rolling the block back is what
--- gives the useless lock back. A deduction keeps it instead, because it could not do without the price of
--- such a block; it can meet a merge in a deadlock, is rolled back as a whole, and is called again by
--- functions-shared/database/rpc.ts.
+-- Merges. An account can be merged into another one while a call waits for its lock. A call that has
+-- waited looks again, and if necessary starts over inside a block with an exception handler, because
+-- rolling back the block releases the lock that is of no use. A deduction keeps that lock, because such
+-- a block would make every deduction slower; if it deadlocks with a merge, it is rolled back as a whole
+-- and called again by functions-shared/database/rpc.ts.
 
 -- Helpers and trigger functions live in a schema that the Data API does not expose.
 create schema private;

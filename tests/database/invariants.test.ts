@@ -404,7 +404,7 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
       noticedBy: accounts("(u.credits > 0 or u.debt_credits > 0)", "u.credits > 0"),
     },
   },
-  "a merged account leads to the account of today in one step": {
+  "a merged account leads to the current account in one step": {
     "it leads to another merged one": {
       statements: [
         `update public.users set merged_into = '${PASSED_ON}' where id = '${EMPTY}'`,

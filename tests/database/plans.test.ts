@@ -26,7 +26,7 @@ const SIZE = {
   expiredCounters: 50_000,
 };
 
-/** Rows that need attention, of each kind: few beside all others. */
+/** Rows that need attention, of each kind: few compared with all others. */
 const TROUBLES = 50;
 
 const GROWING_TABLES = [

@@ -11,7 +11,7 @@ import { newPhoneNumber } from "../support/phone-numbers.ts";
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
 
-Deno.test("bot-credits tells a newcomer of 3 credits, and words each balance correctly", async () => {
+Deno.test("bot-credits gives a new user 3 credits, and words each balance correctly", async () => {
   const phone = newPhoneNumber();
   const messages = [
     "You have 3 credits remaining.",

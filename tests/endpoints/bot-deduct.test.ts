@@ -35,7 +35,7 @@ function expectRefusal(answer: Answer, remainingCredits: number): void {
   strictEqual(answer.headers.get("idempotent-replayed"), null);
 }
 
-Deno.test("bot-deduct lets a newcomer spend 3 credits, and words each balance correctly", async () => {
+Deno.test("bot-deduct lets a new user spend 3 credits, and words each balance correctly", async () => {
   const phone = newPhoneNumber();
   const sentences = [
     "You have 2 credits remaining.",

@@ -216,7 +216,7 @@ Deno.test("a repeated reference is answered with its own link, whatever became o
   strictEqual((await linksMade()).length, 1);
 });
 
-Deno.test("a repeated reference is answered also when its package is no longer for sale", async () => {
+Deno.test("a repeated reference returns its link even if its package is no longer for sale", async () => {
   const [phone, reference_id] = [newPhoneNumber(), randomUUID()];
   const first = await ask(phone, { reference_id });
   await shop.sql`update public.packages set is_active = false where id = 'starter'`;
@@ -233,7 +233,7 @@ Deno.test("a repeated reference is answered also when its package is no longer f
   }
 });
 
-Deno.test("an unknown package makes no user of an unknown number", async () => {
+Deno.test("an unknown package creates no user for an unknown number", async () => {
   const phone = newPhoneNumber();
   for (const reference_id of [undefined, randomUUID()]) {
     expectError(await ask(phone, { reference_id, package_id: "no-such-package" }), {

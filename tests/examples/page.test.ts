@@ -100,7 +100,7 @@ Deno.test("a payment that Razorpay does not confirm at once is asked about again
   deepStrictEqual(calls, ["create-order", "verify-payment", "verify-payment"]);
 });
 
-Deno.test("a payment that fails is told with its reason, and the next one may succeed", async () => {
+Deno.test("the page learns why a payment failed, and the next one may succeed", async () => {
   const reasons: string[] = [];
   const { status } = await buy(async (checkout, tellFailure) => {
     tellFailure({ error: { description: "Your payment was declined by the bank." } });

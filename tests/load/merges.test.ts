@@ -416,7 +416,7 @@ Deno.test("two first payments for one unknown number are one user with both purc
   });
 });
 
-Deno.test("a second merge brings home what an older version left on the merged account", async () => {
+Deno.test("a second merge moves what an older version left on the merged account", async () => {
   await withDatabase(async (database) => {
     const { sql } = database;
     const { phones: [from, into], ids: [fromId, intoId] } = await newPair(sql);

@@ -148,7 +148,7 @@ Deno.test("an order that was opened twice at once has the first id, and everybod
   for (const { id } of rows) strictEqual(id, "order_00000000000000");
 });
 
-Deno.test("an order that got two links at once has the first one, and everybody is told that one", async () => {
+Deno.test("an order that got two links at once keeps the first one, and every call returns it", async () => {
   const { order_id } = one(
     await backend.sql`
     select order_id from public.place_order(

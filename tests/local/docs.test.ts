@@ -14,6 +14,7 @@ import {
 } from "node:assert/strict";
 import { findMistakes } from "../../local/docs/check.ts";
 import { wrongExamples } from "../../local/docs/json-examples.ts";
+import { limitTable } from "../../local/docs/limits.ts";
 import { fillRegions, table } from "../../local/docs/markdown.ts";
 import { stabilizer } from "../../local/docs/stable-text.ts";
 import { play, stepsOf, withAnswers } from "../../local/docs/story.ts";
@@ -137,4 +138,21 @@ Deno.test("what differs from run to run is replaced, and ids stay recognizable",
   strictEqual(run("order_BBBBBBBBBBBBBB", crypto.randomUUID(), 60), one);
   notStrictEqual(run("order_BBBBBBBBBBBBBB", crypto.randomUUID(), 30), one);
   match(one, /^(order_\w{14}) of [0-9a-f-]{36}, "token":"\.\.\." at 2026-11-23T08:30:00Z, \1$/);
+});
+
+Deno.test("the table of limits has a cell for each row of the schema, and a place for all of them", () => {
+  const sql = `values
+    ('create_order', 'address', 60, 3600),
+    ('create_order', 'project', 10000, 3600),
+    ('verify_payment', 'user', 5, 60);`;
+  const [, , orders, payments] = limitTable(sql).split("\n").map((line) => line.split(/ *\| */));
+  deepStrictEqual(orders?.slice(1, -1), [
+    "orders, `create-order`",
+    "60 an hour",
+    "",
+    "10,000 an hour",
+    "",
+  ]);
+  deepStrictEqual(payments?.slice(1, -1), ["`verify-payment`", "", "5 a minute", "", ""]);
+  throws(() => limitTable("('create_order', 'planet', 60, 3600)"), /no place/);
 });

@@ -41,7 +41,7 @@ async function operator(args: string[], variables: Record<string, string> = {}) 
 async function printed(...args: string[]) {
   const { code, stdout, errors } = await operator(args);
   strictEqual(code, 0, errors);
-  ok(errors.includes(SUPABASE_URL), "it says whom it asks");
+  ok(errors.includes(SUPABASE_URL), "it names the backend");
   return JSON.parse(stdout);
 }
 
@@ -61,7 +61,7 @@ Deno.test("an operator finds a payment that was not booked, and has it settled",
   deepStrictEqual(again.data.outcomes, ["replayed"]);
 });
 
-Deno.test("settle refuses to act for nobody or for no reason", async () => {
+Deno.test("settle requires an operator and a reason", async () => {
   const { code, errors } = await operator(["settle", "order_1", "--operator", "Asha"]);
   strictEqual(code, 1);
   match(errors, /--reason <text>/);
@@ -102,7 +102,7 @@ Deno.test("the check of the books fails where they are not right", async () => {
   }
 });
 
-Deno.test("a statement changes something only where it may write", async () => {
+Deno.test("a statement changes something only with --write", async () => {
   const price = "select price::int from packages where id = 'popular'";
   const raise = "update packages set price = price + 50 where id = 'popular'";
   const [{ price: before }] = await printed("sql", price);
@@ -123,7 +123,7 @@ Deno.test("two variables name another project, which is not reached by SQL", asy
   match(wrong.errors, /401/);
 });
 
-Deno.test("an unknown command, option or argument explains itself", async () => {
+Deno.test("an unknown command, option or argument prints the usage", async () => {
   const mistakes = [[], ["fix"], ["find"], ["check", "now"], ["find", "a", "b"], [
     "check",
     "--all",

@@ -43,7 +43,7 @@ Deno.test("preparing again changes nothing but what new objects are exposed to",
   }
 });
 
-Deno.test("a migration that fails is told with its file, in the words of PostgreSQL", async () => {
+Deno.test("a migration that fails is reported with its file and PostgreSQL's message", async () => {
   const { sql, url, drop } = await createEmptyDatabase(false);
   try {
     await sql`create table public.users ()`;

@@ -65,6 +65,7 @@ const IMPOSSIBLE: [string, Record<string, string>, RegExp][] = [
   ["half a Razorpay key", { RAZORPAY_KEY_ID: "rzp_test_key" }, /belong together/],
   ["only Razorpay's address", { RAZORPAY_API_URL: "https://api.razorpay.com" }, /needs both/],
   ["a bot secret that lets nobody in", { BOT_SECRET: "x".repeat(31) }, /at least 32 characters/],
+  ["a bot secret that can be guessed", { BOT_SECRET: "x".repeat(32) }, /8 different ones/],
   [
     "a log in another format",
     { LOG_FORMAT: "xml" },

@@ -1,5 +1,5 @@
 /**
- * The list of variables, held against the code that reads them.
+ * Compares the list of variables with the code that reads them.
  * @module
  */
 

@@ -78,7 +78,7 @@ Deno.test("an unknown number becomes a user with its first payment: the welcome 
   ]);
 });
 
-Deno.test("no payment that brings no money makes a user", async () => {
+Deno.test("a payment that brings no money creates no user", async () => {
   const phone = newPhoneNumber();
   const orderId = await orderPackage(phone, "starter");
   const gone = newId("pay");
@@ -96,7 +96,7 @@ Deno.test("no payment that brings no money makes a user", async () => {
   strictEqual(await isUser(phone), false);
 });
 
-Deno.test("a payment that comes with a partial refund tells the balance that is left", async () => {
+Deno.test("a payment that comes with a partial refund reports the balance that is left", async () => {
   const phone = newPhoneNumber();
   const [orderId, paymentId] = [await orderPackage(phone, "starter"), newId("pay")];
   const refunds: Refund[] = [{ id: newId("rfnd"), status: "processed", paise: PAISE / 2 }];
@@ -139,7 +139,7 @@ Deno.test("a refund of one payment is refused in a report of another, and change
   strictEqual(await balanceOf(mine), FREE_CREDITS);
 });
 
-Deno.test("a payment that is first heard of as refunded buys nothing until its refunds explain it", async () => {
+Deno.test("a payment first reported as refunded buys nothing until its refunds explain it", async () => {
   const phone = newPhoneNumber();
   const [orderId, paymentId] = [await orderPackage(phone, "starter"), newId("pay")];
   const refunded = (refunds: Refund[]) =>

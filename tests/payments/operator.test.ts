@@ -188,29 +188,29 @@ Deno.test("the entries of an order are found after its account was merged into a
   strictEqual(balance, 2 + 3 + 10);
 });
 
+/** Returns a signed event about the payment of a starter package. */
+function paymentEvent(name: string, orderId: string, paymentId: string, more: object = {}) {
+  const entity = {
+    id: paymentId,
+    order_id: orderId,
+    amount: PACKAGES.starter.amountPaise,
+    currency: "INR",
+    status: name.startsWith("payment.") ? name.split(".")[1] : "captured",
+    ...more,
+  };
+  return signedEvent(
+    { event: name, payload: { payment: { entity } } },
+    shop.environment.RAZORPAY_WEBHOOK_SECRET,
+  );
+}
+
 Deno.test("an event with characters that no text can hold hides nothing from an operator", async () => {
   const purchase = await payForPackage(control, newPhoneNumber(), "starter");
   const { razorpay_order_id, razorpay_payment_id } = purchase.checkout;
+  // Text that anyone who opens Checkout may choose.
+  const notes = { nul: "a\u0000b", half: "\ud800" };
   const captured = (orderId: string, paymentId: string) =>
-    signedEvent(
-      {
-        event: "payment.captured",
-        payload: {
-          payment: {
-            entity: {
-              id: paymentId,
-              order_id: orderId,
-              amount: PACKAGES.starter.amountPaise,
-              currency: "INR",
-              status: "captured",
-              // The customer's text, as whoever opens Checkout may choose it.
-              notes: { nul: "a\u0000b", half: "\ud800" },
-            },
-          },
-        },
-      },
-      shop.environment.RAZORPAY_WEBHOOK_SECRET,
-    );
+    paymentEvent("payment.captured", orderId, paymentId, { notes });
   const event = captured(razorpay_order_id, razorpay_payment_id);
   ok(event.body.includes("\\u0000") && event.body.includes("\\ud800"));
   deepStrictEqual(await deliverAll([event]), ["settled"]);
@@ -247,24 +247,6 @@ Deno.test("an order that somebody tried to pay needs attention until it is paid 
 });
 
 Deno.test("captured money of no order needs attention until it is booked or refunded, for 30 days", async () => {
-  const event = (name: string, orderId: string, paymentId: string) =>
-    signedEvent(
-      {
-        event: name,
-        payload: {
-          payment: {
-            entity: {
-              id: paymentId,
-              order_id: orderId,
-              amount: PACKAGES.starter.amountPaise,
-              currency: "INR",
-              status: name.startsWith("payment.") ? name.split(".")[1] : "captured",
-            },
-          },
-        },
-      },
-      shop.environment.RAZORPAY_WEBHOOK_SECRET,
-    );
   const strayOrder = newOrderId();
   const [booked, refunded, old, failed] = [
     newPaymentId(),
@@ -275,13 +257,13 @@ Deno.test("captured money of no order needs attention until it is booked or refu
   for (const id of [booked, refunded, old]) {
     deepStrictEqual(
       await deliverAll([
-        event("payment.captured", strayOrder, id),
-        event("order.paid", strayOrder, id),
+        paymentEvent("payment.captured", strayOrder, id),
+        paymentEvent("order.paid", strayOrder, id),
       ]),
       ["not_ours", "not_ours"],
     );
   }
-  await deliverAll([event("payment.failed", strayOrder, failed)]);
+  await deliverAll([paymentEvent("payment.failed", strayOrder, failed)]);
   deepStrictEqual(
     (await attentionTo(shop, booked, refunded, old, failed)).map(({ kind, subject }) => [
       kind,
@@ -295,8 +277,10 @@ Deno.test("captured money of no order needs attention until it is booked or refu
   await shop.sql`
     update public.payment_orders set razorpay_order_id = ${strayOrder}
     where razorpay_order_id = ${ours}`;
-  deepStrictEqual(await deliverAll([event("payment.captured", strayOrder, booked)]), ["settled"]);
-  await deliverAll([event("refund.processed", newOrderId(), refunded)]);
+  deepStrictEqual(await deliverAll([paymentEvent("payment.captured", strayOrder, booked)]), [
+    "settled",
+  ]);
+  await deliverAll([paymentEvent("refund.processed", newOrderId(), refunded)]);
   await shop.sql`
     update public.webhook_deliveries set received_at = received_at - interval '31 days'
     where razorpay_payment_id = ${old}`;

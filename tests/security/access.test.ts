@@ -203,7 +203,7 @@ Deno.test.each([
   ok(message.includes("FRONTEND_ACCESS"), message);
 });
 
-Deno.test("nobody is warned of the embedded stack, or of a project that asks for proof", async () => {
+Deno.test("no warning is logged for the embedded stack, or for a project that asks for proof", async () => {
   const hosted = "https://project.supabase.co";
   for (
     const variables of [

@@ -446,7 +446,7 @@ Deno.test("a webhook after the merge pays an order from before it", async () => 
   await expectBought(now, 3 + STARTER);
 });
 
-Deno.test("a webhook that meets a merge waits for it, and credits the account that stays", async () => {
+Deno.test("a webhook during a merge waits for it, and credits the account that stays", async () => {
   const { old, now, oldId, nowId } = await twoNumbers();
   const { checkout } = await payForPackage(control, old, "starter");
   const events = await shop.eventsAbout(checkout.razorpay_payment_id);

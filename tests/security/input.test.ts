@@ -400,7 +400,7 @@ Deno.test("a body in chunks of one byte is read", async () => {
   match(await sendRaw(`${head}${chunks}0\r\n\r\n`), /^HTTP\/1\.1 200 /);
 });
 
-Deno.test("a duplicated header does not give two chances", async () => {
+Deno.test("a duplicated header does not give a second chance", async () => {
   const phone_number = newPhoneNumber();
   const body = JSON.stringify({ phone_number });
   const length = `Content-Length: ${body.length}`;

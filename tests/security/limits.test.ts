@@ -101,7 +101,7 @@ const newAddress = () =>
 
 const newCaller = (): Caller => ({ address: newAddress(), phone: newPhoneNumber() });
 
-/** A caller who came by the link from the chat. */
+/** A caller who opened the link from the chat. */
 async function newOwner(): Promise<Caller> {
   const caller = newCaller();
   return { ...caller, proof: await cameByLink(caller.phone) };
@@ -230,7 +230,7 @@ Deno.test("of 30 attempts at once exactly as many pass as may", async () => {
   strictEqual(answers.filter(isLimited).length, 23);
 });
 
-Deno.test("an order makes no user, and counts as none", async () => {
+Deno.test("an order creates no user, and does not count as one", async () => {
   await limitOnly("create_user", "address", 1);
   const { address, phone } = newCaller();
   const before = await contents();
@@ -525,7 +525,7 @@ Deno.test("an order that is used again counts for the address only, and a refuse
   deepStrictEqual(await counted(), ["address 3", "phone 1", "project 1"]);
 });
 
-Deno.test("who is refused by the last count of all leaves nothing with the number", async () => {
+Deno.test("a caller refused by the limit for all strangers is not counted against the number", async () => {
   const caller = newCaller();
   await limitOnly("create_order", "project", 2);
   await sql`insert into public.rate_limits values
@@ -551,7 +551,7 @@ Deno.test("who is refused by the last count of all leaves nothing with the numbe
   ]);
 });
 
-Deno.test("what is refused to all writes nothing down", async () => {
+Deno.test("a call refused by the limit for all writes nothing", async () => {
   for (const action of ["wrong_secret", "create_user", "verify_payment"] as const) {
     await limitOnly(action, "project", 1);
     await sql`insert into public.rate_limits values (${action}, 'address', 9, ${WINDOW_SECONDS})`;
@@ -576,7 +576,7 @@ Deno.test("a verification by the owner is not refused for those of strangers", a
   });
 });
 
-Deno.test("an owner who has proven a number is not limited as a newcomer", async () => {
+Deno.test("an owner who has proven a number is not limited as an unknown number", async () => {
   await withEnvironment(PHONE_PROOF, async () => {
     const phone = newPhoneNumber();
     await limitOnly("create_user", "project", 0);

@@ -188,7 +188,7 @@ Deno.test("somebody who signed in with an e-mail address has proven no phone num
   expectError(await profile(phone, headers), INVALID_PROOF);
 });
 
-Deno.test("the claims that a session of Supabase Auth has besides are no obstacle", async () => {
+Deno.test("a session of Supabase Auth may have further claims", async () => {
   const phone = newPhoneNumber();
   const claims = { is_anonymous: false, nbf: secondsFromNow(0), session_id: randomUUID() };
   dataOf(await profile(phone, await signedIn(backend, phone, claims)));

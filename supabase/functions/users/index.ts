@@ -16,7 +16,7 @@ export default endpoint(users, async ({ phone_number }, { headers, principal }) 
   if (!ownsPhoneNumber(principal, phone_number)) throw new RequestError("NOT_THE_OWNER");
   const { user_id: id, credits, created_at } = await getUser({
     phone_number,
-    // A proven number makes one user; a number that anyone may make up is limited.
+    // A proven number creates one user; numbers that anyone could make up are limited.
     caller_address: principal.kind === "public" ? callerAddress(headers) : undefined,
   });
   return success(

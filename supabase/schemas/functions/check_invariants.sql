@@ -18,4 +18,4 @@ as $$
 $$;
 
 comment on function public.check_invariants is
-  'Returns every violated invariant of the books with its subject, and no row if all is well. For operators and for tests. Reads every table once or a few times, whole: for a direct connection, once a day.';
+  'Returns every violated invariant of the books with its subject, and no row if all is well. For operators and for tests. Reads every table in full, a fixed number of times, so call it over a direct connection, once a day.';

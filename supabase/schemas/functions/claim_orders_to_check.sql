@@ -14,8 +14,8 @@ set statement_timeout = '4s'
 as $$
   -- Due as of the start of the statement, because no index serves a comparison with clock_timestamp().
   --
-  -- An order that somebody tried to pay goes first, so that no number of orders that nobody touched
-  -- keeps its customer waiting.
+  -- An order that somebody tried to pay goes first, so that its customer never waits behind orders that
+  -- nobody touched.
   with tried as (
     select o.id
     from public.payment_orders o
@@ -42,8 +42,8 @@ as $$
   -- It takes longer for an older order, so that one that keeps failing is tried less and less often.
   set next_check_at = clock_timestamp()
     + greatest(interval '2 minutes', (clock_timestamp() - o.created_at) / 20)
-  -- An array, because the planner takes an unknown limit for a tenth of the table and would read all
-  -- of it for a join.
+  -- An array, because the planner assumes that an unknown limit is a tenth of the table, and for a join
+  -- it would read all of it.
   where o.id = any (array(select t.id from tried t union all select x.id from others x))
   returning o.id, o.razorpay_order_id, o.razorpay_payment_link_id;
 $$;

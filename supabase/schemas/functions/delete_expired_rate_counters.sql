@@ -9,8 +9,8 @@ set lock_timeout = '3s'
 set statement_timeout = '4s'
 as $$
   delete from public.rate_counters c
-  -- So many that they are deleted in much less than the time limit. If forged addresses have left more,
-  -- the next calls delete those.
+  -- Few enough to be deleted in much less than the time limit. If forged addresses have left more, the
+  -- next calls delete those.
   where c.ctid = any (array(
     select r.ctid
     from public.rate_counters r

@@ -18,8 +18,8 @@ as $$
     union
     select o.id from public.payment_orders o where o.user_id = private.find_user_id($1, $1)
     union
-    -- An order that is not paid yet belongs to a number or a WhatsApp user id, and perhaps to nobody
-    -- that is a user.
+    -- An order that is not paid yet belongs to a number or a WhatsApp user id, and perhaps to no user
+    -- yet.
     select o.id from public.payment_orders o where o.phone_number = $1
     union
     select o.id from public.payment_orders o where o.whatsapp_user_id = $1

@@ -21,8 +21,8 @@ as $$
   )
   update public.payment_orders o
   -- Often while the order is young, less and less often later. An order that nobody has tried to pay
-  -- hardly ever will be paid: after 5 minutes and after half an hour it is asked about four times more,
-  -- and for the last time when its watch ends.
+  -- will hardly ever be paid: it is checked after 5 minutes, after half an hour, and then four more
+  -- times, the last one when its watch ends.
   set next_check_at = case
     when w.age >= w.watched_for then null
     when w.tried_at is null then

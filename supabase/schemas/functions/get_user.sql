@@ -26,7 +26,7 @@ begin
   if get_user.caller_address is not null
     and private.find_user_id(get_user.phone_number, get_user.whatsapp_user_id) is null
   then
-    -- Another first contact may be under way. It is waited for before anything is counted.
+    -- Another first contact may be under way. Wait for it before counting anything.
     perform private.lock_identities(get_user.phone_number, get_user.whatsapp_user_id);
     if private.find_user_id(get_user.phone_number, get_user.whatsapp_user_id) is null then
       select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds

@@ -32,7 +32,7 @@ begin
       if v_from.id is null or v_into.id is null then
         return 'user_not_found';
       elsif v_from.merged_into = v_into.id then
-        -- Merged before. Whatever has stayed behind or arrived since follows now.
+        -- Merged before. Whatever was left behind or has arrived since is moved now.
         v_outcome := 'replayed';
       elsif num_nonnulls(v_from.merged_into, v_into.merged_into) > 0 then
         return 'merged_before';
@@ -81,4 +81,4 @@ end;
 $$;
 
 comment on function public.merge_users is
-  'merged: the identities and the balance have moved, the old history stays under the old id. replayed: they had moved before, and so has now whatever had stayed behind. same_user, user_not_found, merged_before (one of them is no longer an account): nothing changed.';
+  'merged: the identities and the balance have moved, the old history stays under the old id. replayed: they had moved before, and whatever was left behind has moved now. same_user, user_not_found, merged_before (one of them is no longer an account): nothing changed.';

@@ -73,13 +73,14 @@ begin
 
   -- The lock makes calls for one person take turns, so that two of them share one order.
   if place_order.channel = 'checkout' then
-    -- Whose number it is does not matter before it is paid, and nobody is made to wait for a user.
+    -- Whose number it is does not matter before the order is paid, so nobody has to wait for a user.
     perform private.lock_identities(place_order.phone_number, place_order.whatsapp_user_id);
   else
     v_user := private.lock_user(place_order.phone_number, place_order.whatsapp_user_id);
 
     -- A repeated reference is a retry, whatever has become of its order or its package since. Test and
-    -- live orders are worlds of their own: after a change of keys, a retry gets a link that works.
+    -- live orders have nothing to do with each other: after a change of keys, a retry gets a link that
+    -- works.
     select o.* into v_order
     from public.order_references r
     join public.payment_orders o on o.id = r.order_id
@@ -129,7 +130,7 @@ begin
 
   if found then
     outcome := 'reused';
-    -- Asking again makes nothing new, so only the address is counted.
+    -- Asking again creates nothing, so only the address is counted.
     if v_is_stranger then
       select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds
       from private.count_against_limits(
@@ -138,7 +139,8 @@ begin
     end if;
   else
     outcome := 'placed';
-    -- The new row refers to the package. Waiting for it here is better than with the counters in hand.
+    -- The new row refers to the package. It is better to wait for it here than while holding the
+    -- counters.
     perform from public.packages p where p.id = v_package.id for key share;
     if v_is_stranger then
       select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds
@@ -185,4 +187,4 @@ end;
 $$;
 
 comment on function public.place_order is
-  'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before, with keys of this mode); reference_reused (this reference placed another order); package_not_found; rate_limited (too many orders from caller_address or for this number; nothing was placed); proof_required (strangers have placed too many in total: whoever proves the number is not counted among them). is_proven: the caller has proven the number, and is counted as its owner only; without caller_address nothing is counted. A link makes its user, an order at the checkout does not: user_id is null while nobody has the number. razorpay_order_id is null until attach_razorpay_order has stored it, and short_url until attach_payment_link has.';
+  'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before, with keys of this mode); reference_reused (this reference placed another order); package_not_found; rate_limited (too many orders from caller_address or for this number; nothing was placed); proof_required (callers without a proof have placed too many in total; those who prove the number are not counted among them). is_proven: the caller has proven the number, and is counted as its owner only; without caller_address nothing is counted. A link creates its user, an order at the checkout does not: user_id is null while nobody has the number. razorpay_order_id is null until attach_razorpay_order has stored it, and short_url until attach_payment_link has.';

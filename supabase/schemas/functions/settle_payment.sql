@@ -43,7 +43,8 @@ begin
         where o.id = settle_payment.receipt::uuid;
       end if;
 
-      -- The user comes before the order. A newcomer is made only once it is clear that there is money.
+      -- The user comes before the order. A new user is created only once it is clear that there is
+      -- money.
       v_user_id := coalesce(
         v_order.user_id, private.find_user_id(v_order.phone_number, v_order.whatsapp_user_id)
       );
@@ -56,13 +57,14 @@ begin
       select o.* into v_order from public.payment_orders o where o.id = v_order.id
       for no key update;
 
-      -- Whoever held the locks may have merged the account, made one for the number, or paid the order.
+      -- The call that held the locks may have merged the account, created one for the number, or paid
+      -- the order.
       if v_merged_into is not null
         or v_user_id is distinct from coalesce(
           v_order.user_id, private.find_user_id(v_order.phone_number, v_order.whatsapp_user_id)
         )
       then
-        raise exception 'the order belongs to another user meanwhile'
+        raise exception 'the order has meanwhile gone to another user'
           using errcode = 'serialization_failure';
       end if;
 

@@ -18,7 +18,7 @@ create table public.credit_transactions (
       source in ('system', 'payment', 'image_generation', 'refund', 'dispute', 'merge')
     ),
   constraint balance_after_is_never_negative check (balance_after >= 0),
-  -- Credits come from a welcome or a payment; whatever a bot charges for takes some.
+  -- A welcome or a payment adds credits; anything that a bot charges for takes them.
   constraint the_source_says_the_action check (
     case
       when source in ('system', 'payment') then action = 'credit'
@@ -35,8 +35,8 @@ create unique index one_entry_per_reference
   on public.credit_transactions (user_id, source, reference_id)
   where reference_id is not null and source not in ('refund', 'dispute');
 
--- A payment is granted once, whoever has its order now. Both this index and the next find what a
--- payment led to, also after a merge.
+-- A payment is granted once, no matter which account has its order now. Both this index and the next
+-- find what a payment led to, also after a merge.
 create unique index one_grant_per_payment
   on public.credit_transactions (reference_id)
   where source = 'payment';

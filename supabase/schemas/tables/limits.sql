@@ -14,7 +14,7 @@ create table public.rate_limits (
 comment on table public.rate_limits is
   'How often something may happen. Operators may change the rows; a scope without a row is not limited.';
 comment on column public.rate_limits.scope is
-  'address: the caller''s network address, which can be forged, so it is never the only scope. phone, user: whom the call is about, whoever calls. owner: the same, for callers who have proven the number; they are counted here only, so that no stranger can use up what is theirs. project: all other callers together.';
+  'address: the caller''s network address, which can be forged, so it is never the only scope. phone, user: the person the call is about, regardless of the caller. owner: the same, for callers who have proven the number; they are counted here only, so that no stranger can use up their share. project: all other callers together.';
 
 alter table public.rate_limits enable row level security;
 

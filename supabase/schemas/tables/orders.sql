@@ -67,9 +67,9 @@ create index payment_orders_to_check_first on public.payment_orders (key_mode, n
 comment on table public.payment_orders is
   'One intent to buy. What it costs and grants is fixed when it is placed, even if the package changes later.';
 comment on column public.payment_orders.phone_number is
-  'Whom the order is for: a phone number (E.164), a WhatsApp user id, or both. It meets its user when it is paid.';
+  'Who the order is for: a phone number (E.164), a WhatsApp user id, or both. It gets its user when it is paid.';
 comment on column public.payment_orders.user_id is
-  'The account that got the credits. Null until the order is paid: anyone may order for any number, so an order alone makes no user.';
+  'The account that got the credits. Null until the order is paid: anyone may order for any number, so an order alone creates no user.';
 comment on column public.payment_orders.state is
   'pending: its Razorpay order is not known yet (a payment link gets one when the customer starts to pay). open: waiting for payment. paid: its credits were granted.';
 comment on column public.payment_orders.key_mode is

@@ -11,8 +11,8 @@ create table public.packages (
   -- it as well.
   constraint price_has_an_end check (price < 20000000),
   constraint a_package_holds_at_least_one_credit check (credits >= 1),
-  -- A balance is an integer too. It takes more than two thousand purchases of such a package to reach its
-  -- end, at which a payment could not be booked.
+  -- A balance is an integer too. More than two thousand purchases of such a package fit into it; beyond
+  -- that, a payment could not be booked.
   constraint a_package_holds_at_most_a_million_credits check (credits <= 1000000)
 );
 

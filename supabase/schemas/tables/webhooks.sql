@@ -27,7 +27,7 @@ comment on table public.webhook_deliveries is
 comment on column public.webhook_deliveries.event_id is
   'Razorpay''s event id, from a header that is not signed: good for finding deliveries, not for telling repeated ones apart.';
 comment on column public.webhook_deliveries.payload is
-  'The body as it was received. Not jsonb, and not to be taken apart in SQL: JSON may hold \u0000, which no text of PostgreSQL can.';
+  'The body as it was received. Not jsonb, and not to be taken apart in SQL: JSON may contain \u0000, which PostgreSQL''s text cannot.';
 comment on column public.webhook_deliveries.outcome is
   'The result; null while the delivery is being handled, and permanently if handling was cut off, after which Razorpay sends it again.';
 

@@ -1,4 +1,4 @@
--- Looks for users who are not what their identities, merges and debts say.
+-- Looks for users that contradict their identities, merges or debts.
 create function private.check_accounts()
 returns table (invariant text, subject text, detail text)
 language sql
@@ -23,7 +23,7 @@ as $$
   where u.merged_into is not null and (u.credits > 0 or u.debt_credits > 0)
 
   union all
-  select 'a merged account leads to the account of today in one step', 'user ' || u.id,
+  select 'a merged account leads to the current account in one step', 'user ' || u.id,
     format('merged into %s, which is merged into %s', u.merged_into, next.merged_into)
   from public.users u
   join public.users next on next.id = u.merged_into

@@ -80,7 +80,7 @@ as $$
   from merges m
   join public.users u on u.id = m.user_id
   where m.action = 'debit'
-    -- The other one may have been merged as well since.
+    -- The other one may itself have been merged since.
     and u.merged_into is distinct from coalesce(m.other_merged_into, m.other_id)
 
   union all

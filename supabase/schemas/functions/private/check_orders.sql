@@ -1,4 +1,4 @@
--- Looks for orders that are not as their payments and references say.
+-- Looks for orders that contradict their payments or references.
 create function private.check_orders()
 returns table (invariant text, subject text, detail text)
 language sql
@@ -24,7 +24,7 @@ as $$
   from public.order_references r
   join public.payment_orders o on o.id = r.order_id
   join public.users u on u.id = r.user_id
-  -- An order that is not paid yet is the user's who has its number or WhatsApp user id.
+  -- An order that is not paid yet belongs to the user with its number or WhatsApp user id.
   cross join lateral (
     select coalesce(o.user_id, private.find_user_id(o.phone_number, o.whatsapp_user_id))
   ) owner (id)

@@ -8,9 +8,10 @@ as $$
   with money as (
     select
       p.*,
-      -- The money that is here, counted apart from private.net_paise, which decided about the credits.
+      -- The money that we hold, computed independently of private.net_paise, which decided about the
+      -- credits.
       case
-        -- It was called refunded before any refund was known that explains the word.
+        -- It was reported as refunded before any refund was known that explains it.
         when p.status = 'refunded' and p.credits_granted = 0
           and p.amount_paise > coalesce(r.refund_paise, 0) then 0
         when p.status in ('captured', 'refunded') then

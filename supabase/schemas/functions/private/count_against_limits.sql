@@ -15,7 +15,7 @@ declare
   v_limit record;
   v_window_ends_at timestamptz;
 begin
-  -- Reading first costs no writing, however often a caller is refused.
+  -- Reading first means that refusals write nothing, however many there are.
   select e.scope, e.retry_after_seconds into exceeded_scope, retry_after_seconds
   from private.exceeded_limit(
     count_against_limits.action, count_against_limits.address, count_against_limits.owner,
@@ -63,7 +63,7 @@ begin
       ceil(extract(epoch from
         coalesce(v_window_ends_at - clock_timestamp(), v_limit.period))), 1
     );
-    -- Only the address answers for what was refused, and not the person whom it was about.
+    -- A refused call counts against the address only, not against the person it was about.
     update public.rate_counters c set count = c.count - 1
     where v_limit.scope = 'project'
       and c.action = count_against_limits.action

@@ -22,7 +22,7 @@ as $$
     on c.action = l.action and c.scope = l.scope and c.subject = s.subject
       and c.window_ends_at > clock_timestamp()
   where l.action = $1 and s.subject is not null and coalesce(c.count, 0) >= l.max_count
-  -- What closes to everybody comes first, so that all of them get the same answer.
+  -- The limit for all comes first, so that everybody gets the same response.
   order by l.scope = 'project' desc, l.scope
   limit 1;
 $$;

@@ -6,8 +6,8 @@ stable
 set search_path = ''
 as $$
   select case
-    -- Razorpay calls a payment refunded before it is done with the refunds. One that has bought nothing
-    -- buys nothing until we know of refunds that explain the word, and whether they failed.
+    -- Razorpay may report a payment as refunded before its refunds are final. If it has bought nothing
+    -- yet, it buys nothing until we know the refunds behind that status, and whether they failed.
     when p.status = 'refunded' and p.credits_granted = 0 and p.amount_paise > coalesce((
       select sum(r.amount_paise) from public.payment_reversals r
       where r.payment_id = p.id and r.kind = 'refund'
@@ -24,4 +24,4 @@ as $$
 $$;
 
 comment on function private.net_paise is
-  'What was captured minus what was returned; 0 until the payment is captured, and while a first report calls it refunded without its refunds.';
+  'What was captured minus what was returned; 0 until the payment is captured, and as long as it has only been reported as refunded, without its refunds.';

@@ -56,7 +56,7 @@ begin
       user_id = pay_order.user_id,
       razorpay_payment_id = v_payment_id,
       paid_at = coalesce(o.paid_at, clock_timestamp()),
-      -- From now on for the sake of refunds, even if it had been given up as unpaid.
+      -- Watched for refunds from now on, even if it had been given up as unpaid.
       next_check_at = coalesce(o.next_check_at, clock_timestamp() + interval '5 minutes')
   where o.id = v_order.id;
 
@@ -77,7 +77,7 @@ begin
   end if;
   perform private.apply_reversals(pay_order.user_id, v_payment_id);
   if v_is_first_grant then
-    -- What the customer is told is what is left, also if a part went back before the first report.
+    -- The customer is told what is left, even if a part went back before the first report.
     update public.payments p
     set balance_after_grant = (select u.credits from public.users u where u.id = pay_order.user_id)
     where p.id = v_payment_id;
@@ -87,4 +87,4 @@ end;
 $$;
 
 comment on function private.pay_order is
-  'Idempotent. Does nothing to an order none of whose payments has money that we still hold. user_id is the order''s user, locked; false if it is null and the order is to be paid.';
+  'Idempotent. Grants nothing if we hold no money of any payment of the order. user_id is the order''s user, locked. Returns false if user_id is null although a payment is about to be granted.';

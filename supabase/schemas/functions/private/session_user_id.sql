@@ -1,9 +1,8 @@
 -- Returns the user of the current session, for the policies. A session proves a phone number; with it, a
 -- page may read its user's own rows from the Data API and follow them with Realtime.
 --
--- What proves it is the same as in functions-shared/auth/session.ts: a user who signed in here with a
--- number of their own, not anonymously, and not through an app of somebody else, whose tokens have a
--- client_id.
+-- The rule is that of functions-shared/auth/session.ts: a user who signed in here with their own
+-- number, not anonymously, and not through somebody else's app, whose tokens have a client_id.
 create function private.session_user_id()
 returns uuid
 language sql
