@@ -4,7 +4,7 @@
  */
 
 import { callerAddress } from "shared/auth/caller-address.ts";
-import { ownsPhoneNumber, type Principal } from "shared/auth/principal.ts";
+import { hasProven, type Principal } from "shared/auth/principal.ts";
 
 /** The arguments of a limited SQL function. Without `caller_address` nothing is counted. */
 export interface Limits {
@@ -15,13 +15,12 @@ export interface Limits {
 
 /**
  * Returns the limits for a call about a phone number (E.164). The bot and the operator have none. What
- * strangers do never counts against an owner who has proven the number; where accounts are public,
- * nobody has.
+ * strangers do never counts against an owner who has proven the number, also where accounts are public.
  */
 export function limitsFor(principal: Principal, phoneNumber: string, headers: Headers): Limits {
   if (principal.kind === "trusted") return {};
   return {
     caller_address: callerAddress(headers),
-    is_proven: principal.kind === "owner" && ownsPhoneNumber(principal, phoneNumber),
+    is_proven: hasProven(principal, phoneNumber),
   };
 }

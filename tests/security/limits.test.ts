@@ -492,11 +492,31 @@ Deno.test("when strangers have ordered too much together, owners and the bot sti
   });
 });
 
-Deno.test("where accounts are public nobody has proven a number", async () => {
+Deno.test("where accounts are public an owner's proof still counts, and only for the own number", async () => {
   await limitOnly("create_order", "project", 0);
   const { phone, proof } = await newOwner();
-  expectError(await order(phone, proof), PROOF_REQUIRED);
-  dataOf(await order(phone, { "x-bot-secret": environment.BOT_SECRET }));
+  const elsewhere = await newOwner();
+  const invalid = [{ "x-access-token": "invalid" }, { authorization: "Bearer a.b.c" }];
+  for (const headers of [{}, ...invalid, { ...elsewhere.proof }]) {
+    expectError(await order(phone, headers), PROOF_REQUIRED);
+  }
+  const session = await signedIn(backend, phone);
+  for (const headers of [{ ...proof }, session, { "x-bot-secret": environment.BOT_SECRET }]) {
+    await ageOrders();
+    dataOf(await order(phone, headers));
+  }
+
+  // Reading stays as it is, whoever's number was proven.
+  for (const headers of [{}, ...invalid, { ...elsewhere.proof }]) {
+    dataOf(await call("GET", `users/${phone}`, { headers }));
+  }
+});
+
+Deno.test("where accounts are public a proven number is not limited as an unknown one", async () => {
+  await limitOnly("create_user", "project", 0);
+  const phone = newPhoneNumber();
+  expectLimited(await call("GET", `users/${phone}`));
+  dataOf(await call("GET", `users/${phone}`, { headers: await signedIn(backend, phone) }));
 });
 
 Deno.test("when strangers have ordered too much for a number, its owner still buys", async () => {

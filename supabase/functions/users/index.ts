@@ -4,7 +4,7 @@
  */
 
 import { callerAddress } from "shared/auth/caller-address.ts";
-import { ownsPhoneNumber } from "shared/auth/principal.ts";
+import { hasProven, ownsPhoneNumber } from "shared/auth/principal.ts";
 import { users } from "shared/contract/users.ts";
 import { getUser } from "shared/database/credits.ts";
 import { endpoint } from "shared/endpoint.ts";
@@ -17,7 +17,9 @@ export default endpoint(users, async ({ phone_number }, { headers, principal }) 
   const { user_id: id, credits, created_at } = await getUser({
     phone_number,
     // A proven number creates one user; numbers that anyone could make up are limited.
-    caller_address: principal.kind === "public" ? callerAddress(headers) : undefined,
+    caller_address: principal.kind === "public" && !hasProven(principal, phone_number)
+      ? callerAddress(headers)
+      : undefined,
   });
   return success(
     users.successMessage,
