@@ -13,7 +13,7 @@ import {
 } from "shared/auth/caller.ts";
 import { type Principal, principalOf, warnOfPublicAccess } from "shared/auth/principal.ts";
 import { needsNoField, type Operation, requiredFields } from "shared/contract/operation.ts";
-import { RequestError } from "shared/errors.ts";
+import { ERRORS, RequestError } from "shared/errors.ts";
 import { corsHeaders, preflight } from "shared/http/cors.ts";
 import { logRequest } from "shared/http/log.ts";
 import { failure, type Reply } from "shared/http/reply.ts";
@@ -152,8 +152,9 @@ function isEmpty(body: BufferSource): boolean {
   return body.byteLength === 0;
 }
 
+/** A caller whose proof was refused is a stranger; one whose proof could not be checked is not. */
 function nobody(error: unknown): Principal {
-  if (error instanceof RequestError) return { kind: "nobody" };
+  if (error instanceof RequestError && ERRORS[error.code].status < 500) return { kind: "nobody" };
   throw error;
 }
 

@@ -8,11 +8,19 @@ import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { sessionPhoneNumber } from "shared/auth/session.ts";
 import { setEnvironment } from "../../local/stack/stack.ts";
 import { startBackend } from "../support/backend.ts";
-import { dataOf, expectError } from "../support/calls.ts";
+import { call, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
-import { closedUrl, fixedAnswerServer, lossyProxy } from "../support/faulty-servers.ts";
+import {
+  closedUrl,
+  fixedAnswerServer,
+  lossyProxy,
+  proxyWithoutAuth,
+  whileDataApiIs,
+} from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { signedIn } from "../support/proofs.ts";
+import { signedCheckout } from "../support/purchases.ts";
+import { newOrderId, newPaymentId } from "../support/razorpay-ids.ts";
 import {
   history,
   INVALID_PROOF,
@@ -262,6 +270,33 @@ Deno.test.each([
       }
     });
     deepStrictEqual(asked, ["/auth/v1/user", "/auth/v1/user"]);
+  },
+);
+
+Deno.test.each(["phone-proof", "public"])(
+  "while Auth is away, an owner who buys is not taken for a stranger, with FRONTEND_ACCESS %s",
+  async (access) => {
+    const phone = newPhoneNumber();
+    const session = forgedSession(phone, { alg: "HS256" }, hs256(newSecret()));
+    const purchase = { phone_number: phone, package_id: "starter" };
+    const order = (headers: RequestHeaders) =>
+      call("POST", "create-order", { body: purchase, headers });
+    const verify = (headers: RequestHeaders) =>
+      call("POST", "verify-payment", {
+        body: { ...purchase, ...signedCheckout(newOrderId(), newPaymentId()) },
+        headers,
+      });
+    const keys = { FRONTEND_ACCESS: access, SUPABASE_JWKS: JSON.stringify({ keys: [] }) };
+    await withEnvironment(keys, async () => {
+      await whileDataApiIs(proxyWithoutAuth(environment.SUPABASE_URL), async () => {
+        for (const attempt of [order, verify]) {
+          expectError(await attempt(session), { httpStatus: 503, code: "UNAVAILABLE" });
+        }
+        // Auth is not needed for callers who claim nothing.
+        dataOf(await order({}));
+        expectError(await verify({}), { httpStatus: 404, code: "ORDER_NOT_FOUND" });
+      });
+    });
   },
 );
 

@@ -106,6 +106,15 @@ export function alteringProxy(
   });
 }
 
+/** Passes requests on to the project at `target`, whose Auth is away. */
+export function proxyWithoutAuth(target: string): FaultyServer {
+  return serve((request) => {
+    const { pathname, search } = new URL(request.url);
+    if (pathname.startsWith("/auth/")) return new Response(null, { status: 503 });
+    return passOn(request, `${target}${pathname}${search}`);
+  });
+}
+
 /** A server between a client and `target` that can lose responses after `target` has sent them. */
 export interface LossyProxy extends FaultyServer {
   /** Which of the next responses gets lost, where 1 is the very next one and 0 is none. */
