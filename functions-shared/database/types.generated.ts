@@ -544,7 +544,8 @@ export type Database = {
           "user_id": string;
         }[];
       };
-      "delete_expired_rate_counters": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "delete_abandoned_orders": { Args: Record<PropertyKey, never>; Returns: number };
+      "delete_expired_rate_counters": { Args: Record<PropertyKey, never>; Returns: number };
       "find_order": {
         Args: {
           "caller_address"?: string;

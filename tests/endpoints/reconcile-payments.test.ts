@@ -194,39 +194,61 @@ Deno.test("an order that is paid after its watch ended is watched again, because
   ok(await nextCheckIn(razorpay_order_id) !== null);
 });
 
-Deno.test("no number of expired rate counters stops the reconciler", async () => {
+Deno.test("one run deletes all expired rate counters, however many there are", async () => {
   const expired = 25_000;
-  const left = async () => {
-    const { count } = one(
-      await shop.sql<{ count: number }[]>`
-      select count(*)::int from public.rate_counters where subject like 'forged %'`,
-    );
-    return count;
-  };
   await shop.sql`
     insert into public.rate_counters (action, scope, subject, window_ends_at, count)
     select 'create_order', 'address', 'forged ' || n, clock_timestamp() - interval '1 second', 1
     from generate_series(1, ${expired}::integer) n`;
   const purchase = await pay();
-  for (const rest of [15_000, 5_000, 0]) {
-    await shop.reconcile();
-    strictEqual(await left(), rest);
-  }
+  await shop.reconcile();
+  const { left } = one(
+    await shop.sql<{ left: number }[]>`
+    select count(*)::int as left from public.rate_counters where subject like 'forged %'`,
+  );
+  strictEqual(left, 0);
   await expectBought(purchase.phone, CREDITS);
 });
 
-Deno.test("a clean-up that fails does not fail the reconciler", async () => {
+Deno.test("one run deletes all orders that strangers left unpaid a month ago", async () => {
+  const phone = newPhoneNumber();
+  const abandoned = await orderPackage(phone, "starter");
+  await shop.sql`
+    update public.payment_orders
+    set created_at = created_at - '31 days'::interval, next_check_at = null
+    where razorpay_order_id = ${abandoned}`;
+  await shop.sql`
+    insert into public.payment_orders
+    select (jsonb_populate_record(o, jsonb_build_object(
+      'id', gen_random_uuid(),
+      'razorpay_order_id', 'order_Left' || lpad(n::text, 10, '0')
+    ))).*
+    from public.payment_orders o, generate_series(1, 2500) n
+    where o.razorpay_order_id = ${abandoned}`;
+  const recent = await orderPackage(phone, "starter");
+  await run();
+  const left = await shop.sql`
+    select razorpay_order_id from public.payment_orders where phone_number = ${phone}`;
+  deepStrictEqual(left.map(({ razorpay_order_id }) => razorpay_order_id), [recent]);
+});
+
+Deno.test("a clean-up that fails is logged, and stops neither the reconciler nor the next clean-up", async () => {
+  const CLEAN_UPS = ["delete_expired_rate_counters", "delete_abandoned_orders"];
   const purchase = await pay();
   await shop.makeDue();
-  const { definition } = one(
-    await shop.sql<{ definition: string }[]>`
-    select pg_get_functiondef('public.delete_expired_rate_counters'::regproc) as definition`,
-  );
-  await shop.sql.unsafe(definition.replace("delete from", "select 1 / 0; delete from"));
+  for (const name of CLEAN_UPS) {
+    await shop.sql.unsafe(`alter function public.${name}() rename to ${name}_away`);
+  }
   try {
-    deepStrictEqual(await run(), { ...NOTHING, checked: 1, settled: 1 });
+    const lines = await logOf(async () => {
+      deepStrictEqual(await run(), { ...NOTHING, checked: 1, settled: 1 });
+    });
+    const failures = lines.map((text) => JSON.parse(text)).filter(({ level }) => level === "error");
+    deepStrictEqual(failures.map(({ cause }) => String(cause).split(":", 1)[0]), CLEAN_UPS);
   } finally {
-    await shop.sql.unsafe(definition);
+    for (const name of CLEAN_UPS) {
+      await shop.sql.unsafe(`alter function public.${name}_away() rename to ${name}`);
+    }
   }
   await expectBought(purchase.phone, CREDITS);
 });

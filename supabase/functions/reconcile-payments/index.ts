@@ -8,6 +8,7 @@ import { reconcilePayments } from "shared/contract/reconcile-payments.ts";
 import {
   type ClaimedOrder,
   claimOrdersToCheck,
+  deleteAbandonedOrders,
   finishOrderCheck,
   type Settlement,
 } from "shared/database/orders.ts";
@@ -23,6 +24,12 @@ const BATCH_SIZE = 10;
 /** The platform ends a call after 150 seconds without a response; the slowest batch fits in the rest. */
 const TIME_BUDGET_MS = 60_000;
 
+/** What is deleted after reconciling, and the most that one call deletes. */
+const CLEAN_UPS = [
+  { remove: deleteExpiredRateCounters, most: 10_000 },
+  { remove: deleteAbandonedOrders, most: 1_000 },
+];
+
 export default endpoint(reconcilePayments, async (_input) => {
   const gateway = createGateway();
   const deadline = performance.now() + TIME_BUDGET_MS;
@@ -36,7 +43,9 @@ export default endpoint(reconcilePayments, async (_input) => {
   } while (batch.length > 0 && performance.now() < deadline);
 
   // Not part of reconciling, but this call comes every few minutes anyway.
-  await deleteExpiredRateCounters({}).catch((error) => logFailure(reconcilePayments.name, error));
+  for (const cleanUp of CLEAN_UPS) {
+    await removeAll(cleanUp, deadline).catch((error) => logFailure(reconcilePayments.name, error));
+  }
   return success(reconcilePayments.successMessage, totals);
 
   function count(settlements: Settlement[] | undefined) {
@@ -51,6 +60,17 @@ export default endpoint(reconcilePayments, async (_input) => {
     }
   }
 });
+
+/** Calls `remove` until it has nothing left to delete, but not again after the deadline. */
+async function removeAll(
+  { remove, most }: typeof CLEAN_UPS[number],
+  deadline: number,
+): Promise<void> {
+  let removed: number;
+  do {
+    removed = await remove({});
+  } while (removed === most && performance.now() < deadline);
+}
 
 /** If the check of an order fails, its claim expires and a later run checks it again. */
 async function check(
