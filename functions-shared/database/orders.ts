@@ -115,5 +115,5 @@ export const findPayments = procedure(
 /** Records that an operator had an order settled by hand. */
 export const recordOperatorAction = procedure("record_operator_action", nothing);
 
-/** Deletes old orders of strangers that nobody tried to pay, at most 1,000. Returns how many. */
+/** Deletes old orders that nobody tried to pay, at most 1,000. Returns how many. */
 export const deleteAbandonedOrders = procedure("delete_abandoned_orders", z.int());
