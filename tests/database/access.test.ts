@@ -21,6 +21,7 @@ const PUBLISHED_FUNCTIONS = [
   "claim_orders_to_check",
   "count_wrong_secret",
   "deduct_credits",
+  "delete_abandoned_orders",
   "delete_expired_rate_counters",
   "find_order",
   "find_payments",
