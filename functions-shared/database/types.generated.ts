@@ -180,6 +180,7 @@ export type Database = {
         Row: {
           "amount_paise": number;
           "channel": string;
+          "checked_at": string | null;
           "created_at": string;
           "credits": number;
           "currency": string;
@@ -192,6 +193,7 @@ export type Database = {
           "package_name": string;
           "paid_at": string | null;
           "phone_number": string | null;
+          "placed_by": string | null;
           "razorpay_order_id": string | null;
           "razorpay_payment_id": string | null;
           "razorpay_payment_link_id": string | null;
@@ -205,6 +207,7 @@ export type Database = {
         Insert: {
           "amount_paise": number;
           "channel": string;
+          "checked_at"?: string | null;
           "created_at"?: string;
           "credits": number;
           "currency"?: string;
@@ -217,6 +220,7 @@ export type Database = {
           "package_name": string;
           "paid_at"?: string | null;
           "phone_number"?: string | null;
+          "placed_by"?: string | null;
           "razorpay_order_id"?: string | null;
           "razorpay_payment_id"?: string | null;
           "razorpay_payment_link_id"?: string | null;
@@ -229,6 +233,7 @@ export type Database = {
         Update: {
           "amount_paise"?: number;
           "channel"?: string;
+          "checked_at"?: string | null;
           "created_at"?: string;
           "credits"?: number;
           "currency"?: string;
@@ -241,6 +246,7 @@ export type Database = {
           "package_name"?: string;
           "paid_at"?: string | null;
           "phone_number"?: string | null;
+          "placed_by"?: string | null;
           "razorpay_order_id"?: string | null;
           "razorpay_payment_id"?: string | null;
           "razorpay_payment_link_id"?: string | null;

@@ -7,6 +7,7 @@
 
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
 import { REPOSITORY } from "../system/settings.ts";
 import { TaskError } from "../system/task.ts";
@@ -44,13 +45,19 @@ interface Migration {
 export async function migrate(databaseUrl: string, { seed = true } = {}): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
   try {
-    await sql`select pg_advisory_lock(${LOCK})`;
+    while (!await isOurTurn(sql)) await delay(50);
     await sql.unsafe(HISTORY);
     for (const migration of await pendingMigrations(sql)) await apply(sql, migration);
     if (seed) await applySeed(sql);
   } finally {
     await sql.end();
   }
+}
+
+/** Asked again and again, because an index cannot be built concurrently while somebody waits in SQL. */
+async function isOurTurn(sql: postgres.Sql): Promise<boolean> {
+  const [lock] = await sql<{ taken: boolean }[]>`select pg_try_advisory_lock(${LOCK}) as taken`;
+  return lock?.taken ?? false;
 }
 
 async function pendingMigrations(sql: postgres.Sql): Promise<Migration[]> {
@@ -75,15 +82,28 @@ async function listMigrations(): Promise<Migration[]> {
   });
 }
 
+/**
+ * A migration that only builds an index while the table is in use. PostgreSQL refuses it in a
+ * transaction; if it fails, it leaves an invalid index behind, which `if not exists` would not repair.
+ */
+const CONCURRENT_INDEX = /^(?:\s*--[^\n]*\n)*\s*create (?:unique )?index concurrently\b/i;
+
 async function apply(sql: postgres.Sql, { version, name, path }: Migration): Promise<void> {
   const text = await Deno.readTextFile(join(REPOSITORY, path));
+  const record = (sql: postgres.ISql) =>
+    sql`
+      insert into supabase_migrations.schema_migrations (version, name, statements)
+      values (${version}, ${name}, ${[text]})`;
   await explained(path, async () => {
-    await sql.begin(async (transaction) => {
-      await transaction.unsafe(text);
-      await transaction`
-        insert into supabase_migrations.schema_migrations (version, name, statements)
-        values (${version}, ${name}, ${[text]})`;
-    });
+    if (CONCURRENT_INDEX.test(text)) {
+      await sql.unsafe(text);
+      await record(sql);
+    } else {
+      await sql.begin(async (transaction) => {
+        await transaction.unsafe(text);
+        await record(transaction);
+      });
+    }
     // The settings that a migration makes for its session must not affect the next one.
     await sql`reset all`;
   });

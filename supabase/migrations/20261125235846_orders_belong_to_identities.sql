@@ -22,6 +22,8 @@ DROP FUNCTION "private"."count_against_limits"(text, text, text, uuid);
 
 DROP FUNCTION "private"."pay_order"(uuid);
 
+DROP FUNCTION "public"."delete_expired_rate_counters"();
+
 DROP FUNCTION "public"."find_order"(text, text, text);
 
 DROP FUNCTION "public"."place_order"(text, text, text, text, text, text, text);
@@ -39,12 +41,18 @@ ALTER TABLE "public"."payment_orders"
   ADD COLUMN "tried_at" timestamp WITH time zone;
 
 ALTER TABLE "public"."payment_orders"
+  ADD COLUMN "checked_at" timestamp WITH time zone;
+
+ALTER TABLE "public"."payment_orders"
+  ADD COLUMN "placed_by" text;
+
+ALTER TABLE "public"."payment_orders"
   ALTER COLUMN "user_id" DROP NOT NULL;
 
 -- By hand: what the rows of 1.0.0 lack. Orders that wait for their payment get the identities of their
 -- account, or of the one it was merged into, and lose the account. Orders that Razorpay does not know
--- are no longer asked about, and paid ones are, even if they were paid late. Deductions go on meanwhile;
--- calls about orders wait.
+-- are no longer asked about, and paid ones are, even if they were paid late. Calls about orders wait
+-- meanwhile, and fail if that takes longer than their lock_timeout; deductions go on.
 update public.payment_orders o
 set phone_number = coalesce(home.phone_number, known.phone_number),
     whatsapp_user_id = known.whatsapp_user_id,
@@ -57,7 +65,11 @@ set phone_number = coalesce(home.phone_number, known.phone_number),
     end,
     tried_at = (
       select min(p.created_at) from public.payments p where p.order_id = o.id
-    )
+    ),
+    -- Older orders were checked before.
+    checked_at = case
+      when o.created_at < clock_timestamp() - interval '10 minutes' then clock_timestamp()
+    end
 from public.users u
 join public.users home on home.id = coalesce(u.merged_into, u.id)
 cross join lateral (
@@ -316,7 +328,8 @@ CREATE OR REPLACE FUNCTION private.check_payments()
     left join (
       select r.payment_id,
         sum(r.amount_paise) filter (where r.is_money_gone) as gone_paise,
-        sum(r.amount_paise) filter (where r.kind = 'refund') as refund_paise
+        sum(r.amount_paise) filter (where r.kind = 'refund' and r.status <> 'pending')
+          as refund_paise
       from public.payment_reversals r
       group by r.payment_id
     ) r on r.payment_id = p.id
@@ -596,7 +609,7 @@ begin
       return v_user;
     exception
       -- Start over, without the lock on the merged account.
-      when serialization_failure then null;
+      when serialization_failure or deadlock_detected then null;
     end;
   end loop;
   raise exception 'other calls keep getting in the way' using errcode = 'serialization_failure';
@@ -678,7 +691,7 @@ begin
       raise exception 'the account was merged meanwhile' using errcode = 'serialization_failure';
     exception
       -- Start over, without the lock on the merged account.
-      when serialization_failure then null;
+      when serialization_failure or deadlock_detected then null;
     end;
   end loop;
   raise exception 'other calls keep getting in the way' using errcode = 'serialization_failure';
@@ -695,10 +708,10 @@ CREATE OR REPLACE FUNCTION private.net_paise (
   AS $function$
   select case
     -- Razorpay may report a payment as refunded before its refunds are final. If it has bought nothing
-    -- yet, it buys nothing until we know the refunds behind that status, and whether they failed.
+    -- yet, it buys nothing until all refunds behind that status are known, and known to have failed.
     when p.status = 'refunded' and p.credits_granted = 0 and p.amount_paise > coalesce((
       select sum(r.amount_paise) from public.payment_reversals r
-      where r.payment_id = p.id and r.kind = 'refund'
+      where r.payment_id = p.id and r.kind = 'refund' and r.status <> 'pending'
     ), 0) then 0
     when p.status in ('captured', 'refunded') then
       p.amount_paise - least(p.amount_paise, coalesce((
@@ -971,8 +984,9 @@ CREATE OR REPLACE FUNCTION public.claim_orders_to_check (
   AS $function$
   -- Due as of the start of the statement, because no index serves a comparison with clock_timestamp().
   --
-  -- An order that somebody tried to pay goes first, so that its customer never waits behind orders that
-  -- nobody touched.
+  -- An order that somebody tried to pay goes first, and then one that was never checked: its customer may
+  -- have paid without a report. Neither waits behind orders that were checked before, of which anybody
+  -- can make thousands.
   with tried as (
     select o.id
     from public.payment_orders o
@@ -984,14 +998,27 @@ CREATE OR REPLACE FUNCTION public.claim_orders_to_check (
     limit $1
     for no key update skip locked
   ),
+  unchecked as (
+    select o.id
+    from public.payment_orders o
+    where o.next_check_at <= statement_timestamp()
+      and o.state <> 'paid'
+      and o.tried_at is null
+      and o.checked_at is null
+      and o.key_mode = $2
+    order by o.next_check_at
+    limit $1 - (select count(*) from tried)
+    for no key update skip locked
+  ),
   others as (
     select o.id
     from public.payment_orders o
     where o.next_check_at <= statement_timestamp()
       and (o.state <> 'open' or o.tried_at is null)
+      and (o.state = 'paid' or o.checked_at is not null)
       and o.key_mode = $2
     order by o.next_check_at
-    limit $1 - (select count(*) from tried)
+    limit $1 - (select count(*) from tried) - (select count(*) from unchecked)
     for no key update skip locked
   )
   update public.payment_orders o
@@ -1001,7 +1028,11 @@ CREATE OR REPLACE FUNCTION public.claim_orders_to_check (
     + greatest(interval '2 minutes', (clock_timestamp() - o.created_at) / 20)
   -- An array, because the planner assumes that an unknown limit is a tenth of the table, and for a join
   -- it would read all of it.
-  where o.id = any (array(select t.id from tried t union all select x.id from others x))
+  where o.id = any (array(
+    select t.id from tried t
+    union all select c.id from unchecked c
+    union all select x.id from others x
+  ))
   returning o.id, o.razorpay_order_id, o.razorpay_payment_link_id;
 $function$;
 
@@ -1018,27 +1049,64 @@ CREATE OR REPLACE FUNCTION public.count_wrong_secret (
   select coalesce(c.retry_after_seconds, 0) from private.count_against_limits('wrong_secret', $1) c;
 $function$;
 
-CREATE OR REPLACE FUNCTION public.delete_expired_rate_counters()
-  RETURNS void
+CREATE OR REPLACE FUNCTION public.delete_abandoned_orders()
+  RETURNS integer
   LANGUAGE sql
   SECURITY DEFINER
   SET search_path TO ''
   SET lock_timeout TO '3s'
   SET statement_timeout TO '4s'
   AS $function$
-  delete from public.rate_counters c
-  -- Few enough to be deleted in much less than the time limit. If forged addresses have left more, the
-  -- next calls delete those.
-  where c.ctid = any (array(
-    select r.ctid
-    from public.rate_counters r
-    where r.window_ends_at < statement_timestamp()
-    order by r.window_ends_at
-    limit 10000
-    -- A counter that is locked is about to start a new window, and its caller must not be kept waiting.
-    for update skip locked
-  ));
+  with deleted as (
+    delete from public.payment_orders o
+    where o.id = any (array(
+      select x.id
+      from public.payment_orders x
+      where x.state <> 'paid'
+        and x.tried_at is null
+        and x.next_check_at is null
+        -- Long after Razorpay was asked for the last time, see finish_order_check.
+        and x.created_at < statement_timestamp() - interval '30 days'
+        -- A repeated reference returns its order, and an operator's action is kept forever.
+        and not exists (select from public.order_references r where r.order_id = x.id)
+        and not exists (select from public.operator_actions a where a.order_id = x.id)
+      order by x.created_at
+      limit 1000
+      for update skip locked
+    ))
+    returning 1
+  )
+  select count(*)::integer from deleted;
 $function$;
+
+REVOKE ALL ON FUNCTION "public"."delete_abandoned_orders"() FROM PUBLIC, "anon", "authenticated";
+
+CREATE OR REPLACE FUNCTION public.delete_expired_rate_counters()
+  RETURNS integer
+  LANGUAGE sql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+  with deleted as (
+    delete from public.rate_counters c
+    -- Few enough to be deleted in much less than the time limit.
+    where c.ctid = any (array(
+      select r.ctid
+      from public.rate_counters r
+      where r.window_ends_at < statement_timestamp()
+      order by r.window_ends_at
+      limit 10000
+      -- A counter that is locked is about to start a new window, and its caller must not be kept waiting.
+      for update skip locked
+    ))
+    returning 1
+  )
+  select count(*)::integer from deleted;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."delete_expired_rate_counters"() FROM PUBLIC, "anon", "authenticated";
 
 CREATE OR REPLACE FUNCTION public.find_order (
   razorpay_order_id text,
@@ -1254,12 +1322,13 @@ CREATE OR REPLACE FUNCTION public.finish_order_check (
   -- Often while the order is young, less and less often later. An order that nobody has tried to pay
   -- will hardly ever be paid: it is checked after 5 minutes, after half an hour, and then four more
   -- times, the last one when its watch ends.
-  set next_check_at = case
-    when w.age >= w.watched_for then null
-    when w.tried_at is null then
-      clock_timestamp() + least(greatest(interval '5 minutes', w.age * 5), w.watched_for - w.age)
-    else clock_timestamp() + greatest(interval '5 minutes', w.age / 2)
-  end
+  set checked_at = clock_timestamp(),
+      next_check_at = case
+        when w.age >= w.watched_for then null
+        when w.tried_at is null then
+          clock_timestamp() + least(greatest(interval '5 minutes', w.age * 5), w.watched_for - w.age)
+        else clock_timestamp() + greatest(interval '5 minutes', w.age / 2)
+      end
   from watched w
   where o.id = w.id;
 $function$;
@@ -1516,6 +1585,10 @@ declare
   v_min_remaining constant interval := '5 minutes';
   v_is_stranger constant boolean :=
     place_order.caller_address is not null and place_order.is_proven is not true;
+  -- A stranger's orders are used again by callers from the same address only. Otherwise the order that
+  -- a stranger is given would tell whether somebody else has ordered, or has paid since.
+  v_placed_by constant text := case when v_is_stranger
+    then encode(sha256(convert_to(place_order.caller_address, 'UTF8')), 'hex') end;
   v_exceeded_scope text;
   v_package public.packages;
   v_user public.users;
@@ -1546,6 +1619,11 @@ begin
     place_order.reference_id is null
     or private.find_user_id(place_order.phone_number, place_order.whatsapp_user_id) is null
   ) then
+    if v_is_stranger then
+      perform private.count_against_limits(
+        'create_order', place_order.caller_address, project => null
+      );
+    end if;
     outcome := 'package_not_found';
     return next;
     return;
@@ -1603,6 +1681,7 @@ begin
     and o.state in ('pending', 'open')
     and coalesce(o.expires_at - v_min_remaining, o.created_at + v_reusable_for) > clock_timestamp()
     and o.key_mode = place_order.key_mode
+    and o.placed_by is not distinct from v_placed_by
     and o.credits = v_package.credits
     and o.amount_paise = v_package.price * 100
   order by o.created_at desc
@@ -1646,9 +1725,10 @@ begin
 
   if outcome = 'placed' then
     insert into public.payment_orders (phone_number, whatsapp_user_id, package_id, package_name,
-      credits, amount_paise, key_mode, channel)
+      credits, amount_paise, key_mode, channel, placed_by)
     values (place_order.phone_number, place_order.whatsapp_user_id, v_package.id, v_package.name,
-      v_package.credits, v_package.price * 100, place_order.key_mode, place_order.channel)
+      v_package.credits, v_package.price * 100, place_order.key_mode, place_order.channel,
+      v_placed_by)
     returning * into v_order;
   end if;
   if place_order.reference_id is not null then
@@ -1821,14 +1901,6 @@ begin
 end;
 $function$;
 
-ALTER TABLE "public"."credit_transactions"
-  ADD CONSTRAINT "the_source_says_the_action" CHECK (
-CASE
-    WHEN (source = ANY (ARRAY['system'::text, 'payment'::text])) THEN (action = 'credit'::text)
-    WHEN (source = ANY (ARRAY['refund'::text, 'dispute'::text, 'merge'::text])) THEN true
-    ELSE (action = 'debit'::text)
-END);
-
 ALTER TABLE "public"."order_references"
   ADD CONSTRAINT "order_references_pkey" PRIMARY KEY (user_id, reference_id, order_id);
 
@@ -1846,6 +1918,9 @@ ALTER TABLE "public"."payment_orders"
 
 ALTER TABLE "public"."payment_orders"
   ADD CONSTRAINT "phone_number_is_e164" CHECK ((phone_number ~ '^\+[1-9][0-9]{6,14}$'::text));
+
+ALTER TABLE "public"."payment_orders"
+  ADD CONSTRAINT "placed_by_is_a_hash" CHECK ((placed_by ~ '^[0-9a-f]{64}$'::text));
 
 ALTER TABLE "public"."payment_orders"
   ADD CONSTRAINT "razorpay_is_asked_only_about_what_it_knows" CHECK (((next_check_at IS NULL) OR (num_nonnulls(razorpay_order_id, razorpay_payment_link_id) > 0)));
@@ -1871,15 +1946,18 @@ ALTER TABLE "public"."payment_orders"
 ALTER TABLE "public"."rate_limits"
   ADD CONSTRAINT "scope_is_known" CHECK ((scope = ANY (ARRAY['address'::text, 'phone'::text, 'user'::text, 'owner'::text, 'project'::text])));
 
-CREATE UNIQUE INDEX one_grant_per_payment ON public.credit_transactions USING btree (reference_id)
-  WHERE (source = 'payment'::text);
-
 CREATE INDEX order_references_by_reference ON public.order_references USING btree (reference_id);
+
+CREATE INDEX payment_orders_abandoned ON public.payment_orders USING btree (created_at)
+  WHERE ((state <> 'paid'::text) AND (tried_at IS NULL) AND (next_check_at IS NULL));
 
 CREATE INDEX payment_orders_for_a_phone_number ON public.payment_orders USING btree (phone_number, package_id, created_at);
 
 CREATE INDEX payment_orders_for_a_whatsapp_user_id ON public.payment_orders USING btree (whatsapp_user_id, package_id, created_at)
   WHERE (whatsapp_user_id IS NOT NULL);
+
+CREATE INDEX payment_orders_never_checked ON public.payment_orders USING btree (key_mode, next_check_at)
+  WHERE ((next_check_at IS NOT NULL) AND (state <> 'paid'::text) AND (tried_at IS NULL) AND (checked_at IS NULL));
 
 CREATE INDEX payment_orders_of_a_user ON public.payment_orders USING btree (user_id);
 
@@ -1901,9 +1979,13 @@ CREATE INDEX webhook_deliveries_failed ON public.webhook_deliveries USING btree 
 CREATE INDEX webhook_deliveries_not_ours ON public.webhook_deliveries USING btree (received_at)
   WHERE (outcome = 'not_ours'::text);
 
+COMMENT ON COLUMN "public"."payment_orders"."checked_at" IS 'When Razorpay was last asked about it.';
+
 COMMENT ON COLUMN "public"."payment_orders"."next_check_at" IS 'When the reconciler next asks Razorpay about the order; null while Razorpay does not know it, and when there is nothing left to learn.';
 
 COMMENT ON COLUMN "public"."payment_orders"."phone_number" IS 'Who the order is for: a phone number (E.164), a WhatsApp user id, or both. It gets its user when it is paid.';
+
+COMMENT ON COLUMN "public"."payment_orders"."placed_by" IS 'SHA-256 of the network address of a stranger who placed it; null for the owner of the number, the bot and the operator.';
 
 COMMENT ON COLUMN "public"."payment_orders"."tried_at" IS 'When the first payment on it was reported; null as long as nobody is known to have tried to pay.';
 
@@ -1943,9 +2025,11 @@ COMMENT ON FUNCTION "private"."refuse_change"() IS 'Trigger of the append-only t
 
 COMMENT ON FUNCTION "public"."check_invariants"() IS 'Returns every violated invariant of the books with its subject, and no row if all is well. For operators and for tests. Reads every table in full, a fixed number of times, so call it over a direct connection, once a day.';
 
-COMMENT ON FUNCTION "public"."claim_orders_to_check"(integer, text) IS 'Returns at most batch_size orders: first the unpaid ones that somebody tried to pay, then the others, longest overdue first. Concurrent callers get different ones. finish_order_check ends a claim.';
+COMMENT ON FUNCTION "public"."claim_orders_to_check"(integer, text) IS 'Returns at most batch_size orders: first the unpaid ones that somebody tried to pay, then those that were never checked, then the others; of each kind the longest overdue first. Concurrent callers get different ones. finish_order_check ends a claim.';
 
-COMMENT ON FUNCTION "public"."delete_expired_rate_counters"() IS 'Housekeeping, to be called now and then: at most 10,000 counters in a call. An expired counter counts as zero in any case.';
+COMMENT ON FUNCTION "public"."delete_abandoned_orders"() IS 'Housekeeping. Anyone may order for any number, so an order that came to nothing must not keep the number. Returns how many it deleted: at most 1,000.';
+
+COMMENT ON FUNCTION "public"."delete_expired_rate_counters"() IS 'Housekeeping. Returns how many it deleted: at most 10,000, so that a call never takes long. An expired counter counts as zero in any case.';
 
 COMMENT ON FUNCTION "public"."find_order"(text, text, text, boolean) IS 'One row. outcome: found (user_id is null while nobody has the number that the order is for; is_users_phone says whether phone_number is one of the user''s, or the order''s; the payment and the balance after it are null until the order is paid); order_not_found; rate_limited (too many verifications from caller_address, for this order''s number or in total; with is_proven, by the owner of phone_number).';
 
@@ -2017,6 +2101,18 @@ REVOKE ALL ON FUNCTION "private"."pay_order"(uuid, uuid) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "private"."pay_order"(uuid, uuid) TO "postgres";
 
+REVOKE ALL ON FUNCTION "public"."delete_abandoned_orders"() FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."delete_abandoned_orders"() TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."delete_abandoned_orders"() TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."delete_expired_rate_counters"() FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."delete_expired_rate_counters"() TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."delete_expired_rate_counters"() TO "service_role";
+
 REVOKE ALL ON FUNCTION "public"."find_order"(text, text, text, boolean) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."find_order"(text, text, text, boolean) TO "postgres";
@@ -2032,15 +2128,3 @@ GRANT EXECUTE ON FUNCTION "public"."place_order"(text, text, text, text, text, t
 insert into public.rate_limits (action, scope, max_count, window_seconds) values ('create_order', 'owner', 60, 3600) on conflict do nothing;
 
 insert into public.rate_limits (action, scope, max_count, window_seconds) values ('verify_payment', 'owner', 60, 60) on conflict do nothing;
-
--- By hand: what calls during a merge have left on the merged account follows to the account that stays.
-select public.merge_users(u.id, u.merged_into)
-from public.users u
-where u.merged_into is not null
-  and (
-    u.credits > 0
-    or u.debt_credits > 0
-    or exists (select from public.identities i where i.user_id = u.id)
-    or exists (select from public.payment_orders o where o.user_id = u.id)
-    or exists (select from public.order_references r where r.user_id = u.id)
-  );

@@ -17,6 +17,7 @@ grant execute on function
   public.claim_orders_to_check,
   public.count_wrong_secret,
   public.deduct_credits,
+  public.delete_abandoned_orders,
   public.delete_expired_rate_counters,
   public.find_order,
   public.find_payments,

@@ -219,6 +219,7 @@ const SCHEDULED: Record<string, string> = {
     `select * from public.settle_payment('order_unpaid00000001', 'pay_unpaid', 'captured', 9900,
       'INR')`,
   "deleting expired counters": "select public.delete_expired_rate_counters()",
+  "deleting abandoned orders": "select public.delete_abandoned_orders()",
   "merging two accounts": `select public.merge_users(${person(1)}, ${person(2)})`,
 };
 

@@ -16,7 +16,7 @@ import {
   whileRazorpayIs,
 } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { buyCredits } from "../support/purchases.ts";
+import { buyCredits, payForPackage, verify } from "../support/purchases.ts";
 import { one } from "../support/lists.ts";
 import { withRazorpay } from "../support/razorpay-fixture.ts";
 import { newLiveKeyId } from "../support/razorpay-ids.ts";
@@ -59,10 +59,23 @@ Deno.test("create-order returns what Checkout needs, with the amount in paise", 
   });
 });
 
-Deno.test("create-order makes an unknown number a user with 3 credits", async () => {
-  const phone = newPhoneNumber();
-  await createOrder({ package_id: "starter", phone_number: phone });
-  strictEqual(dataOf(await call("GET", `users/${phone}`)).credits, 3);
+Deno.test("an order makes no user of an unknown number, its payment does: the welcome first", async () => {
+  const purchase = await payForPackage(control, newPhoneNumber(), "starter");
+  const { phone } = purchase;
+  const { identities } = one(
+    await backend.sql`
+    select count(*)::int as identities from public.identities where value = ${phone}`,
+  );
+  strictEqual(identities, 0);
+  strictEqual(dataOf(await verify(purchase)).remaining_credits, 3 + 20);
+  const entries = await backend.sql`
+    select t.source, t.balance_after from public.identities i
+    join public.credit_transactions t on t.user_id = i.user_id
+    where i.value = ${phone} order by t.sequence_number`;
+  deepStrictEqual(entries.map(({ source, balance_after }) => [source, balance_after]), [
+    ["system", 3],
+    ["payment", 3 + 20],
+  ]);
 });
 
 Deno.test.each([

@@ -194,6 +194,85 @@ Deno.test("an order that is paid after its watch ended is watched again, because
   ok(await nextCheckIn(razorpay_order_id) !== null);
 });
 
+/** Makes an order as old as `age` says, and ends its watch. */
+async function abandon(orderId: string, age = "31 days"): Promise<void> {
+  await shop.sql`
+    update public.payment_orders
+    set created_at = created_at - ${age}::interval, paid_at = paid_at - ${age}::interval,
+      next_check_at = null
+    where razorpay_order_id = ${orderId}`;
+}
+
+async function isKept(orderId: string): Promise<boolean> {
+  const rows = await shop.sql`
+    select from public.payment_orders where razorpay_order_id = ${orderId}`;
+  return rows.length > 0;
+}
+
+Deno.test("an order that nobody tried to pay is deleted a month later", async () => {
+  const orderId = await orderPackage(newPhoneNumber(), "starter");
+  await abandon(orderId);
+  deepStrictEqual(await run(), NOTHING);
+  strictEqual(await isKept(orderId), false);
+});
+
+/** Orders that are kept. Each is made for a number of its own, and its Razorpay order returned. */
+const KEPT: Record<string, (phone: string) => Promise<string>> = {
+  "somebody tried to pay": async (phone) => {
+    const { checkout } = await payForPackage(control, phone, "starter", { outcome: "failed" });
+    await shop.reconcile();
+    await abandon(checkout.razorpay_order_id);
+    return checkout.razorpay_order_id;
+  },
+  "is paid": async (phone) => {
+    const { checkout } = await buyCredits(control, phone, "starter");
+    // Until then it is watched for refunds.
+    await abandon(checkout.razorpay_order_id, "181 days");
+    return checkout.razorpay_order_id;
+  },
+  "is younger than a month": async (phone) => {
+    const orderId = await orderPackage(phone, "starter");
+    await abandon(orderId, "29 days");
+    return orderId;
+  },
+  "is still watched": async (phone) => {
+    const orderId = await orderPackage(phone, "starter");
+    await abandon(orderId);
+    await shop.sql`
+      update public.payment_orders set next_check_at = clock_timestamp() + interval '1 day'
+      where razorpay_order_id = ${orderId}`;
+    return orderId;
+  },
+  // Only an older version accepted references at the checkout.
+  "has a reference of the bot": async (phone) => {
+    const orderId = await orderPackage(phone, "starter");
+    await abandon(orderId);
+    await shop.sql`
+      insert into public.order_references (user_id, reference_id, order_id)
+      select g.user_id, 'wamid.1', o.id
+      from public.get_user(${phone}) g, public.payment_orders o
+      where o.razorpay_order_id = ${orderId}`;
+    return orderId;
+  },
+  "an operator has dealt with": async (phone) => {
+    const orderId = await orderPackage(phone, "starter");
+    await abandon(orderId);
+    await shop.sql`
+      select public.record_operator_action(id, 'Asha', 'The customer called', 'not_captured')
+      from public.payment_orders where razorpay_order_id = ${orderId}`;
+    return orderId;
+  },
+};
+
+Deno.test.each(Object.entries(KEPT))("an old order that %s is kept", async (_, make) => {
+  const orderId = await make(newPhoneNumber());
+  const abandoned = await orderPackage(newPhoneNumber(), "starter");
+  await abandon(abandoned);
+  deepStrictEqual(await run(), NOTHING);
+  strictEqual(await isKept(orderId), true);
+  strictEqual(await isKept(abandoned), false);
+});
+
 Deno.test("one run deletes all expired rate counters, however many there are", async () => {
   const expired = 25_000;
   await shop.sql`
@@ -201,7 +280,7 @@ Deno.test("one run deletes all expired rate counters, however many there are", a
     select 'create_order', 'address', 'forged ' || n, clock_timestamp() - interval '1 second', 1
     from generate_series(1, ${expired}::integer) n`;
   const purchase = await pay();
-  await shop.reconcile();
+  deepStrictEqual(await shop.reconcile(), { ...NOTHING, checked: 1, settled: 1 });
   const { left } = one(
     await shop.sql<{ left: number }[]>`
     select count(*)::int as left from public.rate_counters where subject like 'forged %'`,
@@ -210,13 +289,10 @@ Deno.test("one run deletes all expired rate counters, however many there are", a
   await expectBought(purchase.phone, CREDITS);
 });
 
-Deno.test("one run deletes all orders of a month ago that nobody tried to pay, however many there are", async () => {
+Deno.test("one run deletes all abandoned orders, however many there are", async () => {
   const phone = newPhoneNumber();
   const abandoned = await orderPackage(phone, "starter");
-  await shop.sql`
-    update public.payment_orders
-    set created_at = created_at - '31 days'::interval, next_check_at = null
-    where razorpay_order_id = ${abandoned}`;
+  await abandon(abandoned);
   await shop.sql`
     insert into public.payment_orders
     select (jsonb_populate_record(o, jsonb_build_object(

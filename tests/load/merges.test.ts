@@ -6,7 +6,7 @@
  * @module
  */
 
-import { deepStrictEqual, notStrictEqual, rejects, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, fail, rejects, strictEqual } from "node:assert/strict";
 import { AssertionError } from "node:assert";
 import { randomUUID } from "node:crypto";
 import type postgres from "postgres";
@@ -15,6 +15,7 @@ import { openConnections, waitingForLocks } from "../support/connections.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { at, one } from "../support/lists.ts";
+import { until } from "../support/until.ts";
 
 const PAISE = 9_900;
 const CREDITS = 20;
@@ -197,9 +198,10 @@ async function race(database: TestDatabase, rounds: number): Promise<void> {
         strictEqual(await merge(holder, from, into), "merged");
         happen().then(happening.resolve, happening.reject);
         happening.promise.catch(() => answered = size);
-        while (answered + await waitingForLocks(sql) < size) {
-          // Until everybody has answered or waits for the merge.
-        }
+        await until(
+          "everybody has answered or waits for the merge",
+          async () => answered + await waitingForLocks(sql) >= size,
+        );
       });
       changes = await happening.promise;
     } else {
@@ -239,23 +241,47 @@ Deno.test("whatever happens during a merge ends up on the account that stays", a
   await withDatabase((database) => race(database, 24));
 });
 
-const MUTANTS = [
+/** A function without one of its rules, and the race that has to notice. */
+interface Mutant {
+  readonly rule: string;
+  readonly in: string;
+  /** What stands for the rule in the function, and what replaces it. */
+  readonly breaks: readonly (readonly [before: string, after: string])[];
+  readonly race: (database: TestDatabase) => Promise<void>;
+}
+
+const MUTANTS: Mutant[] = [
   {
     rule: "an order by the bot looks again after it has waited for the user",
     in: "private.lock_user(text, text)",
-    break: ["if v_user.merged_into is null then", "if true then"],
+    breaks: [["if v_user.merged_into is null then", "if true then"]],
+    race: (database) => race(database, 8),
   },
   {
     rule: "a first contact looks again after it has waited for the user",
     in: "private.ensure_user(text, text)",
-    break: ["if v_user.merged_into is not null then", "if false then"],
+    breaks: [["if v_user.merged_into is not null then", "if false then"]],
+    race: (database) => race(database, 8),
   },
   {
     rule: "a settlement looks again after it has waited for the user",
     in: "public.settle_payment(text, text, text, integer, text, jsonb, text)",
-    break: ["if v_merged_into is not null\n", "if false and v_merged_into is not null\n"],
+    breaks: [
+      ["if v_merged_into is not null\n", "if false and v_merged_into is not null\n"],
+      [
+        "or v_user_id is distinct from coalesce(",
+        "or false and v_user_id is distinct from coalesce(",
+      ],
+    ],
+    race: (database) => race(database, 8),
   },
-] as const;
+  {
+    rule: "a deduction looks again at an account that it has not looked at yet",
+    in: "public.deduct_credits(text, integer, text, text)",
+    breaks: [["or v_user.id = v_user_id)", "or true)"]],
+    race: retryDuringMerge,
+  },
+];
 
 Deno.test.each(MUTANTS)("the race notices when this rule is broken: $rule", async (mutant) => {
   await withDatabase(async (database) => {
@@ -263,15 +289,13 @@ Deno.test.each(MUTANTS)("the race notices when this rule is broken: $rule", asyn
       await database.sql<{ definition: string }[]>`
       select pg_get_functiondef(${mutant.in}::regprocedure) as definition`,
     );
-    const [before, after] = mutant.break;
-    const broken = definition.replace(before, after)
-      .replace(
-        /\n {8}or v_user_id is distinct from coalesce\(/,
-        "\n        or false and v_user_id is distinct from coalesce(",
-      );
-    notStrictEqual(broken, definition, `${mutant.in} has no ${before}`);
+    let broken = definition;
+    for (const [before, after] of mutant.breaks) {
+      strictEqual(broken.split(before).length, 2, `${mutant.in} does not have once: ${before}`);
+      broken = broken.replace(before, after);
+    }
     await database.sql.unsafe(broken);
-    await rejects(race(database, 8), (error) => {
+    await rejects(mutant.race(database), (error) => {
       // What is left on the merged account, or an order whose state says that it must have a user.
       return error instanceof AssertionError || (error as { code?: string }).code === "23514";
     });
@@ -290,9 +314,10 @@ async function duringMerge<Result>(
     let isOver = false;
     acting.promise.then(() => isOver = true, () => isOver = true);
     act().then(acting.resolve, acting.reject);
-    while (!isOver && await waitingForLocks(sql) === 0) {
-      // Until it waits, or is through without waiting.
-    }
+    await until(
+      "the other call waits for the merge, or is through without waiting",
+      async () => isOver || await waitingForLocks(sql) > 0,
+    );
   });
   return await acting.promise;
 }
@@ -355,6 +380,33 @@ Deno.test("an identity that is first named during a merge belongs to the account
   });
 });
 
+/**
+ * Repeats a deduction under the number of an account that is being merged. It was charged to the account
+ * that stays, which has nothing left, and both were empty before: the retry must find it all the same.
+ */
+async function retryDuringMerge(database: TestDatabase): Promise<void> {
+  const { sql } = database;
+  const pair = await newPair(sql);
+  const [from, into] = pair.phones;
+  await sql`select public.deduct_credits(${from}, ${FREE_CREDITS})`;
+  await sql`select public.deduct_credits(${into}, ${FREE_CREDITS}, 'job-1')`;
+  const retry = one(
+    await duringMerge(database, pair, () =>
+      sql`
+      select outcome, user_id, remaining_credits
+      from public.deduct_credits(${from}, ${FREE_CREDITS}, 'job-1')`),
+  );
+  deepStrictEqual({ ...retry }, {
+    outcome: "replayed",
+    user_id: pair.ids[1],
+    remaining_credits: 0,
+  });
+}
+
+Deno.test("a deduction that is repeated during a merge finds what the other account was charged", async () => {
+  await withDatabase(retryDuringMerge);
+});
+
 Deno.test("two settlements around a merge and a locked order wait in turn, not in a circle", async () => {
   await withDatabase(async (database) => {
     const { sql } = database;
@@ -362,21 +414,24 @@ Deno.test("two settlements around a merge and a locked order wait in turn, not i
     const [from, into] = pair.ids;
     const [orderId, paymentId] = [await openOrder(sql, pair.phones[0]), newId("pay")];
     const settlements: Promise<postgres.Row>[] = [];
-    const isWaiting = async (count: number) => {
-      while (await waitingForLocks(sql) < count) {
-        // Each of the settlements has to wait for one of the two.
-      }
+    let isAnswered = false;
+    const startSettlement = async () => {
+      const settlement = settle(sql, orderId, paymentId);
+      settlements.push(settlement);
+      settlement.finally(() => isAnswered = true).catch(() => {});
+      await until("each of the settlements waits for one of the two", async () => {
+        if (isAnswered) fail("A settlement did not wait");
+        return await waitingForLocks(sql) >= settlements.length;
+      });
     };
     await sql.begin(async (reader) => {
       await sql.begin(async (merging) => {
         strictEqual(await merge(merging, from, into), "merged");
-        settlements.push(settle(sql, orderId, paymentId));
-        await isWaiting(1);
+        await startSettlement();
         await reader`
           select from public.payment_orders where razorpay_order_id = ${orderId} for update`;
       });
-      settlements.push(settle(sql, orderId, paymentId));
-      await isWaiting(2);
+      await startSettlement();
     });
     const outcomes = (await Promise.all(settlements)).map(({ outcome }) => outcome);
     deepStrictEqual(outcomes.sort(), ["replayed", "settled"]);

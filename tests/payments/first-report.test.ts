@@ -21,6 +21,9 @@ const PAISE = 9_900;
 const STARTER = 20;
 const FREE_CREDITS = 3;
 
+/** What is returned for a payment whose money is not ours to keep. */
+const NOTHING_BOUGHT = ["payment_refunded", null, null];
+
 let lastNumber = 0;
 const newId = (kind: string) => `${kind}_${String(++lastNumber).padStart(14, "0")}`;
 
@@ -146,9 +149,11 @@ Deno.test("a payment first reported as refunded buys nothing until its refunds e
     report(orderId, paymentId, { status: "refunded", refunds });
   const [first, second] = [newId("rfnd"), newId("rfnd")];
   const half = PAISE / 2;
-  const nothing = ["payment_refunded", null, null];
-  deepStrictEqual(await refunded([]), nothing);
-  deepStrictEqual(await refunded([{ id: first, status: "processed", paise: half }]), nothing);
+  deepStrictEqual(await refunded([]), NOTHING_BOUGHT);
+  deepStrictEqual(
+    await refunded([{ id: first, status: "processed", paise: half }]),
+    NOTHING_BOUGHT,
+  );
   strictEqual(await isUser(phone), false);
   // The other half could not be returned after all.
   const left = FREE_CREDITS + STARTER / 2;
@@ -158,6 +163,39 @@ Deno.test("a payment first reported as refunded buys nothing until its refunds e
     left,
   ]);
   strictEqual(await balanceOf(phone), left);
+});
+
+/** A payment that is first heard of as refunded, by a refund of everything that is still pending. */
+async function refundPending() {
+  const phone = newPhoneNumber();
+  const [orderId, paymentId, id] = [
+    await orderPackage(phone, "starter"),
+    newId("pay"),
+    newId("rfnd"),
+  ];
+  const refunded = (status: Refund["status"]) =>
+    report(orderId, paymentId, { status: "refunded", refunds: [{ id, status, paise: PAISE }] });
+  deepStrictEqual(await refunded("pending"), NOTHING_BOUGHT);
+  strictEqual(await isUser(phone), false);
+  return { phone, refunded };
+}
+
+Deno.test("a payment first reported as refunded by a pending refund never makes a user or a debt", async () => {
+  const { phone, refunded } = await refundPending();
+  deepStrictEqual(await refunded("processed"), NOTHING_BOUGHT);
+  strictEqual(await isUser(phone), false);
+  strictEqual(await balanceOf(phone), FREE_CREDITS);
+  const { debt_credits } = one(
+    await sql`select debt_credits from public.users where phone_number = ${phone}`,
+  );
+  strictEqual(debt_credits, 0);
+});
+
+Deno.test("a payment first reported as refunded brings its credits when the pending refund fails", async () => {
+  const { phone, refunded } = await refundPending();
+  const all = FREE_CREDITS + STARTER;
+  deepStrictEqual(await refunded("failed"), ["settled", STARTER, all]);
+  strictEqual(await balanceOf(phone), all);
 });
 
 Deno.test("credits stay while a payment that granted them is called refunded without its refunds", async () => {

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, fail, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { callerAddress } from "shared/auth/caller-address.ts";
 import { startBackend } from "../support/backend.ts";
@@ -13,10 +13,11 @@ import { createTestDatabase } from "../support/database.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { cameByLink, signedIn } from "../support/proofs.ts";
-import { payForPackage, type Purchase } from "../support/purchases.ts";
+import { payForPackage, type Purchase, signedCheckout } from "../support/purchases.ts";
 import { runReconciler } from "../support/payment-harness.ts";
 import { newSecret } from "../support/signing.ts";
 import { one } from "../support/lists.ts";
+import { until } from "../support/until.ts";
 
 const backend = await startBackend();
 const { environment, razorpay, sql } = backend;
@@ -362,6 +363,36 @@ Deno.test("20 clicks on one package are one order, here and at Razorpay", async 
   strictEqual(orders, 1);
 });
 
+Deno.test("a stranger who orders for somebody else's number learns nothing of what its owner orders and pays", async () => {
+  await withEnvironment(PHONE_PROOF, async () => {
+    await sql`delete from public.rate_limits`;
+    const owner = await newOwner();
+    const { phone } = owner;
+    const [spy, other] = [newAddress(), newAddress()];
+    const spied = async (address: string) => dataOf(await order(phone, from(address))).order_id;
+    const first = await spied(spy);
+    strictEqual(await spied(spy), first);
+
+    const headers = { ...from(owner.address), ...owner.proof };
+    const owned = String(dataOf(await order(phone, headers)).order_id);
+    notStrictEqual(owned, first);
+    strictEqual(dataOf(await order(phone, headers)).order_id, owned);
+    strictEqual(await spied(spy), first);
+
+    const { razorpay_payment_id } = await razorpay.control.payOrder(owned, {
+      outcome: "captured",
+      deliver_webhooks: false,
+    });
+    const checkout = signedCheckout(owned, razorpay_payment_id);
+    const body = { ...checkout, phone_number: phone, package_id: "starter" };
+    dataOf(await call("POST", "verify-payment", { body, headers }));
+    strictEqual(await spied(spy), first);
+    const another = await spied(other);
+    strictEqual(new Set([first, owned, another]).size, 3);
+    strictEqual(await spied(other), another);
+  });
+});
+
 Deno.test("an order is used again only while it is young, unpaid and of today's price", async () => {
   const phone = newPhoneNumber();
   const first = dataOf(await order(phone)).order_id;
@@ -406,6 +437,16 @@ Deno.test("the reconciler does not wait for a counter that is counting", async (
     deepStrictEqual(left.map(({ subject }) => subject), ["held"]);
   });
 });
+
+/** Waits until the call waits for a lock, and fails if it answers instead. */
+async function untilWaiting(answer: Promise<Answer>): Promise<void> {
+  let isOver = false;
+  answer.finally(() => isOver = true).catch(() => {});
+  await until("the call waits for a lock", async () => {
+    if (isOver) fail("The call did not wait");
+    return await waitingForLocks(sql) >= 1;
+  });
+}
 
 /** Everything of a response by which two callers could be told apart. */
 function visible({ httpStatus, headers, body: { data, ...body } }: Answer) {
@@ -555,9 +596,8 @@ Deno.test("a caller refused by the limit for all strangers is not counted agains
   await sql.begin(async (holder) => {
     await holder`update public.rate_counters set count = 2 where scope = 'project'`;
     order(caller.phone, from(caller.address)).then(waiting.resolve, waiting.reject);
-    while (await waitingForLocks(sql) < 1) {
-      // It has read that there is one left, and waits to take it.
-    }
+    // It has read that there is one left, and waits to take it.
+    await untilWaiting(waiting.promise);
   });
   expectError(await waiting.promise, PROOF_REQUIRED);
   const counts = await sql`
@@ -618,9 +658,8 @@ Deno.test("a call that waits keeps nobody else waiting", async () => {
 
     await holder`select private.lock_identities(${newcomer}, null)`;
     call("GET", `users/${newcomer}`).then(waiting.resolve, waiting.reject);
-    while (await waitingForLocks(sql) < 1) {
-      // The first contact waits for the other one with its number.
-    }
+    // The first contact waits for the other one with its number.
+    await untilWaiting(waiting.promise);
     dataOf(await call("GET", `users/${newPhoneNumber()}`));
     dataOf(await order(newPhoneNumber()));
   });

@@ -23,12 +23,13 @@ as $$
   -- Often while the order is young, less and less often later. An order that nobody has tried to pay
   -- will hardly ever be paid: it is checked after 5 minutes, after half an hour, and then four more
   -- times, the last one when its watch ends.
-  set next_check_at = case
-    when w.age >= w.watched_for then null
-    when w.tried_at is null then
-      clock_timestamp() + least(greatest(interval '5 minutes', w.age * 5), w.watched_for - w.age)
-    else clock_timestamp() + greatest(interval '5 minutes', w.age / 2)
-  end
+  set checked_at = clock_timestamp(),
+      next_check_at = case
+        when w.age >= w.watched_for then null
+        when w.tried_at is null then
+          clock_timestamp() + least(greatest(interval '5 minutes', w.age * 5), w.watched_for - w.age)
+        else clock_timestamp() + greatest(interval '5 minutes', w.age / 2)
+      end
   from watched w
   where o.id = w.id;
 $$;

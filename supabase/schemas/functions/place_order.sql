@@ -36,6 +36,10 @@ declare
   v_min_remaining constant interval := '5 minutes';
   v_is_stranger constant boolean :=
     place_order.caller_address is not null and place_order.is_proven is not true;
+  -- A stranger's orders are used again by callers from the same address only. Otherwise the order that
+  -- a stranger is given would tell whether somebody else has ordered, or has paid since.
+  v_placed_by constant text := case when v_is_stranger
+    then encode(sha256(convert_to(place_order.caller_address, 'UTF8')), 'hex') end;
   v_exceeded_scope text;
   v_package public.packages;
   v_user public.users;
@@ -66,6 +70,11 @@ begin
     place_order.reference_id is null
     or private.find_user_id(place_order.phone_number, place_order.whatsapp_user_id) is null
   ) then
+    if v_is_stranger then
+      perform private.count_against_limits(
+        'create_order', place_order.caller_address, project => null
+      );
+    end if;
     outcome := 'package_not_found';
     return next;
     return;
@@ -123,6 +132,7 @@ begin
     and o.state in ('pending', 'open')
     and coalesce(o.expires_at - v_min_remaining, o.created_at + v_reusable_for) > clock_timestamp()
     and o.key_mode = place_order.key_mode
+    and o.placed_by is not distinct from v_placed_by
     and o.credits = v_package.credits
     and o.amount_paise = v_package.price * 100
   order by o.created_at desc
@@ -166,9 +176,10 @@ begin
 
   if outcome = 'placed' then
     insert into public.payment_orders (phone_number, whatsapp_user_id, package_id, package_name,
-      credits, amount_paise, key_mode, channel)
+      credits, amount_paise, key_mode, channel, placed_by)
     values (place_order.phone_number, place_order.whatsapp_user_id, v_package.id, v_package.name,
-      v_package.credits, v_package.price * 100, place_order.key_mode, place_order.channel)
+      v_package.credits, v_package.price * 100, place_order.key_mode, place_order.channel,
+      v_placed_by)
     returning * into v_order;
   end if;
   if place_order.reference_id is not null then

@@ -21,9 +21,12 @@ create table public.payment_orders (
   phone_number text,
   whatsapp_user_id text,
   tried_at timestamptz,
+  checked_at timestamptz,
+  placed_by text,
   constraint an_order_grants_at_least_one_credit check (credits >= 1),
   constraint an_order_grants_at_most_a_million_credits check (credits <= 1000000),
   constraint an_order_is_for_somebody check (num_nonnulls(phone_number, whatsapp_user_id) > 0),
+  constraint placed_by_is_a_hash check (placed_by ~ '^[0-9a-f]{64}$'),
   constraint phone_number_is_e164 check (phone_number ~ '^\+[1-9][0-9]{6,14}$'),
   constraint whatsapp_user_id_is_of_its_kind
     check (whatsapp_user_id ~ '^[A-Z]{2}\.[A-Za-z0-9.]{1,128}$'),
@@ -63,6 +66,11 @@ create index payment_orders_to_check on public.payment_orders (key_mode, next_ch
 -- The few whose customers may be waiting for credits. They are checked first, and shown to operators.
 create index payment_orders_to_check_first on public.payment_orders (key_mode, next_check_at)
   where next_check_at is not null and state = 'open' and tried_at is not null;
+-- Those that were never checked come next.
+create index payment_orders_never_checked on public.payment_orders (key_mode, next_check_at)
+  where next_check_at is not null and state <> 'paid' and tried_at is null and checked_at is null;
+create index payment_orders_abandoned on public.payment_orders (created_at)
+  where state <> 'paid' and tried_at is null and next_check_at is null;
 
 comment on table public.payment_orders is
   'One intent to buy. What it costs and grants is fixed when it is placed, even if the package changes later.';
@@ -80,6 +88,10 @@ comment on column public.payment_orders.next_check_at is
   'When the reconciler next asks Razorpay about the order; null while Razorpay does not know it, and when there is nothing left to learn.';
 comment on column public.payment_orders.tried_at is
   'When the first payment on it was reported; null as long as nobody is known to have tried to pay.';
+comment on column public.payment_orders.checked_at is
+  'When Razorpay was last asked about it.';
+comment on column public.payment_orders.placed_by is
+  'SHA-256 of the network address of a stranger who placed it; null for the owner of the number, the bot and the operator.';
 
 alter table public.payment_orders enable row level security;
 

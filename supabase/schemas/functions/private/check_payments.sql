@@ -22,7 +22,8 @@ as $$
     left join (
       select r.payment_id,
         sum(r.amount_paise) filter (where r.is_money_gone) as gone_paise,
-        sum(r.amount_paise) filter (where r.kind = 'refund') as refund_paise
+        sum(r.amount_paise) filter (where r.kind = 'refund' and r.status <> 'pending')
+          as refund_paise
       from public.payment_reversals r
       group by r.payment_id
     ) r on r.payment_id = p.id

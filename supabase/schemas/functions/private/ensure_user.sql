@@ -71,7 +71,7 @@ begin
       return v_user;
     exception
       -- Start over, without the lock on the merged account.
-      when serialization_failure then null;
+      when serialization_failure or deadlock_detected then null;
     end;
   end loop;
   raise exception 'other calls keep getting in the way' using errcode = 'serialization_failure';

@@ -17,7 +17,7 @@ begin
       raise exception 'the account was merged meanwhile' using errcode = 'serialization_failure';
     exception
       -- Start over, without the lock on the merged account.
-      when serialization_failure then null;
+      when serialization_failure or deadlock_detected then null;
     end;
   end loop;
   raise exception 'other calls keep getting in the way' using errcode = 'serialization_failure';

@@ -7,10 +7,10 @@ set search_path = ''
 as $$
   select case
     -- Razorpay may report a payment as refunded before its refunds are final. If it has bought nothing
-    -- yet, it buys nothing until we know the refunds behind that status, and whether they failed.
+    -- yet, it buys nothing until all refunds behind that status are known, and known to have failed.
     when p.status = 'refunded' and p.credits_granted = 0 and p.amount_paise > coalesce((
       select sum(r.amount_paise) from public.payment_reversals r
-      where r.payment_id = p.id and r.kind = 'refund'
+      where r.payment_id = p.id and r.kind = 'refund' and r.status <> 'pending'
     ), 0) then 0
     when p.status in ('captured', 'refunded') then
       p.amount_paise - least(p.amount_paise, coalesce((
