@@ -55,7 +55,7 @@ Deno.test("an order that is no longer watched can still be settled by hand", asy
   const purchase = await payForPackage(control, newPhoneNumber(), "starter");
   await shop.sql`
     update public.payment_orders
-    set created_at = created_at - interval '30 days', next_check_at = null
+    set created_at = created_at - interval '20 days', next_check_at = null
     where razorpay_order_id = ${purchase.checkout.razorpay_order_id}`;
   await shop.reconcile();
   await expectBought(purchase.phone, 0);
