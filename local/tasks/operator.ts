@@ -13,6 +13,7 @@ import { parseArgs, parseEnv } from "node:util";
 import postgres from "postgres";
 import { z } from "zod";
 import { readIfPresent } from "../system/files.ts";
+import { isLoopbackUrl } from "../system/loopback.ts";
 import { responds } from "../system/ports.ts";
 import { readSettings } from "../system/settings.ts";
 import { runTask, TaskError } from "../system/task.ts";
@@ -41,11 +42,10 @@ interface Backend {
 async function findBackend(): Promise<Backend> {
   const { SUPABASE_URL, SUPABASE_SECRET_KEY, DATABASE_URL } = Deno.env.toObject();
   if (SUPABASE_URL && SUPABASE_SECRET_KEY) {
-    const isLocal = URL.parse(SUPABASE_URL)?.hostname === "127.0.0.1";
     return {
       url: SUPABASE_URL,
       secretKey: SUPABASE_SECRET_KEY,
-      databaseUrl: isLocal && DATABASE_URL ? DATABASE_URL : undefined,
+      databaseUrl: isLoopbackUrl(SUPABASE_URL) && DATABASE_URL ? DATABASE_URL : undefined,
     };
   }
   const stack = parseEnv(await readIfPresent(join(readSettings().localDir, "stack.env")) ?? "");
@@ -63,12 +63,12 @@ async function findBackend(): Promise<Backend> {
   };
 }
 
-const Rows = z.array(z.record(z.string(), z.unknown()));
-type Rows = z.infer<typeof Rows>;
+const rowList = z.array(z.record(z.string(), z.unknown()));
+type Rows = z.infer<typeof rowList>;
 
 /** Calls a SQL function over the Data API. */
 async function callSql(backend: Backend, name: string, args: object): Promise<Rows> {
-  return Rows.parse(await post(backend, `/rest/v1/rpc/${name}`, args));
+  return rowList.parse(await post(backend, `/rest/v1/rpc/${name}`, args));
 }
 
 async function post({ url, secretKey }: Backend, path: string, body: object): Promise<unknown> {
@@ -100,7 +100,7 @@ async function runSql({ url, databaseUrl }: Backend, text: string, write: boolea
   });
   try {
     // Several statements return a list of rows each.
-    return Rows.parse((await sql.unsafe(text)).flat());
+    return rowList.parse((await sql.unsafe(text)).flat());
   } catch (error) {
     throw error instanceof postgres.PostgresError ? new TaskError(error.message) : error;
   } finally {
