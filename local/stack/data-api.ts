@@ -60,12 +60,16 @@ export async function startDataApi(options: DataApiOptions): Promise<DataApi> {
       drivers: { email: new ConsoleEmailDriver() },
     },
   });
-  let refreshing: Promise<unknown> = Promise.resolve();
-  const refresh = () => refreshing = refreshing.then(() => connection.readSchema());
+  let refreshing: Promise<void> = Promise.resolve();
+  // If the database dies meanwhile, or is being closed, what was read before stays known. A rejection
+  // that nobody awaits would end the whole stack.
+  const refresh = () => {
+    refreshing = refreshing.then(() => connection.readSchema()).catch(() => {});
+  };
   try {
     await provideAuthTables(app, connection);
     // Once it has been read, the schema stays known even while the database is unavailable.
-    await refresh();
+    await connection.readSchema();
     // PostgreSQL notifies this channel when a migration has changed the schema, as for PostgREST.
     await connection.driver.listen("pgrst", refresh);
   } catch (error) {
