@@ -3,6 +3,43 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   "public": {
     Tables: {
+      "action_prices": {
+        Row: {
+          "action_id": string;
+          "credits": number;
+          "done_message": string;
+          "id": number;
+          "minimum_credits": number;
+          "per_quantity": number;
+          "unit": string;
+          "valid_from": string;
+          "valid_until": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "action_id": string;
+          "credits": number;
+          "done_message": string;
+          "id"?: number;
+          "minimum_credits"?: number;
+          "per_quantity"?: number;
+          "unit": string;
+          "valid_from"?: string;
+          "valid_until"?: string;
+        };
+        Update: {
+          "action_id"?: string;
+          "credits"?: number;
+          "done_message"?: string;
+          "id"?: number;
+          "minimum_credits"?: number;
+          "per_quantity"?: number;
+          "unit"?: string;
+          "valid_from"?: string;
+          "valid_until"?: string;
+        };
+        Relationships: [];
+      };
       "credit_transactions": {
         Row: {
           "action": string;
@@ -10,7 +47,10 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "id": string;
+          "price_id": number | null;
+          "quantity": number | null;
           "reference_id": string | null;
+          "remaining_after": number | null;
           "sequence_number": number;
           "source": string;
           "user_id": string;
@@ -22,7 +62,10 @@ export type Database = {
           "created_at"?: string;
           "credits": number;
           "id"?: string;
+          "price_id"?: number | null;
+          "quantity"?: number | null;
           "reference_id"?: string | null;
+          "remaining_after"?: number | null;
           "sequence_number": number;
           "source": string;
           "user_id": string;
@@ -33,7 +76,10 @@ export type Database = {
           "created_at"?: string;
           "credits"?: number;
           "id"?: string;
+          "price_id"?: number | null;
+          "quantity"?: number | null;
           "reference_id"?: string | null;
+          "remaining_after"?: number | null;
           "sequence_number"?: number;
           "source"?: string;
           "user_id"?: string;
@@ -41,6 +87,63 @@ export type Database = {
         Relationships: [
           {
             foreignKeyName: "credit_transactions_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "users";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "holds": {
+        Row: {
+          "action_id": string;
+          "captured_credits": number | null;
+          "created_at": string;
+          "credits": number;
+          "ended_at": string | null;
+          "expires_at": string;
+          "price_id": number;
+          "quantity": number | null;
+          "reference_id": string;
+          "remaining_after": number;
+          "remaining_after_end": number | null;
+          "state": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "action_id": string;
+          "captured_credits"?: number | null;
+          "created_at"?: string;
+          "credits": number;
+          "ended_at"?: string | null;
+          "expires_at": string;
+          "price_id": number;
+          "quantity"?: number | null;
+          "reference_id": string;
+          "remaining_after": number;
+          "remaining_after_end"?: number | null;
+          "state"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "action_id"?: string;
+          "captured_credits"?: number | null;
+          "created_at"?: string;
+          "credits"?: number;
+          "ended_at"?: string | null;
+          "expires_at"?: string;
+          "price_id"?: number;
+          "quantity"?: number | null;
+          "reference_id"?: string;
+          "remaining_after"?: number;
+          "remaining_after_end"?: number | null;
+          "state"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "holds_user_id_fkey";
             columns: ["user_id"];
             isOneToOne: false;
             referencedRelation: "users";
@@ -339,6 +442,7 @@ export type Database = {
           "granted_at": string | null;
           "id": string;
           "order_id": string;
+          "remaining_after_grant": number | null;
           "status": string;
         };
         ComputedFields: never;
@@ -352,6 +456,7 @@ export type Database = {
           "granted_at"?: string | null;
           "id": string;
           "order_id": string;
+          "remaining_after_grant"?: number | null;
           "status": string;
         };
         Update: {
@@ -364,6 +469,7 @@ export type Database = {
           "granted_at"?: string | null;
           "id"?: string;
           "order_id"?: string;
+          "remaining_after_grant"?: number | null;
           "status"?: string;
         };
         Relationships: [
@@ -423,13 +529,33 @@ export type Database = {
         };
         Relationships: [];
       };
+      "settings": {
+        Row: {
+          "name": string;
+          "value": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "name": string;
+          "value": number;
+        };
+        Update: {
+          "name"?: string;
+          "value"?: number;
+        };
+        Relationships: [];
+      };
       "users": {
         Row: {
           "created_at": string;
           "credits": number;
           "debt_credits": number;
+          "has_merged": boolean;
+          "held_credits": number;
           "id": string;
           "merged_into": string | null;
+          "next_hold_expiry_at": string | null;
+          "open_holds": number;
           "phone_number": string | null;
           "transaction_count": number;
         };
@@ -438,8 +564,12 @@ export type Database = {
           "created_at"?: string;
           "credits": number;
           "debt_credits"?: number;
+          "has_merged"?: boolean;
+          "held_credits"?: number;
           "id"?: string;
           "merged_into"?: string | null;
+          "next_hold_expiry_at"?: string | null;
+          "open_holds"?: number;
           "phone_number"?: string | null;
           "transaction_count": number;
         };
@@ -447,8 +577,12 @@ export type Database = {
           "created_at"?: string;
           "credits"?: number;
           "debt_credits"?: number;
+          "has_merged"?: boolean;
+          "held_credits"?: number;
           "id"?: string;
           "merged_into"?: string | null;
+          "next_hold_expiry_at"?: string | null;
+          "open_holds"?: number;
           "phone_number"?: string | null;
           "transaction_count"?: number;
         };
@@ -520,6 +654,23 @@ export type Database = {
         Args: { "order_id": string; "razorpay_order_id": string };
         Returns: string;
       };
+      "capture_credits": {
+        Args: {
+          "credits"?: number;
+          "phone_number"?: string;
+          "quantity"?: number;
+          "reference_id"?: string;
+          "whatsapp_user_id"?: string;
+        };
+        Returns: {
+          "captured_credits": number;
+          "done_message": string;
+          "is_late": boolean;
+          "outcome": string;
+          "remaining_credits": number;
+          "user_id": string;
+        }[];
+      };
       "check_invariants": {
         Args: Record<PropertyKey, never>;
         Returns: {
@@ -539,19 +690,33 @@ export type Database = {
       "count_wrong_secret": { Args: { "caller_address": string }; Returns: number };
       "deduct_credits": {
         Args: {
+          "action"?: string;
           "credits"?: number;
           "phone_number"?: string;
+          "quantity"?: number;
           "reference_id"?: string;
           "whatsapp_user_id"?: string;
         };
         Returns: {
+          "done_message": string;
+          "needed_credits": number;
           "outcome": string;
           "remaining_credits": number;
+          "reserved_credits": number;
           "user_id": string;
         }[];
       };
       "delete_abandoned_orders": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_expired_rate_counters": { Args: Record<PropertyKey, never>; Returns: number };
+      "expire_holds": {
+        Args: { "after_user_id"?: string; "batch_size": number };
+        Returns: {
+          "expired": number;
+          "failed": number;
+          "last_user_id": string;
+          "users": number;
+        }[];
+      };
       "find_order": {
         Args: {
           "caller_address"?: string;
@@ -586,6 +751,8 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "outcome": string;
+          "remaining_credits": number;
+          "reserved_credits": number;
           "retry_after_seconds": number;
           "user_id": string;
         }[];
@@ -612,6 +779,13 @@ export type Database = {
           "outcome": string;
           "total": number;
           "transactions": Json;
+        }[];
+      };
+      "list_prices": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "actions": Json;
+          "packages": Json;
         }[];
       };
       "merge_users": { Args: { "from_user_id": string; "into_user_id": string }; Returns: string };
@@ -653,6 +827,35 @@ export type Database = {
       "record_operator_action": {
         Args: { "operator": string; "order_id": string; "outcome": string; "reason": string };
         Returns: undefined;
+      };
+      "release_hold": {
+        Args: { "phone_number"?: string; "reference_id"?: string; "whatsapp_user_id"?: string };
+        Returns: {
+          "outcome": string;
+          "released_credits": number;
+          "remaining_credits": number;
+          "user_id": string;
+        }[];
+      };
+      "reserve_credits": {
+        Args: {
+          "action"?: string;
+          "credits"?: number;
+          "expires_in_seconds"?: number;
+          "phone_number"?: string;
+          "quantity"?: number;
+          "reference_id"?: string;
+          "whatsapp_user_id"?: string;
+        };
+        Returns: {
+          "expires_at": string;
+          "needed_credits": number;
+          "outcome": string;
+          "remaining_credits": number;
+          "reserved_credits": number;
+          "state": string;
+          "user_id": string;
+        }[];
       };
       "settle_payment": {
         Args: {

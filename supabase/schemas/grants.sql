@@ -1,7 +1,8 @@
 -- The access matrix: every right that a role of the Data API has. What is not granted here is refused.
 
--- A page without a session reads the price list; one with a session, its own user and history too.
+-- A page without a session reads the price lists; one with a session, its own user and history too.
 grant select on public.packages            to anon, authenticated;
+grant select on public.action_prices       to anon, authenticated;
 grant select on public.users               to authenticated;
 grant select on public.credit_transactions to authenticated;
 
@@ -13,12 +14,14 @@ grant execute on function private.session_user_id to authenticated;
 grant execute on function
   public.attach_payment_link,
   public.attach_razorpay_order,
+  public.capture_credits,
   public.check_invariants,
   public.claim_orders_to_check,
   public.count_wrong_secret,
   public.deduct_credits,
   public.delete_abandoned_orders,
   public.delete_expired_rate_counters,
+  public.expire_holds,
   public.find_order,
   public.find_payments,
   public.finish_order_check,
@@ -26,9 +29,12 @@ grant execute on function
   public.get_user,
   public.list_attention,
   public.list_credit_transactions,
+  public.list_prices,
   public.merge_users,
   public.place_order,
   public.receive_webhook,
   public.record_operator_action,
+  public.release_hold,
+  public.reserve_credits,
   public.settle_payment
 to service_role;

@@ -6,6 +6,10 @@ create policy "Anybody may read the packages that are for sale"
   on public.packages for select to anon, authenticated
   using (is_active);
 
+create policy "Anybody may read what actions cost now"
+  on public.action_prices for select to anon, authenticated
+  using (valid_from <= clock_timestamp() and valid_until > clock_timestamp());
+
 -- A session proves a phone number, and with it the user that the rows belong to.
 create policy "A session reads its own user"
   on public.users for select to authenticated

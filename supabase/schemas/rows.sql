@@ -15,3 +15,14 @@ values
   ('verify_payment', 'user', 60, 60),
   ('verify_payment', 'owner', 60, 60),
   ('verify_payment', 'project', 3000, 60);
+
+insert into public.settings (name, value)
+values ('max_open_holds', 20);
+
+insert into public.action_prices
+  (id, action_id, unit, credits, per_quantity, done_message, valid_from)
+values
+  (1, 'image_generation', 'image', 1, 1, 'Image generated successfully.', '-infinity'),
+  (2, 'video_generation', 'video', 5, 1, 'Video generated successfully.', '-infinity'),
+  (3, 'voice_message', 'second', 1, 30, 'Voice message generated successfully.', '-infinity'),
+  (4, 'chat', 'token', 1, 1000, 'Reply generated successfully.', '-infinity');

@@ -1,4 +1,4 @@
--- The ledger and the record of operators' actions are append-only.
+-- The ledger and the record of operators' actions are append-only, and prices have a history.
 
 create trigger credit_transactions_are_append_only
   before update or delete on public.credit_transactions
@@ -14,4 +14,16 @@ create trigger operator_actions_are_append_only
 
 create trigger operator_actions_are_not_truncated
   before truncate on public.operator_actions
+  for each statement execute function private.refuse_change();
+
+create trigger action_prices_keep_their_history
+  before insert or update on public.action_prices
+  for each row execute function private.keep_price_history();
+
+create trigger action_prices_are_never_deleted
+  before delete on public.action_prices
+  for each row execute function private.refuse_change();
+
+create trigger action_prices_are_not_truncated
+  before truncate on public.action_prices
   for each statement execute function private.refuse_change();

@@ -1,11 +1,20 @@
--- Spends a user's credits, at most once for each reference.
+-- Charges for an action, at most once for each reference.
 create function public.deduct_credits(
   phone_number text default null,
-  credits integer default 1,
+  credits integer default null,
   reference_id text default null,
-  whatsapp_user_id text default null
+  whatsapp_user_id text default null,
+  action text default null,
+  quantity integer default null
 )
-returns table (outcome text, user_id uuid, remaining_credits integer)
+returns table (
+  outcome text,
+  user_id uuid,
+  remaining_credits integer,
+  reserved_credits integer,
+  needed_credits bigint,
+  done_message text
+)
 language plpgsql
 security definer
 set search_path = ''
@@ -14,12 +23,20 @@ set statement_timeout = '4s'
 as $$
 #variable_conflict use_column
 declare
-  v_user_id uuid;
+  v_max_credits constant integer := 1000;
+  v_action constant text := coalesce(deduct_credits.action, 'image_generation');
+  v_quantity constant integer :=
+    case when deduct_credits.credits is null then coalesce(deduct_credits.quantity, 1) end;
+  v_charged_credits integer;
+  v_is_charged boolean;
   v_user public.users;
-  v_first public.credit_transactions;
+  v_charge public.credit_transactions;
+  v_price private.price_of_a_call;
 begin
-  if deduct_credits.credits is null or deduct_credits.credits < 1 then
-    raise exception 'a deduction is at least one credit, not %', deduct_credits.credits
+  if num_nonnulls(deduct_credits.credits, deduct_credits.quantity) = 2
+    or coalesce(deduct_credits.credits, v_quantity) < 1
+  then
+    raise exception 'a deduction is at least one credit, or a quantity of at least one'
       using errcode = 'invalid_parameter_value';
   end if;
 
@@ -27,98 +44,122 @@ begin
     perform private.ensure_user(deduct_credits.phone_number, deduct_credits.whatsapp_user_id);
   end if;
 
-  loop
-    if deduct_credits.reference_id is not null then
-      -- Lock first, then look: two calls with one reference take turns, and the second sees what the
-      -- first has written. The user is looked up as in private.find_user_id, but inline, here and below:
-      -- this is the hot path, and calling the function would cost as much as everything else.
-      select u.id into v_user_id from public.users u
-      where u.id = coalesce(
-        (
-          select i.user_id from public.identities i
-          where i.kind = 'phone' and i.value = deduct_credits.phone_number
-        ),
-        (
-          select i.user_id from public.identities i
-          where i.kind = 'whatsapp_user_id' and i.value = deduct_credits.whatsapp_user_id
-        )
-      )
-      for no key update;
-
-      select t.* into v_first from public.credit_transactions t
-      where t.user_id = v_user_id
-        -- A literal, so that the planner sees that the partial index on references covers it.
-        and t.source = 'image_generation'
-        and t.reference_id = deduct_credits.reference_id;
-
-      -- An account that was merged into this one may have served the first call.
-      if not found then
-        select t.* into v_first
-        from public.users u
-        join public.credit_transactions t on t.user_id = u.id
-        where u.merged_into = v_user_id
-          and t.source = 'image_generation'
-          and t.reference_id = deduct_credits.reference_id;
-      end if;
-
-      -- A repeated reference is a retry: return what the first call did, and charge nothing.
-      if found then
-        return query select
-          case when v_first.credits = deduct_credits.credits then 'replayed' else 'reference_reused' end,
-          v_first.user_id,
-          v_first.balance_after;
-        return;
-      end if;
-    end if;
-
-    -- One statement decides, charges and records. If another transaction held the row, PostgreSQL
-    -- evaluates the condition again on the newest version, so no stale balance is ever written back.
-    with charged as (
-      update public.users u
-      set credits = u.credits - deduct_credits.credits,
-          transaction_count = u.transaction_count + 1
-      where u.id = case
-          when deduct_credits.reference_id is not null then v_user_id
-          else coalesce(
-            (
-              select i.user_id from public.identities i
-              where i.kind = 'phone' and i.value = deduct_credits.phone_number
-            ),
-            (
-              select i.user_id from public.identities i
-              where i.kind = 'whatsapp_user_id' and i.value = deduct_credits.whatsapp_user_id
-            )
-          )
-        end
-        and u.credits >= deduct_credits.credits
-      returning u.id, u.credits, u.transaction_count
-    )
+  -- One statement prices, decides, charges and records, for a known number with nothing unusual about it.
+  -- If another transaction held the user's row, PostgreSQL evaluates the conditions on the row again on
+  -- its newest version, so no stale figure is ever written back.
+  with price as (
+    select p.id, p.done_message,
+      coalesce(
+        deduct_credits.credits,
+        private.price_in_credits(v_quantity, p.credits, p.per_quantity, p.minimum_credits)
+      ) as credits
+    from private.current_prices p
+    where p.action_id = v_action
+  ),
+  charged as (
+    update public.users u
+    set credits = u.credits - p.credits::integer,
+        transaction_count = u.transaction_count + 1
+    from price p
+    -- The number in the user's own row, which saves the look-up in identities.
+    where u.phone_number = deduct_credits.phone_number
+      and u.credits - u.held_credits - u.debt_credits >= p.credits
+      and p.credits <= v_max_credits
+      -- A hold may have expired, which returns its credits.
+      and (u.next_hold_expiry_at is null or u.next_hold_expiry_at > clock_timestamp())
+    returning u.id, u.transaction_count, u.credits as balance,
+      u.credits - u.held_credits - u.debt_credits as remaining,
+      u.held_credits > 0 or u.has_merged as may_be_taken,
+      p.id as price_id, p.credits::integer, p.done_message
+  ),
+  entry as (
     insert into public.credit_transactions
-      (user_id, sequence_number, action, credits, source, reference_id, balance_after)
-    select c.id, c.transaction_count, 'debit', deduct_credits.credits,
-      'image_generation', deduct_credits.reference_id, c.credits
+      (user_id, sequence_number, action, credits, source, reference_id, balance_after, quantity,
+        price_id, remaining_after)
+    select c.id, c.transaction_count, 'debit', c.credits, v_action, deduct_credits.reference_id,
+      c.balance, v_quantity, c.price_id, c.remaining
     from charged c
-    returning user_id, balance_after into user_id, remaining_credits;
+    where case
+      when c.may_be_taken then not private.is_reference_taken(c.id, deduct_credits.reference_id)
+      else true
+    end
+    -- A repeated reference is a retry.
+    on conflict (user_id, hashtextextended(reference_id, 0))
+      where reference_id is not null
+        and source not in ('system', 'payment', 'refund', 'dispute', 'merge', 'adjustment')
+      do nothing
+    returning true as is_written
+  )
+  select 'deducted', c.id, c.remaining, 0, c.credits, c.done_message, c.credits, e.is_written
+  into outcome, user_id, remaining_credits, reserved_credits, needed_credits, done_message,
+    v_charged_credits, v_is_charged
+  from charged c
+  left join entry e on true;
 
-    if found then
-      outcome := 'deducted';
+  if v_is_charged then
+    return next;
+    return;
+  elsif v_charged_credits is not null then
+    -- Charged without an entry: the reference is taken. Nobody else has seen the row, which is locked.
+    update public.users u
+    set credits = u.credits + v_charged_credits,
+        transaction_count = u.transaction_count - 1
+    where u.id = deduct_credits.user_id;
+  end if;
+
+  -- Something is unusual. With the user locked, each statement sees everything that came before.
+  v_user := private.end_expired_holds(
+    private.lock_user(deduct_credits.phone_number, deduct_credits.whatsapp_user_id)
+  );
+  user_id := v_user.id;
+  remaining_credits := private.remaining_credits(v_user);
+  reserved_credits := v_user.held_credits;
+
+  if deduct_credits.reference_id is not null then
+    v_charge := private.find_charge(v_user.id, deduct_credits.reference_id);
+    if v_charge.user_id is not null then
+      -- A repeated reference returns what the first call did, and charges nothing.
+      outcome := case
+        when v_charge.reference_id = deduct_credits.reference_id
+          and private.is_same_request(
+            v_charge.source, v_charge.quantity, v_charge.credits,
+            v_action, v_quantity, deduct_credits.credits
+          )
+        then 'replayed'
+        else 'reference_reused'
+      end;
+      user_id := v_charge.user_id;
+      remaining_credits := coalesce(v_charge.remaining_after, v_charge.balance_after);
+      done_message := private.done_message(v_charge);
+      return next;
+      return;
+    elsif private.is_reference_taken(v_user.id, deduct_credits.reference_id) then
+      outcome := 'reference_held';
       return next;
       return;
     end if;
+  end if;
 
-    -- Nothing was charged: the user is unknown or has too few credits. It is worth another try if the
-    -- user is new (another call may have just created it and charged this reference) or if credits have
-    -- arrived meanwhile.
-    v_user := private.ensure_user(deduct_credits.phone_number, deduct_credits.whatsapp_user_id);
-    if v_user.credits < deduct_credits.credits
-      and (deduct_credits.reference_id is null or v_user.id = v_user_id)
-    then
-      return query select 'insufficient_credits', v_user.id, v_user.credits;
-      return;
-    end if;
-  end loop;
+  v_price := private.find_price(v_action, v_quantity, deduct_credits.credits);
+  needed_credits := v_price.credits;
+  done_message := v_price.done_message;
+  if v_price.price_id is null then
+    outcome := 'action_not_found';
+  elsif v_price.credits > v_max_credits then
+    outcome := 'too_many_credits';
+  elsif v_price.credits > remaining_credits then
+    outcome := 'insufficient_credits';
+  else
+    perform private.post_entry(
+      v_user.id, 'debit', v_price.credits::integer, v_action, deduct_credits.reference_id, v_quantity,
+      v_price.price_id
+    );
+    outcome := 'deducted';
+    remaining_credits := remaining_credits - v_price.credits::integer;
+  end if;
+  return next;
 end;
 $$;
 
 comment on function public.deduct_credits is
-  'One row. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call returned); reference_reused (charged before with another number of credits); insufficient_credits (nothing changed: remaining_credits is the balance).';
+  'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call returned); reference_reused (charged before for another request); reference_held (reserved and not captured); action_not_found (unknown, retired, or not priced yet); too_many_credits (more than one call may spend); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits). Only deducted changes anything.';

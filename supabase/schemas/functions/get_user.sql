@@ -9,7 +9,9 @@ returns table (
   user_id uuid,
   credits integer,
   created_at timestamptz,
-  retry_after_seconds integer
+  retry_after_seconds integer,
+  remaining_credits integer,
+  reserved_credits integer
 )
 language plpgsql
 security definer
@@ -40,7 +42,8 @@ begin
   end if;
 
   v_user := private.ensure_user(get_user.phone_number, get_user.whatsapp_user_id);
-  return query select 'found', v_user.id, v_user.credits, v_user.created_at, 0;
+  return query select 'found', v_user.id, v_user.credits, v_user.created_at, 0,
+    private.remaining_credits(v_user), private.reserved_credits(v_user);
 end;
 $$;
 

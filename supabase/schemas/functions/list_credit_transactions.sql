@@ -63,7 +63,8 @@ begin
           'source', p.source,
           'reference_id', p.reference_id,
           'created_at', p.created_at,
-          'balance_after', p.balance_after
+          'balance_after', p.balance_after,
+          'quantity', p.quantity
         )
         order by p.sequence_number desc
       ),

@@ -40,6 +40,15 @@ begin
         v_outcome := 'merged';
       end if;
 
+      perform private.end_expired_holds(v_from);
+      perform private.end_expired_holds(v_into);
+      perform private.release_common_holds(v_from.id, v_into.id);
+      -- What is left of its holds moves to the other account, after the credits.
+      update public.users u
+      set held_credits = 0, open_holds = 0, next_hold_expiry_at = null
+      where u.id = v_from.id
+      returning * into v_from;
+
       if v_from.credits > 0 then
         -- A reference is used once, so each further transfer between the two has a longer one.
         select repeat('again ', count(*)::integer) into v_again
@@ -54,11 +63,15 @@ begin
         );
       end if;
 
+      perform private.move_holds(v_from.id, v_into.id);
+
       -- Paid orders may still be refunded, so they move to the account that stays. Orders that wait for
       -- their payment belong to an identity, and move with it.
       update public.payment_orders o set user_id = v_into.id where o.user_id = v_from.id;
       update public.order_references r set user_id = v_into.id where r.user_id = v_from.id;
-      update public.users u set debt_credits = u.debt_credits + v_from.debt_credits
+      update public.users u
+      set debt_credits = u.debt_credits + v_from.debt_credits,
+          has_merged = true
       where u.id = v_into.id;
       update public.users u set debt_credits = 0 where u.id = v_from.id;
       perform private.collect_debts(v_into.id);
@@ -81,4 +94,4 @@ end;
 $$;
 
 comment on function public.merge_users is
-  'merged: the identities and the balance have moved, the old history stays under the old id. replayed: they had moved before, and whatever was left behind has moved now. same_user, user_not_found, merged_before (one of them is no longer an account): nothing changed.';
+  'merged: the identities, the balance and the open holds have moved, the old history stays under the old id. replayed: they had moved before, and whatever was left behind has moved now. same_user, user_not_found, merged_before (one of them is no longer an account): nothing changed.';

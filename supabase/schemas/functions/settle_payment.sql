@@ -24,7 +24,7 @@ declare
   v_is_settled boolean := false;
   v_is_user_needed boolean := false;
   v_user_id uuid;
-  v_merged_into uuid;
+  v_user public.users;
   v_order public.payment_orders;
   v_payment public.payments;
   v_reversal jsonb;
@@ -52,14 +52,13 @@ begin
         v_user_id :=
           (private.ensure_user(v_order.phone_number, v_order.whatsapp_user_id)).id;
       end if;
-      select u.merged_into into v_merged_into from public.users u where u.id = v_user_id
-      for no key update;
+      select u.* into v_user from public.users u where u.id = v_user_id for no key update;
       select o.* into v_order from public.payment_orders o where o.id = v_order.id
       for no key update;
 
       -- The call that held the locks may have merged the account, created one for the number, or paid
       -- the order.
-      if v_merged_into is not null
+      if v_user.merged_into is not null
         or v_user_id is distinct from coalesce(
           v_order.user_id, private.find_user_id(v_order.phone_number, v_order.whatsapp_user_id)
         )
@@ -67,6 +66,8 @@ begin
         raise exception 'the order has meanwhile gone to another user'
           using errcode = 'serialization_failure';
       end if;
+
+      perform private.end_expired_holds(v_user);
 
       if v_order.state = 'pending' then
         update public.payment_orders o
@@ -142,7 +143,7 @@ begin
     -- A repeated report returns the same figures as the first one.
     outcome := case when v_was_granted then 'replayed' else 'settled' end;
     credits_added := v_payment.credits_granted;
-    remaining_credits := v_payment.balance_after_grant;
+    remaining_credits := coalesce(v_payment.remaining_after_grant, v_payment.balance_after_grant);
   end if;
 
   return next;

@@ -9,6 +9,7 @@ create table public.payments (
   flag text,
   created_at timestamptz not null default clock_timestamp(),
   granted_at timestamptz,
+  remaining_after_grant integer,
   constraint status_is_razorpays
     check (status in ('created', 'authorized', 'failed', 'captured', 'refunded')),
   constraint amount_is_positive check (amount_paise > 0),
@@ -34,7 +35,9 @@ comment on table public.payments is
   'What Razorpay reports about each payment on our orders. An order may see many payments and is paid by one.';
 comment on column public.payments.id is 'Razorpay''s payment id.';
 comment on column public.payments.balance_after_grant is
-  'The balance right after its credits were granted and what had already gone back was revoked, which every report of this payment returns.';
+  'The balance right after its credits were granted and what had already gone back was revoked.';
+comment on column public.payments.remaining_after_grant is
+  'What could be spent then: the balance less what was reserved. Null for grants from before holds, after which it was the balance.';
 comment on column public.payments.flag is
   'Marks a captured payment that buys nothing: amount_mismatch, or second_payment on an order that another payment pays. An operator refunds what is left of it.';
 

@@ -6,10 +6,18 @@ create table public.users (
   transaction_count integer not null,
   debt_credits integer not null default 0,
   created_at timestamptz not null default clock_timestamp(),
+  held_credits integer not null default 0,
+  open_holds integer not null default 0,
+  next_hold_expiry_at timestamptz,
+  has_merged boolean not null default false,
   constraint phone_number_is_e164 check (phone_number ~ '^\+[1-9][0-9]{6,14}$'),
   constraint credits_are_never_negative check (credits >= 0),
   constraint transaction_count_is_never_negative check (transaction_count >= 0),
-  constraint debt_is_never_negative check (debt_credits >= 0)
+  constraint debt_is_never_negative check (debt_credits >= 0),
+  constraint held_credits_are_part_of_the_balance check (held_credits between 0 and credits),
+  constraint a_user_with_open_holds_says_how_many_and_until_when check (
+    (held_credits > 0) = (open_holds > 0) and (open_holds > 0) = (next_hold_expiry_at is not null)
+  )
 )
 -- Every deduction rewrites the row with the balance. The free space keeps these updates on the page
 -- and out of the indexes.
@@ -29,6 +37,12 @@ comment on column public.users.transaction_count is
   'How many credit_transactions the user has, and the sequence_number of the newest one.';
 comment on column public.users.debt_credits is
   'Credits that were spent before their payment was reversed. The next credits pay this off first.';
+comment on column public.users.held_credits is
+  'The sum of the user''s open holds, including those that have expired and that nothing has ended yet.';
+comment on column public.users.next_hold_expiry_at is
+  'No open hold expires before this moment. Null without open holds.';
+comment on column public.users.has_merged is
+  'Whether another account was merged into this one, so that its history counts too.';
 
 alter table public.users enable row level security;
 

@@ -43,7 +43,7 @@ as $$
   where u.merged_into is not null
 
   union all
-  select 'a debt is the sum of what is owed, and is paid while there are credits', 'user ' || u.id,
+  select 'a debt is the sum of what is owed, and is paid while there are credits that are not reserved', 'user ' || u.id,
     format('debt %s, owed %s, balance %s', u.debt_credits, coalesce(sum(r.credits_owed), 0),
       u.credits)
   from public.users u
@@ -52,7 +52,7 @@ as $$
   left join public.payment_reversals r on r.payment_id = p.id
   group by u.id
   having u.debt_credits <> coalesce(sum(r.credits_owed), 0)
-    or u.debt_credits > 0 and u.credits > 0;
+    or u.debt_credits > 0 and u.credits > u.held_credits;
 $$;
 
 comment on function private.check_accounts is

@@ -1,22 +1,22 @@
--- Pays off what a user owes, oldest debt first, as far as the balance goes.
+-- Pays off what a user owes, oldest debt first, as far as credits go that are not reserved.
 create function private.collect_debts(user_id uuid)
-returns integer
+returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  v_balance integer;
+  v_available integer;
   v_debt integer;
   v_reversal record;
   v_paid integer;
 begin
-  select u.credits, u.debt_credits into strict v_balance, v_debt
+  select u.credits - u.held_credits, u.debt_credits into strict v_available, v_debt
   from public.users u
   where u.id = collect_debts.user_id
   for no key update;
 
   if v_debt = 0 then
-    return v_balance;
+    return;
   end if;
 
   for v_reversal in
@@ -27,20 +27,19 @@ begin
     where o.user_id = collect_debts.user_id and r.credits_owed > 0
     order by r.created_at, r.id
   loop
-    v_paid := least(v_balance, v_reversal.credits_owed);
+    v_paid := least(v_available, v_reversal.credits_owed);
     exit when v_paid = 0;
-    v_balance := private.post_entry(
-      collect_debts.user_id, 'debit', v_paid, v_reversal.kind, v_reversal.id
-    );
     update public.payment_reversals r set credits_owed = r.credits_owed - v_paid
     where r.id = v_reversal.id;
     update public.users u set debt_credits = u.debt_credits - v_paid
     where u.id = collect_debts.user_id;
+    perform private.post_entry(
+      collect_debts.user_id, 'debit', v_paid, v_reversal.kind, v_reversal.id
+    );
+    v_available := v_available - v_paid;
   end loop;
-
-  return v_balance;
 end;
 $$;
 
 comment on function private.collect_debts is
-  'Returns the remaining balance. To be called after every entry that adds credits.';
+  'To be called after every entry that adds credits, and whenever a hold returns some.';

@@ -69,18 +69,23 @@ begin
     perform private.post_entry(
       pay_order.user_id, 'credit', v_order.credits, 'payment', v_payment_id
     );
+    perform private.collect_debts(pay_order.user_id);
     update public.payments p
     set credits_granted = v_order.credits,
-        balance_after_grant = private.collect_debts(pay_order.user_id),
+        balance_after_grant = u.credits,
+        remaining_after_grant = private.remaining_credits(u),
         granted_at = clock_timestamp()
-    where p.id = v_payment_id;
+    from public.users u
+    where p.id = v_payment_id and u.id = pay_order.user_id;
   end if;
   perform private.apply_reversals(pay_order.user_id, v_payment_id);
   if v_is_first_grant then
     -- The customer is told what is left, even if a part went back before the first report.
     update public.payments p
-    set balance_after_grant = (select u.credits from public.users u where u.id = pay_order.user_id)
-    where p.id = v_payment_id;
+    set balance_after_grant = u.credits,
+        remaining_after_grant = private.remaining_credits(u)
+    from public.users u
+    where p.id = v_payment_id and u.id = pay_order.user_id;
   end if;
   return true;
 end;

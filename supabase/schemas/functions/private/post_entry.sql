@@ -4,7 +4,9 @@ create function private.post_entry(
   action text,
   credits integer,
   source text,
-  reference_id text
+  reference_id text,
+  quantity integer default null,
+  price_id integer default null
 )
 returns integer
 language plpgsql
@@ -27,12 +29,14 @@ begin
     set credits = u.credits + v_delta,
         transaction_count = u.transaction_count + 1
     where u.id = post_entry.user_id
-    returning u.id, u.credits, u.transaction_count
+    returning u.*
   )
   insert into public.credit_transactions
-    (user_id, sequence_number, action, credits, source, reference_id, balance_after)
+    (user_id, sequence_number, action, credits, source, reference_id, balance_after, quantity,
+      price_id, remaining_after)
   select m.id, m.transaction_count, post_entry.action, post_entry.credits, post_entry.source,
-    post_entry.reference_id, m.credits
+    post_entry.reference_id, m.credits, post_entry.quantity, post_entry.price_id,
+    greatest(0, m.credits - m.held_credits - m.debt_credits)
   from moved m
   returning balance_after into strict v_balance_after;
 

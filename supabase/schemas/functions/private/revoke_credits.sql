@@ -1,4 +1,4 @@
--- Takes credits back for a reversal. What the user has already spent becomes a debt.
+-- Takes credits back for a reversal. What is spent or reserved becomes a debt.
 create function private.revoke_credits(user_id uuid, reversal_id text, credits integer)
 returns void
 language plpgsql
@@ -8,7 +8,7 @@ declare
   v_kind text;
   v_available integer;
 begin
-  select least(u.credits, revoke_credits.credits) into strict v_available
+  select least(u.credits - u.held_credits, revoke_credits.credits) into strict v_available
   from public.users u where u.id = revoke_credits.user_id for no key update;
 
   update public.payment_reversals r
@@ -29,4 +29,4 @@ end;
 $$;
 
 comment on function private.revoke_credits is
-  'The ledger gets one debit, with source refund or dispute, for as much as the balance allows.';
+  'The ledger gets one debit, with source refund or dispute, for as much as the balance allows without what is reserved.';

@@ -1,0 +1,48 @@
+create table public.holds (
+  user_id uuid not null references public.users (id),
+  reference_id text not null,
+  action_id text not null,
+  quantity integer,
+  price_id integer not null,
+  credits integer not null,
+  state text not null default 'open',
+  created_at timestamptz not null default clock_timestamp(),
+  expires_at timestamptz not null,
+  remaining_after integer not null,
+  ended_at timestamptz,
+  captured_credits integer,
+  remaining_after_end integer,
+  primary key (user_id, reference_id),
+  constraint state_is_known check (state in ('open', 'captured', 'released', 'expired')),
+  constraint a_hold_reserves_at_least_one_credit check (credits >= 1),
+  constraint an_ended_hold_says_when check ((ended_at is null) = (state = 'open')),
+  -- A capture of nothing releases the hold.
+  constraint no_more_is_captured_than_was_held check (
+    case state
+      when 'captured' then captured_credits between 1 and credits
+      when 'released' then coalesce(captured_credits, 0) = 0
+      else captured_credits is null
+    end
+  )
+)
+-- Every hold is written twice, when it opens and when it ends.
+with (fillfactor = 50);
+
+create index open_holds_of_a_user on public.holds (user_id, expires_at) where state = 'open';
+
+comment on table public.holds is
+  'Credits that are reserved for a job under way, one row for each reference of a user. A reference whose hold was released or has expired may be reserved again.';
+comment on column public.holds.quantity is
+  'In the unit of the action; null where the bot named the credits.';
+comment on column public.holds.price_id is
+  'The row of action_prices that applied when the hold opened, which also prices its capture. No foreign key: every reservation would lock the same few rows.';
+comment on column public.holds.state is
+  'open: its credits are reserved, until expires_at. captured: charged, with an entry in the ledger. released, expired: its credits were returned.';
+comment on column public.holds.remaining_after is
+  'What could be spent after it opened, which every repeated call returns.';
+comment on column public.holds.captured_credits is
+  'What was charged. 0 if it was released by a capture of nothing; null if by bot-release, and while nothing is charged.';
+comment on column public.holds.remaining_after_end is
+  'What could be spent after it ended.';
+
+alter table public.holds enable row level security;
