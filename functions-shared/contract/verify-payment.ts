@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { balance, packageId, razorpayId } from "shared/contract/fields.ts";
+import { packageId, razorpayId, remainingCredits } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { phoneNumber } from "shared/contract/phone-number.ts";
 import { PAYMENT_NOT_CONFIRMED } from "shared/messages.ts";
@@ -41,7 +41,7 @@ export const verifyPayment = {
     payment_id: z.string(),
     order_id: z.string(),
     credits_added: z.int().min(1),
-    remaining_credits: balance.optional()
+    remaining_credits: remainingCredits.optional()
       .describe("Left out if the payer has not proven that the account is theirs."),
   }),
   successMessage: "Payment verified and credits added successfully",
