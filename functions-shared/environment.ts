@@ -120,7 +120,7 @@ export function sessionKeys(): z.infer<typeof sessionKeySet> {
   }
 }
 
-/** Built with the first session: the bot's functions never see one. */
+/** Not built before it is needed, which it never is in the bot's functions. */
 const sessionKeySet = z.lazy(() =>
   z.object({
     keys: z.array(z.looseObject({
@@ -199,7 +199,7 @@ function required(name: string): string {
   return value;
 }
 
-const keysByName = z.record(z.string(), z.string().min(1));
+const keysByName = z.lazy(() => z.record(z.string(), z.string().min(1)));
 
 /** Reads a variable that holds a JSON object of keys by name. */
 function namedKeys(variable: string): Record<string, string> {

@@ -13,11 +13,12 @@ import { oneRow, procedure } from "shared/database/rpc.ts";
  */
 export const listCreditTransactions = procedure(
   "list_credit_transactions",
-  oneRow(z.object({
-    outcome: z.enum(["listed", "user_not_found", "not_the_owner"]),
-    total: z.int(),
-    debt_credits: z.int(),
-    next_cursor: z.int().nullable(),
-    transactions: z.array(transaction),
-  })),
+  () =>
+    oneRow(z.object({
+      outcome: z.enum(["listed", "user_not_found", "not_the_owner"]),
+      total: z.int(),
+      debt_credits: z.int(),
+      next_cursor: z.int().nullable(),
+      transactions: z.array(transaction),
+    })),
 );
