@@ -52,9 +52,16 @@ export interface EdgeFunction {
  * it throws becomes an error response; only a {@linkcode RequestError} and a failure of Razorpay tell
  * the caller what went wrong.
  */
-export function endpoint<Input extends z.ZodObject, Data extends z.ZodObject>(
-  operation: Operation<Input, Data>,
-  handler: (input: z.output<Input>, context: Context) => Promise<Reply<z.input<Data>>>,
+export function endpoint<
+  Input extends z.ZodObject,
+  Data extends z.ZodObject,
+  OtherData extends z.ZodObject = never,
+>(
+  operation: Operation<Input, Data, OtherData>,
+  handler: (
+    input: z.output<Input>,
+    context: Context,
+  ) => Promise<Reply<z.input<Data>> | Reply<z.input<OtherData>>>,
 ): EdgeFunction {
   const methods = `${operation.method}, OPTIONS`;
   // Computed once, because it requires parsing.

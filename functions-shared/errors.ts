@@ -32,11 +32,31 @@ export const ERRORS = {
   USER_NOT_FOUND: { status: 404, message: "User not found" },
   PACKAGE_NOT_FOUND: { status: 404, message: "Package not found" },
   ORDER_NOT_FOUND: { status: 404, message: "Order not found" },
+  ACTION_NOT_FOUND: { status: 404, message: "There is no such action, or it is no longer offered" },
+  HOLD_NOT_FOUND: { status: 404, message: "Nothing is reserved under this reference_id" },
   METHOD_NOT_ALLOWED: { status: 405, message: "This method is not allowed here" },
   REFERENCE_REUSED: {
     status: 409,
     message: "This reference_id was used before for another request",
   },
+  REFERENCE_HELD: {
+    status: 409,
+    message: "Credits are reserved under this reference_id; capture or release them",
+  },
+  TOO_MANY_HOLDS: {
+    status: 409,
+    message: "This user has too many open reservations; capture or release one first",
+  },
+  CAPTURE_EXCEEDS_HOLD: {
+    status: 409,
+    message: "This is more than was reserved; nothing was charged",
+  },
+  HOLD_RELEASED: { status: 409, message: "This reservation was released; nothing was charged" },
+  HOLD_EXPIRED: {
+    status: 409,
+    message: "This reservation has expired and the credits do not suffice; nothing was charged",
+  },
+  HOLD_CAPTURED: { status: 409, message: "This reference_id was charged and cannot be released" },
   BODY_TOO_LARGE: { status: 413, message: "The request body is too large" },
   RATE_LIMITED: { status: 429, message: "Too many requests, please try again later" },
   INTERNAL: { status: 500, message: "Something went wrong on our side" },

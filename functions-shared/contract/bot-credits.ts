@@ -5,9 +5,9 @@
 
 import { z } from "zod";
 import { BOT_IDENTITY_FIELDS, botIdentity, byBotIdentity } from "shared/contract/bot-identity.ts";
-import { balance } from "shared/contract/fields.ts";
+import { remainingCredits, reservedCredits } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
-import { creditsRemaining } from "shared/messages.ts";
+import { creditsOf } from "shared/messages.ts";
 
 export const botCredits = {
   name: "bot-credits",
@@ -20,8 +20,12 @@ export const botCredits = {
   anyOf: BOT_IDENTITY_FIELDS,
   examples: byBotIdentity(),
   missingMessage: "Phone number is required",
-  data: z.object({ remaining_credits: balance, user_exists: z.literal(true) }),
-  successMessage: creditsRemaining,
-  exampleMessage: creditsRemaining(2),
+  data: z.object({
+    remaining_credits: remainingCredits,
+    reserved_credits: reservedCredits,
+    user_exists: z.literal(true),
+  }),
+  successMessage: creditsOf,
+  exampleMessage: creditsOf({ remaining: 2, reserved: 0 }),
   errors: [],
 } as const satisfies Operation;

@@ -5,31 +5,41 @@
 
 import { z } from "zod";
 import { BOT_IDENTITY_FIELDS, botIdentity, byBotIdentity } from "shared/contract/bot-identity.ts";
-import { balance, referenceId, wholeNumber } from "shared/contract/fields.ts";
+import {
+  chargeFields,
+  insufficientCreditsResponse,
+  quantityOrCredits,
+} from "shared/contract/charge.ts";
+import { referenceId, remainingCredits } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
-import { imageGenerated, tooFewCredits } from "shared/messages.ts";
-
-/** The largest number of credits that one call may spend. */
-const MAX_CREDITS_PER_CALL = 1000;
+import { done } from "shared/messages.ts";
 
 export const botDeduct = {
   name: "bot-deduct",
   method: "POST",
   caller: "bot",
-  summary: "Spend credits for an image",
+  summary: "Spend credits for an image, or for another action",
   description:
     "A repeated `reference_id` (or `Idempotency-Key` header, if the body has none) returns the first " +
     "call's response, charges nothing and carries `idempotent-replayed: true`. A refused call " +
     "changes nothing, so its reference may succeed later.",
-  input: z.object({
+  input: quantityOrCredits(z.object({
     ...botIdentity,
     reference_id: referenceId.nullish(),
-    credits: wholeNumber(1, MAX_CREDITS_PER_CALL).nullish()
-      .describe("How many credits the image costs; 1 if left out."),
-  }),
+    ...chargeFields,
+  })),
   anyOf: BOT_IDENTITY_FIELDS,
   examples: {
     ...byBotIdentity({ reference_id: "wamid.HBgMOTE5ODc2NTQzMjEw" }),
+    byQuantity: {
+      summary: "Another action, by quantity: 95 seconds of voice",
+      input: {
+        phone_number: "+919876543210",
+        reference_id: "wamid.HBgMOTE5ODc2NTQzMjEy",
+        action: "voice_message",
+        quantity: 95,
+      },
+    },
     severalCredits: {
       summary: "An image that costs more than one credit",
       input: {
@@ -44,14 +54,9 @@ export const botDeduct = {
     },
   },
   missingMessage: "Phone number is required",
-  data: z.object({ remaining_credits: balance }),
-  successMessage: imageGenerated,
-  exampleMessage: imageGenerated(1),
-  otherResponses: [{
-    httpStatus: 200,
-    status: "INSUFFICIENT_CREDITS",
-    exampleMessage: tooFewCredits(0, 1),
-    data: z.object({ remaining_credits: balance }),
-  }],
-  errors: ["REFERENCE_REUSED"],
+  data: z.object({ remaining_credits: remainingCredits }),
+  successMessage: done,
+  exampleMessage: done("Image generated successfully.", 1),
+  otherResponses: [insufficientCreditsResponse],
+  errors: ["ACTION_NOT_FOUND", "REFERENCE_REUSED", "REFERENCE_HELD"],
 } as const satisfies Operation;

@@ -16,10 +16,15 @@ export const transaction = z.object({
   user_id: z.uuid(),
   action: z.enum(["credit", "debit"]),
   credits: z.int().min(1),
-  source: z.enum(["system", "payment", "image_generation", "refund", "dispute", "merge"]),
+  source: z.string().describe(
+    "`system` (the welcome), `payment`, `refund`, `dispute`, `merge`, `adjustment`, or the id of the " +
+      "action that was charged for; other words may join.",
+  ),
   reference_id: z.string().nullable(),
   created_at: timestamp,
   balance_after: z.int().min(0),
+  quantity: z.int().min(1).nullable()
+    .describe("In the unit of the action; null where the request named none."),
 });
 
 export const creditHistory = {

@@ -52,8 +52,14 @@ export const wholeNumberText = (min: number, max: number) =>
     .pipe(wholeNumber(min, max))
     .meta({ type: "integer", pattern: undefined, minimum: min, maximum: max });
 
-/** A balance. */
-export const balance = z.int().min(0).describe("Credits that are left.");
+/** What a user can spend. */
+export const remainingCredits = z.int().min(0)
+  .describe("Credits that can be spent: the balance, less what is reserved or owed.");
+
+/** What a user has reserved in all. */
+export const reservedCredits = z.int().min(0).describe(
+  "Credits that are reserved for jobs under way.",
+);
 
 /** ISO 8601 with an offset. */
 export const timestamp = z.iso.datetime({ offset: true });

@@ -12,6 +12,7 @@ import type { ErrorCode } from "shared/errors.ts";
 export type Operation<
   Input extends z.ZodObject = z.ZodObject,
   Data extends z.ZodObject = z.ZodObject,
+  OtherData extends z.ZodObject = z.ZodObject,
 > = SuccessMessage & {
   /** Name of the Edge Function, and first segment of its path. */
   readonly name: string;
@@ -36,7 +37,7 @@ export type Operation<
   /** What `data` holds in the response with status `SUCCESS`. */
   readonly data: Data;
   /** Responses that are neither a success nor an error. */
-  readonly otherResponses?: readonly OtherResponse[];
+  readonly otherResponses?: readonly OtherResponse<OtherData>[];
   /** The errors of this function besides those that every function can return. */
   readonly errors: readonly ErrorCode[];
 };
@@ -56,11 +57,11 @@ export interface Example {
 }
 
 /** A response with a status word of its own. */
-export interface OtherResponse {
+export interface OtherResponse<Data extends z.ZodObject = z.ZodObject> {
   readonly httpStatus: 200 | 202;
   readonly status: "INSUFFICIENT_CREDITS" | "PENDING";
   readonly exampleMessage: string;
-  readonly data?: z.ZodObject;
+  readonly data?: Data;
 }
 
 /**

@@ -12,8 +12,9 @@ export const reconcilePayments = {
   caller: "operator",
   summary: "Ask Razorpay about the orders that are due",
   description:
-    "For a scheduler, every few minutes. Works in batches until nothing is due or its time is up. It " +
-    "can be interrupted and run again, and two runs at once do no harm. It needs no body.",
+    "For a scheduler, every few minutes. Works in batches until nothing is due or its time is up, and " +
+    "first returns the credits of reservations that have expired. It can be interrupted and run again, " +
+    "and two runs at once do no harm. It needs no body.",
   input: z.object({}),
   examples: {
     always: { summary: "The only request", input: {} },
@@ -26,6 +27,7 @@ export const reconcilePayments = {
     failed: z.int().min(0).describe(
       "Orders that Razorpay could not be asked about; a later run retries them.",
     ),
+    holds_expired: z.int().min(0).describe("Reservations whose credits this run returned."),
   }),
   successMessage: "Payments reconciled",
   errors: [],

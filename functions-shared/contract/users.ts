@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { balance, timestamp } from "shared/contract/fields.ts";
+import { remainingCredits, reservedCredits, timestamp } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { phoneNumber } from "shared/contract/phone-number.ts";
 
@@ -24,7 +24,9 @@ export const users = {
   data: z.object({
     id: z.uuid(),
     phone_number: z.string().describe("E.164"),
-    credits: balance,
+    credits: z.int().min(0).describe("The balance."),
+    remaining_credits: remainingCredits,
+    reserved_credits: reservedCredits,
     created_at: timestamp,
   }),
   successMessage: "User profile retrieved successfully",

@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { balance, razorpayId } from "shared/contract/fields.ts";
+import { razorpayId, remainingCredits } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { packageId } from "shared/contract/package.ts";
 import { phoneNumber } from "shared/contract/phone-number.ts";
@@ -42,7 +42,7 @@ export const verifyPayment = {
     payment_id: z.string(),
     order_id: z.string(),
     credits_added: z.int().min(1),
-    remaining_credits: balance.optional()
+    remaining_credits: remainingCredits.optional()
       .describe("Left out if the payer has not proven that the account is theirs."),
   }),
   successMessage: "Payment verified and credits added successfully",

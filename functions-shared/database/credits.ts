@@ -9,16 +9,35 @@ import { oneRow, procedure } from "shared/database/rpc.ts";
 /** Returns the user of an identity, created on first contact. Limited where `caller_address` is given. */
 export const getUser = procedure(
   "get_user",
-  () => oneRow(z.object({ user_id: z.uuid(), credits: z.int(), created_at: z.string() })),
+  () =>
+    oneRow(z.object({
+      user_id: z.uuid(),
+      credits: z.int(),
+      remaining_credits: z.int(),
+      reserved_credits: z.int(),
+      created_at: z.string(),
+    })),
 );
 
 /** Spends credits, once for each `reference_id`. */
 export const deductCredits = procedure(
   "deduct_credits",
   () =>
-    oneRow(z.object({
-      outcome: z.enum(["deducted", "replayed", "insufficient_credits", "reference_reused"]),
-      user_id: z.uuid(),
-      remaining_credits: z.int(),
-    })),
+    oneRow(z.discriminatedUnion("outcome", [
+      z.object({
+        outcome: z.enum(["deducted", "replayed"]),
+        user_id: z.uuid(),
+        remaining_credits: z.int(),
+        done_message: z.string(),
+      }),
+      z.object({
+        outcome: z.literal("insufficient_credits"),
+        user_id: z.uuid(),
+        remaining_credits: z.int(),
+        reserved_credits: z.int(),
+        needed_credits: z.int(),
+      }),
+      z.object({ outcome: z.literal("too_many_credits"), needed_credits: z.int() }),
+      z.object({ outcome: z.enum(["reference_reused", "reference_held", "action_not_found"]) }),
+    ])),
 );

@@ -47,12 +47,17 @@ export function logRequest(
 const TOLD = [
   "outcome",
   "remaining_credits",
+  "reserved_credits",
+  "captured_credits",
+  "released_credits",
+  "late",
   "credits",
   "credits_added",
   "checked",
   "settled",
   "flagged",
   "failed",
+  "holds_expired",
 ];
 
 function told(data: unknown): Record<string, unknown> {

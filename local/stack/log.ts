@@ -24,6 +24,10 @@ const logLine = z.object({
   event: z.string().optional(),
   outcome: z.string().optional(),
   remaining_credits: z.int().optional(),
+  reserved_credits: z.int().optional(),
+  captured_credits: z.int().optional(),
+  released_credits: z.int().optional(),
+  late: z.boolean().optional(),
   credits: z.int().optional(),
   credits_added: z.int().optional(),
   package: z.string().optional(),
@@ -31,6 +35,7 @@ const logLine = z.object({
   settled: z.int().optional(),
   flagged: z.int().optional(),
   failed: z.int().optional(),
+  holds_expired: z.int().optional(),
   message: z.string().optional(),
   cause: z.string().optional(),
 });
@@ -93,7 +98,8 @@ function parsed(text: string): unknown {
 /** Returns whether the scheduler has called and there was nothing to do, as in most minutes. */
 function isIdleRun(line: LogLine): boolean {
   return line.request_id === SCHEDULER_REQUEST_ID && line.status === "SUCCESS" &&
-    [line.checked, line.settled, line.flagged, line.failed].every((count) => count === 0);
+    [line.checked, line.settled, line.flagged, line.failed, line.holds_expired]
+      .every((count) => count === 0);
 }
 
 /** For example `12:03:04 bot-deduct         200   12 ms  2 credits left`, in local time. */
@@ -128,9 +134,14 @@ function happened(line: LogLine): string {
     line.code ?? word,
     line.package,
     credits(line.credits_added, "added"),
+    credits(line.captured_credits, "captured"),
+    credits(line.released_credits, "released"),
     credits(line.remaining_credits, "left"),
-    credits(line.credits, ""),
+    credits(line.reserved_credits || undefined, "reserved"),
+    credits(line.remaining_credits === undefined ? line.credits : undefined, ""),
     ...runs,
+    line.holds_expired ? `${line.holds_expired} holds expired` : undefined,
+    line.late ? "late" : undefined,
     line.replayed ? "replayed" : undefined,
     line.message,
     line.cause,

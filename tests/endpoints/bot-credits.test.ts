@@ -25,7 +25,7 @@ Deno.test("bot-credits gives a new user 3 credits, and words each balance correc
     deepStrictEqual(answer.body, {
       status: "SUCCESS",
       message,
-      data: { remaining_credits: 3 - spent, user_exists: true },
+      data: { remaining_credits: 3 - spent, reserved_credits: 0, user_exists: true },
     });
     await call("POST", "bot-deduct", { body: { phone_number: phone } });
   }

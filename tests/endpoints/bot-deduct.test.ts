@@ -190,6 +190,7 @@ Deno.test("a deduction stands in the history with its reference and the balance 
     source: "image_generation",
     reference_id,
     balance_after: 1,
+    quantity: null,
   });
 });
 
@@ -275,7 +276,7 @@ Deno.test("fields that the contract does not know change nothing", async () => {
     phone_number: phone,
     remaining_credits: 1_000,
     source: "system",
-    action: "credit",
+    type: "credit",
     user_id: randomUUID(),
     amount: -5,
   });

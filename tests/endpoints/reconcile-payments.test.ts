@@ -32,7 +32,7 @@ const { control } = shop;
 Deno.test.beforeEach(() => control.clearRequests());
 
 const { credits: CREDITS } = PACKAGES.starter;
-const NOTHING = { checked: 0, settled: 0, flagged: 0, failed: 0 };
+const NOTHING = { checked: 0, settled: 0, flagged: 0, failed: 0, holds_expired: 0 };
 
 const pay = (payment?: PaymentOptions) =>
   payForPackage(control, newPhoneNumber(), "starter", payment);

@@ -24,7 +24,7 @@ function logged(fields: Record<string, unknown>): string {
   });
 }
 
-const IDLE = { checked: 0, settled: 0, flagged: 0, failed: 0 };
+const IDLE = { checked: 0, settled: 0, flagged: 0, failed: 0, holds_expired: 0 };
 const RUN = { function: "reconcile-payments", request_id: SCHEDULER_REQUEST_ID, ...IDLE };
 
 const LINES: [string, Record<string, unknown>, string][] = [
@@ -54,6 +54,27 @@ const LINES: [string, Record<string, unknown>, string][] = [
     { level: "error", http_status: 503, status: "ERROR", code: "UNAVAILABLE", cause: "no server" },
     "bot-deduct         503   12 ms  UNAVAILABLE, no server",
   ],
+  [
+    "a reservation",
+    { function: "bot-reserve", remaining_credits: 15, reserved_credits: 5 },
+    "bot-reserve        200   12 ms  15 credits left, 5 credits reserved",
+  ],
+  [
+    "a late capture",
+    { function: "bot-capture", remaining_credits: 15, captured_credits: 5, late: true },
+    "bot-capture        200   12 ms  5 credits captured, 15 credits left, late",
+  ],
+  [
+    "a release",
+    { function: "bot-release", remaining_credits: 1, released_credits: 1 },
+    "bot-release        200   12 ms  1 credit released, 1 credit left",
+  ],
+  [
+    "a profile",
+    { function: "users", credits: 20, remaining_credits: 20, reserved_credits: 0 },
+    "users              200   12 ms  20 credits left",
+  ],
+  ["a run that ended holds", { ...RUN, holds_expired: 2 }, "2 holds expired"],
   ["a run that checked orders", { ...RUN, checked: 3, settled: 1 }, "3 checked, 1 settled"],
 ];
 

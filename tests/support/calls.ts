@@ -12,10 +12,14 @@ import { z } from "zod";
 import type { Operation } from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { ERRORS } from "shared/errors.ts";
+import botCapture from "../../supabase/functions/bot-capture/index.ts";
 import botCredits from "../../supabase/functions/bot-credits/index.ts";
 import botDeduct from "../../supabase/functions/bot-deduct/index.ts";
 import botLink from "../../supabase/functions/bot-link/index.ts";
 import botPaymentLink from "../../supabase/functions/bot-payment-link/index.ts";
+import botPrices from "../../supabase/functions/bot-prices/index.ts";
+import botRelease from "../../supabase/functions/bot-release/index.ts";
+import botReserve from "../../supabase/functions/bot-reserve/index.ts";
 import createOrder from "../../supabase/functions/create-order/index.ts";
 import creditHistory from "../../supabase/functions/credit-history/index.ts";
 import razorpayWebhook from "../../supabase/functions/razorpay-webhook/index.ts";
@@ -27,6 +31,10 @@ import verifyPayment from "../../supabase/functions/verify-payment/index.ts";
 const FUNCTIONS = {
   "bot-credits": botCredits,
   "bot-deduct": botDeduct,
+  "bot-reserve": botReserve,
+  "bot-capture": botCapture,
+  "bot-release": botRelease,
+  "bot-prices": botPrices,
   "users": users,
   "credit-history": creditHistory,
   "create-order": createOrder,

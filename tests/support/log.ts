@@ -23,12 +23,17 @@ export const logLine = z.strictObject({
   package: z.enum(["Starter", "Popular", "Pro"]).optional(),
   outcome: z.string().regex(/^[a-z_]+$/).optional(),
   remaining_credits: z.int().optional(),
+  reserved_credits: z.int().optional(),
+  captured_credits: z.int().optional(),
+  released_credits: z.int().optional(),
+  late: z.literal(true).optional(),
   credits: z.int().optional(),
   credits_added: z.int().optional(),
   checked: z.int().optional(),
   settled: z.int().optional(),
   flagged: z.int().optional(),
   failed: z.int().optional(),
+  holds_expired: z.int().optional(),
   cause: z.string().optional(),
 });
 

@@ -27,9 +27,25 @@ export async function validRequests(
   const package_id = "starter";
   const { checkout } = await payForPackage(razorpay.control, phone_number, package_id);
   const { user_id } = one(await sql`select user_id from public.get_user(${phone_number})`);
+  for (const reference of ["to-capture", "to-release"]) {
+    await sql`
+      select from public.reserve_credits(
+        phone_number => ${phone_number}, reference_id => ${reference}, credits => 1
+      )`;
+  }
   const fields: Record<string, Record<string, unknown>> = {
     "bot-credits": { phone_number },
     "bot-deduct": { phone_number, reference_id: `wamid.${randomUUID()}`, credits: 1 },
+    "bot-reserve": {
+      phone_number,
+      reference_id: `wamid.${randomUUID()}`,
+      action: "voice_message",
+      quantity: 30,
+      expires_in_seconds: 60,
+    },
+    "bot-capture": { phone_number, reference_id: "to-capture", credits: 1 },
+    "bot-release": { phone_number, reference_id: "to-release" },
+    "bot-prices": {},
     "users": { phone_number },
     "credit-history": { user_id, limit: "50", cursor: "100" },
     "create-order": { package_id, phone_number },

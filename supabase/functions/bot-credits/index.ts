@@ -9,10 +9,11 @@ import { endpoint } from "shared/endpoint.ts";
 import { success } from "shared/http/reply.ts";
 
 export default endpoint(botCredits, async ({ phone_number, whatsapp_user_id }) => {
-  const { user_id: userId, credits } = await getUser({ phone_number, whatsapp_user_id });
+  const user = await getUser({ phone_number, whatsapp_user_id });
+  const { user_id: userId, remaining_credits, reserved_credits } = user;
   return success(
-    botCredits.successMessage(credits),
-    { remaining_credits: credits, user_exists: true },
+    botCredits.successMessage({ remaining: remaining_credits, reserved: reserved_credits }),
+    { remaining_credits, reserved_credits, user_exists: true },
     { userId },
   );
 });

@@ -1,11 +1,12 @@
 /**
- * POST /bot-deduct: the bot spends a user's credits on an image.
+ * POST /bot-deduct: the bot spends a user's credits on an image, or on another action.
  *
  * Safe to retry: a repeated `reference_id` returns the first call's response and charges nothing.
  * @module
  */
 
 import { botDeduct } from "shared/contract/bot-deduct.ts";
+import { costsTooMuch } from "shared/contract/charge.ts";
 import { deductCredits } from "shared/database/credits.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
@@ -13,29 +14,42 @@ import { insufficientCredits, success } from "shared/http/reply.ts";
 import { tooFewCredits } from "shared/messages.ts";
 
 export default endpoint(botDeduct, async (input) => {
-  const { phone_number, whatsapp_user_id, reference_id } = input;
-  const credits = input.credits ?? 1;
-  const { outcome, user_id: userId, remaining_credits } = await deductCredits({
+  const { phone_number, whatsapp_user_id, reference_id, action, quantity, credits } = input;
+  const deduction = await deductCredits({
     phone_number,
     whatsapp_user_id,
-    credits,
     reference_id,
+    action,
+    quantity,
+    credits,
   });
-  switch (outcome) {
+  switch (deduction.outcome) {
     case "deducted":
     case "replayed":
       return success(
-        botDeduct.successMessage(remaining_credits),
-        { remaining_credits },
-        { replayed: outcome === "replayed", userId },
+        botDeduct.successMessage(deduction.done_message, deduction.remaining_credits),
+        { remaining_credits: deduction.remaining_credits },
+        { replayed: deduction.outcome === "replayed", userId: deduction.user_id },
       );
     case "insufficient_credits":
       return insufficientCredits(
-        tooFewCredits(remaining_credits, credits),
-        { remaining_credits },
-        { userId },
+        tooFewCredits({
+          remaining: deduction.remaining_credits,
+          reserved: deduction.reserved_credits,
+          needed: deduction.needed_credits,
+        }),
+        { remaining_credits: deduction.remaining_credits },
+        { userId: deduction.user_id },
       );
+    case "too_many_credits":
+      throw new RequestError("INVALID_REQUEST", {
+        message: costsTooMuch(deduction.needed_credits),
+      });
+    case "action_not_found":
+      throw new RequestError("ACTION_NOT_FOUND");
     case "reference_reused":
       throw new RequestError("REFERENCE_REUSED");
+    case "reference_held":
+      throw new RequestError("REFERENCE_HELD");
   }
 });

@@ -5,6 +5,7 @@
  */
 
 import { reconcilePayments } from "shared/contract/reconcile-payments.ts";
+import { expireHolds } from "shared/database/holds.ts";
 import {
   type ClaimedOrder,
   claimOrdersToCheck,
@@ -24,6 +25,10 @@ const BATCH_SIZE = 10;
 /** The platform ends a call after 150 seconds without a response; the slowest batch fits in the rest. */
 const TIME_BUDGET_MS = 60_000;
 
+/** How many users' holds one call ends, and how long a run goes on with that before it asks Razorpay. */
+const HOLDS_BATCH_SIZE = 50;
+const HOLDS_TIME_BUDGET_MS = 10_000;
+
 /** What is deleted after reconciling, and the most that one call deletes. */
 const CLEAN_UPS = [
   { remove: deleteExpiredRateCounters, most: 10_000 },
@@ -31,9 +36,12 @@ const CLEAN_UPS = [
 ];
 
 export default endpoint(reconcilePayments, async (_input) => {
+  const totals = { checked: 0, settled: 0, flagged: 0, failed: 0, holds_expired: 0 };
+  // First, so that no failure of Razorpay keeps back credits; and its own failure keeps back no payment.
+  await endExpiredHolds().catch((error) => logFailure(reconcilePayments.name, error));
+
   const gateway = createGateway();
   const deadline = performance.now() + TIME_BUDGET_MS;
-  const totals = { checked: 0, settled: 0, flagged: 0, failed: 0 };
 
   let batch: ClaimedOrder[];
   do {
@@ -47,6 +55,26 @@ export default endpoint(reconcilePayments, async (_input) => {
     await removeAll(cleanUp, deadline).catch((error) => logFailure(reconcilePayments.name, error));
   }
   return success(reconcilePayments.successMessage, totals);
+
+  /** Goes through all users who have expired holds, also past those whose holds cannot be ended. */
+  async function endExpiredHolds(): Promise<void> {
+    const holdsDeadline = performance.now() + HOLDS_TIME_BUDGET_MS;
+    let failed = 0;
+    let after: string | null = null;
+    try {
+      do {
+        const batch = await expireHolds({ batch_size: HOLDS_BATCH_SIZE, after_user_id: after });
+        totals.holds_expired += batch.expired;
+        failed += batch.failed;
+        after = batch.users < HOLDS_BATCH_SIZE ? null : batch.last_user_id;
+      } while (after !== null && performance.now() < holdsDeadline);
+    } finally {
+      if (failed > 0) {
+        const error = `${failed} expired holds could not be ended; the database's log says why`;
+        logFailure(reconcilePayments.name, error);
+      }
+    }
+  }
 
   function count(settlements: Settlement[] | undefined) {
     if (settlements === undefined) {

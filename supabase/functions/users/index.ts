@@ -14,7 +14,7 @@ import { success } from "shared/http/reply.ts";
 export default endpoint(users, async ({ phone_number }, { headers, principal }) => {
   // Checked before the database is asked, so that a stranger does not learn which numbers are users.
   if (!ownsPhoneNumber(principal, phone_number)) throw new RequestError("NOT_THE_OWNER");
-  const { user_id: id, credits, created_at } = await getUser({
+  const { user_id: id, created_at, ...user } = await getUser({
     phone_number,
     // A proven number creates one user; numbers that anyone could make up are limited.
     caller_address: principal.kind === "public" && !hasProven(principal, phone_number)
@@ -23,7 +23,14 @@ export default endpoint(users, async ({ phone_number }, { headers, principal }) 
   });
   return success(
     users.successMessage,
-    { id, phone_number, credits, created_at },
+    {
+      id,
+      phone_number,
+      credits: user.credits,
+      remaining_credits: user.remaining_credits,
+      reserved_credits: user.reserved_credits,
+      created_at,
+    },
     { userId: id },
   );
 });
