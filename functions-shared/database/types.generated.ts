@@ -3,6 +3,74 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   "public": {
     Tables: {
+      "book_checks": {
+        Row: {
+          "before": string | null;
+          "checked_at": string;
+          "complete_until": string;
+          "id": number;
+          "is_whole": boolean;
+          "since": string | null;
+          "violation_count": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "before"?: string | null;
+          "checked_at"?: string;
+          "complete_until": string;
+          "id"?: never;
+          "is_whole": boolean;
+          "since"?: string | null;
+          "violation_count": number;
+        };
+        Update: {
+          "before"?: string | null;
+          "checked_at"?: string;
+          "complete_until"?: string;
+          "id"?: never;
+          "is_whole"?: boolean;
+          "since"?: string | null;
+          "violation_count"?: number;
+        };
+        Relationships: [];
+      };
+      "book_violations": {
+        Row: {
+          "checked_at": string;
+          "detail": string;
+          "found_at": string;
+          "gone_at": string | null;
+          "id": number;
+          "invariant": string;
+          "order_id": string | null;
+          "subject": string;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "checked_at"?: string;
+          "detail": string;
+          "found_at"?: string;
+          "gone_at"?: string | null;
+          "id"?: never;
+          "invariant": string;
+          "order_id"?: string | null;
+          "subject": string;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "checked_at"?: string;
+          "detail"?: string;
+          "found_at"?: string;
+          "gone_at"?: string | null;
+          "id"?: never;
+          "invariant"?: string;
+          "order_id"?: string | null;
+          "subject"?: string;
+          "user_id"?: string | null;
+        };
+        Relationships: [];
+      };
       "credit_transactions": {
         Row: {
           "action": string;
@@ -179,6 +247,7 @@ export type Database = {
       "payment_orders": {
         Row: {
           "amount_paise": number;
+          "changed_at": string | null;
           "channel": string;
           "checked_at": string | null;
           "created_at": string;
@@ -206,6 +275,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "amount_paise": number;
+          "changed_at"?: string | null;
           "channel": string;
           "checked_at"?: string | null;
           "created_at"?: string;
@@ -232,6 +302,7 @@ export type Database = {
         };
         Update: {
           "amount_paise"?: number;
+          "changed_at"?: string | null;
           "channel"?: string;
           "checked_at"?: string | null;
           "created_at"?: string;
@@ -283,6 +354,7 @@ export type Database = {
       "payment_reversals": {
         Row: {
           "amount_paise": number;
+          "changed_at": string | null;
           "created_at": string;
           "credits_owed": number;
           "credits_taken": number;
@@ -296,6 +368,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "amount_paise": number;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_owed"?: number;
           "credits_taken"?: number;
@@ -308,6 +381,7 @@ export type Database = {
         };
         Update: {
           "amount_paise"?: number;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_owed"?: number;
           "credits_taken"?: number;
@@ -332,6 +406,7 @@ export type Database = {
         Row: {
           "amount_paise": number;
           "balance_after_grant": number | null;
+          "changed_at": string | null;
           "created_at": string;
           "credits_granted": number;
           "currency": string;
@@ -345,6 +420,7 @@ export type Database = {
         Insert: {
           "amount_paise": number;
           "balance_after_grant"?: number | null;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_granted"?: number;
           "currency": string;
@@ -357,6 +433,7 @@ export type Database = {
         Update: {
           "amount_paise"?: number;
           "balance_after_grant"?: number | null;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_granted"?: number;
           "currency"?: string;
@@ -521,7 +598,7 @@ export type Database = {
         Returns: string;
       };
       "check_invariants": {
-        Args: Record<PropertyKey, never>;
+        Args: { "since"?: string; "user_id"?: string };
         Returns: {
           "detail": string;
           "invariant": string;
@@ -653,6 +730,13 @@ export type Database = {
       "record_operator_action": {
         Args: { "operator": string; "order_id": string; "outcome": string; "reason": string };
         Returns: undefined;
+      };
+      "run_book_check": {
+        Args: { "max_changes"?: number; "whole"?: boolean };
+        Returns: {
+          "outcome": string;
+          "violation_count": number;
+        }[];
       };
       "settle_payment": {
         Args: {

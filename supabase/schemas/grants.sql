@@ -30,5 +30,6 @@ grant execute on function
   public.place_order,
   public.receive_webhook,
   public.record_operator_action,
+  public.run_book_check,
   public.settle_payment
 to service_role;

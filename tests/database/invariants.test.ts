@@ -626,7 +626,7 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
         `update public.payments set balance_after_grant = 0
           where id = '${PURCHASES_IN_A_ROW[1]}'`,
         `update public.credit_transactions set balance_after = 0, sequence_number = 50
-          where user_id = ${user(TWICE)} and source = 'payment'`,
+          where user_id = ${user(STRANGER)} and sequence_number = 2`,
       ],
       noticedBy: payments("settled.user_id = grant_entry.user_id\n        and ", ""),
     },

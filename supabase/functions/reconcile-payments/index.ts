@@ -5,6 +5,7 @@
  */
 
 import { reconcilePayments } from "shared/contract/reconcile-payments.ts";
+import { runBookCheck } from "shared/database/books.ts";
 import {
   type ClaimedOrder,
   claimOrdersToCheck,
@@ -30,9 +31,27 @@ const CLEAN_UPS = [
   { remove: deleteAbandonedOrders, most: 1_000 },
 ];
 
+/** How much of the books one call checks. A smaller part may succeed where a larger one takes too long. */
+const MOST_CHANGES = 20_000;
+const FEWEST_CHANGES = 200;
+
 export default endpoint(reconcilePayments, async (_input) => {
-  const gateway = createGateway();
   const deadline = performance.now() + TIME_BUDGET_MS;
+  try {
+    return success(reconcilePayments.successMessage, await reconcile(deadline));
+  } finally {
+    // Not part of reconciling, but this call comes every few minutes anyway.
+    for (const cleanUp of CLEAN_UPS) {
+      await removeAll(cleanUp, deadline)
+        .catch((error) => logFailure(reconcilePayments.name, error));
+    }
+    await checkBooks(deadline).catch((error) => logFailure(reconcilePayments.name, error));
+  }
+});
+
+/** Checks the orders that are due, until none is left or the deadline has passed. */
+async function reconcile(deadline: number) {
+  const gateway = createGateway();
   const totals = { checked: 0, settled: 0, flagged: 0, failed: 0 };
 
   let batch: ClaimedOrder[];
@@ -41,12 +60,7 @@ export default endpoint(reconcilePayments, async (_input) => {
     const results = await Promise.all(batch.map((order) => check(gateway, order)));
     for (const settlements of results) count(settlements);
   } while (batch.length > 0 && performance.now() < deadline);
-
-  // Not part of reconciling, but this call comes every few minutes anyway.
-  for (const cleanUp of CLEAN_UPS) {
-    await removeAll(cleanUp, deadline).catch((error) => logFailure(reconcilePayments.name, error));
-  }
-  return success(reconcilePayments.successMessage, totals);
+  return totals;
 
   function count(settlements: Settlement[] | undefined) {
     if (settlements === undefined) {
@@ -59,7 +73,7 @@ export default endpoint(reconcilePayments, async (_input) => {
       if (outcome === "amount_mismatch" || outcome === "paid_by_another_payment") totals.flagged++;
     }
   }
-});
+}
 
 /** Calls `remove` until it has nothing left to delete, but not again after the deadline. */
 async function removeAll(
@@ -70,6 +84,22 @@ async function removeAll(
   do {
     removed = await remove({});
   } while (removed === most && performance.now() < deadline);
+}
+
+/**
+ * Checks what was written since the last run, for which the first call is enough unless there was a
+ * pause. What it finds is in `list_attention`.
+ */
+async function checkBooks(deadline: number): Promise<void> {
+  for (let max_changes = MOST_CHANGES;;) {
+    try {
+      const { outcome } = await runBookCheck({ max_changes });
+      if (outcome !== "behind" || performance.now() >= deadline) return;
+    } catch (error) {
+      max_changes /= 10;
+      if (max_changes < FEWEST_CHANGES) throw error;
+    }
+  }
 }
 
 /** If the check of an order fails, its claim expires and a later run checks it again. */

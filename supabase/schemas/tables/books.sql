@@ -35,7 +35,7 @@ create table public.book_violations (
   constraint the_check_is_of_a_user_or_an_order check (num_nonnulls(user_id, order_id) = 1)
 );
 
-create unique index one_open_violation on public.book_violations (invariant, md5(subject))
+create unique index one_open_violation on public.book_violations (invariant, subject)
   where gone_at is null;
 create index book_violations_to_check_again on public.book_violations (checked_at)
   where gone_at is null;

@@ -517,6 +517,9 @@ CREATE OR REPLACE FUNCTION private.check_part (
   STABLE
   SET search_path TO ''
   SET enable_seqscan TO 'off'
+  SET enable_mergejoin TO 'off'
+  SET random_page_cost TO '1.1'
+  SET jit TO 'off'
   AS $function$
 begin
   return query select c.* from private.check_scope(
@@ -733,6 +736,43 @@ CREATE OR REPLACE FUNCTION private.check_scope (
   select c.* from private.check_reversals($4) c;
 $function$;
 
+CREATE OR REPLACE FUNCTION private.has_more_changes (
+  since       timestamp with time zone,
+  before      timestamp with time zone,
+  max_changes integer
+)
+  RETURNS boolean
+  LANGUAGE plpgsql
+  STABLE
+  SET search_path TO ''
+  SET plan_cache_mode TO 'force_custom_plan'
+  SET enable_seqscan TO 'off'
+  AS $function$
+begin
+  return (
+    select count(*) > has_more_changes.max_changes
+    from (
+      select from public.credit_transactions t
+      where t.created_at >= has_more_changes.since and t.created_at < has_more_changes.before
+      union all
+      select from public.payment_orders o
+      where o.changed_at >= has_more_changes.since and o.changed_at < has_more_changes.before
+      union all
+      select from public.order_references r
+      where r.created_at >= has_more_changes.since and r.created_at < has_more_changes.before
+      union all
+      select from public.payments p
+      where p.changed_at >= has_more_changes.since and p.changed_at < has_more_changes.before
+      union all
+      select from public.payment_reversals r
+      where r.changed_at >= has_more_changes.since and r.changed_at < has_more_changes.before
+      -- Enough to know.
+      limit has_more_changes.max_changes + 1
+    ) changes
+  );
+end;
+$function$;
+
 CREATE OR REPLACE FUNCTION private.note_change()
   RETURNS TRIGGER
   LANGUAGE plpgsql
@@ -842,6 +882,249 @@ $function$;
 
 REVOKE ALL ON FUNCTION "public"."check_invariants"(timestamp WITH time zone, uuid) FROM PUBLIC, "anon", "authenticated";
 
+CREATE OR REPLACE FUNCTION public.list_attention()
+  RETURNS TABLE (
+    kind    text,
+    subject text,
+    since   timestamp with time zone,
+    detail  text
+  )
+  LANGUAGE sql
+  STABLE
+  SECURITY DEFINER
+  SET search_path TO ''
+  AS $function$
+  -- Every branch reads a partial index of the few rows that may need attention, never a whole table.
+  select 'flagged payment', p.id, p.created_at,
+    format('%s: %s paise of order %s bought nothing; refund them', p.flag, p.amount_paise, p.order_id)
+  from public.payments p
+  where p.flag is not null
+    and p.amount_paise > coalesce((
+      select sum(r.amount_paise) from public.payment_reversals r
+      where r.payment_id = p.id and r.is_money_gone
+    ), 0)
+
+  union all
+  select 'debt', coalesce(u.phone_number, u.id::text), min(r.created_at),
+    format('%s credits were spent before their money went back', u.debt_credits)
+  from public.payment_reversals r
+  join public.payments p on p.id = r.payment_id
+  join public.payment_orders o on o.id = p.order_id
+  join public.users u on u.id = o.user_id
+  where r.credits_owed > 0
+  group by u.id
+
+  union all
+  select 'open order', o.id::text, o.created_at,
+    format('%s paise by %s since %s, last tried payment %s', o.amount_paise, o.channel, o.created_at, (
+      select p.id || ' ' || p.status from public.payments p where p.order_id = o.id
+      order by p.created_at desc limit 1
+    ))
+  from public.payment_orders o
+  where o.state = 'open' and o.tried_at is not null and o.next_check_at is not null
+    and o.created_at < statement_timestamp() - interval '15 minutes'
+
+  union all
+  select 'failed delivery', d.id::text, d.received_at,
+    format('%s %s: %s', d.event, d.event_id, coalesce(d.outcome, 'cut off'))
+  from (
+    select f.* from public.webhook_deliveries f where f.outcome = 'failed'
+    union all
+    select f.* from public.webhook_deliveries f
+    where f.outcome is null and f.received_at < statement_timestamp() - interval '1 minute'
+  ) d
+  -- Superseded by a later successful delivery, unless it came without an id.
+  where not exists (
+    select from public.webhook_deliveries later
+    where later.event_id = d.event_id and later.event_id <> '' and later.id > d.id
+      and later.outcome <> 'failed'
+  )
+
+  union all
+  select 'payment of no order', d.razorpay_payment_id, min(d.received_at),
+    format('captured with this key''s account for Razorpay order %s, which is not ours; refund it',
+      coalesce(max(d.razorpay_order_id), 'none'))
+  from public.webhook_deliveries d
+  where d.outcome = 'not_ours'
+    and d.received_at > statement_timestamp() - interval '30 days'
+    and d.event in ('payment.captured', 'order.paid', 'payment_link.paid')
+    and d.razorpay_payment_id is not null
+    -- Booked after all, or already being returned.
+    and not exists (select from public.payments p where p.id = d.razorpay_payment_id)
+    and not exists (
+      select from public.webhook_deliveries refund
+      where refund.razorpay_payment_id = d.razorpay_payment_id and refund.event = 'refund.processed'
+    )
+  group by d.razorpay_payment_id
+
+  union all
+  select 'limit reached', c.action, c.window_ends_at - make_interval(secs => l.window_seconds),
+    format('%s of at most %s for everybody together, until %s', c.count, l.max_count,
+      c.window_ends_at)
+  from public.rate_limits l
+  join public.rate_counters c on c.action = l.action and c.scope = l.scope and c.subject = 'all'
+  where l.scope = 'project' and c.count >= l.max_count and c.window_ends_at > statement_timestamp()
+
+  union all
+  select 'broken invariant', v.subject, v.found_at, format('%s: %s', v.invariant, v.detail)
+  from public.book_violations v
+  where v.gone_at is null
+
+  order by 3;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.run_book_check (
+  whole       boolean DEFAULT false,
+  max_changes integer DEFAULT 20000
+)
+  RETURNS TABLE (
+    outcome         text,
+    violation_count integer
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_now constant timestamptz := clock_timestamp();
+  -- Rows carry the time when they were written, not when they were committed. No function that writes
+  -- them takes longer than 4 seconds over the Data API.
+  v_complete_until timestamptz := v_now - interval '1 minute';
+  v_since timestamptz;
+  v_before timestamptz := v_now;
+  v_is_skipped boolean := false;
+  v_order_ids uuid[] := '{}';
+  v_user_ids uuid[] := '{}';
+  v_known_user_ids uuid[] := '{}';
+  v_known_order_ids uuid[] := '{}';
+begin
+  if run_book_check.max_changes is null or run_book_check.max_changes < 1 then
+    raise exception 'a run takes on at least one change, not %', run_book_check.max_changes
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if not pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('book check', 0)) then
+    outcome := 'busy';
+    violation_count := 0;
+    return next;
+    return;
+  end if;
+
+  if run_book_check.whole then
+    v_before := null;
+  else
+    -- The first run takes on a day: what is older is for a run of the whole. least, because the server's
+    -- clock may have been set back.
+    v_since := least(
+      coalesce(
+        (select c.complete_until from public.book_checks c order by c.id desc limit 1),
+        v_now - interval '1 day'
+      ),
+      v_complete_until
+    );
+    -- After a pause, the runs catch up in steps that each end in time.
+    while private.has_more_changes(v_since, v_before, run_book_check.max_changes) loop
+      v_before := v_since + (v_before - v_since) / 2;
+      -- Nothing but a bulk change writes so much at one moment. It is for a run of the whole, and must
+      -- not stop the runs after it.
+      if v_before - v_since < interval '1 millisecond' then
+        v_before := v_since + interval '1 millisecond';
+        v_is_skipped := true;
+        exit;
+      end if;
+    end loop;
+    v_complete_until := least(v_before, v_complete_until);
+    if not v_is_skipped then
+      v_order_ids := private.changed_orders(v_since, v_before);
+      v_user_ids := private.changed_users(v_since, v_before, v_order_ids);
+    end if;
+
+    -- What was found earlier is looked for again, whether or not it has changed since: the longest ago
+    -- first, and as many users as have so many entries together.
+    v_known_user_ids := array(
+      select o.user_id
+      from (
+        select v.user_id,
+          sum(coalesce(max(u.transaction_count), 0)) over (order by min(v.checked_at), v.user_id)
+            as entries_so_far
+        from public.book_violations v
+        left join public.users u on u.id = v.user_id
+        where v.gone_at is null and v.user_id is not null
+        group by v.user_id
+      ) o
+      where o.entries_so_far <= run_book_check.max_changes
+      order by o.entries_so_far
+      limit 100
+    );
+    v_known_order_ids := array(
+      select v.order_id
+      from public.book_violations v
+      where v.gone_at is null and v.order_id is not null
+      group by v.order_id
+      order by min(v.checked_at)
+      limit 100
+    );
+  end if;
+
+  with found as materialized (
+    select distinct on (c.invariant, c.subject) c.*
+    from (
+      select w.* from private.check_scope(null, null, null, null) w where run_book_check.whole
+      union all
+      select p.* from private.check_part(v_since, v_before, v_user_ids, v_order_ids) p
+      where not run_book_check.whole
+      union all
+      select k.* from private.check_part(null, null, v_known_user_ids, v_known_order_ids) k
+      where not run_book_check.whole
+    ) c
+    order by c.invariant, c.subject
+  ),
+  still_there as (
+    update public.book_violations v
+    set detail = f.detail, checked_at = v_now
+    from found f
+    where v.gone_at is null and v.invariant = f.invariant and v.subject = f.subject
+  ),
+  gone as (
+    update public.book_violations v
+    set checked_at = v_now, gone_at = v_now
+    where v.gone_at is null
+      and (run_book_check.whole
+        or v.user_id = any (v_known_user_ids)
+        or v.order_id = any (v_known_order_ids))
+      and not exists (
+        select from found f where f.invariant = v.invariant and f.subject = v.subject
+      )
+  ),
+  new as (
+    insert into public.book_violations
+      (invariant, subject, detail, user_id, order_id, found_at, checked_at)
+    select f.invariant, f.subject, f.detail, f.user_id, f.order_id, v_now, v_now
+    from found f
+    where not exists (
+      select from public.book_violations v
+      where v.gone_at is null and v.invariant = f.invariant and v.subject = f.subject
+    )
+    -- Enough to show what is wrong, even if everything is.
+    limit 1000
+  )
+  select count(*)::integer into violation_count from found;
+
+  insert into public.book_checks
+    (is_whole, since, before, complete_until, violation_count, checked_at)
+  values (run_book_check.whole, v_since, v_before, v_complete_until, violation_count, v_now);
+  delete from public.book_checks c
+  where c.violation_count = 0 and c.checked_at < v_now - interval '7 days';
+
+  outcome := case when v_before < v_now then 'behind' else 'caught_up' end;
+  return next;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."run_book_check"(boolean, integer) FROM PUBLIC, "anon", "authenticated";
+
 CREATE INDEX book_checks_that_found_nothing ON public.book_checks USING btree (checked_at)
   WHERE (violation_count = 0);
 
@@ -854,7 +1137,7 @@ CREATE INDEX entries_by_time ON public.credit_transactions USING brin (created_a
 CREATE INDEX identities_by_time ON public.identities USING brin (created_at)
   WITH (pages_per_range='32', autosummarize='on');
 
-CREATE UNIQUE INDEX one_open_violation ON public.book_violations USING btree (invariant, md5(subject))
+CREATE UNIQUE INDEX one_open_violation ON public.book_violations USING btree (invariant, subject)
   WHERE (gone_at IS NULL);
 
 CREATE INDEX order_references_by_time ON public.order_references USING brin (created_at)
@@ -917,6 +1200,8 @@ COMMENT ON FUNCTION "private"."check_reversals"(uuid[]) IS 'Part of check_scope.
 
 COMMENT ON FUNCTION "private"."check_scope"(timestamp with time zone, timestamp with time zone, uuid[], uuid[]) IS 'Everything, if all arguments are null. Otherwise a part: since and before are the times of new entries, and without them the whole histories of user_ids are read. A violation names the user or the order whose check finds it.';
 
+COMMENT ON FUNCTION "private"."has_more_changes"(timestamp with time zone, timestamp with time zone, integer) IS 'Takes time in proportion to max_changes at most.';
+
 COMMENT ON FUNCTION "private"."note_change"() IS 'Trigger of the tables whose rows change without a new entry in the ledger. Not of users: its rows change with every deduction, which the ledger tells of.';
 
 COMMENT ON FUNCTION "private"."orders_of"(uuid[]) IS 'Those that they paid, that are for one of their identities or references, or that their entries are about.';
@@ -924,6 +1209,10 @@ COMMENT ON FUNCTION "private"."orders_of"(uuid[]) IS 'Those that they paid, that
 COMMENT ON FUNCTION "private"."other_account"(text) IS 'Null if the reference names none.';
 
 COMMENT ON FUNCTION "public"."check_invariants"(timestamp with time zone, uuid) IS 'Returns every violated invariant of the books with its subject, and no row if all is well. For operators and for tests. since: of what was written from then on, in a time that grows with how much that is. user_id: of one user, the accounts that were merged into it, and their orders, in a time that grows with their histories. Neither: of everything. That reads every table in full, a fixed number of times, so call it over a direct connection, once a day.';
+
+COMMENT ON FUNCTION "public"."list_attention"() IS 'kind: flagged payment (refund it in Razorpay''s dashboard); debt; open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more).';
+
+COMMENT ON FUNCTION "public"."run_book_check"(boolean, integer) IS 'One row. outcome: caught_up; behind (there was more than max_changes: call again to go on); busy (another run is at work, and this call did nothing). list_attention shows what is found until a later run no longer finds it. whole: everything, and all that was found earlier; it takes as long as check_invariants() and needs a direct connection.';
 
 COMMENT ON TABLE "public"."book_checks" IS 'The runs of the check of the books. Those that found something are kept.';
 
@@ -983,6 +1272,12 @@ REVOKE ALL ON FUNCTION "private"."check_scope"(timestamp WITH time zone, timesta
 
 GRANT EXECUTE ON FUNCTION "private"."check_scope"(timestamp WITH time zone, timestamp WITH time zone, uuid[], uuid[]) TO "postgres";
 
+REVOKE ALL ON FUNCTION "private"."has_more_changes"(timestamp WITH time zone, timestamp WITH time zone, integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."has_more_changes"(timestamp WITH time zone, timestamp WITH time zone, integer) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."has_more_changes"(timestamp WITH time zone, timestamp WITH time zone, integer) TO "postgres";
+
 REVOKE ALL ON FUNCTION "private"."note_change"() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION "private"."note_change"() FROM "postgres";
@@ -1006,3 +1301,9 @@ REVOKE ALL ON FUNCTION "public"."check_invariants"(timestamp WITH time zone, uui
 GRANT EXECUTE ON FUNCTION "public"."check_invariants"(timestamp WITH time zone, uuid) TO "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."check_invariants"(timestamp WITH time zone, uuid) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."run_book_check"(boolean, integer) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."run_book_check"(boolean, integer) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."run_book_check"(boolean, integer) TO "service_role";
