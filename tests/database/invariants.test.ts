@@ -355,11 +355,9 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
   "a reference that a merged account has charged is not charged again": {
     "it is charged again": {
       statements: [
-        `update public.credit_transactions set sequence_number = sequence_number + 1
-          where user_id = '${PASSED_ON}' and sequence_number = ${lastPlace(`'${PASSED_ON}'`)}`,
         `insert into public.credit_transactions
           (user_id, sequence_number, action, credits, source, reference_id, balance_after)
-          values ('${PASSED_ON}', ${lastPlace(`'${PASSED_ON}'`)} - 1, 'debit', 1,
+          values ('${PASSED_ON}', ${lastPlace(`'${PASSED_ON}'`)} + 1, 'debit', 1,
             'image_generation', 'job of the merged account', 0)`,
       ],
       noticedBy: ledger(
@@ -690,14 +688,14 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
         `update public.payment_orders set state = 'open', user_id = null, razorpay_payment_id = null, paid_at = null
           where id = ${orderOf(PAYMENT)}`,
       ],
-      noticedBy: payments("coalesce(payer.net_paise, 0) = 0", "payer.net_paise = 0"),
+      noticedBy: payments("coalesce(p.payer_net_paise, 0) = 0", "p.payer_net_paise = 0"),
     },
     "it is paid by money that went back": {
       statements: [
         `update public.payment_orders set razorpay_payment_id = '${REPLACED_PAYMENT}'
           where id = ${orderOf(REPLACED_PAYMENT)}`,
       ],
-      noticedBy: payments("coalesce(payer.net_paise, 0) = 0", "payer.id is null"),
+      noticedBy: payments("coalesce(p.payer_net_paise, 0) = 0", "p.payer_net_paise is null"),
     },
     "it is not paid, while a refund is pending": {
       statements: [
@@ -798,16 +796,13 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
 /** Passages without which books that are right would be found wrong. */
 const EXCEPTIONS: Breakage["noticedBy"][] = [
   payments("when p.status = 'refunded' and p.credits_granted = 0\n          and", "when false and"),
-  ledger("\n      and again.sequence_number > m.sequence_number", ""),
+  ledger("\n      and again.sequence_number > m.last_number", ""),
   ledger("\n      and charged.source not in ('refund', 'dispute')", ""),
   ledger("coalesce(other.merged_into, m.other_id)", "m.other_id"),
   orders("num_nonnulls(o.razorpay_order_id, o.razorpay_payment_link_id) > 0", "true"),
   payments("\n      and (o.state = 'paid' or p.net_paise > 0)", ""),
-  payments(
-    "o.amount_paise = p.amount_paise and o.currency = p.currency\n  left join",
-    "true\n  left join",
-  ),
-  payments(" and o.currency = p.currency\n  left join", "\n  left join"),
+  payments("o.amount_paise = p.amount_paise and o.currency = p.currency,", "true,"),
+  payments(" and o.currency = p.currency,", ","),
   reversals("least(\n            p.amount_paise::bigint,", "greatest(\n            0,"),
 ];
 
@@ -966,7 +961,7 @@ Deno.test("every invariant that check_invariants names is broken by a test", asy
   const sources = await backend.sql<{ source: string }[]>`
     select prosrc as source from pg_catalog.pg_proc
     where pronamespace = 'private'::regnamespace and proname like 'check\\_%'
-      and proname not in ('check_scope', 'check_part')`;
+      and proname not in ('check_scope', 'check_changes', 'check_subjects')`;
   const named = sources.flatMap(({ source }) =>
     [...source.matchAll(/\bselect\s+'([^']+)',/g)].map(([, invariant]) => invariant)
   );

@@ -11,23 +11,20 @@ as $$
 #variable_conflict use_column
 declare
   v_user_ids uuid[];
-  v_order_ids uuid[];
 begin
   if num_nonnulls(check_invariants.since, check_invariants.user_id) = 2 then
     raise exception 'a part is what changed since a moment or one user, not both'
       using errcode = 'invalid_parameter_value';
   elsif check_invariants.since is not null then
-    v_order_ids := private.changed_orders(check_invariants.since, 'infinity');
-    v_user_ids := private.changed_users(check_invariants.since, 'infinity', v_order_ids);
     return query select c.invariant, c.subject, c.detail
-    from private.check_part(check_invariants.since, 'infinity', v_user_ids, v_order_ids) c;
+    from private.check_changes(check_invariants.since, 'infinity') c;
   elsif check_invariants.user_id is not null then
     v_user_ids := array(
       select u.id from public.users u
       where u.id = check_invariants.user_id or u.merged_into = check_invariants.user_id
     );
     return query select c.invariant, c.subject, c.detail
-    from private.check_part(null, null, v_user_ids, private.orders_of(v_user_ids)) c;
+    from private.check_subjects(v_user_ids, private.orders_of(v_user_ids)) c;
   else
     return query select c.invariant, c.subject, c.detail
     from private.check_scope(null, null, null, null) c;

@@ -19,8 +19,6 @@ declare
   v_since timestamptz;
   v_before timestamptz := v_now;
   v_is_skipped boolean := false;
-  v_order_ids uuid[] := '{}';
-  v_user_ids uuid[] := '{}';
   v_known_user_ids uuid[] := '{}';
   v_known_order_ids uuid[] := '{}';
 begin
@@ -59,10 +57,6 @@ begin
       end if;
     end loop;
     v_complete_until := least(v_before, v_complete_until);
-    if not v_is_skipped then
-      v_order_ids := private.changed_orders(v_since, v_before);
-      v_user_ids := private.changed_users(v_since, v_before, v_order_ids);
-    end if;
 
     -- What was found earlier is looked for again, whether or not it has changed since: the longest ago
     -- first, and as many users as have so many entries together.
@@ -96,10 +90,10 @@ begin
     from (
       select w.* from private.check_scope(null, null, null, null) w where run_book_check.whole
       union all
-      select p.* from private.check_part(v_since, v_before, v_user_ids, v_order_ids) p
-      where not run_book_check.whole
+      select n.* from private.check_changes(v_since, v_before) n
+      where not run_book_check.whole and not v_is_skipped
       union all
-      select k.* from private.check_part(null, null, v_known_user_ids, v_known_order_ids) k
+      select k.* from private.check_subjects(v_known_user_ids, v_known_order_ids) k
       where not run_book_check.whole
     ) c
     order by c.invariant, c.subject

@@ -45,6 +45,8 @@ create index entries_of_reversals
   on public.credit_transactions (reference_id)
   where source in ('refund', 'dispute');
 
+create index entries_of_merges on public.credit_transactions (user_id) where source = 'merge';
+
 -- Finds what is new. The ledger is written in the order of time, so that a few bytes for each stretch of
 -- pages are enough, and the newest pages, which autovacuum has not summed up yet, are read in any case.
 create index entries_by_time

@@ -5,7 +5,6 @@ language plpgsql
 stable
 set search_path = ''
 set plan_cache_mode = 'force_custom_plan'
-set enable_seqscan = off
 as $$
 #variable_conflict use_column
 begin
@@ -41,4 +40,4 @@ end;
 $$;
 
 comment on function private.changed_orders is
-  'Those of the changed orders, payments and reversals, of the new references, and of the new entries about them.';
+  'Part of check_changes. Those of the changed orders, payments and reversals, of the new references, and of the new entries about them.';

@@ -5,7 +5,6 @@ language plpgsql
 stable
 set search_path = ''
 set plan_cache_mode = 'force_custom_plan'
-set enable_seqscan = off
 as $$
 #variable_conflict use_column
 begin
@@ -37,4 +36,4 @@ end;
 $$;
 
 comment on function private.changed_users is
-  'Those with new entries, new users, those with a new identity, and the owners of order_ids; and the accounts that were merged into any of them. Not those whose row alone has changed.';
+  'Part of check_changes. Those with new entries, new users, those with a new identity, and the owners of order_ids; and the accounts that were merged into any of them. Not those whose row alone has changed.';

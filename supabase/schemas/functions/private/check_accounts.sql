@@ -9,10 +9,14 @@ as $$
 #variable_conflict use_column
 begin
   return query
-  with accounts as not materialized (
-    select u.* from public.users u where check_accounts.user_ids is null
+  with accounts as materialized (
+    select u.id, u.phone_number, u.merged_into, u.credits, u.debt_credits
+    from public.users u
+    where check_accounts.user_ids is null
     union all
-    select u.* from unnest(check_accounts.user_ids) c (id) join public.users u on u.id = c.id
+    select u.id, u.phone_number, u.merged_into, u.credits, u.debt_credits
+    from unnest(check_accounts.user_ids) c (id)
+    join public.users u on u.id = c.id
   )
   select 'every identity of a user is its own, and its number is one of them', 'user ' || u.id,
     format('number %s, %s identities, merged into %s', coalesce(u.phone_number, 'none'),

@@ -14,10 +14,14 @@ as $$
 #variable_conflict use_column
 begin
   return query
-  with accounts as not materialized (
-    select u.* from public.users u where check_ledger.user_ids is null
+  with accounts as materialized (
+    select u.id, u.credits, u.transaction_count
+    from public.users u
+    where check_ledger.user_ids is null
     union all
-    select u.* from unnest(check_ledger.user_ids) c (id) join public.users u on u.id = c.id
+    select u.id, u.credits, u.transaction_count
+    from unnest(check_ledger.user_ids) c (id)
+    join public.users u on u.id = c.id
   ),
   entries as not materialized (
     select t.* from public.credit_transactions t
@@ -59,6 +63,22 @@ begin
       private.other_account(t.reference_id) as other_id
     from entries t
     where t.source = 'merge'
+  ),
+  -- The merges into these accounts, however old they are, and the entry after which to look.
+  merges_into as materialized (
+    select m.user_id, private.other_account(m.reference_id) as other_id,
+      greatest(
+        m.sequence_number,
+        (
+          select older.sequence_number from public.credit_transactions older
+          where older.user_id = m.user_id and older.created_at < check_ledger.since
+          order by older.sequence_number desc
+          limit 1
+        )
+      ) as last_number
+    from accounts u
+    join public.credit_transactions m
+      on m.user_id = u.id and m.source = 'merge' and m.action = 'credit'
   )
   -- As every entry follows from the one before it, this is the sum of all entries.
   select 'the balance is that after the newest entry', 'user ' || e.user_id,
@@ -137,15 +157,12 @@ begin
   select 'a reference that a merged account has charged is not charged again', 'entry ' || again.id,
     format('reference %s', again.reference_id),
     again.user_id, null
-  from entries again
-  join public.credit_transactions m
-    on m.user_id = again.user_id
-      and m.source = 'merge'
-      and m.reference_id like '%from %'
-      and m.action = 'credit'
-      and again.sequence_number > m.sequence_number
+  from merges_into m
+  join public.credit_transactions again
+    on again.user_id = m.user_id
+      and again.sequence_number > m.last_number
   join public.credit_transactions charged
-    on charged.user_id = private.other_account(m.reference_id)
+    on charged.user_id = m.other_id
       and charged.source not in ('refund', 'dispute')
       and charged.source = again.source
       and charged.reference_id = again.reference_id
@@ -175,4 +192,4 @@ end;
 $$;
 
 comment on function private.check_ledger is
-  'Part of check_scope. Reads the accounts of user_ids, their whole histories or, with since, the new entries of everybody, and the entries of the payments of order_ids.';
+  'Part of check_scope. Reads the accounts of user_ids; their whole histories or, with since, the entries of that time; and the entries of the payments of order_ids.';

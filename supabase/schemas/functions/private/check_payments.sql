@@ -91,14 +91,17 @@ begin
 
   union all
   select 'an order is paid where money for it is here', 'payment ' || p.id,
-    format('%s paise held, order %s is paid by %s', p.net_paise, o.id,
-      coalesce(o.razorpay_payment_id, 'none')),
-    null, o.id
-  from money p
-  join public.payment_orders o
-    on o.id = p.order_id and o.amount_paise = p.amount_paise and o.currency = p.currency
-  left join money payer on payer.id = o.razorpay_payment_id
-  where p.net_paise > 0 and coalesce(payer.net_paise, 0) = 0;
+    format('%s paise held, order %s is paid by %s', p.net_paise, p.order_id,
+      coalesce(p.payer_id, 'none')),
+    null, p.order_id
+  from (
+    select p.id, p.order_id, p.net_paise, o.razorpay_payment_id,
+      o.amount_paise = p.amount_paise and o.currency = p.currency,
+      sum(p.net_paise) filter (where p.id = o.razorpay_payment_id) over (partition by o.id)
+    from money p
+    join public.payment_orders o on o.id = p.order_id
+  ) p (id, order_id, net_paise, payer_id, is_of_the_order, payer_net_paise)
+  where p.net_paise > 0 and p.is_of_the_order and coalesce(p.payer_net_paise, 0) = 0;
 end;
 $$;
 

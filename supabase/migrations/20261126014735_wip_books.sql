@@ -86,7 +86,6 @@ CREATE OR REPLACE FUNCTION private.changed_orders (
   STABLE
   SET search_path TO ''
   SET plan_cache_mode TO 'force_custom_plan'
-  SET enable_seqscan TO 'off'
   AS $function$
 #variable_conflict use_column
 begin
@@ -131,7 +130,6 @@ CREATE OR REPLACE FUNCTION private.changed_users (
   STABLE
   SET search_path TO ''
   SET plan_cache_mode TO 'force_custom_plan'
-  SET enable_seqscan TO 'off'
   AS $function$
 #variable_conflict use_column
 begin
@@ -180,10 +178,14 @@ CREATE OR REPLACE FUNCTION private.check_accounts (
 #variable_conflict use_column
 begin
   return query
-  with accounts as not materialized (
-    select u.* from public.users u where check_accounts.user_ids is null
+  with accounts as materialized (
+    select u.id, u.phone_number, u.merged_into, u.credits, u.debt_credits
+    from public.users u
+    where check_accounts.user_ids is null
     union all
-    select u.* from unnest(check_accounts.user_ids) c (id) join public.users u on u.id = c.id
+    select u.id, u.phone_number, u.merged_into, u.credits, u.debt_credits
+    from unnest(check_accounts.user_ids) c (id)
+    join public.users u on u.id = c.id
   )
   select 'every identity of a user is its own, and its number is one of them', 'user ' || u.id,
     format('number %s, %s identities, merged into %s', coalesce(u.phone_number, 'none'),
@@ -243,6 +245,36 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION private.check_changes (
+  since  timestamp with time zone,
+  before timestamp with time zone
+)
+  RETURNS TABLE (
+    invariant text,
+    subject   text,
+    detail    text,
+    user_id   uuid,
+    order_id  uuid
+  )
+  LANGUAGE plpgsql
+  STABLE
+  SET search_path TO ''
+  SET enable_seqscan TO 'off'
+  SET enable_hashjoin TO 'off'
+  SET enable_mergejoin TO 'off'
+  SET jit TO 'off'
+  AS $function$
+declare
+  v_order_ids constant uuid[] := private.changed_orders(check_changes.since, check_changes.before);
+  v_user_ids constant uuid[] :=
+    private.changed_users(check_changes.since, check_changes.before, v_order_ids);
+begin
+  return query select c.* from private.check_scope(
+    check_changes.since, check_changes.before, v_user_ids, v_order_ids
+  ) c;
+end;
+$function$;
+
 CREATE OR REPLACE FUNCTION private.check_ledger (
   since     timestamp with time zone,
   before    timestamp with time zone,
@@ -264,10 +296,14 @@ CREATE OR REPLACE FUNCTION private.check_ledger (
 #variable_conflict use_column
 begin
   return query
-  with accounts as not materialized (
-    select u.* from public.users u where check_ledger.user_ids is null
+  with accounts as materialized (
+    select u.id, u.credits, u.transaction_count
+    from public.users u
+    where check_ledger.user_ids is null
     union all
-    select u.* from unnest(check_ledger.user_ids) c (id) join public.users u on u.id = c.id
+    select u.id, u.credits, u.transaction_count
+    from unnest(check_ledger.user_ids) c (id)
+    join public.users u on u.id = c.id
   ),
   entries as not materialized (
     select t.* from public.credit_transactions t
@@ -309,6 +345,22 @@ begin
       private.other_account(t.reference_id) as other_id
     from entries t
     where t.source = 'merge'
+  ),
+  -- The merges into these accounts, however old they are, and the entry after which to look.
+  merges_into as materialized (
+    select m.user_id, private.other_account(m.reference_id) as other_id,
+      greatest(
+        m.sequence_number,
+        (
+          select older.sequence_number from public.credit_transactions older
+          where older.user_id = m.user_id and older.created_at < check_ledger.since
+          order by older.sequence_number desc
+          limit 1
+        )
+      ) as last_number
+    from accounts u
+    join public.credit_transactions m
+      on m.user_id = u.id and m.source = 'merge' and m.action = 'credit'
   )
   -- As every entry follows from the one before it, this is the sum of all entries.
   select 'the balance is that after the newest entry', 'user ' || e.user_id,
@@ -387,15 +439,12 @@ begin
   select 'a reference that a merged account has charged is not charged again', 'entry ' || again.id,
     format('reference %s', again.reference_id),
     again.user_id, null
-  from entries again
-  join public.credit_transactions m
-    on m.user_id = again.user_id
-      and m.source = 'merge'
-      and m.reference_id like '%from %'
-      and m.action = 'credit'
-      and again.sequence_number > m.sequence_number
+  from merges_into m
+  join public.credit_transactions again
+    on again.user_id = m.user_id
+      and again.sequence_number > m.last_number
   join public.credit_transactions charged
-    on charged.user_id = private.other_account(m.reference_id)
+    on charged.user_id = m.other_id
       and charged.source not in ('refund', 'dispute')
       and charged.source = again.source
       and charged.reference_id = again.reference_id
@@ -500,35 +549,6 @@ begin
 end;
 $function$;
 
-CREATE OR REPLACE FUNCTION private.check_part (
-  since     timestamp with time zone,
-  before    timestamp with time zone,
-  user_ids  uuid[],
-  order_ids uuid[]
-)
-  RETURNS TABLE (
-    invariant text,
-    subject   text,
-    detail    text,
-    user_id   uuid,
-    order_id  uuid
-  )
-  LANGUAGE plpgsql
-  STABLE
-  SET search_path TO ''
-  SET enable_seqscan TO 'off'
-  SET enable_mergejoin TO 'off'
-  SET random_page_cost TO '1.1'
-  SET jit TO 'off'
-  AS $function$
-begin
-  return query select c.* from private.check_scope(
-    check_part.since, check_part.before, coalesce(check_part.user_ids, '{}'),
-    coalesce(check_part.order_ids, '{}')
-  ) c;
-end;
-$function$;
-
 CREATE OR REPLACE FUNCTION private.check_payments (
   order_ids uuid[]
 )
@@ -629,14 +649,17 @@ begin
 
   union all
   select 'an order is paid where money for it is here', 'payment ' || p.id,
-    format('%s paise held, order %s is paid by %s', p.net_paise, o.id,
-      coalesce(o.razorpay_payment_id, 'none')),
-    null, o.id
-  from money p
-  join public.payment_orders o
-    on o.id = p.order_id and o.amount_paise = p.amount_paise and o.currency = p.currency
-  left join money payer on payer.id = o.razorpay_payment_id
-  where p.net_paise > 0 and coalesce(payer.net_paise, 0) = 0;
+    format('%s paise held, order %s is paid by %s', p.net_paise, p.order_id,
+      coalesce(p.payer_id, 'none')),
+    null, p.order_id
+  from (
+    select p.id, p.order_id, p.net_paise, o.razorpay_payment_id,
+      o.amount_paise = p.amount_paise and o.currency = p.currency,
+      sum(p.net_paise) filter (where p.id = o.razorpay_payment_id) over (partition by o.id)
+    from money p
+    join public.payment_orders o on o.id = p.order_id
+  ) p (id, order_id, net_paise, payer_id, is_of_the_order, payer_net_paise)
+  where p.net_paise > 0 and p.is_of_the_order and coalesce(p.payer_net_paise, 0) = 0;
 end;
 $function$;
 
@@ -734,6 +757,32 @@ CREATE OR REPLACE FUNCTION private.check_scope (
   select c.* from private.check_payments($4) c
   union
   select c.* from private.check_reversals($4) c;
+$function$;
+
+CREATE OR REPLACE FUNCTION private.check_subjects (
+  user_ids  uuid[],
+  order_ids uuid[]
+)
+  RETURNS TABLE (
+    invariant text,
+    subject   text,
+    detail    text,
+    user_id   uuid,
+    order_id  uuid
+  )
+  LANGUAGE plpgsql
+  STABLE
+  SET search_path TO ''
+  SET enable_seqscan TO 'off'
+  SET enable_hashjoin TO 'off'
+  SET enable_mergejoin TO 'off'
+  SET jit TO 'off'
+  AS $function$
+begin
+  return query select c.* from private.check_scope(
+    null, null, check_subjects.user_ids, check_subjects.order_ids
+  ) c;
+end;
 $function$;
 
 CREATE OR REPLACE FUNCTION private.has_more_changes (
@@ -856,23 +905,20 @@ CREATE OR REPLACE FUNCTION public.check_invariants (
 #variable_conflict use_column
 declare
   v_user_ids uuid[];
-  v_order_ids uuid[];
 begin
   if num_nonnulls(check_invariants.since, check_invariants.user_id) = 2 then
     raise exception 'a part is what changed since a moment or one user, not both'
       using errcode = 'invalid_parameter_value';
   elsif check_invariants.since is not null then
-    v_order_ids := private.changed_orders(check_invariants.since, 'infinity');
-    v_user_ids := private.changed_users(check_invariants.since, 'infinity', v_order_ids);
     return query select c.invariant, c.subject, c.detail
-    from private.check_part(check_invariants.since, 'infinity', v_user_ids, v_order_ids) c;
+    from private.check_changes(check_invariants.since, 'infinity') c;
   elsif check_invariants.user_id is not null then
     v_user_ids := array(
       select u.id from public.users u
       where u.id = check_invariants.user_id or u.merged_into = check_invariants.user_id
     );
     return query select c.invariant, c.subject, c.detail
-    from private.check_part(null, null, v_user_ids, private.orders_of(v_user_ids)) c;
+    from private.check_subjects(v_user_ids, private.orders_of(v_user_ids)) c;
   else
     return query select c.invariant, c.subject, c.detail
     from private.check_scope(null, null, null, null) c;
@@ -996,8 +1042,6 @@ declare
   v_since timestamptz;
   v_before timestamptz := v_now;
   v_is_skipped boolean := false;
-  v_order_ids uuid[] := '{}';
-  v_user_ids uuid[] := '{}';
   v_known_user_ids uuid[] := '{}';
   v_known_order_ids uuid[] := '{}';
 begin
@@ -1036,10 +1080,6 @@ begin
       end if;
     end loop;
     v_complete_until := least(v_before, v_complete_until);
-    if not v_is_skipped then
-      v_order_ids := private.changed_orders(v_since, v_before);
-      v_user_ids := private.changed_users(v_since, v_before, v_order_ids);
-    end if;
 
     -- What was found earlier is looked for again, whether or not it has changed since: the longest ago
     -- first, and as many users as have so many entries together.
@@ -1073,10 +1113,10 @@ begin
     from (
       select w.* from private.check_scope(null, null, null, null) w where run_book_check.whole
       union all
-      select p.* from private.check_part(v_since, v_before, v_user_ids, v_order_ids) p
-      where not run_book_check.whole
+      select n.* from private.check_changes(v_since, v_before) n
+      where not run_book_check.whole and not v_is_skipped
       union all
-      select k.* from private.check_part(null, null, v_known_user_ids, v_known_order_ids) k
+      select k.* from private.check_subjects(v_known_user_ids, v_known_order_ids) k
       where not run_book_check.whole
     ) c
     order by c.invariant, c.subject
@@ -1134,6 +1174,9 @@ CREATE INDEX book_violations_to_check_again ON public.book_violations USING btre
 CREATE INDEX entries_by_time ON public.credit_transactions USING brin (created_at)
   WITH (pages_per_range='32', autosummarize='on');
 
+CREATE INDEX entries_of_merges ON public.credit_transactions USING btree (user_id)
+  WHERE (source = 'merge'::text);
+
 CREATE INDEX identities_by_time ON public.identities USING brin (created_at)
   WITH (pages_per_range='32', autosummarize='on');
 
@@ -1182,23 +1225,25 @@ COMMENT ON COLUMN "public"."payment_reversals"."changed_at" IS 'When the row was
 
 COMMENT ON COLUMN "public"."payments"."changed_at" IS 'When the row was last written, by whomever; null if that was before the column existed.';
 
-COMMENT ON FUNCTION "private"."changed_orders"(timestamp with time zone, timestamp with time zone) IS 'Those of the changed orders, payments and reversals, of the new references, and of the new entries about them.';
+COMMENT ON FUNCTION "private"."changed_orders"(timestamp with time zone, timestamp with time zone) IS 'Part of check_changes. Those of the changed orders, payments and reversals, of the new references, and of the new entries about them.';
 
-COMMENT ON FUNCTION "private"."changed_users"(timestamp with time zone, timestamp with time zone, uuid[]) IS 'Those with new entries, new users, those with a new identity, and the owners of order_ids; and the accounts that were merged into any of them. Not those whose row alone has changed.';
+COMMENT ON FUNCTION "private"."changed_users"(timestamp with time zone, timestamp with time zone, uuid[]) IS 'Part of check_changes. Those with new entries, new users, those with a new identity, and the owners of order_ids; and the accounts that were merged into any of them. Not those whose row alone has changed.';
 
 COMMENT ON FUNCTION "private"."check_accounts"(uuid[]) IS 'Part of check_scope. Reads the users of user_ids and what belongs to them.';
 
-COMMENT ON FUNCTION "private"."check_ledger"(timestamp with time zone, timestamp with time zone, uuid[], uuid[]) IS 'Part of check_scope. Reads the accounts of user_ids, their whole histories or, with since, the new entries of everybody, and the entries of the payments of order_ids.';
+COMMENT ON FUNCTION "private"."check_changes"(timestamp with time zone, timestamp with time zone) IS 'As check_scope. Takes time in proportion to what was written, whatever the size of the books.';
+
+COMMENT ON FUNCTION "private"."check_ledger"(timestamp with time zone, timestamp with time zone, uuid[], uuid[]) IS 'Part of check_scope. Reads the accounts of user_ids; their whole histories or, with since, the entries of that time; and the entries of the payments of order_ids.';
 
 COMMENT ON FUNCTION "private"."check_orders"(uuid[]) IS 'Part of check_scope. Reads the orders of order_ids, their payments and references.';
-
-COMMENT ON FUNCTION "private"."check_part"(timestamp with time zone, timestamp with time zone, uuid[], uuid[]) IS 'As check_scope. Takes time in proportion to the part, whatever the size of the books.';
 
 COMMENT ON FUNCTION "private"."check_payments"(uuid[]) IS 'Part of check_scope. Reads the payments of order_ids, their reversals and grants.';
 
 COMMENT ON FUNCTION "private"."check_reversals"(uuid[]) IS 'Part of check_scope. Reads the reversals of the payments of order_ids, and their entries.';
 
 COMMENT ON FUNCTION "private"."check_scope"(timestamp with time zone, timestamp with time zone, uuid[], uuid[]) IS 'Everything, if all arguments are null. Otherwise a part: since and before are the times of new entries, and without them the whole histories of user_ids are read. A violation names the user or the order whose check finds it.';
+
+COMMENT ON FUNCTION "private"."check_subjects"(uuid[], uuid[]) IS 'As check_scope. Takes time in proportion to the histories of the users, whatever the size of the books.';
 
 COMMENT ON FUNCTION "private"."has_more_changes"(timestamp with time zone, timestamp with time zone, integer) IS 'Takes time in proportion to max_changes at most.';
 
@@ -1236,6 +1281,12 @@ REVOKE ALL ON FUNCTION "private"."check_accounts"(uuid[]) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "private"."check_accounts"(uuid[]) TO "postgres";
 
+REVOKE ALL ON FUNCTION "private"."check_changes"(timestamp WITH time zone, timestamp WITH time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."check_changes"(timestamp WITH time zone, timestamp WITH time zone) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."check_changes"(timestamp WITH time zone, timestamp WITH time zone) TO "postgres";
+
 REVOKE ALL ON FUNCTION "private"."check_ledger"(timestamp WITH time zone, timestamp WITH time zone, uuid[], uuid[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION "private"."check_ledger"(timestamp WITH time zone, timestamp WITH time zone, uuid[], uuid[]) FROM "postgres";
@@ -1247,12 +1298,6 @@ REVOKE ALL ON FUNCTION "private"."check_orders"(uuid[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION "private"."check_orders"(uuid[]) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "private"."check_orders"(uuid[]) TO "postgres";
-
-REVOKE ALL ON FUNCTION "private"."check_part"(timestamp WITH time zone, timestamp WITH time zone, uuid[], uuid[]) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION "private"."check_part"(timestamp WITH time zone, timestamp WITH time zone, uuid[], uuid[]) FROM "postgres";
-
-GRANT EXECUTE ON FUNCTION "private"."check_part"(timestamp WITH time zone, timestamp WITH time zone, uuid[], uuid[]) TO "postgres";
 
 REVOKE ALL ON FUNCTION "private"."check_payments"(uuid[]) FROM PUBLIC;
 
@@ -1271,6 +1316,12 @@ REVOKE ALL ON FUNCTION "private"."check_scope"(timestamp WITH time zone, timesta
 REVOKE ALL ON FUNCTION "private"."check_scope"(timestamp WITH time zone, timestamp WITH time zone, uuid[], uuid[]) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "private"."check_scope"(timestamp WITH time zone, timestamp WITH time zone, uuid[], uuid[]) TO "postgres";
+
+REVOKE ALL ON FUNCTION "private"."check_subjects"(uuid[], uuid[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."check_subjects"(uuid[], uuid[]) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."check_subjects"(uuid[], uuid[]) TO "postgres";
 
 REVOKE ALL ON FUNCTION "private"."has_more_changes"(timestamp WITH time zone, timestamp WITH time zone, integer) FROM PUBLIC;
 
