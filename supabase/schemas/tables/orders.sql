@@ -72,7 +72,8 @@ create index payment_orders_never_checked on public.payment_orders (key_mode, ne
   where next_check_at is not null and state <> 'paid' and tried_at is null and checked_at is null;
 create index payment_orders_abandoned on public.payment_orders (created_at)
   where state <> 'paid' and tried_at is null and next_check_at is null;
-create index payment_orders_by_change on public.payment_orders (changed_at);
+create index payment_orders_by_change on public.payment_orders (changed_at)
+  where changed_at is not null;
 
 comment on table public.payment_orders is
   'One intent to buy. What it costs and grants is fixed when it is placed, even if the package changes later.';

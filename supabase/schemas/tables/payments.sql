@@ -27,7 +27,7 @@ create index payments_of_an_order on public.payments (order_id);
 create unique index one_grant_per_order on public.payments (order_id)
   where credits_granted > 0 and flag is null;
 create index payments_with_a_flag on public.payments (created_at) where flag is not null;
-create index payments_by_change on public.payments (changed_at);
+create index payments_by_change on public.payments (changed_at) where changed_at is not null;
 
 alter table public.payment_orders add constraint a_paid_order_names_a_payment_of_its_own
   foreign key (razorpay_payment_id, id) references public.payments (id, order_id);
@@ -78,7 +78,8 @@ create table public.payment_reversals (
 create index payment_reversals_of_a_payment on public.payment_reversals (payment_id);
 create index payment_reversals_with_a_debt on public.payment_reversals (payment_id)
   where credits_owed > 0;
-create index payment_reversals_by_change on public.payment_reversals (changed_at);
+create index payment_reversals_by_change on public.payment_reversals (changed_at)
+  where changed_at is not null;
 
 comment on table public.payment_reversals is
   'Refunds and disputes: money that was returned, and the credits that were revoked for it.';

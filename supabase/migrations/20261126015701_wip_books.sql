@@ -1,3 +1,6 @@
+-- The check of the books by part: its functions take a scope, rows note their change, and the runs of the
+-- scheduler remember what they found.
+--
 -- Fails quickly if a lock is not available, so that calls do not queue up behind this migration. A
 -- migration that failed has changed nothing and can be pushed again.
 set local lock_timeout = '2s';
@@ -1171,28 +1174,14 @@ CREATE INDEX book_checks_that_found_nothing ON public.book_checks USING btree (c
 CREATE INDEX book_violations_to_check_again ON public.book_violations USING btree (checked_at)
   WHERE (gone_at IS NULL);
 
-CREATE INDEX entries_by_time ON public.credit_transactions USING brin (created_at)
-  WITH (pages_per_range='32', autosummarize='on');
-
-CREATE INDEX entries_of_merges ON public.credit_transactions USING btree (user_id)
-  WHERE (source = 'merge'::text);
-
-CREATE INDEX identities_by_time ON public.identities USING brin (created_at)
-  WITH (pages_per_range='32', autosummarize='on');
-
 CREATE UNIQUE INDEX one_open_violation ON public.book_violations USING btree (invariant, subject)
   WHERE (gone_at IS NULL);
 
-CREATE INDEX order_references_by_time ON public.order_references USING brin (created_at)
-  WITH (pages_per_range='32', autosummarize='on');
+CREATE INDEX payment_reversals_by_change ON public.payment_reversals USING btree (changed_at)
+  WHERE (changed_at IS NOT NULL);
 
-CREATE INDEX payment_orders_by_change ON public.payment_orders USING btree (changed_at);
-
-CREATE INDEX payment_reversals_by_change ON public.payment_reversals USING btree (changed_at);
-
-CREATE INDEX payments_by_change ON public.payments USING btree (changed_at);
-
-CREATE INDEX users_by_time ON public.users USING btree (created_at);
+CREATE INDEX payments_by_change ON public.payments USING btree (changed_at)
+  WHERE (changed_at IS NOT NULL);
 
 CREATE TRIGGER payment_orders_note_their_change
   BEFORE INSERT OR UPDATE ON public.payment_orders
