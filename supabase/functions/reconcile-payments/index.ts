@@ -97,7 +97,7 @@ async function checkBooks(deadline: number): Promise<void> {
       if (outcome !== "behind" || performance.now() >= deadline) return;
     } catch (error) {
       max_changes /= 10;
-      if (max_changes < FEWEST_CHANGES) throw error;
+      if (max_changes < FEWEST_CHANGES || performance.now() >= deadline) throw error;
     }
   }
 }
