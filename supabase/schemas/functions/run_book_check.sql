@@ -59,7 +59,8 @@ begin
     v_complete_until := least(v_before, v_complete_until);
 
     -- What was found earlier is looked for again, whether or not it has changed since: the longest ago
-    -- first, and as many users as have so many entries together.
+    -- first, and as many users as have so many entries together. One who has more alone is left to a run
+    -- of the whole, and keeps none of the others waiting.
     v_known_user_ids := array(
       select o.user_id
       from (
@@ -69,6 +70,7 @@ begin
         from public.book_violations v
         left join public.users u on u.id = v.user_id
         where v.gone_at is null and v.user_id is not null
+          and coalesce(u.transaction_count, 0) <= run_book_check.max_changes
         group by v.user_id
       ) o
       where o.entries_so_far <= run_book_check.max_changes

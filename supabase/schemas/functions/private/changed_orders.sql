@@ -9,6 +9,11 @@ as $$
 #variable_conflict use_column
 begin
   return array(
+    -- See check_ledger.
+    with new_entries as materialized (
+      select t.source, t.reference_id from public.credit_transactions t
+      where t.created_at >= changed_orders.since and t.created_at < changed_orders.before
+    )
     select o.id from public.payment_orders o
     where o.changed_at >= changed_orders.since and o.changed_at < changed_orders.before
     union
@@ -24,17 +29,15 @@ begin
     where r.changed_at >= changed_orders.since and r.changed_at < changed_orders.before
     union
     select p.order_id
-    from public.credit_transactions t
+    from new_entries t
     join public.payments p on p.id = t.reference_id
-    where t.created_at >= changed_orders.since and t.created_at < changed_orders.before
-      and t.source = 'payment'
+    where t.source = 'payment'
     union
     select p.order_id
-    from public.credit_transactions t
+    from new_entries t
     join public.payment_reversals r on r.id = t.reference_id
     join public.payments p on p.id = r.payment_id
-    where t.created_at >= changed_orders.since and t.created_at < changed_orders.before
-      and t.source in ('refund', 'dispute')
+    where t.source in ('refund', 'dispute')
   );
 end;
 $$;

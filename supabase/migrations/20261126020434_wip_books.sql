@@ -93,6 +93,11 @@ CREATE OR REPLACE FUNCTION private.changed_orders (
 #variable_conflict use_column
 begin
   return array(
+    -- See check_ledger.
+    with new_entries as materialized (
+      select t.source, t.reference_id from public.credit_transactions t
+      where t.created_at >= changed_orders.since and t.created_at < changed_orders.before
+    )
     select o.id from public.payment_orders o
     where o.changed_at >= changed_orders.since and o.changed_at < changed_orders.before
     union
@@ -108,17 +113,15 @@ begin
     where r.changed_at >= changed_orders.since and r.changed_at < changed_orders.before
     union
     select p.order_id
-    from public.credit_transactions t
+    from new_entries t
     join public.payments p on p.id = t.reference_id
-    where t.created_at >= changed_orders.since and t.created_at < changed_orders.before
-      and t.source = 'payment'
+    where t.source = 'payment'
     union
     select p.order_id
-    from public.credit_transactions t
+    from new_entries t
     join public.payment_reversals r on r.id = t.reference_id
     join public.payments p on p.id = r.payment_id
-    where t.created_at >= changed_orders.since and t.created_at < changed_orders.before
-      and t.source in ('refund', 'dispute')
+    where t.source in ('refund', 'dispute')
   );
 end;
 $function$;
@@ -308,14 +311,18 @@ begin
     from unnest(check_ledger.user_ids) c (id)
     join public.users u on u.id = c.id
   ),
+  -- Read once, by their time alone: together with another condition, the planner may read the whole index
+  -- that has the other one.
+  new_entries as materialized (
+    select t.* from public.credit_transactions t
+    where t.created_at >= check_ledger.since and t.created_at < check_ledger.before
+  ),
   entries as not materialized (
     select t.* from public.credit_transactions t
-    where (check_ledger.since is null
-        or t.created_at >= check_ledger.since and t.created_at < check_ledger.before)
-      -- Of what changed since a moment, only the new entries, however long the histories are.
-      and (check_ledger.since is not null
-        or check_ledger.user_ids is null
-        or t.user_id = any (check_ledger.user_ids))
+    where check_ledger.since is null
+      and (check_ledger.user_ids is null or t.user_id = any (check_ledger.user_ids))
+    union all
+    select n.* from new_entries n where check_ledger.since is not null
   ),
   -- With the entries that belong to changed payments and reversals, however old they are.
   payment_entries as not materialized (
@@ -1085,7 +1092,8 @@ begin
     v_complete_until := least(v_before, v_complete_until);
 
     -- What was found earlier is looked for again, whether or not it has changed since: the longest ago
-    -- first, and as many users as have so many entries together.
+    -- first, and as many users as have so many entries together. One who has more alone is left to a run
+    -- of the whole, and keeps none of the others waiting.
     v_known_user_ids := array(
       select o.user_id
       from (
@@ -1095,6 +1103,7 @@ begin
         from public.book_violations v
         left join public.users u on u.id = v.user_id
         where v.gone_at is null and v.user_id is not null
+          and coalesce(u.transaction_count, 0) <= run_book_check.max_changes
         group by v.user_id
       ) o
       where o.entries_so_far <= run_book_check.max_changes
