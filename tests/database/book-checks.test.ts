@@ -246,6 +246,21 @@ Deno.test("of very many violations a run counts all and keeps a thousand", async
   strictEqual((await listed()).length, 1_200);
 });
 
+Deno.test("it is listed that the books have not been checked for an hour", async () => {
+  const unchecked = () =>
+    sql`
+    select since from public.list_attention() where kind = 'books unchecked'`;
+  // As long as nothing has ever checked them, nobody expects it.
+  strictEqual((await unchecked()).length, 0);
+  await run();
+  strictEqual((await unchecked()).length, 0);
+  await byHand("update public.book_checks set complete_until = complete_until - interval '1 hour'");
+  const { complete_until } = one(await runs());
+  deepStrictEqual([...await unchecked()], [{ since: complete_until }]);
+  await run();
+  strictEqual((await unchecked()).length, 0);
+});
+
 Deno.test("a run takes on at least one change", async () => {
   await rejects(run({ most: 0 }), { code: "22023" });
 });

@@ -1026,6 +1026,11 @@ CREATE OR REPLACE FUNCTION public.list_attention()
   from public.book_violations v
   where v.gone_at is null
 
+  union all
+  select 'books unchecked', 'books', c.complete_until, 'no run has checked what was written since'
+  from (select b.complete_until from public.book_checks b order by b.id desc limit 1) c
+  where c.complete_until < statement_timestamp() - interval '1 hour'
+
   order by 3;
 $function$;
 
@@ -1253,7 +1258,7 @@ COMMENT ON FUNCTION "private"."other_account"(text) IS 'Null if the reference na
 
 COMMENT ON FUNCTION "public"."check_invariants"(timestamp with time zone, uuid) IS 'Returns every violated invariant of the books with its subject, and no row if all is well. For operators and for tests. since: of what was written from then on, in a time that grows with how much that is. user_id: of one user, the accounts that were merged into it, and their orders, in a time that grows with their histories. Neither: of everything. That reads every table in full, a fixed number of times, so call it over a direct connection, once a day.';
 
-COMMENT ON FUNCTION "public"."list_attention"() IS 'kind: flagged payment (refund it in Razorpay''s dashboard); debt; open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more).';
+COMMENT ON FUNCTION "public"."list_attention"() IS 'kind: flagged payment (refund it in Razorpay''s dashboard); debt; open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called).';
 
 COMMENT ON FUNCTION "public"."run_book_check"(boolean, integer) IS 'One row. outcome: caught_up; behind (there was more than max_changes: call again to go on); busy (another run is at work, and this call did nothing). list_attention shows what is found until a later run no longer finds it. whole: everything, and all that was found earlier; it takes as long as check_invariants() and needs a direct connection.';
 
