@@ -15,6 +15,7 @@ import {
 } from "shared/database/orders.ts";
 import { deleteExpiredRateCounters } from "shared/database/rate-limits.ts";
 import { endpoint } from "shared/endpoint.ts";
+import { RequestError } from "shared/errors.ts";
 import { logFailure } from "shared/http/log.ts";
 import { success } from "shared/http/reply.ts";
 import { checkOrder } from "shared/payments/check-order.ts";
@@ -37,16 +38,24 @@ const FEWEST_CHANGES = 200;
 
 export default endpoint(reconcilePayments, async (_input) => {
   const deadline = performance.now() + TIME_BUDGET_MS;
+  let totals;
   try {
-    return success(reconcilePayments.successMessage, await reconcile(deadline));
-  } finally {
-    // Not part of reconciling, but this call comes every few minutes anyway.
-    for (const cleanUp of CLEAN_UPS) {
-      await removeAll(cleanUp, deadline)
-        .catch((error) => logFailure(reconcilePayments.name, error));
-    }
-    await checkBooks(deadline).catch((error) => logFailure(reconcilePayments.name, error));
+    totals = await reconcile(deadline);
+  } catch (error) {
+    await checkBooks(deadline).catch((other) => {
+      // While the database is away, one line says so.
+      if (other instanceof RequestError && other.code === "UNAVAILABLE") return;
+      logFailure(reconcilePayments.name, other);
+    });
+    throw error;
   }
+
+  // Not part of reconciling, but this call comes every few minutes anyway.
+  for (const cleanUp of CLEAN_UPS) {
+    await removeAll(cleanUp, deadline).catch((error) => logFailure(reconcilePayments.name, error));
+  }
+  await checkBooks(deadline).catch((error) => logFailure(reconcilePayments.name, error));
+  return success(reconcilePayments.successMessage, totals);
 });
 
 /** Checks the orders that are due, until none is left or the deadline has passed. */
