@@ -240,7 +240,7 @@ async function benchChecks({ superuserUrl, size }: Books, changes: number): Prom
     await sql`
       select count(d.outcome) from generate_series(1, ${changes}::integer) n
       cross join lateral public.deduct_credits(
-        '+91' || ${FIRST_NATIONAL_NUMBER}::bigint + floor(random() * ${size.users})::bigint + n * 0,
+        '+91' || ${FIRST_NATIONAL_NUMBER}::bigint + floor(random() * ${size.users})::bigint,
         1, 'change ' || n
       ) d`;
     printFigure(
