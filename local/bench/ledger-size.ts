@@ -7,7 +7,6 @@ import type postgres from "postgres";
 
 /** Bytes per entry, of the rows and of each index. */
 export interface LedgerSize {
-  readonly entries: number;
   readonly rows: number;
   readonly indexes: readonly { readonly name: string; readonly bytes: number }[];
 }
@@ -26,7 +25,6 @@ export async function ledgerSize(sql: postgres.Sql): Promise<LedgerSize> {
     group by 1 order by 2 desc`;
   const { entries } = table;
   return {
-    entries,
     rows: table.bytes / entries,
     indexes: indexes.map(({ name, bytes }) => ({ name, bytes: bytes / entries })),
   };
