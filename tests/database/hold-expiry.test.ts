@@ -30,7 +30,10 @@ import { at, one } from "../support/lists.ts";
 const database = await createTestDatabase();
 const { sql } = database;
 Deno.test.afterAll(() => database.drop());
-Deno.test.afterEach(() => assertBooksAreRight(sql));
+Deno.test.afterEach(async () => {
+  await assertBooksAreRight(sql);
+  await expireHolds(sql);
+});
 
 const JOB = "wamid.job";
 
