@@ -14,7 +14,7 @@ export interface Job {
   readonly action: string;
   /** The most that it can use, in the unit of the action. */
   readonly quantity: number;
-  /** Longer than it can take: until then, nobody else can spend its credits. */
+  /** Longer than it can take: until then, nothing else can spend its credits. */
   readonly expiresInSeconds: number;
   /** Makes it and sends it to the user. Returns how much it used. */
   run(): Promise<number>;
@@ -43,19 +43,20 @@ export type Report =
 /**
  * Does a job with credits that are reserved for it, once for each message.
  *
- * @throws {Error} what the job throws, once its credits have returned; and BackendError for a refusal
- * that only a programmer can mend.
+ * @throws {Error} what the job throws, once its credits have returned.
+ * @throws {BackendError} when the backend refuses what no user can change, such as an unknown action.
  */
 export async function withReservedCredits(message: Message, job: Job): Promise<Report> {
   const { action, quantity, expiresInSeconds: expires_in_seconds } = job;
   const hold = { phone_number: message.from, reference_id: message.id };
   const reservation = { ...hold, action, quantity, expires_in_seconds };
   try {
-    const { status, message, data, isRepeat } = await callBackend<Hold>("bot-reserve", reservation);
-    if (status === "INSUFFICIENT_CREDITS") return { outcome: "insufficient_credits", message };
-    if (isRepeat || data.state === "captured") {
-      return { outcome: "repeated", state: data.state, expiresAt: data.expires_at };
+    const reserved = await callBackend<Hold>("bot-reserve", reservation);
+    if (reserved.status === "INSUFFICIENT_CREDITS") {
+      return { outcome: "insufficient_credits", message: reserved.message };
     }
+    const { state, expires_at: expiresAt } = reserved.data;
+    if (reserved.isRepeat || state === "captured") return { outcome: "repeated", state, expiresAt };
   } catch (error) {
     if (hasCode(error, "TOO_MANY_HOLDS")) return { outcome: "too_many_holds" };
     throw error;
@@ -65,12 +66,10 @@ export async function withReservedCredits(message: Message, job: Job): Promise<R
   try {
     // No more can be charged than was reserved.
     const used = Math.min(await job.run(), quantity);
-    const { message, data } = await callBackend<Capture>("bot-capture", {
-      ...hold,
-      quantity: used,
-    });
+    const captured = await callBackend<Capture>("bot-capture", { ...hold, quantity: used });
     isOpen = false;
-    return { outcome: "charged", message, isLate: data.late === true };
+    const isLate = captured.data.late === true;
+    return { outcome: "charged", message: captured.message, isLate };
   } catch (error) {
     if (hasCode(error, "HOLD_EXPIRED")) return { outcome: "expired" };
     throw error;
