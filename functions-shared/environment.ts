@@ -109,7 +109,7 @@ export function frontendUrl(): URL {
  * Returns the public keys of Supabase Auth's sessions. The platform sets them as a JSON Web Key Set or
  * as the bare array of its keys (supabase/server, docs/environment-variables.md).
  */
-export function sessionKeys(): { keys: SessionKey[] } {
+export function sessionKeys(): z.infer<typeof sessionKeySet> {
   const text = optional("SUPABASE_JWKS");
   if (text === undefined) return { keys: [] };
   try {
@@ -120,16 +120,17 @@ export function sessionKeys(): { keys: SessionKey[] } {
   }
 }
 
-const sessionKey = z.looseObject({
-  kty: z.enum(["RSA", "EC", "oct", "OKP"]),
-  key_ops: z.array(z.string()).default(["verify"]),
-  alg: z.string().exactOptional(),
-  kid: z.string().exactOptional(),
-});
-
-const sessionKeySet = z.object({ keys: z.array(sessionKey) });
-
-type SessionKey = z.infer<typeof sessionKey>;
+/** Not built before it is needed, which it never is in the bot's functions. */
+const sessionKeySet = z.lazy(() =>
+  z.object({
+    keys: z.array(z.looseObject({
+      kty: z.enum(["RSA", "EC", "oct", "OKP"]),
+      key_ops: z.array(z.string()).default(["verify"]),
+      alg: z.string().exactOptional(),
+      kid: z.string().exactOptional(),
+    })),
+  })
+);
 
 /** Returns the project's address, which distinguishes its link tokens from another project's. */
 export function projectUrl(): string {
@@ -198,7 +199,7 @@ function required(name: string): string {
   return value;
 }
 
-const keysByName = z.record(z.string(), z.string().min(1));
+const keysByName = z.lazy(() => z.record(z.string(), z.string().min(1)));
 
 /** Reads a variable that holds a JSON object of keys by name. */
 function namedKeys(variable: string): Record<string, string> {

@@ -8,11 +8,10 @@
  * @module
  */
 
-import {
-  type CountryCode,
-  isSupportedCountry,
-  parsePhoneNumberFromString,
-} from "libphonenumber-js/max";
+// The modern build starts faster. Deno 2.1.4 cannot resolve its own declarations.
+// @ts-types="libphonenumber-js/core"
+import { type CountryCode, parsePhoneNumberFromString } from "libphonenumber-js/core/es6";
+import metadata from "libphonenumber-js/max/metadata";
 import { ConfigurationError, defaultCountry } from "shared/environment.ts";
 
 /** Where a number came from: the bot sends WhatsApp ids, a page sends what a person typed. */
@@ -37,9 +36,9 @@ export function toE164(text: string, source: PhoneNumberSource): string | undefi
 
 function international(spelling: string): string | undefined {
   const number = spelling.replace(/[^+0-9]/g, "");
-  const read = valid(dialable(number)) ?? valid(number);
+  const read = dialable(number) ?? valid(number);
   // Parsing drops a trunk zero after the country code, which may reveal an old spelling.
-  return read && (valid(dialable(read)) ?? read);
+  return read && (dialable(read) ?? read);
 }
 
 function national(digits: string): string | undefined {
@@ -54,27 +53,32 @@ function national(digits: string): string | undefined {
  */
 export function nationalCountry(): CountryCode {
   const country = defaultCountry();
-  if (isSupportedCountry(country)) return country;
+  if (isCountryCode(country)) return country;
   throw new ConfigurationError("DEFAULT_COUNTRY is not an ISO 3166-1 alpha-2 country code");
 }
 
+function isCountryCode(text: string): text is CountryCode {
+  return Object.hasOwn(metadata.countries, text);
+}
+
 function valid(spelling: string, country?: CountryCode): string | undefined {
-  const number = parsePhoneNumberFromString(spelling, {
-    ...(country && { defaultCountry: country }),
-    extract: false,
-  });
+  const options = { ...(country && { defaultCountry: country }), extract: false };
+  const number = parsePhoneNumberFromString(spelling, options, metadata);
   return number?.isValid() ? number.number : undefined;
 }
 
 /**
+ * Returns the number that is dialed today for an old spelling; `undefined` for any other number.
+ *
  * WhatsApp keeps old spellings of mobile numbers in three countries; this project keeps the number
  * that is dialed today. Mexico dropped the 1 after the country code in 2019. Brazil put a 9 before
  * mobile numbers of eight digits. Argentina puts a 9 after the country code of mobile numbers, and
  * no number is both a mobile and a fixed line, so the 9 can be added to all.
  */
-function dialable(number: string): string {
-  return number
+function dialable(number: string): string | undefined {
+  const dialed = number
     .replace(/^\+521([0-9]{10})$/, "+52$1")
     .replace(/^\+55([1-9][0-9])([6-9][0-9]{7})$/, "+55$19$2")
     .replace(/^\+54([1-8][0-9]{9})$/, "+549$1");
+  return dialed === number ? undefined : valid(dialed);
 }

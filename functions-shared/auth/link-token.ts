@@ -11,11 +11,13 @@ import { decodeBase64url, encodeBase64url } from "shared/auth/base64url.ts";
 import { sign, verifySignature } from "shared/auth/signature.ts";
 import { botSecrets, ConfigurationError, projectUrl } from "shared/environment.ts";
 
-const payload = z.object({
-  phone_number: z.string().nullable(),
-  user_id: z.uuid(),
-  expires_at: z.int(),
-});
+const payload = z.lazy(() =>
+  z.object({
+    phone_number: z.string().nullable(),
+    user_id: z.uuid(),
+    expires_at: z.int(),
+  })
+);
 
 /** The user that a token is for. */
 export interface LinkOwner {

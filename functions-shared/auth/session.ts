@@ -21,15 +21,17 @@ const MAX_REFUSALS = 1_000;
  *
  * Source: Supabase docs, "JWT claims reference" and "OAuth 2.1 server: token security".
  */
-const phoneSession = z.object({
-  aud: z.literal("authenticated"),
-  role: z.literal("authenticated"),
-  phone: z.string().min(1),
-  is_anonymous: z.literal(false).nullish(),
-  client_id: z.null().optional(),
-  nbf: z.number().optional(),
-  iss: z.unknown().optional(),
-});
+const phoneSession = z.lazy(() =>
+  z.object({
+    aud: z.literal("authenticated"),
+    role: z.literal("authenticated"),
+    phone: z.string().min(1),
+    is_anonymous: z.literal(false).nullish(),
+    client_id: z.null().optional(),
+    nbf: z.number().optional(),
+    iss: z.unknown().optional(),
+  })
+);
 
 /**
  * Returns the phone number (E.164) that a session's token proves, or `undefined` if it proves none.

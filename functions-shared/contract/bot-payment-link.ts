@@ -5,8 +5,9 @@
 
 import { z } from "zod";
 import { BOT_IDENTITY_FIELDS, botIdentity, byBotIdentity } from "shared/contract/bot-identity.ts";
-import { packageId, packageSummary, referenceId, timestamp } from "shared/contract/fields.ts";
+import { referenceId, timestamp } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
+import { packageId, packageSummary } from "shared/contract/package.ts";
 
 export const botPaymentLink = {
   name: "bot-payment-link",

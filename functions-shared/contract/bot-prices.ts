@@ -4,8 +4,8 @@
  */
 
 import { z } from "zod";
-import { packageSummary } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
+import { packageSummary } from "shared/contract/package.ts";
 
 const action = z.object({
   id: z.string(),

@@ -4,8 +4,8 @@
  */
 
 import { z } from "zod";
-import { packageId, packageSummary } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
+import { packageId, packageSummary } from "shared/contract/package.ts";
 import { phoneNumber } from "shared/contract/phone-number.ts";
 
 export const createOrder = {

@@ -29,11 +29,6 @@ export const whatsappUserId = z.string("must be a string")
     examples: ["IN.1A2B3C"],
   });
 
-/** The id of a package. */
-export const packageId = z.string("must be a string")
-  .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be the id of a package, such as starter")
-  .meta({ examples: ["starter"] });
-
 /** An id that Razorpay assigned. */
 export const razorpayId = (prefix: "order" | "pay") =>
   z.string("must be a string")
@@ -68,11 +63,3 @@ export const reservedCredits = z.int().min(0).describe(
 
 /** ISO 8601 with an offset. */
 export const timestamp = z.iso.datetime({ offset: true });
-
-/** A package, as responses show it to a buyer. */
-export const packageSummary = z.object({
-  id: z.string(),
-  name: z.string(),
-  credits: z.int().min(1),
-  price: z.number().min(1).describe("In rupees."),
-});

@@ -4,8 +4,9 @@
  */
 
 import { z } from "zod";
-import { packageId, razorpayId, remainingCredits } from "shared/contract/fields.ts";
+import { razorpayId, remainingCredits } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
+import { packageId } from "shared/contract/package.ts";
 import { phoneNumber } from "shared/contract/phone-number.ts";
 import { PAYMENT_NOT_CONFIRMED } from "shared/messages.ts";
 

@@ -9,73 +9,77 @@ import { oneRow, procedure } from "shared/database/rpc.ts";
 /** Reserves credits, once for each `reference_id`. */
 export const reserveCredits = procedure(
   "reserve_credits",
-  oneRow(z.discriminatedUnion("outcome", [
-    z.object({
-      outcome: z.enum(["reserved", "replayed"]),
-      user_id: z.uuid(),
-      remaining_credits: z.int(),
-      reserved_credits: z.int(),
-      expires_at: z.string(),
-      state: z.enum(["open", "captured"]),
-    }),
-    z.object({
-      outcome: z.literal("insufficient_credits"),
-      user_id: z.uuid(),
-      remaining_credits: z.int(),
-      reserved_credits: z.int(),
-      needed_credits: z.int(),
-    }),
-    z.object({ outcome: z.literal("too_many_credits"), needed_credits: z.int() }),
-    z.object({ outcome: z.enum(["reference_reused", "action_not_found", "too_many_holds"]) }),
-  ])),
+  () =>
+    oneRow(z.discriminatedUnion("outcome", [
+      z.object({
+        outcome: z.enum(["reserved", "replayed"]),
+        user_id: z.uuid(),
+        remaining_credits: z.int(),
+        reserved_credits: z.int(),
+        expires_at: z.string(),
+        state: z.enum(["open", "captured"]),
+      }),
+      z.object({
+        outcome: z.literal("insufficient_credits"),
+        user_id: z.uuid(),
+        remaining_credits: z.int(),
+        reserved_credits: z.int(),
+        needed_credits: z.int(),
+      }),
+      z.object({ outcome: z.literal("too_many_credits"), needed_credits: z.int() }),
+      z.object({ outcome: z.enum(["reference_reused", "action_not_found", "too_many_holds"]) }),
+    ])),
 );
 
 /** Charges what a hold has reserved, or a part of it, and returns the rest. */
 export const captureCredits = procedure(
   "capture_credits",
-  oneRow(z.discriminatedUnion("outcome", [
-    z.object({
-      outcome: z.enum(["captured", "replayed"]),
-      user_id: z.uuid(),
-      remaining_credits: z.int(),
-      captured_credits: z.int(),
-      is_late: z.boolean().nullable(),
-      done_message: z.string(),
-    }),
-    z.object({
-      outcome: z.enum([
-        "reference_reused",
-        "hold_not_found",
-        "hold_released",
-        "hold_expired",
-        "wrong_unit",
-        "capture_exceeds_hold",
-      ]),
-    }),
-  ])),
+  () =>
+    oneRow(z.discriminatedUnion("outcome", [
+      z.object({
+        outcome: z.enum(["captured", "replayed"]),
+        user_id: z.uuid(),
+        remaining_credits: z.int(),
+        captured_credits: z.int(),
+        is_late: z.boolean().nullable(),
+        done_message: z.string(),
+      }),
+      z.object({
+        outcome: z.enum([
+          "reference_reused",
+          "hold_not_found",
+          "hold_released",
+          "hold_expired",
+          "wrong_unit",
+          "capture_exceeds_hold",
+        ]),
+      }),
+    ])),
 );
 
 /** Returns what a hold has reserved. */
 export const releaseHold = procedure(
   "release_hold",
-  oneRow(z.discriminatedUnion("outcome", [
-    z.object({
-      outcome: z.enum(["released", "replayed"]),
-      user_id: z.uuid(),
-      remaining_credits: z.int(),
-      released_credits: z.int(),
-    }),
-    z.object({ outcome: z.enum(["hold_captured", "hold_not_found"]) }),
-  ])),
+  () =>
+    oneRow(z.discriminatedUnion("outcome", [
+      z.object({
+        outcome: z.enum(["released", "replayed"]),
+        user_id: z.uuid(),
+        remaining_credits: z.int(),
+        released_credits: z.int(),
+      }),
+      z.object({ outcome: z.enum(["hold_captured", "hold_not_found"]) }),
+    ])),
 );
 
 /** Ends the expired holds of up to `batch_size` users. */
 export const expireHolds = procedure(
   "expire_holds",
-  oneRow(z.object({
-    users: z.int(),
-    expired: z.int(),
-    failed: z.int(),
-    last_user_id: z.uuid().nullable(),
-  })),
+  () =>
+    oneRow(z.object({
+      users: z.int(),
+      expired: z.int(),
+      failed: z.int(),
+      last_user_id: z.uuid().nullable(),
+    })),
 );

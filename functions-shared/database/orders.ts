@@ -25,41 +25,43 @@ export type PlacedOrder = z.infer<typeof placedOrder>;
 /** Fixes what a purchase costs and grants, or finds the same purchase still unpaid. */
 export const placeOrder = procedure(
   "place_order",
-  oneRow(z.discriminatedUnion("outcome", [
-    z.object({ outcome: z.literal("package_not_found") }),
-    z.object({ outcome: z.literal("proof_required") }),
-    placedOrder,
-  ])),
+  () =>
+    oneRow(z.discriminatedUnion("outcome", [
+      z.object({ outcome: z.literal("package_not_found") }),
+      z.object({ outcome: z.literal("proof_required") }),
+      placedOrder,
+    ])),
 );
 
 /**
  * Stores the id that Razorpay gave to an order, unless one is stored already. Returns the stored one,
  * or `null` if there is no such order.
  */
-export const attachRazorpayOrder = procedure("attach_razorpay_order", z.string().nullable());
+export const attachRazorpayOrder = procedure("attach_razorpay_order", () => z.string().nullable());
 
 /** Stores the payment link that Razorpay made for an order, unless one is stored. Returns the stored one. */
 export const attachPaymentLink = procedure(
   "attach_payment_link",
-  oneRow(z.object({ stored_short_url: z.string(), stored_expires_at: z.string() })),
+  () => oneRow(z.object({ stored_short_url: z.string(), stored_expires_at: z.string() })),
 );
 
 /** Returns the order that Razorpay knows by this id, and whether it is for `phone_number`. */
 export const findOrder = procedure(
   "find_order",
-  oneRow(z.discriminatedUnion("outcome", [
-    z.object({ outcome: z.literal("order_not_found") }),
-    z.object({
-      outcome: z.literal("found"),
-      user_id: z.uuid().nullable(),
-      is_users_phone: z.boolean(),
-      package_id: z.string(),
-      key_mode: z.enum(["test", "live"]),
-      credits: z.int(),
-      razorpay_payment_id: z.string().nullable(),
-      balance_after_payment: z.int().nullable(),
-    }),
-  ])),
+  () =>
+    oneRow(z.discriminatedUnion("outcome", [
+      z.object({ outcome: z.literal("order_not_found") }),
+      z.object({
+        outcome: z.literal("found"),
+        user_id: z.uuid().nullable(),
+        is_users_phone: z.boolean(),
+        package_id: z.string(),
+        key_mode: z.enum(["test", "live"]),
+        credits: z.int(),
+        razorpay_payment_id: z.string().nullable(),
+        balance_after_payment: z.int().nullable(),
+      }),
+    ])),
 );
 
 const settlement = z.discriminatedUnion("outcome", [
@@ -86,7 +88,7 @@ export type Settlement = z.infer<typeof settlement>;
  * Records what Razorpay reports about a payment: grants the order's credits once, and revokes them for
  * money that was returned.
  */
-export const settlePayment = procedure("settle_payment", oneRow(settlement));
+export const settlePayment = procedure("settle_payment", () => oneRow(settlement));
 
 const claimedOrder = z.object({
   order_id: z.uuid(),
@@ -98,7 +100,7 @@ const claimedOrder = z.object({
 export type ClaimedOrder = z.infer<typeof claimedOrder>;
 
 /** Claims orders that are due for a check at Razorpay. */
-export const claimOrdersToCheck = procedure("claim_orders_to_check", z.array(claimedOrder));
+export const claimOrdersToCheck = procedure("claim_orders_to_check", () => z.array(claimedOrder));
 
 /** Ends a claim, and schedules the next check. */
 export const finishOrderCheck = procedure("finish_order_check", nothing);
@@ -106,14 +108,15 @@ export const finishOrderCheck = procedure("finish_order_check", nothing);
 /** Returns the orders that match an operator's search: an id of Razorpay's or ours, or a phone number. */
 export const findPayments = procedure(
   "find_payments",
-  z.array(z.object({
-    order_id: z.uuid(),
-    life: z.object({ order: claimedOrder.omit({ order_id: true }) }),
-  })),
+  () =>
+    z.array(z.object({
+      order_id: z.uuid(),
+      life: z.object({ order: claimedOrder.omit({ order_id: true }) }),
+    })),
 );
 
 /** Records that an operator had an order settled by hand. */
 export const recordOperatorAction = procedure("record_operator_action", nothing);
 
 /** Deletes old orders that nobody tried to pay, at most 1,000. Returns how many. */
-export const deleteAbandonedOrders = procedure("delete_abandoned_orders", z.int());
+export const deleteAbandonedOrders = procedure("delete_abandoned_orders", () => z.int());

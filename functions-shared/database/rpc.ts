@@ -33,16 +33,18 @@ type Arguments<Name extends keyof SqlFunctions> = {
 };
 
 /**
- * Returns the SQL function `name` as a TypeScript function. `result` is the shape that the code relies
- * on, because generated types lack nullability and enum values.
+ * Returns the SQL function `name` as a TypeScript function. `result` makes the shape that the code
+ * relies on, because generated types lack nullability and enum values. It is made at the first call:
+ * an Edge Function imports many procedures and calls few.
  *
  * The returned function throws a {@linkcode RequestError}: `RATE_LIMITED` when the outcome says so,
  * `UNAVAILABLE` when the database cannot answer now, `INTERNAL` when it rejects the call.
  */
 export function procedure<Name extends keyof SqlFunctions & string, Result>(
   name: Name,
-  result: z.ZodType<Result>,
+  result: () => z.ZodType<Result>,
 ): (args: Arguments<Name>) => Promise<Result> {
+  const shape = z.lazy(result);
   return async (args) => {
     const call = () => client().rpc(name, args as SqlFunctions[Name]["Args"]);
     let { data, error, status } = await call();
@@ -56,13 +58,13 @@ export function procedure<Name extends keyof SqlFunctions & string, Result>(
     }
     const limit = rateLimit.safeParse(data);
     if (limit.success) throw rateLimited(limit.data[0].retry_after_seconds);
-    return result.parse(data);
+    return shape.parse(data);
   };
 }
 
-const rateLimit = z.tuple([
-  z.object({ outcome: z.literal("rate_limited"), retry_after_seconds: z.int() }),
-]);
+const rateLimit = z.lazy(() =>
+  z.tuple([z.object({ outcome: z.literal("rate_limited"), retry_after_seconds: z.int() })])
+);
 
 /** The result of a SQL function that returns exactly one row. */
 export function oneRow<Row>(row: z.ZodType<Row>): z.ZodType<Row> {
@@ -70,7 +72,7 @@ export function oneRow<Row>(row: z.ZodType<Row>): z.ZodType<Row> {
 }
 
 /** The result of a SQL function that returns nothing. */
-export const nothing = z.unknown().transform(() => undefined);
+export const nothing = () => z.unknown().transform(() => undefined);
 
 let connection: { url: string; secretKey: string; client: SupabaseClient<Database> } | undefined;
 

@@ -5,7 +5,7 @@
 
 import type { Principal } from "shared/auth/principal.ts";
 import { creditHistory, DEFAULT_PAGE_SIZE } from "shared/contract/credit-history.ts";
-import { listCreditTransactions } from "shared/database/credits.ts";
+import { listCreditTransactions } from "shared/database/credit-history.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
 import { success } from "shared/http/reply.ts";

@@ -42,8 +42,10 @@ begin
         values (ensure_user.phone_number, v_free_credits, 1)
         returning * into v_user;
         insert into public.credit_transactions
-          (user_id, sequence_number, action, credits, source, reference_id, balance_after)
-        values (v_user.id, 1, 'credit', v_free_credits, 'system', 'welcome', v_free_credits);
+          (user_id, sequence_number, action, credits, source, reference_id, balance_after,
+            remaining_after)
+        values (v_user.id, 1, 'credit', v_free_credits, 'system', 'welcome', v_free_credits,
+          v_free_credits);
       else
         select u.* into strict v_user from public.users u where u.id = v_user.id for no key update;
         if v_user.merged_into is not null then
