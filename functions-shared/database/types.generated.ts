@@ -40,6 +40,74 @@ export type Database = {
         };
         Relationships: [];
       };
+      "book_checks": {
+        Row: {
+          "before": string | null;
+          "checked_at": string;
+          "complete_until": string;
+          "id": number;
+          "is_whole": boolean;
+          "since": string | null;
+          "violation_count": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "before"?: string | null;
+          "checked_at"?: string;
+          "complete_until": string;
+          "id"?: never;
+          "is_whole": boolean;
+          "since"?: string | null;
+          "violation_count": number;
+        };
+        Update: {
+          "before"?: string | null;
+          "checked_at"?: string;
+          "complete_until"?: string;
+          "id"?: never;
+          "is_whole"?: boolean;
+          "since"?: string | null;
+          "violation_count"?: number;
+        };
+        Relationships: [];
+      };
+      "book_violations": {
+        Row: {
+          "checked_at": string;
+          "detail": string;
+          "found_at": string;
+          "gone_at": string | null;
+          "id": number;
+          "invariant": string;
+          "order_id": string | null;
+          "subject": string;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "checked_at"?: string;
+          "detail": string;
+          "found_at"?: string;
+          "gone_at"?: string | null;
+          "id"?: never;
+          "invariant": string;
+          "order_id"?: string | null;
+          "subject": string;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "checked_at"?: string;
+          "detail"?: string;
+          "found_at"?: string;
+          "gone_at"?: string | null;
+          "id"?: never;
+          "invariant"?: string;
+          "order_id"?: string | null;
+          "subject"?: string;
+          "user_id"?: string | null;
+        };
+        Relationships: [];
+      };
       "credit_transactions": {
         Row: {
           "action": string;
@@ -282,6 +350,7 @@ export type Database = {
       "payment_orders": {
         Row: {
           "amount_paise": number;
+          "changed_at": string | null;
           "channel": string;
           "checked_at": string | null;
           "created_at": string;
@@ -309,6 +378,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "amount_paise": number;
+          "changed_at"?: string | null;
           "channel": string;
           "checked_at"?: string | null;
           "created_at"?: string;
@@ -335,6 +405,7 @@ export type Database = {
         };
         Update: {
           "amount_paise"?: number;
+          "changed_at"?: string | null;
           "channel"?: string;
           "checked_at"?: string | null;
           "created_at"?: string;
@@ -386,6 +457,7 @@ export type Database = {
       "payment_reversals": {
         Row: {
           "amount_paise": number;
+          "changed_at": string | null;
           "created_at": string;
           "credits_owed": number;
           "credits_taken": number;
@@ -399,6 +471,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "amount_paise": number;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_owed"?: number;
           "credits_taken"?: number;
@@ -411,6 +484,7 @@ export type Database = {
         };
         Update: {
           "amount_paise"?: number;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_owed"?: number;
           "credits_taken"?: number;
@@ -435,6 +509,7 @@ export type Database = {
         Row: {
           "amount_paise": number;
           "balance_after_grant": number | null;
+          "changed_at": string | null;
           "created_at": string;
           "credits_granted": number;
           "currency": string;
@@ -449,6 +524,7 @@ export type Database = {
         Insert: {
           "amount_paise": number;
           "balance_after_grant"?: number | null;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_granted"?: number;
           "currency": string;
@@ -462,6 +538,7 @@ export type Database = {
         Update: {
           "amount_paise"?: number;
           "balance_after_grant"?: number | null;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_granted"?: number;
           "currency"?: string;
@@ -672,7 +749,7 @@ export type Database = {
         }[];
       };
       "check_invariants": {
-        Args: Record<PropertyKey, never>;
+        Args: { "since"?: string; "user_id"?: string };
         Returns: {
           "detail": string;
           "invariant": string;
@@ -855,6 +932,13 @@ export type Database = {
           "reserved_credits": number;
           "state": string;
           "user_id": string;
+        }[];
+      };
+      "run_book_check": {
+        Args: { "max_changes"?: number; "whole"?: boolean };
+        Returns: {
+          "outcome": string;
+          "violation_count": number;
         }[];
       };
       "settle_payment": {

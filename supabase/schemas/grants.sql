@@ -36,5 +36,6 @@ grant execute on function
   public.record_operator_action,
   public.release_hold,
   public.reserve_credits,
+  public.run_book_check,
   public.settle_payment
 to service_role;
