@@ -335,11 +335,17 @@ Deno.test("two messages at once on the last credit: one is served, and the other
   strictEqual(await fundsOf(who), "0/1");
 });
 
+/** Repeats a call that had to wait for too long, as a bot does. */
+async function reserveInTime(body: unknown): Promise<Answer> {
+  const answer = await reserve(body);
+  return answer.body.code === "UNAVAILABLE" ? await reserveInTime(body) : answer;
+}
+
 Deno.test("200 reservations at once on 37 credits reserve 37", async () => {
   const who = await newCustomer(sql, 37);
   await withMaxOpenHolds(sql, 1000, async () => {
     const answers = await Promise.all(
-      Array.from({ length: 200 }, () => reserve({ ...who, reference_id: newReference() })),
+      Array.from({ length: 200 }, () => reserveInTime({ ...who, reference_id: newReference() })),
     );
     const reserved = answers.filter(({ body }) => body.status === "SUCCESS");
     const left = reserved.map((answer) => Number(dataOf(answer).remaining_credits));
