@@ -64,8 +64,8 @@ export async function withReservedCredits(message: Message, job: Job): Promise<R
 
   let isOpen = true;
   try {
-    // No more can be charged than was reserved.
-    const used = Math.min(await job.run(), quantity);
+    // Whole units, and no more than was reserved.
+    const used = Math.min(Math.ceil(await job.run()), quantity);
     const captured = await callBackend<Capture>("bot-capture", { ...hold, quantity: used });
     isOpen = false;
     const isLate = captured.data.late === true;

@@ -79,7 +79,7 @@ Deno.test("the most that a job can use is reserved while it runs, and what it us
   const phone = newPhoneNumber();
   const replies = await ask(phone, "1", async () => {
     deepStrictEqual(await creditsOf(phone), { remaining: 0, reserved: 3 });
-    return 40;
+    return 30.5;
   });
   deepStrictEqual(replies, [
     "Voice message generated successfully. You have 1 credit remaining.",
