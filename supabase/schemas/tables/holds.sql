@@ -1,5 +1,6 @@
 create table public.holds (
-  user_id uuid not null references public.users (id),
+  -- Users are never deleted, and a foreign key would lock the row that each reservation has just locked.
+  user_id uuid not null,
   reference_id text not null,
   action_id text not null,
   quantity integer,

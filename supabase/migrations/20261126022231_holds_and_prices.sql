@@ -8,22 +8,6 @@ set local lock_timeout = '2s';
 
 SET local check_function_bodies = off;
 
-DROP INDEX "public"."one_entry_per_reference";
-
-DROP INDEX "public"."one_grant_per_payment";
-
-ALTER TABLE "public"."credit_transactions"
-  DROP CONSTRAINT "credit_transactions_pkey";
-
-ALTER TABLE "public"."credit_transactions"
-  DROP CONSTRAINT "one_entry_per_place_in_the_history";
-
-ALTER TABLE "public"."credit_transactions"
-  DROP CONSTRAINT "source_is_known";
-
-ALTER TABLE "public"."credit_transactions"
-  DROP CONSTRAINT "the_source_says_the_action";
-
 DROP FUNCTION "private"."check_accounts"();
 
 DROP FUNCTION "private"."check_ledger"();
@@ -159,15 +143,6 @@ ALTER TABLE "public"."settings"
 
 REVOKE ALL ON TABLE "public"."settings" FROM "anon", "authenticated", "service_role";
 
-ALTER TABLE "public"."credit_transactions"
-  ADD COLUMN "quantity" integer;
-
-ALTER TABLE "public"."credit_transactions"
-  ADD COLUMN "price_id" integer;
-
-ALTER TABLE "public"."credit_transactions"
-  ADD COLUMN "remaining_after" integer;
-
 ALTER TABLE "public"."payment_orders"
   ADD COLUMN "changed_at" timestamp WITH time zone;
 
@@ -179,18 +154,6 @@ ALTER TABLE "public"."payments"
 
 ALTER TABLE "public"."payments"
   ADD COLUMN "changed_at" timestamp WITH time zone;
-
-ALTER TABLE "public"."users"
-  ADD COLUMN "held_credits" integer NOT NULL DEFAULT 0;
-
-ALTER TABLE "public"."users"
-  ADD COLUMN "open_holds" integer NOT NULL DEFAULT 0;
-
-ALTER TABLE "public"."users"
-  ADD COLUMN "next_hold_expiry_at" timestamp WITH time zone;
-
-ALTER TABLE "public"."users"
-  ADD COLUMN "has_merged" boolean NOT NULL DEFAULT false;
 
 REVOKE ALL ON SEQUENCE "public"."action_prices_id_seq" FROM "anon";
 
@@ -3218,26 +3181,6 @@ begin
   return next;
 end;
 $function$;
-
-ALTER TABLE "public"."credit_transactions"
-  ADD CONSTRAINT "credit_transactions_pkey" PRIMARY KEY USING INDEX "place_in_the_history";
-
-ALTER TABLE "public"."credit_transactions"
-  ADD CONSTRAINT "the_source_says_the_action" CHECK (
-CASE
-    WHEN (source = ANY (ARRAY['system'::text, 'payment'::text])) THEN (action = 'credit'::text)
-    WHEN (source = ANY (ARRAY['refund'::text, 'dispute'::text, 'merge'::text, 'adjustment'::text])) THEN true
-    ELSE (action = 'debit'::text)
-END) NOT VALID;
-
-ALTER TABLE "public"."holds"
-  ADD CONSTRAINT "holds_user_id_fkey" FOREIGN KEY (user_id) REFERENCES public.users(id);
-
-ALTER TABLE "public"."users"
-  ADD CONSTRAINT "a_user_with_open_holds_says_how_many_and_until_when" CHECK ((((held_credits > 0) = (open_holds > 0)) AND ((open_holds > 0) = (next_hold_expiry_at IS NOT NULL)))) NOT VALID;
-
-ALTER TABLE "public"."users"
-  ADD CONSTRAINT "held_credits_are_part_of_the_balance" CHECK (((held_credits >= 0) AND (held_credits <= credits))) NOT VALID;
 
 CREATE VIEW "private"."current_prices" AS  SELECT id,
     action_id,
