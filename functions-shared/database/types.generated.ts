@@ -209,15 +209,7 @@ export type Database = {
           "state"?: string;
           "user_id"?: string;
         };
-        Relationships: [
-          {
-            foreignKeyName: "holds_user_id_fkey";
-            columns: ["user_id"];
-            isOneToOne: false;
-            referencedRelation: "users";
-            referencedColumns: ["id"];
-          },
-        ];
+        Relationships: [];
       };
       "identities": {
         Row: {
