@@ -267,7 +267,7 @@ const MUTANTS: Mutant[] = [
     rule: "a settlement looks again after it has waited for the user",
     in: "public.settle_payment(text, text, text, integer, text, jsonb, text)",
     breaks: [
-      ["if v_merged_into is not null\n", "if false and v_merged_into is not null\n"],
+      ["if v_user.merged_into is not null\n", "if false and v_user.merged_into is not null\n"],
       [
         "or v_user_id is distinct from coalesce(",
         "or false and v_user_id is distinct from coalesce(",
@@ -277,8 +277,8 @@ const MUTANTS: Mutant[] = [
   },
   {
     rule: "a deduction looks again at an account that it has not looked at yet",
-    in: "public.deduct_credits(text, integer, text, text)",
-    breaks: [["or v_user.id = v_user_id)", "or true)"]],
+    in: "private.lock_user(text, text)",
+    breaks: [["if v_user.merged_into is null then", "if true then"]],
     race: retryDuringMerge,
   },
 ];
