@@ -175,7 +175,7 @@ export type Database = {
           "reference_id": string;
           "remaining_after": number;
           "remaining_after_end": number | null;
-          "state": string;
+          "state": Database["public"]["Enums"]["hold_state"];
           "user_id": string;
         };
         ComputedFields: never;
@@ -191,7 +191,7 @@ export type Database = {
           "reference_id": string;
           "remaining_after": number;
           "remaining_after_end"?: number | null;
-          "state"?: string;
+          "state"?: Database["public"]["Enums"]["hold_state"];
           "user_id": string;
         };
         Update: {
@@ -206,7 +206,7 @@ export type Database = {
           "reference_id"?: string;
           "remaining_after"?: number;
           "remaining_after_end"?: number | null;
-          "state"?: string;
+          "state"?: Database["public"]["Enums"]["hold_state"];
           "user_id"?: string;
         };
         Relationships: [];
@@ -951,7 +951,7 @@ export type Database = {
       };
     };
     Enums: {
-      [_ in never]: never;
+      "hold_state": "open" | "captured" | "released" | "expired";
     };
     CompositeTypes: {
       [_ in never]: never;
@@ -1062,6 +1062,8 @@ export type CompositeTypes<
 
 export const Constants = {
   "public": {
-    Enums: {},
+    Enums: {
+      "hold_state": ["open", "captured", "released", "expired"],
+    },
   },
 } as const;
