@@ -450,7 +450,6 @@ const RACES = {
   "a deduction with the WhatsApp user id alone behind a first contact with both repeats it": async (
     database,
   ) => {
-    const { sql } = database;
     const both = { phone: newPhoneNumber(), whatsappId: newWhatsappId() };
     const answer = await inTurn(
       database,
