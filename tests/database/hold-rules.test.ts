@@ -41,7 +41,55 @@ async function debtor(sql: postgres.Sql): Promise<Who> {
   return who;
 }
 
+const QUICK_EXPIRY =
+  "and (u.next_hold_expiry_at is null or u.next_hold_expiry_at > clock_timestamp())";
+
 const RULES: Record<string, Rule> = {
+  "a quick deduction counts no expired hold": {
+    in: "public.deduct_credits",
+    breaks: [[QUICK_EXPIRY, ""]],
+    async story(sql) {
+      const who = await userWithCredits(sql, 5);
+      await reserve(sql, who, JOB, { credits: 3 });
+      await letExpire(sql, who, JOB);
+      strictEqual((await deduct(sql, who, null)).remaining_credits, 4);
+    },
+  },
+  "a quick reservation counts no expired hold": {
+    in: "public.reserve_credits",
+    breaks: [[QUICK_EXPIRY, ""]],
+    async story(sql) {
+      const who = await userWithCredits(sql, 5);
+      await reserve(sql, who, JOB, { credits: 3 });
+      await letExpire(sql, who, JOB);
+      strictEqual((await reserve(sql, who, "another job")).remaining_credits, 4);
+    },
+  },
+  "a reversal takes what is not reserved": {
+    in: "private.revoke_credits",
+    breaks: [["u.credits - u.held_credits", "u.credits"]],
+    async story(sql) {
+      const who = await debtor(sql);
+      deepStrictEqual(await balancesOf(sql, who), {
+        credits: 15,
+        held: 15,
+        debt: 12,
+        remaining: 0,
+      });
+    },
+  },
+  "a merge releases what both have reserved": {
+    in: "private.release_common_holds",
+    breaks: [["private.is_reference_taken(into_user_id, h.reference_id)", "false"]],
+    async story(sql) {
+      const [from, into] = [await userWithCredits(sql, 5), await userWithCredits(sql, 5)];
+      await reserve(sql, from, JOB, { credits: 3 });
+      await reserve(sql, into, JOB, { credits: 2 });
+      await merge(sql, from, into);
+      deepStrictEqual(await balancesOf(sql, into), { credits: 10, held: 2, debt: 0, remaining: 8 });
+      await assertBooksAreRight(sql);
+    },
+  },
   "a quick capture is in time": {
     in: "public.capture_credits",
     breaks: [
