@@ -1243,11 +1243,11 @@ const REFUSED: Record<string, [constraint: string, statement: string]> = {
       values (${user(HOLDER)}, 50, 'debit', 1, 'chat', 'captured job', 0)`,
   ],
   "a capture of more than was held": [
-    "no_more_is_captured_than_was_held",
+    "a_hold_charges_no_more_than_it_reserves",
     `update public.holds set captured_credits = credits + 1 where reference_id = 'captured job'`,
   ],
   "a capture of less than nothing": [
-    "no_more_is_captured_than_was_held",
+    "a_hold_charges_no_more_than_it_reserves",
     `update public.holds set captured_credits = -1 where reference_id = 'captured job'`,
   ],
   "a reservation of more than the balance": [
