@@ -40,6 +40,42 @@ export type Database = {
         };
         Relationships: [];
       };
+      "adjustments": {
+        Row: {
+          "created_at": string;
+          "credits": number;
+          "credits_forgiven": number;
+          "credits_owed": number;
+          "reference_id": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "credits": number;
+          "credits_forgiven"?: number;
+          "credits_owed"?: number;
+          "reference_id": string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "credits"?: number;
+          "credits_forgiven"?: number;
+          "credits_owed"?: number;
+          "reference_id"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "adjustments_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "users";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "credit_transactions": {
         Row: {
           "action": string;
@@ -183,36 +219,84 @@ export type Database = {
       };
       "operator_actions": {
         Row: {
+          "action": string;
+          "after": Json | null;
+          "before": Json | null;
+          "completes": number | null;
           "created_at": string;
           "id": number;
           "operator": string;
-          "order_id": string;
+          "order_id": string | null;
           "outcome": string;
+          "payment_id": string | null;
           "reason": string;
+          "reference_id": string | null;
+          "request": Json | null;
+          "result": Json | null;
+          "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
+          "action"?: string;
+          "after"?: Json | null;
+          "before"?: Json | null;
+          "completes"?: number | null;
           "created_at"?: string;
           "id"?: never;
           "operator": string;
-          "order_id": string;
+          "order_id"?: string | null;
           "outcome": string;
+          "payment_id"?: string | null;
           "reason": string;
+          "reference_id"?: string | null;
+          "request"?: Json | null;
+          "result"?: Json | null;
+          "user_id"?: string | null;
         };
         Update: {
+          "action"?: string;
+          "after"?: Json | null;
+          "before"?: Json | null;
+          "completes"?: number | null;
           "created_at"?: string;
           "id"?: never;
           "operator"?: string;
-          "order_id"?: string;
+          "order_id"?: string | null;
           "outcome"?: string;
+          "payment_id"?: string | null;
           "reason"?: string;
+          "reference_id"?: string | null;
+          "request"?: Json | null;
+          "result"?: Json | null;
+          "user_id"?: string | null;
         };
         Relationships: [
+          {
+            foreignKeyName: "operator_actions_completes_fkey";
+            columns: ["completes"];
+            isOneToOne: false;
+            referencedRelation: "operator_actions";
+            referencedColumns: ["id"];
+          },
           {
             foreignKeyName: "operator_actions_order_id_fkey";
             columns: ["order_id"];
             isOneToOne: false;
             referencedRelation: "payment_orders";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "operator_actions_payment_id_fkey";
+            columns: ["payment_id"];
+            isOneToOne: false;
+            referencedRelation: "payments";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "operator_actions_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "users";
             referencedColumns: ["id"];
           },
         ];
@@ -387,6 +471,7 @@ export type Database = {
         Row: {
           "amount_paise": number;
           "created_at": string;
+          "credits_forgiven": number;
           "credits_owed": number;
           "credits_taken": number;
           "id": string;
@@ -400,6 +485,7 @@ export type Database = {
         Insert: {
           "amount_paise": number;
           "created_at"?: string;
+          "credits_forgiven"?: number;
           "credits_owed"?: number;
           "credits_taken"?: number;
           "id": string;
@@ -412,6 +498,7 @@ export type Database = {
         Update: {
           "amount_paise"?: number;
           "created_at"?: string;
+          "credits_forgiven"?: number;
           "credits_owed"?: number;
           "credits_taken"?: number;
           "id"?: string;
@@ -550,6 +637,7 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "debt_credits": number;
+          "frozen_at": string | null;
           "has_merged": boolean;
           "held_credits": number;
           "id": string;
@@ -564,6 +652,7 @@ export type Database = {
           "created_at"?: string;
           "credits": number;
           "debt_credits"?: number;
+          "frozen_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
@@ -577,6 +666,7 @@ export type Database = {
           "created_at"?: string;
           "credits"?: number;
           "debt_credits"?: number;
+          "frozen_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
@@ -638,6 +728,35 @@ export type Database = {
       [_ in never]: never;
     };
     Functions: {
+      "adjust_credits": {
+        Args: {
+          "allow_debt"?: boolean;
+          "credits": number;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+          "user_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
+      "ask_refund": {
+        Args: {
+          "amount_paise"?: number;
+          "operator": string;
+          "payment_id": string;
+          "reason": string;
+          "reference_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "refund_key": string;
+          "refund_paise": number;
+          "result": Json;
+        }[];
+      };
       "attach_payment_link": {
         Args: {
           "expires_at": string;
@@ -708,6 +827,19 @@ export type Database = {
       };
       "delete_abandoned_orders": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_expired_rate_counters": { Args: Record<PropertyKey, never>; Returns: number };
+      "end_hold_by_hand": {
+        Args: {
+          "hold_reference_id": string;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+          "user_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "expire_holds": {
         Args: { "after_user_id"?: string; "batch_size": number };
         Returns: {
@@ -744,12 +876,40 @@ export type Database = {
         }[];
       };
       "finish_order_check": { Args: { "order_id": string }; Returns: undefined };
+      "finish_refund": {
+        Args: { "reference_id": string; "refund"?: Json; "refusal"?: string };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "finish_webhook": { Args: { "delivery_id": number; "outcome": string }; Returns: undefined };
+      "forgive_debt": {
+        Args: {
+          "credits"?: number;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+          "user_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
+      "freeze_user": {
+        Args: { "operator": string; "reason": string; "reference_id": string; "user_id": string };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "get_user": {
         Args: { "caller_address"?: string; "phone_number"?: string; "whatsapp_user_id"?: string };
         Returns: {
           "created_at": string;
           "credits": number;
+          "is_frozen": boolean;
           "outcome": string;
           "remaining_credits": number;
           "reserved_credits": number;
@@ -789,6 +949,19 @@ export type Database = {
         }[];
       };
       "merge_users": { Args: { "from_user_id": string; "into_user_id": string }; Returns: string };
+      "merge_users_by_hand": {
+        Args: {
+          "from_user_id": string;
+          "into_user_id": string;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "place_order": {
         Args: {
           "caller_address"?: string;
@@ -871,6 +1044,13 @@ export type Database = {
           "credits_added": number;
           "outcome": string;
           "remaining_credits": number;
+        }[];
+      };
+      "unfreeze_user": {
+        Args: { "operator": string; "reason": string; "reference_id": string; "user_id": string };
+        Returns: {
+          "outcome": string;
+          "result": Json;
         }[];
       };
     };

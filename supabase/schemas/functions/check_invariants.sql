@@ -14,7 +14,9 @@ as $$
   union all
   select c.* from private.check_payments() c
   union all
-  select c.* from private.check_reversals() c;
+  select c.* from private.check_reversals() c
+  union all
+  select c.* from private.check_adjustments() c;
 $$;
 
 comment on function public.check_invariants is

@@ -30,7 +30,7 @@ as $$
   where next.merged_into is not null
 
   union all
-  select 'no order, reference or identity belongs to a merged account', owned.subject,
+  select 'no order, reference, adjustment or identity belongs to a merged account', owned.subject,
     format('user %s is merged into %s', u.id, u.merged_into)
   from public.users u
   join (
@@ -39,19 +39,19 @@ as $$
     select 'identity ' || i.value, i.user_id from public.identities i
     union all
     select 'reference ' || r.reference_id, r.user_id from public.order_references r
+    union all
+    select 'adjustment ' || a.reference_id, a.user_id from public.adjustments a
   ) owned (subject, user_id) on owned.user_id = u.id
   where u.merged_into is not null
 
   union all
   select 'a debt is the sum of what is owed, and is paid while there are credits that are not reserved', 'user ' || u.id,
-    format('debt %s, owed %s, balance %s', u.debt_credits, coalesce(sum(r.credits_owed), 0),
+    format('debt %s, owed %s, balance %s', u.debt_credits, coalesce(sum(d.credits_owed), 0),
       u.credits)
   from public.users u
-  left join public.payment_orders o on o.user_id = u.id
-  left join public.payments p on p.order_id = o.id
-  left join public.payment_reversals r on r.payment_id = p.id
+  left join private.debts d on d.user_id = u.id
   group by u.id
-  having u.debt_credits <> coalesce(sum(r.credits_owed), 0)
+  having u.debt_credits <> coalesce(sum(d.credits_owed), 0)
     or u.debt_credits > 0 and u.credits > u.held_credits;
 $$;
 

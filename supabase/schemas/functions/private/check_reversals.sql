@@ -35,13 +35,14 @@ as $$
 
   union all
   select 'the ledger holds what a reversal took', 'reversal ' || r.id,
-    format('taken %s, owed %s, ledger %s', r.credits_taken, r.credits_owed, coalesce(e.credits, 0))
+    format('taken %s, owed %s, forgiven %s, ledger %s', r.credits_taken, r.credits_owed,
+      r.credits_forgiven, coalesce(e.credits, 0))
   from public.payment_reversals r
   join public.payments p on p.id = r.payment_id
   join public.payment_orders o on o.id = p.order_id
   left join entries e
     on e.reference_id = r.id and e.source = r.kind and e.user_id = o.user_id
-  where r.credits_taken - r.credits_owed <> coalesce(e.credits, 0)
+  where r.credits_taken - r.credits_owed - r.credits_forgiven <> coalesce(e.credits, 0)
 
   union all
   select 'every entry of a reversal belongs to one', 'entry ' || t.id,
