@@ -25,6 +25,8 @@ grant execute on function
   public.delete_expired_rate_counters,
   public.end_hold_by_hand,
   public.expire_holds,
+  public.export_statement,
+  public.find_customers,
   public.find_order,
   public.find_payments,
   public.finish_order_check,
