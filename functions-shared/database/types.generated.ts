@@ -42,6 +42,7 @@ export type Database = {
       };
       "adjustments": {
         Row: {
+          "changed_at": string | null;
           "created_at": string;
           "credits": number;
           "credits_forgiven": number;
@@ -51,6 +52,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits": number;
           "credits_forgiven"?: number;
@@ -59,6 +61,7 @@ export type Database = {
           "user_id": string;
         };
         Update: {
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits"?: number;
           "credits_forgiven"?: number;
@@ -75,6 +78,74 @@ export type Database = {
             referencedColumns: ["id"];
           },
         ];
+      };
+      "book_checks": {
+        Row: {
+          "before": string | null;
+          "checked_at": string;
+          "complete_until": string;
+          "id": number;
+          "is_whole": boolean;
+          "since": string | null;
+          "violation_count": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "before"?: string | null;
+          "checked_at"?: string;
+          "complete_until": string;
+          "id"?: never;
+          "is_whole": boolean;
+          "since"?: string | null;
+          "violation_count": number;
+        };
+        Update: {
+          "before"?: string | null;
+          "checked_at"?: string;
+          "complete_until"?: string;
+          "id"?: never;
+          "is_whole"?: boolean;
+          "since"?: string | null;
+          "violation_count"?: number;
+        };
+        Relationships: [];
+      };
+      "book_violations": {
+        Row: {
+          "checked_at": string;
+          "detail": string;
+          "found_at": string;
+          "gone_at": string | null;
+          "id": number;
+          "invariant": string;
+          "order_id": string | null;
+          "subject": string;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "checked_at"?: string;
+          "detail": string;
+          "found_at"?: string;
+          "gone_at"?: string | null;
+          "id"?: never;
+          "invariant": string;
+          "order_id"?: string | null;
+          "subject": string;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "checked_at"?: string;
+          "detail"?: string;
+          "found_at"?: string;
+          "gone_at"?: string | null;
+          "id"?: never;
+          "invariant"?: string;
+          "order_id"?: string | null;
+          "subject"?: string;
+          "user_id"?: string | null;
+        };
+        Relationships: [];
       };
       "credit_transactions": {
         Row: {
@@ -177,15 +248,7 @@ export type Database = {
           "state"?: string;
           "user_id"?: string;
         };
-        Relationships: [
-          {
-            foreignKeyName: "holds_user_id_fkey";
-            columns: ["user_id"];
-            isOneToOne: false;
-            referencedRelation: "users";
-            referencedColumns: ["id"];
-          },
-        ];
+        Relationships: [];
       };
       "identities": {
         Row: {
@@ -366,6 +429,7 @@ export type Database = {
       "payment_orders": {
         Row: {
           "amount_paise": number;
+          "changed_at": string | null;
           "channel": string;
           "checked_at": string | null;
           "created_at": string;
@@ -393,6 +457,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "amount_paise": number;
+          "changed_at"?: string | null;
           "channel": string;
           "checked_at"?: string | null;
           "created_at"?: string;
@@ -419,6 +484,7 @@ export type Database = {
         };
         Update: {
           "amount_paise"?: number;
+          "changed_at"?: string | null;
           "channel"?: string;
           "checked_at"?: string | null;
           "created_at"?: string;
@@ -470,6 +536,7 @@ export type Database = {
       "payment_reversals": {
         Row: {
           "amount_paise": number;
+          "changed_at": string | null;
           "created_at": string;
           "credits_forgiven": number;
           "credits_owed": number;
@@ -484,6 +551,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "amount_paise": number;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_forgiven"?: number;
           "credits_owed"?: number;
@@ -497,6 +565,7 @@ export type Database = {
         };
         Update: {
           "amount_paise"?: number;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_forgiven"?: number;
           "credits_owed"?: number;
@@ -522,6 +591,7 @@ export type Database = {
         Row: {
           "amount_paise": number;
           "balance_after_grant": number | null;
+          "changed_at": string | null;
           "created_at": string;
           "credits_granted": number;
           "currency": string;
@@ -536,6 +606,7 @@ export type Database = {
         Insert: {
           "amount_paise": number;
           "balance_after_grant"?: number | null;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_granted"?: number;
           "currency": string;
@@ -549,6 +620,7 @@ export type Database = {
         Update: {
           "amount_paise"?: number;
           "balance_after_grant"?: number | null;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_granted"?: number;
           "currency"?: string;
@@ -791,7 +863,7 @@ export type Database = {
         }[];
       };
       "check_invariants": {
-        Args: Record<PropertyKey, never>;
+        Args: { "since"?: string; "user_id"?: string };
         Returns: {
           "detail": string;
           "invariant": string;
@@ -847,6 +919,22 @@ export type Database = {
           "failed": number;
           "last_user_id": string;
           "users": number;
+        }[];
+      };
+      "export_statement": {
+        Args: { "max_entries": number; "since"?: string; "until"?: string; "user_id": string };
+        Returns: {
+          "closing_balance": number;
+          "entries": Json;
+          "opening_balance": number;
+          "outcome": string;
+        }[];
+      };
+      "find_customers": {
+        Args: { "phone_numbers"?: (string)[]; "search": string };
+        Returns: {
+          "customers": Json;
+          "unclaimed_orders": Json;
         }[];
       };
       "find_order": {
@@ -1028,6 +1116,13 @@ export type Database = {
           "reserved_credits": number;
           "state": string;
           "user_id": string;
+        }[];
+      };
+      "run_book_check": {
+        Args: { "max_changes"?: number; "whole"?: boolean };
+        Returns: {
+          "outcome": string;
+          "violation_count": number;
         }[];
       };
       "settle_payment": {

@@ -2,8 +2,8 @@
  * `deno task bench books`: what operators and the scheduler call, on books of different sizes.
  *
  * The check of the books reads everything, so four times as much should take about four times as long.
- * A look-up, a claim and the list of what needs attention should take as long on a million orders as on a
- * few thousand.
+ * The check of a part of them, a look-up, a claim and the list of what needs attention should take as long
+ * on a million orders as on a few thousand.
  * @module
  */
 
@@ -24,6 +24,9 @@ const SMALL: Size = {
 const LARGE: Size = { ...SMALL, users: 20_000, unpaidOrders: 20_000 };
 const MILLION: Size = { ...LARGE, unpaidOrders: 980_000, expiredCounters: 1_000_000 };
 
+/** How many users are charged after the books were filled. */
+const NEW_ENTRIES = 1_000;
+
 const CHECK_ROUNDS = 5;
 const LOOK_UP_ROUNDS = 50;
 
@@ -37,6 +40,11 @@ const LOOK_UPS: Record<string, string> = {
   "find_payments, by order": findPayments(purchaseOf(SOMEBODY).razorpayOrderId),
   "find_payments, by payment": findPayments(purchaseOf(SOMEBODY).razorpayPaymentId),
   "find_payments, by phone number": findPayments(phoneNumberOf(SOMEBODY)),
+  "check_invariants, of a user": `select * from public.check_invariants(user_id => (
+    select user_id from public.identities where value = '${phoneNumberOf(SOMEBODY)}'
+  ))`,
+  [`check_invariants, of ${NEW_ENTRIES} new entries`]:
+    "select * from public.check_invariants(since => current_setting('bench.since')::timestamptz)",
   list_attention: "select * from public.list_attention()",
   claim_orders_to_check: "select * from public.claim_orders_to_check(10, 'test')",
 };
@@ -83,6 +91,10 @@ async function openBooks(
   await migrate(url);
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   await sql.begin((transaction) => fillBooks(transaction, size));
+  await sql`select set_config('bench.since', clock_timestamp()::text, false)`;
+  const phoneNumbers = Array.from({ length: NEW_ENTRIES }, (_, index) => phoneNumberOf(index));
+  await sql`
+    select d.outcome from unnest(${phoneNumbers}::text[]) p (phone), public.deduct_credits(p.phone) d`;
   await analyzeBooks(sql);
   return sql;
 }

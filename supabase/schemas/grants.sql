@@ -45,6 +45,7 @@ grant execute on function
   public.record_operator_action,
   public.release_hold,
   public.reserve_credits,
+  public.run_book_check,
   public.settle_payment,
   public.unfreeze_user
 to service_role;

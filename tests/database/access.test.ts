@@ -34,6 +34,7 @@ const PUBLISHED_FUNCTIONS = [
   "place_order",
   "receive_webhook",
   "record_operator_action",
+  "run_book_check",
   "settle_payment",
 ];
 

@@ -12,7 +12,7 @@ import { exists } from "../../local/system/files.ts";
 import { prepareDatabase } from "../../local/postgres/platform.ts";
 import { startPostgres, SUPERUSER } from "../../local/postgres/server.ts";
 import { migrate } from "../../local/postgres/migrations.ts";
-import { assertBooksAreRight } from "../support/backend.ts";
+import { assertBooksAreRight, assertNewBooksAreRight } from "../support/backend.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { one } from "../support/lists.ts";
 
@@ -39,6 +39,9 @@ Deno.test({
       await migrate(urlOf("postgres"));
       await playStory(sql);
       await assertBooksAreRight(sql);
+      await assertNewBooksAreRight(sql);
+      const { outcome } = one(await sql`select * from public.run_book_check()`);
+      strictEqual(outcome, "caught_up");
     } finally {
       await sql.end();
       await server.stop();

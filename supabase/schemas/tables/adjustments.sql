@@ -5,6 +5,7 @@ create table public.adjustments (
   credits_owed integer not null default 0,
   credits_forgiven integer not null default 0,
   created_at timestamptz not null default clock_timestamp(),
+  changed_at timestamptz,
   constraint an_adjustment_changes_something check (credits <> 0),
   constraint an_adjustment_is_at_most_a_million_credits check (credits between -1000000 and 1000000),
   -- What an adjustment adds is never owed.
@@ -16,6 +17,7 @@ create table public.adjustments (
 
 create index adjustments_of_a_user on public.adjustments (user_id);
 create index adjustments_with_a_debt on public.adjustments (user_id) where credits_owed > 0;
+create index adjustments_by_change on public.adjustments (changed_at);
 
 comment on table public.adjustments is
   'Credits that an operator gave or took. The ledger holds them as entries of source adjustment with this reference: more than one, where a part was taken later because it had been spent.';
@@ -27,6 +29,8 @@ comment on column public.adjustments.credits_owed is
   'The part of a negative one that the user had already spent and has not paid off yet.';
 comment on column public.adjustments.credits_forgiven is
   'The part of a negative one that was owed and that an operator forgave.';
+comment on column public.adjustments.changed_at is
+  'When the row was last written.';
 
 alter table public.adjustments enable row level security;
 

@@ -20,6 +20,7 @@ CREATE TABLE "public"."adjustments" (
   "credits_owed"     integer                  NOT NULL DEFAULT 0,
   "credits_forgiven" integer                  NOT NULL DEFAULT 0,
   "created_at"       timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  "changed_at"       timestamp with time zone,
   CONSTRAINT "adjustments_pkey" PRIMARY KEY (reference_id),
   CONSTRAINT "an_adjustment_changes_something" CHECK ((credits <> 0)),
   CONSTRAINT "an_adjustment_is_at_most_a_million_credits" CHECK (((credits >= '-1000000'::integer) AND (credits <= 1000000))),
@@ -86,22 +87,89 @@ begin
 end;
 $function$;
 
-CREATE OR REPLACE FUNCTION private.check_accounts()
+CREATE OR REPLACE FUNCTION private.changed_users (
+  since     timestamp with time zone,
+  before    timestamp with time zone,
+  order_ids uuid[]
+)
+  RETURNS uuid[]
+  LANGUAGE plpgsql
+  STABLE
+  SET search_path TO ''
+  SET plan_cache_mode TO 'force_custom_plan'
+  AS $function$
+#variable_conflict use_column
+begin
+  return array(
+    with changed as (
+      select t.user_id from public.credit_transactions t
+      where t.created_at >= changed_users.since and t.created_at < changed_users.before
+      union
+      select u.id from public.users u
+      where u.created_at >= changed_users.since and u.created_at < changed_users.before
+      union
+      select i.user_id from public.identities i
+      where i.created_at >= changed_users.since and i.created_at < changed_users.before
+      union
+      select h.user_id from public.holds h
+      where h.created_at >= changed_users.since and h.created_at < changed_users.before
+      union
+      select h.user_id from public.holds h
+      where h.ended_at >= changed_users.since and h.ended_at < changed_users.before
+      union
+      select a.user_id from public.adjustments a
+      where a.changed_at >= changed_users.since and a.changed_at < changed_users.before
+      union
+      select o.user_id
+      from unnest(changed_users.order_ids) c (id)
+      join public.payment_orders o on o.id = c.id
+      where o.user_id is not null
+      union
+      select r.user_id
+      from unnest(changed_users.order_ids) c (id)
+      join public.order_references r on r.order_id = c.id
+    )
+    select c.user_id from changed c
+    union
+    select u.id from public.users u join changed c on c.user_id = u.merged_into
+  );
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION private.check_accounts (
+  user_ids uuid[]
+)
   RETURNS TABLE (
     invariant text,
     subject   text,
-    detail    text
+    detail    text,
+    user_id   uuid,
+    order_id  uuid
   )
-  LANGUAGE sql
+  LANGUAGE plpgsql
   STABLE
   SET search_path TO ''
+  SET plan_cache_mode TO 'force_custom_plan'
   AS $function$
+#variable_conflict use_column
+begin
+  return query
+  with accounts as materialized (
+    select u.id, u.phone_number, u.merged_into, u.credits, u.debt_credits, u.held_credits
+    from public.users u
+    where check_accounts.user_ids is null
+    union all
+    select u.id, u.phone_number, u.merged_into, u.credits, u.debt_credits, u.held_credits
+    from unnest(check_accounts.user_ids) c (id)
+    join public.users u on u.id = c.id
+  )
   select 'every identity of a user is its own, and its number is one of them', 'user ' || u.id,
     format('number %s, %s identities, merged into %s', coalesce(u.phone_number, 'none'),
-      count(i.value), coalesce(u.merged_into::text, 'none'))
-  from public.users u
+      count(i.value), coalesce(u.merged_into::text, 'none')),
+    u.id, null::uuid
+  from accounts u
   left join public.identities i on i.user_id = u.id
-  group by u.id
+  group by u.id, u.phone_number, u.merged_into
   having (count(i.value) = 0) <> (u.merged_into is not null)
     or u.phone_number is not null
       and count(*) filter (where i.kind = 'phone' and i.value = u.phone_number) = 0
@@ -109,21 +177,24 @@ CREATE OR REPLACE FUNCTION private.check_accounts()
 
   union all
   select 'a merged account is empty', 'user ' || u.id,
-    format('%s credits, %s owed', u.credits, u.debt_credits)
-  from public.users u
+    format('%s credits, %s owed', u.credits, u.debt_credits),
+    u.id, null
+  from accounts u
   where u.merged_into is not null and (u.credits > 0 or u.debt_credits > 0)
 
   union all
   select 'a merged account leads to the current account in one step', 'user ' || u.id,
-    format('merged into %s, which is merged into %s', u.merged_into, next.merged_into)
-  from public.users u
+    format('merged into %s, which is merged into %s', u.merged_into, next.merged_into),
+    u.id, null
+  from accounts u
   join public.users next on next.id = u.merged_into
   where next.merged_into is not null
 
   union all
   select 'no order, reference, adjustment or identity belongs to a merged account', owned.subject,
-    format('user %s is merged into %s', u.id, u.merged_into)
-  from public.users u
+    format('user %s is merged into %s', u.id, u.merged_into),
+    u.id, null
+  from accounts u
   join (
     select 'order ' || o.id, o.user_id from public.payment_orders o
     union all
@@ -136,75 +207,134 @@ CREATE OR REPLACE FUNCTION private.check_accounts()
   where u.merged_into is not null
 
   union all
-  select 'a debt is the sum of what is owed, and is paid while there are credits that are not reserved', 'user ' || u.id,
-    format('debt %s, owed %s, balance %s', u.debt_credits, coalesce(sum(d.credits_owed), 0),
-      u.credits)
-  from public.users u
-  left join private.debts d on d.user_id = u.id
-  group by u.id
-  having u.debt_credits <> coalesce(sum(d.credits_owed), 0)
+  select 'a debt is the sum of what is owed, and is paid while there are credits that are not reserved',
+    'user ' || u.id,
+    format('debt %s, owed %s, balance %s, reserved %s', u.debt_credits, sum(u.credits_owed),
+      u.credits, u.held_credits),
+    u.id, null
+  from (
+    select u.*, 0 as credits_owed from accounts u
+    union all
+    select u.*, r.credits_owed
+    from accounts u
+    join public.payment_orders o on o.user_id = u.id
+    join public.payments p on p.order_id = o.id
+    join public.payment_reversals r on r.payment_id = p.id
+    where r.credits_owed > 0
+    union all
+    select u.*, a.credits_owed
+    from accounts u
+    join public.adjustments a on a.user_id = u.id
+    where a.credits_owed > 0
+  ) u
+  group by u.id, u.debt_credits, u.credits, u.held_credits
+  having u.debt_credits <> sum(u.credits_owed)
     or u.debt_credits > 0 and u.credits > u.held_credits;
+end;
 $function$;
 
-CREATE OR REPLACE FUNCTION private.check_adjustments()
+CREATE OR REPLACE FUNCTION private.check_adjustments (
+  since    timestamp with time zone,
+  before   timestamp with time zone,
+  user_ids uuid[]
+)
   RETURNS TABLE (
     invariant text,
     subject   text,
-    detail    text
+    detail    text,
+    user_id   uuid,
+    order_id  uuid
   )
-  LANGUAGE sql
+  LANGUAGE plpgsql
   STABLE
   SET search_path TO ''
+  SET plan_cache_mode TO 'force_custom_plan'
   AS $function$
-  with entries as (
-    select t.reference_id, coalesce(u.merged_into, u.id) as user_id,
-      sum(case t.action when 'credit' then t.credits else -t.credits end) as credits
-    from public.credit_transactions t
-    join public.users u on u.id = t.user_id
-    where t.source = 'adjustment'
-    group by t.reference_id, coalesce(u.merged_into, u.id)
+#variable_conflict use_column
+begin
+  return query
+  with adjustments as not materialized (
+    select a.* from public.adjustments a where check_adjustments.user_ids is null
+    union all
+    select a.*
+    from unnest(check_adjustments.user_ids) c (id)
+    join public.adjustments a on a.user_id = c.id
+  ),
+  -- See check_ledger.
+  new_entries as materialized (
+    select t.* from public.credit_transactions t
+    where t.created_at >= check_adjustments.since and t.created_at < check_adjustments.before
+  ),
+  entries as not materialized (
+    select t.* from public.credit_transactions t
+    where check_adjustments.since is null
+      and (check_adjustments.user_ids is null or t.user_id = any (check_adjustments.user_ids))
+    union all
+    select n.* from new_entries n where check_adjustments.since is not null
   )
   select 'the ledger holds what an adjustment asked for', 'adjustment ' || a.reference_id,
     format('asked for %s, owed %s, forgiven %s, ledger %s', a.credits, a.credits_owed,
-      a.credits_forgiven, coalesce(e.credits, 0))
-  from public.adjustments a
-  left join entries e on e.reference_id = a.reference_id and e.user_id = a.user_id
-  where a.credits + a.credits_owed + a.credits_forgiven <> coalesce(e.credits, 0)
+      a.credits_forgiven,
+      coalesce(sum(case t.action when 'credit' then t.credits else -t.credits end), 0)),
+    a.user_id, null::uuid
+  from adjustments a
+  left join (
+    public.credit_transactions t
+    join public.users u on u.id = t.user_id
+  )
+    on t.source = 'adjustment'
+      and t.reference_id = a.reference_id
+      and coalesce(u.merged_into, u.id) = a.user_id
+  group by a.reference_id, a.user_id, a.credits, a.credits_owed, a.credits_forgiven
+  having a.credits + a.credits_owed + a.credits_forgiven
+    <> coalesce(sum(case t.action when 'credit' then t.credits else -t.credits end), 0)
 
   union all
-  select 'every entry of an adjustment belongs to one', 'user ' || e.user_id,
-    format('reference %s', e.reference_id)
-  from entries e
-  left join public.adjustments a on a.reference_id = e.reference_id and a.user_id = e.user_id
-  where a.reference_id is null;
+  select 'every entry of an adjustment belongs to one', 'entry ' || t.id,
+    format('reference %s', t.reference_id),
+    t.user_id, null
+  from entries t
+  join public.users u on u.id = t.user_id
+  left join public.adjustments a
+    on a.reference_id = t.reference_id and a.user_id = coalesce(u.merged_into, u.id)
+  where t.source = 'adjustment' and a.reference_id is null;
+end;
 $function$;
 
-CREATE OR REPLACE FUNCTION private.check_reversals()
+CREATE OR REPLACE FUNCTION private.check_reversals (
+  order_ids uuid[]
+)
   RETURNS TABLE (
     invariant text,
     subject   text,
-    detail    text
+    detail    text,
+    user_id   uuid,
+    order_id  uuid
   )
-  LANGUAGE sql
+  LANGUAGE plpgsql
   STABLE
   SET search_path TO ''
+  SET plan_cache_mode TO 'force_custom_plan'
   AS $function$
-  with entries as (
-    select t.reference_id, t.source, coalesce(u.merged_into, u.id) as user_id,
-      sum(case t.action when 'debit' then t.credits else -t.credits end) as credits
-    from public.credit_transactions t
-    join public.users u on u.id = t.user_id
-    where t.source in ('refund', 'dispute')
-    group by t.reference_id, t.source, coalesce(u.merged_into, u.id)
+#variable_conflict use_column
+begin
+  return query
+  with orders as not materialized (
+    select o.* from public.payment_orders o where check_reversals.order_ids is null
+    union all
+    select o.*
+    from unnest(check_reversals.order_ids) c (id)
+    join public.payment_orders o on o.id = c.id
   )
   select 'reversals take back what went back, and no more', 'payment ' || p.id,
     format('granted %s, taken %s, %s of %s paise gone', p.credits_granted,
       coalesce(sum(r.credits_taken), 0),
-      coalesce(sum(r.amount_paise) filter (where r.is_money_gone), 0), p.amount_paise)
-  from public.payments p
-  join public.payment_orders o on o.id = p.order_id
+      coalesce(sum(r.amount_paise) filter (where r.is_money_gone), 0), p.amount_paise),
+    null::uuid, p.order_id
+  from orders o
+  join public.payments p on p.order_id = o.id
   left join public.payment_reversals r on r.payment_id = p.id
-  group by p.id, o.id
+  group by p.id, o.razorpay_payment_id
   having coalesce(sum(r.credits_taken), 0) <> case
     when p.id = o.razorpay_payment_id then
       p.credits_granted::bigint
@@ -220,20 +350,56 @@ CREATE OR REPLACE FUNCTION private.check_reversals()
   union all
   select 'the ledger holds what a reversal took', 'reversal ' || r.id,
     format('taken %s, owed %s, forgiven %s, ledger %s', r.credits_taken, r.credits_owed,
-      r.credits_forgiven, coalesce(e.credits, 0))
-  from public.payment_reversals r
-  join public.payments p on p.id = r.payment_id
-  join public.payment_orders o on o.id = p.order_id
-  left join entries e
-    on e.reference_id = r.id and e.source = r.kind and e.user_id = o.user_id
-  where r.credits_taken - r.credits_owed - r.credits_forgiven <> coalesce(e.credits, 0)
+      r.credits_forgiven,
+      coalesce(sum(case t.action when 'debit' then t.credits else -t.credits end), 0)),
+    null, o.id
+  from orders o
+  join public.payments p on p.order_id = o.id
+  join public.payment_reversals r on r.payment_id = p.id
+  left join (
+    public.credit_transactions t
+    join public.users u on u.id = t.user_id
+  )
+    on t.source in ('refund', 'dispute')
+      and t.reference_id = r.id and t.source = r.kind
+      and coalesce(u.merged_into, u.id) = o.user_id
+  group by r.id, o.id
+  having r.credits_taken - r.credits_owed - r.credits_forgiven
+    <> coalesce(sum(case t.action when 'debit' then t.credits else -t.credits end), 0);
+end;
+$function$;
 
-  union all
-  select 'every entry of a reversal belongs to one', 'entry ' || t.id,
-    format('reference %s', t.reference_id)
-  from public.credit_transactions t
-  left join public.payment_reversals r on r.id = t.reference_id and r.kind = t.source
-  where t.source in ('refund', 'dispute') and r.id is null;
+CREATE OR REPLACE FUNCTION private.check_scope (
+  since     timestamp with time zone,
+  before    timestamp with time zone,
+  user_ids  uuid[],
+  order_ids uuid[]
+)
+  RETURNS TABLE (
+    invariant text,
+    subject   text,
+    detail    text,
+    user_id   uuid,
+    order_id  uuid
+  )
+  LANGUAGE sql
+  STABLE
+  SET search_path TO ''
+  AS $function$
+  select c.* from private.check_ledger($1, $2, $3, $4) c
+  -- Each violation once: an entry may be in the scope because it is new and because of its order.
+  union
+  select c.* from private.check_accounts($3) c
+  union
+  select c.* from private.check_holds($1, $2, $3) c
+  union
+  select c.* from private.check_orders($4) c
+  union
+  select c.* from private.check_payments($4) c
+  union
+  select c.* from private.check_reversals($4) c
+  union
+  select c.* from private.check_adjustments($1, $2, $3) c;
 $function$;
 
 CREATE OR REPLACE FUNCTION private.collect_debts (
@@ -274,86 +440,192 @@ begin
 end;
 $function$;
 
-CREATE OR REPLACE FUNCTION private.ensure_user (
-  phone_number     text,
-  whatsapp_user_id text DEFAULT NULL::text
+CREATE OR REPLACE FUNCTION private.customer_details (
+  account public.users
 )
-  RETURNS public.users
+  RETURNS jsonb
   LANGUAGE plpgsql
+  STABLE
   SET search_path TO ''
   AS $function$
 declare
-  v_free_credits constant integer := 3;
-  v_is_our_turn boolean := false;
-  v_user public.users;
+  v_orders jsonb;
 begin
-  if num_nonnulls(ensure_user.phone_number, ensure_user.whatsapp_user_id) = 0 then
-    raise exception 'a user is named by a phone number or a WhatsApp user id'
-      using errcode = 'invalid_parameter_value';
-  end if;
+  select coalesce(jsonb_agg(private.order_details(o.id) order by o.created_at desc), '[]')
+  into v_orders
+  from (
+    select o.id, o.created_at
+    from (
+      select o.id, o.created_at from public.payment_orders o where o.user_id = (account).id
+      union
+      -- Those that are not paid belong to a number or a WhatsApp user id.
+      select o.id, o.created_at
+      from public.identities i
+      join public.payment_orders o on i.kind = 'phone' and o.phone_number = i.value
+      where i.user_id = (account).id and o.user_id is null
+      union
+      select o.id, o.created_at
+      from public.identities i
+      join public.payment_orders o
+        on i.kind = 'whatsapp_user_id' and o.whatsapp_user_id = i.value
+      where i.user_id = (account).id and o.user_id is null
+    ) o
+    order by o.created_at desc
+    limit 20
+  ) o;
 
-  for v_attempt in 1..10 loop
-    -- One statement, so that a merge cannot come between the identity and its user.
-    select u.* into v_user from public.users u
-    where u.id = private.find_user_id(ensure_user.phone_number, ensure_user.whatsapp_user_id);
-
-    -- If both of two identities already have an account, merging them is up to an operator.
-    if found and (
-      num_nonnulls(ensure_user.phone_number, ensure_user.whatsapp_user_id) = 1
-      or private.find_user_id(ensure_user.phone_number, null) is not null
-        and private.find_user_id(null, ensure_user.whatsapp_user_id) is not null
-    ) then
-      return v_user;
-    end if;
-
-    -- First contacts that arrive together wait here for the first of them, and then find its user.
-    if not v_is_our_turn then
-      perform private.lock_identities(ensure_user.phone_number, ensure_user.whatsapp_user_id);
-      v_is_our_turn := true;
-      continue;
-    end if;
-
-    begin
-      if v_user.id is null then
-        insert into public.users (phone_number, credits, transaction_count)
-        values (ensure_user.phone_number, v_free_credits, 1)
-        returning * into v_user;
-        insert into public.credit_transactions
-          (user_id, sequence_number, action, credits, source, reference_id, balance_after,
-            remaining_after)
-        values (v_user.id, 1, 'credit', v_free_credits, 'system', 'welcome', v_free_credits,
-          v_free_credits);
-      else
-        select u.* into strict v_user from public.users u where u.id = v_user.id for no key update;
-        if v_user.merged_into is not null then
-          raise exception 'the account was merged meanwhile' using errcode = 'serialization_failure';
-        end if;
-      end if;
-
-      -- A bot that names both tells us that they belong to one person.
-      insert into public.identities (kind, value, user_id)
-      select named.kind, named.value, v_user.id
+  return jsonb_build_object(
+    'user_id', (account).id,
+    'phone_number', (account).phone_number,
+    'created_at', (account).created_at,
+    'credits', (account).credits,
+    'remaining_credits', private.remaining_credits(account),
+    'reserved_credits', private.reserved_credits(account),
+    'debt_credits', (account).debt_credits,
+    'frozen', (account).frozen_at is not null,
+    'frozen_at', (account).frozen_at,
+    'flags', to_jsonb(array_remove(array[
+      case when (account).frozen_at is not null then 'frozen' end,
+      case when (account).debt_credits > 0 then 'debt' end,
+      case
+        when exists (
+          select from public.payment_orders o
+          join public.payments p on p.order_id = o.id and p.flag is not null
+          where o.user_id = (account).id
+        )
+        then 'flagged_payment'
+      end,
+      case
+        when exists (
+          select from public.operator_actions a
+          where a.user_id = (account).id and a.outcome = 'asked'
+            and not exists (select from public.operator_actions c where c.completes = a.id)
+        )
+        then 'unfinished_refund'
+      end
+    ], null)),
+    'identities', (
+      select coalesce(jsonb_agg(
+        jsonb_build_object('kind', i.kind, 'value', i.value) order by i.kind, i.value
+      ), '[]')
       from (
-        values
-          ('phone', ensure_user.phone_number),
-          ('whatsapp_user_id', ensure_user.whatsapp_user_id)
-      ) named (kind, value)
-      where named.value is not null and not exists (
-        select from public.identities i where i.kind = named.kind and i.value = named.value
-      );
+        select i.* from public.identities i
+        where i.user_id = (account).id
+        order by i.kind, i.value
+        limit 20
+      ) i
+    ),
+    'merged_user_ids', (
+      select coalesce(jsonb_agg(m.id order by m.id), '[]')
+      from (
+        select m.id from public.users m where m.merged_into = (account).id order by m.id limit 20
+      ) m
+    ),
+    'entries', (
+      select coalesce(jsonb_agg(
+        jsonb_build_object(
+          'sequence_number', t.sequence_number,
+          'created_at', t.created_at,
+          'action', t.action,
+          'credits', t.credits,
+          'source', t.source,
+          'reference_id', t.reference_id,
+          'balance_after', t.balance_after
+        )
+        order by t.sequence_number desc
+      ), '[]')
+      from (
+        select t.* from public.credit_transactions t
+        where t.user_id = (account).id
+        order by t.sequence_number desc
+        limit 20
+      ) t
+    ),
+    'holds', (
+      select coalesce(jsonb_agg(
+        jsonb_build_object(
+          'reference_id', h.reference_id,
+          'action', h.action_id,
+          'credits', h.credits,
+          'created_at', h.created_at,
+          'expires_at', h.expires_at
+        )
+        order by h.expires_at
+      ), '[]')
+      from (
+        select h.* from public.holds h
+        where h.user_id = (account).id and h.state = 'open' and h.expires_at > clock_timestamp()
+        order by h.expires_at
+        limit 50
+      ) h
+    ),
+    'orders', v_orders,
+    'actions', (
+      select coalesce(jsonb_agg(
+        jsonb_build_object(
+          'created_at', a.created_at,
+          'action', a.action,
+          'operator', a.operator,
+          'reason', a.reason,
+          'outcome', a.outcome,
+          'reference_id', a.reference_id
+        )
+        order by a.id desc
+      ), '[]')
+      from (
+        select a.* from public.operator_actions a
+        where a.user_id = (account).id
+        order by a.id desc
+        limit 20
+      ) a
+    )
+  );
+end;
+$function$;
 
-      if v_user.phone_number is null and ensure_user.phone_number is not null then
-        update public.users u set phone_number = ensure_user.phone_number
-        where u.id = v_user.id
-        returning * into v_user;
-      end if;
-      return v_user;
-    exception
-      -- Start over, without the lock on the merged account.
-      when serialization_failure or deadlock_detected then null;
-    end;
-  end loop;
-  raise exception 'other calls keep getting in the way' using errcode = 'serialization_failure';
+CREATE OR REPLACE FUNCTION private.has_more_changes (
+  since       timestamp with time zone,
+  before      timestamp with time zone,
+  max_changes integer
+)
+  RETURNS boolean
+  LANGUAGE plpgsql
+  STABLE
+  SET search_path TO ''
+  SET plan_cache_mode TO 'force_custom_plan'
+  SET enable_seqscan TO 'off'
+  AS $function$
+begin
+  return (
+    select count(*) > has_more_changes.max_changes
+    from (
+      select from public.credit_transactions t
+      where t.created_at >= has_more_changes.since and t.created_at < has_more_changes.before
+      union all
+      select from public.holds h
+      where h.created_at >= has_more_changes.since and h.created_at < has_more_changes.before
+      union all
+      select from public.holds h
+      where h.ended_at >= has_more_changes.since and h.ended_at < has_more_changes.before
+      union all
+      select from public.payment_orders o
+      where o.changed_at >= has_more_changes.since and o.changed_at < has_more_changes.before
+      union all
+      select from public.order_references r
+      where r.created_at >= has_more_changes.since and r.created_at < has_more_changes.before
+      union all
+      select from public.payments p
+      where p.changed_at >= has_more_changes.since and p.changed_at < has_more_changes.before
+      union all
+      select from public.payment_reversals r
+      where r.changed_at >= has_more_changes.since and r.changed_at < has_more_changes.before
+      union all
+      select from public.adjustments a
+      where a.changed_at >= has_more_changes.since and a.changed_at < has_more_changes.before
+      -- Enough to know.
+      limit has_more_changes.max_changes + 1
+    ) changes
+  );
 end;
 $function$;
 
@@ -385,6 +657,58 @@ begin
     end;
   end loop;
   raise exception 'other calls keep getting in the way' using errcode = 'serialization_failure';
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION private.order_details (
+  order_id uuid
+)
+  RETURNS jsonb
+  LANGUAGE plpgsql
+  STABLE
+  SET search_path TO ''
+  AS $function$
+begin
+  return (
+    select jsonb_build_object(
+      'order_id', o.id,
+      'state', o.state,
+      'channel', o.channel,
+      'phone_number', o.phone_number,
+      'whatsapp_user_id', o.whatsapp_user_id,
+      'package_id', o.package_id,
+      'credits', o.credits,
+      'amount_paise', o.amount_paise,
+      'razorpay_order_id', o.razorpay_order_id,
+      'created_at', o.created_at,
+      'paid_at', o.paid_at,
+      'payments', coalesce((
+        select jsonb_agg(
+          jsonb_build_object(
+            'payment_id', p.id,
+            'status', p.status,
+            'amount_paise', p.amount_paise,
+            'returned_paise', coalesce((
+              select sum(r.amount_paise) from public.payment_reversals r
+              where r.payment_id = p.id and r.is_money_gone
+            ), 0),
+            'credits_granted', p.credits_granted,
+            'flag', p.flag,
+            'created_at', p.created_at
+          )
+          order by p.created_at desc
+        )
+        from (
+          select p.* from public.payments p
+          where p.order_id = o.id
+          order by p.created_at desc
+          limit 20
+        ) p
+      ), '[]')
+    )
+    from public.payment_orders o
+    where o.id = order_details.order_id
+  );
 end;
 $function$;
 
@@ -923,30 +1247,6 @@ begin
 end;
 $function$;
 
-CREATE OR REPLACE FUNCTION public.check_invariants()
-  RETURNS TABLE (
-    invariant text,
-    subject   text,
-    detail    text
-  )
-  LANGUAGE sql
-  STABLE
-  SECURITY DEFINER
-  SET search_path TO ''
-  AS $function$
-  select c.* from private.check_ledger() c
-  union all
-  select c.* from private.check_accounts() c
-  union all
-  select c.* from private.check_orders() c
-  union all
-  select c.* from private.check_payments() c
-  union all
-  select c.* from private.check_reversals() c
-  union all
-  select c.* from private.check_adjustments() c;
-$function$;
-
 CREATE OR REPLACE FUNCTION public.deduct_credits (
   phone_number     text    DEFAULT NULL::text,
   credits          integer DEFAULT NULL::integer,
@@ -1183,6 +1483,185 @@ end;
 $function$;
 
 REVOKE ALL ON FUNCTION "public"."end_hold_by_hand"(uuid, text, text, text, text) FROM PUBLIC, "anon", "authenticated";
+
+CREATE OR REPLACE FUNCTION public.export_statement (
+  user_id     uuid,
+  max_entries integer,
+  since       timestamp with time zone DEFAULT '-infinity'::timestamp WITH time zone,
+  until       timestamp with time zone DEFAULT 'infinity'::timestamp WITH time zone
+)
+  RETURNS TABLE (
+    outcome         text,
+    opening_balance integer,
+    closing_balance integer,
+    entries         jsonb
+  )
+  LANGUAGE plpgsql
+  STABLE
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_before integer := 0;
+  v_last integer := 0;
+begin
+  if not exists (select from public.users u where u.id = export_statement.user_id) then
+    outcome := 'user_not_found';
+    return next;
+    return;
+  end if;
+
+  -- A period is a part of the history without gaps, even if the server's clock was set back within it,
+  -- so that the statement adds up.
+  opening_balance := 0;
+  select t.sequence_number, t.balance_after into v_before, opening_balance
+  from public.credit_transactions t
+  where t.user_id = export_statement.user_id and t.created_at < export_statement.since
+  order by t.sequence_number desc
+  limit 1;
+  v_before := coalesce(v_before, 0);
+  opening_balance := coalesce(opening_balance, 0);
+
+  select t.sequence_number, t.balance_after into v_last, closing_balance
+  from public.credit_transactions t
+  where t.user_id = export_statement.user_id and t.created_at < export_statement.until
+  order by t.sequence_number desc
+  limit 1;
+  v_last := greatest(v_before, v_last);
+  closing_balance := coalesce(closing_balance, opening_balance);
+
+  if v_last - v_before > export_statement.max_entries then
+    outcome := 'too_many_entries';
+    return next;
+    return;
+  end if;
+
+  outcome := 'exported';
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'sequence_number', t.sequence_number,
+        'created_at', t.created_at,
+        'action', t.action,
+        'credits', t.credits,
+        'source', t.source,
+        'reference_id', t.reference_id,
+        'balance_after', t.balance_after
+      )
+      order by t.sequence_number
+    ),
+    '[]'
+  ) into entries
+  from public.credit_transactions t
+  where t.user_id = export_statement.user_id
+    and t.sequence_number > v_before and t.sequence_number <= v_last;
+  return next;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."export_statement"(uuid, integer, timestamp WITH time zone, timestamp WITH time zone) FROM PUBLIC, "anon", "authenticated";
+
+CREATE OR REPLACE FUNCTION public.find_customers (
+  search        text,
+  phone_numbers text[] DEFAULT '{}'::text[]
+)
+  RETURNS TABLE (
+    customers        jsonb,
+    unclaimed_orders jsonb
+  )
+  LANGUAGE sql
+  STABLE
+  SECURITY DEFINER
+  SET search_path TO ''
+  AS $function$
+  with searched (id) as (
+    -- A user id, our order id, or a receipt, which is the order's id without hyphens.
+    select case
+      when replace($1, '-', '') ~* '^[0-9a-f]{32}$' then replace($1, '-', '')::uuid
+    end
+  ),
+  -- Each kind of id has an index of its own, so each is looked up by itself.
+  found_orders (id) as (
+    select o.id from searched s join public.payment_orders o on o.id = s.id
+    union
+    select o.id from public.payment_orders o where o.razorpay_order_id = $1
+    union
+    select o.id from public.payment_orders o where o.razorpay_payment_link_id = $1
+    union
+    select p.order_id from public.payments p where p.id = $1
+    union
+    select p.order_id
+    from public.payment_reversals r
+    join public.payments p on p.id = r.payment_id
+    where r.id = $1
+    union
+    (select r.order_id from public.order_references r where r.reference_id = $1 limit 100)
+    union
+    -- Orders of numbers that are no customers' yet.
+    (
+      select o.id from public.payment_orders o
+      where o.phone_number = any ($2) and o.user_id is null
+      order by o.created_at desc
+      limit 20
+    )
+    union
+    (
+      select o.id from public.payment_orders o
+      where o.whatsapp_user_id = $1 and o.user_id is null
+      order by o.created_at desc
+      limit 20
+    )
+  ),
+  owned_orders as (
+    select o.*,
+      coalesce(o.user_id, private.find_user_id(o.phone_number, o.whatsapp_user_id)) as owner_id
+    from found_orders f
+    join public.payment_orders o on o.id = f.id
+  ),
+  found_users (id) as (
+    select s.id from searched s
+    union
+    select i.user_id from public.identities i where i.kind = 'phone' and i.value = any ($2)
+    union
+    select i.user_id from public.identities i where i.kind = 'whatsapp_user_id' and i.value = $1
+    union
+    select o.owner_id from owned_orders o
+    union
+    select a.user_id from public.operator_actions a where a.reference_id = $1
+  ),
+  -- A merged account leads to the one that has its credits.
+  accounts as (
+    select u.* from public.users u
+    where u.id in (
+      select coalesce(named.merged_into, named.id)
+      from found_users f
+      join public.users named on named.id = f.id
+    )
+    order by u.created_at, u.id
+    limit 10
+  )
+  select
+    coalesce(
+      (select jsonb_agg(private.customer_details(a) order by a.created_at, a.id) from accounts a),
+      '[]'
+    ),
+    coalesce(
+      (
+        select jsonb_agg(private.order_details(o.id) order by o.created_at desc)
+        from (
+          select o.id, o.created_at from owned_orders o
+          where o.owner_id is null
+          order by o.created_at desc
+          limit 20
+        ) o
+      ),
+      '[]'
+    );
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."find_customers"(text, text[]) FROM PUBLIC, "anon", "authenticated";
 
 CREATE OR REPLACE FUNCTION public.finish_refund (
   reference_id text,
@@ -1494,6 +1973,16 @@ CREATE OR REPLACE FUNCTION public.list_attention()
   from public.rate_limits l
   join public.rate_counters c on c.action = l.action and c.scope = l.scope and c.subject = 'all'
   where l.scope = 'project' and c.count >= l.max_count and c.window_ends_at > statement_timestamp()
+
+  union all
+  select 'broken invariant', v.subject, v.found_at, format('%s: %s', v.invariant, v.detail)
+  from public.book_violations v
+  where v.gone_at is null
+
+  union all
+  select 'books unchecked', 'books', c.complete_until, 'no run has checked what was written since'
+  from (select b.complete_until from public.book_checks b order by b.id desc limit 1) c
+  where c.complete_until < statement_timestamp() - interval '1 hour'
 
   order by 3;
 $function$;
@@ -1955,6 +2444,8 @@ begin
 end;
 $function$;
 
+CREATE INDEX adjustments_by_change ON public.adjustments USING btree (changed_at);
+
 CREATE INDEX adjustments_of_a_user ON public.adjustments USING btree (user_id);
 
 CREATE INDEX adjustments_with_a_debt ON public.adjustments USING btree (user_id)
@@ -1974,6 +2465,13 @@ CREATE INDEX operator_actions_on_a_user ON public.operator_actions USING btree (
 
 CREATE INDEX operator_actions_that_asked ON public.operator_actions USING btree (created_at)
   WHERE (outcome = 'asked'::text);
+
+CREATE TRIGGER adjustments_note_their_change
+  BEFORE INSERT OR UPDATE ON public.adjustments
+  FOR EACH ROW
+  EXECUTE FUNCTION private.note_change();
+
+COMMENT ON COLUMN "public"."adjustments"."changed_at" IS 'When the row was last written.';
 
 COMMENT ON COLUMN "public"."adjustments"."credits" IS 'The difference that was asked for. The ledger holds it plus credits_owed plus credits_forgiven.';
 
@@ -2003,9 +2501,15 @@ COMMENT ON COLUMN "public"."users"."frozen_at" IS 'Since when an operator keeps 
 
 COMMENT ON FUNCTION "private"."account_state"(public.users) IS 'Holds nothing by which somebody could be recognized.';
 
-COMMENT ON FUNCTION "private"."check_adjustments"() IS 'Part of check_invariants.';
+COMMENT ON FUNCTION "private"."changed_users"(timestamp with time zone, timestamp with time zone, uuid[]) IS 'Part of check_changes. Those with new entries, holds that opened or ended, adjustments that changed, new users, those with a new identity, and the owners of order_ids; and the accounts that were merged into any of them. Not those whose row alone has changed.';
+
+COMMENT ON FUNCTION "private"."check_adjustments"(timestamp with time zone, timestamp with time zone, uuid[]) IS 'Part of check_scope. Reads the adjustments of user_ids with their entries; and the histories of user_ids or, with since, the entries of that time.';
+
+COMMENT ON FUNCTION "private"."customer_details"(public.users) IS 'Part of find_customers. The newest 20 of everything that grows, and the 50 holds that expire next.';
 
 COMMENT ON FUNCTION "private"."lock_account"(uuid) IS 'Null if there is no such user. None of its holds has expired.';
+
+COMMENT ON FUNCTION "private"."order_details"(uuid) IS 'Part of find_customers. The newest 20 payments: an order may see any number of failed ones.';
 
 COMMENT ON FUNCTION "private"."record_action"(text, text, text, text, text, jsonb, uuid, uuid, text, jsonb, jsonb, jsonb, bigint) IS 'In the transaction of the action itself, after private.repeated_action has found nothing.';
 
@@ -2027,6 +2531,10 @@ COMMENT ON FUNCTION "public"."deduct_credits"(text, integer, text, text, text, i
 
 COMMENT ON FUNCTION "public"."end_hold_by_hand"(uuid, text, text, text, text) IS 'One row. outcome: done and replayed, with result {released_credits}; reference_reused; user_not_found; hold_captured (charged, by a capture or by a deduction); hold_not_found (none is open under hold_reference_id: it may have been released or have expired). Only done changes anything.';
 
+COMMENT ON FUNCTION "public"."export_statement"(uuid, integer, timestamp with time zone, timestamp with time zone) IS 'One row. since is part of the period, until is not. outcome: exported; user_not_found; too_many_entries (more than max_entries). Of an account that was merged into another one, its own history until then.';
+
+COMMENT ON FUNCTION "public"."find_customers"(text, text[]) IS 'One row. search: a user id, WhatsApp user id, Razorpay order, payment, payment link, refund or dispute id, our order id or receipt, the reference of a payment link or of an operator''s action. phone_numbers: E.164, the readings of what was searched for. customers: at most 10. unclaimed_orders: those of numbers that are no customers'' yet, at most 20.';
+
 COMMENT ON FUNCTION "public"."finish_refund"(text, jsonb, text) IS 'One row. refund: as a reversal of settle_payment, which books it. refusal: why Razorpay made none. outcome: refunded, with result {refund_id, status, amount_paise}, or refused, with result {refusal}: of this call, or of an earlier one for the same reference.';
 
 COMMENT ON FUNCTION "public"."forgive_debt"(uuid, text, text, text, integer) IS 'One row. credits: the most that is forgiven, oldest debt first; all of it if left out. No entry in the ledger: a debt is not part of the balance. outcome: done and replayed, with result {user_id, debt_credits}; reference_reused; user_not_found. Only done changes anything.';
@@ -2035,7 +2543,7 @@ COMMENT ON FUNCTION "public"."freeze_user"(uuid, text, text, text) IS 'One row. 
 
 COMMENT ON FUNCTION "public"."get_user"(text, text, text) IS 'The user of a phone number (E.164) or a WhatsApp user id, created on first contact. One row. outcome: found; rate_limited (too many unknown numbers from caller_address or in total; nothing was created).';
 
-COMMENT ON FUNCTION "public"."list_attention"() IS 'kind: flagged payment (refund it in Razorpay''s dashboard); debt; unfinished refund (call refund-payment again with the same reference); open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends).';
+COMMENT ON FUNCTION "public"."list_attention"() IS 'kind: flagged payment (refund it in Razorpay''s dashboard); debt; unfinished refund (call refund-payment again with the same reference); open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called).';
 
 COMMENT ON FUNCTION "public"."merge_users_by_hand"(uuid, uuid, text, text, text) IS 'One row. outcome: done and replayed, with result {outcome}, which is merged or replayed as in merge_users; reference_reused; same_user, user_not_found and merged_before as in merge_users. Only done changes anything.';
 
@@ -2055,17 +2563,29 @@ REVOKE ALL ON FUNCTION "private"."account_state"(public.users) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "private"."account_state"(public.users) TO "postgres";
 
-REVOKE ALL ON FUNCTION "private"."check_adjustments"() FROM PUBLIC;
+REVOKE ALL ON FUNCTION "private"."check_adjustments"(timestamp WITH time zone, timestamp WITH time zone, uuid[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION "private"."check_adjustments"() FROM "postgres";
+REVOKE ALL ON FUNCTION "private"."check_adjustments"(timestamp WITH time zone, timestamp WITH time zone, uuid[]) FROM "postgres";
 
-GRANT EXECUTE ON FUNCTION "private"."check_adjustments"() TO "postgres";
+GRANT EXECUTE ON FUNCTION "private"."check_adjustments"(timestamp WITH time zone, timestamp WITH time zone, uuid[]) TO "postgres";
+
+REVOKE ALL ON FUNCTION "private"."customer_details"(public.users) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."customer_details"(public.users) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."customer_details"(public.users) TO "postgres";
 
 REVOKE ALL ON FUNCTION "private"."lock_account"(uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION "private"."lock_account"(uuid) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "private"."lock_account"(uuid) TO "postgres";
+
+REVOKE ALL ON FUNCTION "private"."order_details"(uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."order_details"(uuid) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."order_details"(uuid) TO "postgres";
 
 REVOKE ALL ON FUNCTION "private"."record_action"(text, text, text, text, text, jsonb, uuid, uuid, text, jsonb, jsonb, jsonb, bigint) FROM PUBLIC;
 
@@ -2114,6 +2634,18 @@ REVOKE ALL ON FUNCTION "public"."end_hold_by_hand"(uuid, text, text, text, text)
 GRANT EXECUTE ON FUNCTION "public"."end_hold_by_hand"(uuid, text, text, text, text) TO "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."end_hold_by_hand"(uuid, text, text, text, text) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."export_statement"(uuid, integer, timestamp WITH time zone, timestamp WITH time zone) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."export_statement"(uuid, integer, timestamp WITH time zone, timestamp WITH time zone) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."export_statement"(uuid, integer, timestamp WITH time zone, timestamp WITH time zone) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."find_customers"(text, text[]) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."find_customers"(text, text[]) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."find_customers"(text, text[]) TO "service_role";
 
 REVOKE ALL ON FUNCTION "public"."finish_refund"(text, jsonb, text) FROM "postgres";
 
