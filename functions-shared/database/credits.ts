@@ -16,6 +16,7 @@ export const getUser = procedure(
       remaining_credits: z.int(),
       reserved_credits: z.int(),
       created_at: z.string(),
+      is_frozen: z.boolean(),
     })),
 );
 
@@ -38,6 +39,13 @@ export const deductCredits = procedure(
         needed_credits: z.int(),
       }),
       z.object({ outcome: z.literal("too_many_credits"), needed_credits: z.int() }),
-      z.object({ outcome: z.enum(["reference_reused", "reference_held", "action_not_found"]) }),
+      z.object({
+        outcome: z.enum([
+          "reference_reused",
+          "reference_held",
+          "account_frozen",
+          "action_not_found",
+        ]),
+      }),
     ])),
 );

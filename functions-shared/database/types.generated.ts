@@ -1036,6 +1036,13 @@ export type Database = {
           "packages": Json;
         }[];
       };
+      "list_violations": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "checked_at": string;
+          "violations": Json;
+        }[];
+      };
       "merge_users": { Args: { "from_user_id": string; "into_user_id": string }; Returns: string };
       "merge_users_by_hand": {
         Args: {

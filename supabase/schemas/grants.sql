@@ -38,6 +38,7 @@ grant execute on function
   public.list_attention,
   public.list_credit_transactions,
   public.list_prices,
+  public.list_violations,
   public.merge_users,
   public.merge_users_by_hand,
   public.place_order,

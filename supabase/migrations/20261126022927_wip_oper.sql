@@ -1987,6 +1987,39 @@ CREATE OR REPLACE FUNCTION public.list_attention()
   order by 3;
 $function$;
 
+CREATE OR REPLACE FUNCTION public.list_violations()
+  RETURNS TABLE (
+    violations jsonb,
+    checked_at timestamp with time zone
+  )
+  LANGUAGE sql
+  STABLE
+  SECURITY DEFINER
+  SET search_path TO ''
+  AS $function$
+  select
+    (
+      select coalesce(jsonb_agg(
+        jsonb_build_object(
+          'invariant', v.invariant,
+          'subject', v.subject,
+          'detail', v.detail,
+          'found_at', v.found_at
+        )
+        order by v.found_at, v.id
+      ), '[]')
+      from (
+        select v.* from public.book_violations v
+        where v.gone_at is null
+        order by v.found_at, v.id
+        limit 1000
+      ) v
+    ),
+    (select c.checked_at from public.book_checks c order by c.id desc limit 1);
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."list_violations"() FROM PUBLIC, "anon", "authenticated";
+
 CREATE OR REPLACE FUNCTION public.merge_users (
   from_user_id uuid,
   into_user_id uuid
@@ -2545,6 +2578,8 @@ COMMENT ON FUNCTION "public"."get_user"(text, text, text) IS 'The user of a phon
 
 COMMENT ON FUNCTION "public"."list_attention"() IS 'kind: flagged payment (refund it in Razorpay''s dashboard); debt; unfinished refund (call refund-payment again with the same reference); open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called).';
 
+COMMENT ON FUNCTION "public"."list_violations"() IS 'One row. At most 1,000 violations, oldest first. checked_at: of the newest run; null if there was none.';
+
 COMMENT ON FUNCTION "public"."merge_users_by_hand"(uuid, uuid, text, text, text) IS 'One row. outcome: done and replayed, with result {outcome}, which is merged or replayed as in merge_users; reference_reused; same_user, user_not_found and merged_before as in merge_users. Only done changes anything.';
 
 COMMENT ON FUNCTION "public"."reserve_credits"(text, text, text, text, integer, integer, integer) IS 'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. expires_in_seconds: 600 if left out. outcome: reserved; replayed (reserved before: the figures are those of the first call, and state is open or captured, as it is now); reference_reused (reserved before for another request, or charged by a deduction); account_frozen; action_not_found and too_many_credits as in deduct_credits; too_many_holds (open at the same time); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits, the sum of the user''s holds). Only reserved changes anything.';
@@ -2670,6 +2705,12 @@ REVOKE ALL ON FUNCTION "public"."get_user"(text, text, text) FROM "postgres";
 GRANT EXECUTE ON FUNCTION "public"."get_user"(text, text, text) TO "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."get_user"(text, text, text) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."list_violations"() FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."list_violations"() TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."list_violations"() TO "service_role";
 
 REVOKE ALL ON FUNCTION "public"."merge_users_by_hand"(uuid, uuid, text, text, text) FROM "postgres";
 
