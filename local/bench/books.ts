@@ -11,6 +11,7 @@ import postgres from "postgres";
 import { type TemporaryServer, withTemporaryServer } from "../postgres/temporary.ts";
 import { migrate } from "../postgres/migrations.ts";
 import type { Settings } from "../system/settings.ts";
+import { GOALS } from "./goals.ts";
 import { analyzeBooks, fillBooks, phoneNumberOf, purchaseOf, type Size } from "./large-books.ts";
 import { printComparisons, printHeading } from "./report.ts";
 import { type Comparison, type Limit, type Measure, sideBySide } from "./statistics.ts";
@@ -61,7 +62,14 @@ export async function benchBooks(settings: Settings): Promise<void> {
       `with ${LARGE.users * LARGE.entriesPerUser}.`,
     ]);
     printResults([
-      ...await compare("check_invariants", CHECK, small, large, CHECK_ROUNDS, { atMost: 6 }),
+      ...await compare(
+        "check_invariants",
+        CHECK,
+        small,
+        large,
+        CHECK_ROUNDS,
+        GOALS.checkOfFourTimesAsMuch,
+      ),
     ]);
     await large.end();
 
@@ -73,7 +81,14 @@ export async function benchBooks(settings: Settings): Promise<void> {
     const results: Comparison[] = [];
     for (const [name, statement] of Object.entries(LOOK_UPS)) {
       results.push(
-        ...await compare(name, statement, small, million, LOOK_UP_ROUNDS, { atMost: 2 }),
+        ...await compare(
+          name,
+          statement,
+          small,
+          million,
+          LOOK_UP_ROUNDS,
+          GOALS.lookUpInAMillionOrders,
+        ),
       );
     }
     printResults(results);

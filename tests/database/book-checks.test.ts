@@ -21,7 +21,8 @@ Deno.test.afterAll(async () => {
 /** Every test starts with books that are right and have never been checked. */
 Deno.test.beforeEach(async () => {
   await byHand(
-    "truncate public.users, public.identities, public.credit_transactions, public.payment_orders, " +
+    "truncate public.users, public.identities, public.credit_transactions, public.holds, " +
+      "public.payment_orders, " +
       "public.order_references, public.payments, public.payment_reversals, public.operator_actions, " +
       "public.book_checks, public.book_violations",
   );

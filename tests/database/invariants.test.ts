@@ -11,6 +11,7 @@ import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import postgres from "postgres";
 import { startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
+import { capture, deduct, release, reserve } from "../support/holds.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { orderPackage } from "../support/purchases.ts";
 import { one } from "../support/lists.ts";
@@ -147,7 +148,7 @@ await backend.sql`
  * Two accounts that were merged into a third one after the other, with everything that moves. The first
  * merge was followed by one of the third account into today's.
  */
-const [MERGED, EMPTY, PASSED_ON] = await mergeAccounts();
+const [MERGED, EMPTY, PASSED_ON, HOME] = await mergeAccounts();
 
 async function mergeAccounts(): Promise<[string, string, string, string]> {
   const phones = [newPhoneNumber(), newPhoneNumber(), newPhoneNumber(), newPhoneNumber()] as const;
@@ -163,6 +164,8 @@ async function mergeAccounts(): Promise<[string, string, string, string]> {
     await spend({ phone_number }, index === 1 ? 3 : 1, "the same job");
   }
   await spend({ phone_number: phones[0] }, 1, "job of the merged account");
+  await reserve(backend.sql, { phone: phones[2] }, "captured before the merge");
+  await capture(backend.sql, { phone: phones[2] }, "captured before the merge");
   const disputed = await orderPackage(phones[2], "starter");
   const id = await pay(disputed);
   const dispute = { id: "disp_00000000000000", kind: "dispute" } as const;
@@ -192,6 +195,29 @@ await call("POST", "bot-deduct", {
 });
 await spend({ whatsapp_user_id: "IN.ALONE" }, 1);
 
+/** Has reserved, captured and released credits, and was charged by quantity. */
+const HOLDER = newPhoneNumber();
+await pay(await orderPackage(HOLDER, "starter"));
+await reserve(backend.sql, { phone: HOLDER }, "open job", { credits: 2 });
+await reserve(backend.sql, { phone: HOLDER }, "captured job");
+await capture(backend.sql, { phone: HOLDER }, "captured job");
+await reserve(backend.sql, { phone: HOLDER }, "released job");
+await release(backend.sql, { phone: HOLDER }, "released job");
+await deduct(backend.sql, { phone: HOLDER }, "long message", {
+  action: "voice_message",
+  quantity: 61,
+});
+
+/** Was charged before there were prices. */
+const OLD = newPhoneNumber();
+await spend({ phone_number: OLD }, 1, "old job");
+await superuser.begin(async (sql) => {
+  await sql`set local session_replication_role = replica`;
+  await sql`
+    update public.credit_transactions set price_id = null, remaining_after = null
+    where reference_id = 'old job'`;
+});
+
 const user = (value: string) => `(select user_id from public.identities where value = '${value}')`;
 const orderOf = (payment: string) =>
   `(select order_id from public.payments where id = '${payment}')`;
@@ -218,6 +244,9 @@ const payments = (passage: string, replacement: string) =>
   ["check_payments", passage, replacement] as Breakage["noticedBy"];
 const reversals = (passage: string, replacement: string) =>
   ["check_reversals", passage, replacement] as Breakage["noticedBy"];
+
+const holds = (passage: string, replacement: string) =>
+  ["check_holds", passage, replacement] as Breakage["noticedBy"];
 
 /** What the merge of two accounts leaves in the ledger. */
 const PAIR = `other.user_id = m.other_id
@@ -448,7 +477,7 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
       ),
     },
   },
-  "a debt is the sum of what is owed, and is paid while there are credits": {
+  "a debt is the sum of what is owed, and is paid while there are credits that are not reserved": {
     "a debt is forgotten": {
       statements: [`update public.users set debt_credits = 0 where id = ${user(DEBTOR)}`],
       noticedBy: accounts("u.debt_credits <> coalesce(sum(r.credits_owed), 0)\n    or ", ""),
@@ -461,7 +490,7 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
     },
     "it is not paid": {
       statements: [`update public.users set credits = 1 where id = ${user(DEBTOR)}`],
-      noticedBy: accounts("\n    or u.debt_credits > 0 and u.credits > 0", ""),
+      noticedBy: accounts("\n    or u.debt_credits > 0 and u.credits > u.held_credits", ""),
     },
   },
   "a paid order granted its credits once, to its user": {
@@ -791,6 +820,186 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
       noticedBy: ledger(" and r.kind = t.source", ""),
     },
   },
+  "a user has reserved what the open holds hold": {
+    "more is reserved": {
+      statements: [
+        `update public.users set held_credits = held_credits + 1 where id = ${user(HOLDER)}`,
+      ],
+      noticedBy: holds("u.held_credits <> coalesce(", "u.held_credits < coalesce("),
+    },
+    "less is reserved": {
+      statements: [
+        `update public.users set held_credits = held_credits - 1 where id = ${user(HOLDER)}`,
+      ],
+      noticedBy: holds("u.held_credits <> coalesce(", "u.held_credits > coalesce("),
+    },
+    "the holds are miscounted": {
+      statements: [
+        `update public.users set open_holds = open_holds + 1 where id = ${user(HOLDER)}`,
+      ],
+      noticedBy: holds("\n    or u.open_holds <> count(h.user_id)", ""),
+    },
+    "a hold expires before the next expiry": {
+      statements: [
+        `update public.users set next_hold_expiry_at = next_hold_expiry_at + interval '1 second'
+          where id = ${user(HOLDER)}`,
+      ],
+      noticedBy: holds("\n    or u.next_hold_expiry_at > min(h.expires_at)", ""),
+    },
+  },
+  "what was captured is in the ledger": {
+    "its entry is gone": {
+      statements: [
+        `delete from public.credit_transactions where reference_id = 'captured job'`,
+      ],
+      noticedBy: holds("left join charges c", "join charges c"),
+    },
+    "its entry is somebody else's": {
+      statements: [
+        `update public.credit_transactions set user_id = ${user(STRANGER)}, sequence_number = 50
+          where reference_id = 'captured job'`,
+      ],
+      noticedBy: holds("on c.user_id = h.user_id\n      and ", "on "),
+    },
+    "its entry has another reference": {
+      statements: [
+        `update public.credit_transactions set reference_id = 'another job'
+          where reference_id = 'captured job'`,
+      ],
+      noticedBy: holds("and c.reference_id = h.reference_id\n      and", "and"),
+    },
+    "another amount was charged": {
+      statements: [
+        `update public.holds set credits = 2, captured_credits = 2
+          where reference_id = 'captured job'`,
+      ],
+      noticedBy: holds("\n      and c.credits = h.captured_credits", ""),
+    },
+    "another action was charged": {
+      statements: [
+        `update public.holds set action_id = 'chat' where reference_id = 'captured job'`,
+      ],
+      noticedBy: holds("\n      and c.source = h.action_id", ""),
+    },
+    "it was charged at another price": {
+      statements: [
+        `update public.holds set price_id = 2 where reference_id = 'captured job'`,
+      ],
+      noticedBy: holds("\n      and c.price_id = h.price_id", ""),
+    },
+    "it was charged in the other unit": {
+      statements: [
+        `update public.holds set quantity = null where reference_id = 'captured job'`,
+      ],
+      noticedBy: holds("\n      and (c.quantity is null) = (h.quantity is null)", ""),
+    },
+  },
+  "what is reserved has not been charged": {
+    "it is charged as well": {
+      statements: [
+        `insert into public.credit_transactions
+          (user_id, sequence_number, action, credits, source, reference_id, balance_after)
+          values (${user(HOLDER)}, 50, 'debit', 2, 'image_generation', 'open job', 0)`,
+      ],
+      noticedBy: holds("coalesce(u.merged_into, u.id) as", "u.merged_into as"),
+    },
+    "a merged account is charged as well": {
+      statements: [
+        `update public.holds set user_id = '${HOME}', reference_id = 'job of the merged account'
+          where reference_id = 'open job'`,
+      ],
+      noticedBy: holds("coalesce(u.merged_into, u.id) as", "u.id as"),
+    },
+  },
+  "a merged account reserves nothing": {
+    "it has an open hold": {
+      statements: [
+        `update public.holds set user_id = '${EMPTY}' where reference_id = 'open job'`,
+      ],
+      noticedBy: holds("u.merged_into is not null", "u.merged_into = u.id"),
+    },
+  },
+  "a user knows whether another account was merged into it": {
+    "one was, and it does not know": {
+      statements: [`update public.users set has_merged = false where id = '${HOME}'`],
+      noticedBy: holds("u.has_merged <> (count(m.id) > 0)", "u.has_merged and count(m.id) = 0"),
+    },
+    "none was, and it says so": {
+      statements: [`update public.users set has_merged = true where id = ${user(STRANGER)}`],
+      noticedBy: holds("u.has_merged <> (count(m.id) > 0)", "count(m.id) > 0 and not u.has_merged"),
+    },
+  },
+  "a charge has a price of its action": {
+    "its price does not exist": {
+      statements: [
+        `update public.credit_transactions set price_id = 99 where reference_id = 'captured job'`,
+      ],
+      noticedBy: holds("p.action_id is distinct from c.source", "p.action_id <> c.source"),
+    },
+    "its price is that of another action": {
+      statements: [
+        `update public.credit_transactions set price_id = 2 where reference_id = 'captured job'`,
+      ],
+      noticedBy: holds("p.action_id is distinct from c.source", "p.action_id is null"),
+    },
+    "it names a quantity and no price": {
+      statements: [
+        `update public.credit_transactions set price_id = null
+          where reference_id = 'captured job'`,
+      ],
+      noticedBy: holds("\n    or c.price_id is null and c.quantity is not null", ""),
+    },
+  },
+  "a quantity costs what its price says": {
+    "it cost more": {
+      statements: [
+        `update public.credit_transactions set credits = 4 where reference_id = 'long message'`,
+      ],
+      noticedBy: holds("c.credits <> priced.credits", "c.credits < priced.credits"),
+    },
+    "it cost less": {
+      statements: [
+        `update public.credit_transactions set credits = 1 where reference_id = 'long message'`,
+      ],
+      noticedBy: holds("c.credits <> priced.credits", "c.credits > priced.credits"),
+    },
+    "what had been started was not charged": {
+      statements: [
+        `update public.credit_transactions set credits = 2 where reference_id = 'long message'`,
+      ],
+      noticedBy: holds("ceil(", "floor("),
+    },
+    "it cost less than the minimum": {
+      statements: [
+        `update public.action_prices set minimum_credits = 4 where action_id = 'voice_message'`,
+      ],
+      noticedBy: holds("p.minimum_credits, ceil(", "1, ceil("),
+    },
+  },
+  "what remains after an entry is a part of the balance": {
+    "more than that remains": {
+      statements: [
+        `update public.credit_transactions set remaining_after = balance_after + 1
+          where reference_id = 'captured job'`,
+      ],
+      noticedBy: holds("not between 0 and t.balance_after", "< 0"),
+    },
+    "less than nothing remains": {
+      statements: [
+        `update public.credit_transactions set remaining_after = -1
+          where reference_id = 'captured job'`,
+      ],
+      noticedBy: holds("not between 0 and t.balance_after", "> t.balance_after"),
+    },
+  },
+  "a source is a word of ours or an action with a price": {
+    "nobody has priced it": {
+      statements: [
+        `update public.credit_transactions set source = 'unknown' where reference_id = 'old job'`,
+      ],
+      noticedBy: holds("where c.source not in (", "where c.source is null and c.source in ("),
+    },
+  },
 };
 
 /** Passages without which books that are right would be found wrong. */
@@ -804,6 +1013,16 @@ const EXCEPTIONS: Breakage["noticedBy"][] = [
   payments("o.amount_paise = p.amount_paise and o.currency = p.currency,", "true,"),
   payments(" and o.currency = p.currency,", ","),
   reversals("least(\n            p.amount_paise::bigint,", "greatest(\n            0,"),
+  holds("where h.state = 'open' and u.merged_into is not null", "where u.merged_into is not null"),
+  holds("where u.merged_into is null\n", ""),
+  holds("where c.price_id is not null and p.action_id", "where p.action_id"),
+  holds("where c.quantity is not null and c.credits", "where c.credits"),
+  holds("on h.user_id = u.id and h.state = 'open'", "on h.user_id = u.id"),
+  holds(
+    "\n  where h.state = 'open'\n\n  union all\n  select 'a merged",
+    "\n\n  union all\n  select 'a merged",
+  ),
+  holds("where h.state = 'captured' and c.user_id is null", "where c.user_id is null"),
 ];
 
 const rollback = new Error("Taken back");
@@ -991,11 +1210,33 @@ const REFUSED: Record<string, [constraint: string, statement: string]> = {
     `update public.credit_transactions set action = 'debit'
       where user_id = ${user(BUYER)} and source = 'system'`,
   ],
-  "a second entry for a payment, of any user": [
-    "one_grant_per_payment",
+  "a second entry for a payment": [
+    "one_entry_per_cause",
     `insert into public.credit_transactions
       (user_id, sequence_number, action, credits, source, reference_id, balance_after)
-      values (${user(STRANGER)}, 50, 'credit', 20, 'payment', '${PAYMENT}', 22)`,
+      values (${user(BUYER)}, 50, 'credit', 20, 'payment', '${PAYMENT}', 22)`,
+  ],
+  "a second charge of a reference, for whatever action": [
+    "one_charge_per_reference",
+    `insert into public.credit_transactions
+      (user_id, sequence_number, action, credits, source, reference_id, balance_after)
+      values (${user(HOLDER)}, 50, 'debit', 1, 'chat', 'captured job', 0)`,
+  ],
+  "a capture of more than was held": [
+    "no_more_is_captured_than_was_held",
+    `update public.holds set captured_credits = credits + 1 where reference_id = 'captured job'`,
+  ],
+  "a capture of less than nothing": [
+    "no_more_is_captured_than_was_held",
+    `update public.holds set captured_credits = -1 where reference_id = 'captured job'`,
+  ],
+  "a reservation of more than the balance": [
+    "held_credits_are_part_of_the_balance",
+    `update public.users set held_credits = credits + 1 where id = ${user(HOLDER)}`,
+  ],
+  "holds without a next expiry": [
+    "a_user_with_open_holds_says_how_many_and_until_when",
+    `update public.users set next_hold_expiry_at = null where id = ${user(HOLDER)}`,
   ],
   "a refund that failed and whose money is gone": [
     "the_status_says_where_the_money_is",

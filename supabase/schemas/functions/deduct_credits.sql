@@ -113,7 +113,9 @@ begin
     private.lock_user(deduct_credits.phone_number, deduct_credits.whatsapp_user_id)
   );
   user_id := v_user.id;
-  remaining_credits := private.remaining_credits(v_user);
+  -- A hold that expires from here on still counts until the next call.
+  remaining_credits :=
+    greatest(0, v_user.credits - v_user.held_credits - v_user.debt_credits);
   reserved_credits := v_user.held_credits;
 
   if deduct_credits.reference_id is not null then

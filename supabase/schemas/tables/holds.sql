@@ -20,7 +20,7 @@ create table public.holds (
   -- A capture of nothing releases the hold.
   constraint no_more_is_captured_than_was_held check (
     case state
-      when 'captured' then captured_credits between 1 and credits
+      when 'captured' then coalesce(captured_credits, 0) between 1 and credits
       when 'released' then coalesce(captured_credits, 0) = 0
       else captured_credits is null
     end

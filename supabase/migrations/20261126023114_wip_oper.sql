@@ -1230,7 +1230,9 @@ begin
     outcome := 'account_frozen';
     return next;
     return;
-  elsif v_hold.state = 'expired' and v_credits > private.remaining_credits(v_user) then
+  elsif v_hold.state = 'expired'
+    and v_credits > v_user.credits - v_user.held_credits - v_user.debt_credits
+  then
     outcome := 'hold_expired';
     return next;
     return;
@@ -1361,7 +1363,9 @@ begin
     private.lock_user(deduct_credits.phone_number, deduct_credits.whatsapp_user_id)
   );
   user_id := v_user.id;
-  remaining_credits := private.remaining_credits(v_user);
+  -- A hold that expires from here on still counts until the next call.
+  remaining_credits :=
+    greatest(0, v_user.credits - v_user.held_credits - v_user.debt_credits);
   reserved_credits := v_user.held_credits;
 
   if deduct_credits.reference_id is not null then
@@ -2312,7 +2316,9 @@ begin
     private.lock_user(reserve_credits.phone_number, reserve_credits.whatsapp_user_id)
   );
   user_id := v_user.id;
-  remaining_credits := private.remaining_credits(v_user);
+  -- A hold that expires from here on still counts until the next call.
+  remaining_credits :=
+    greatest(0, v_user.credits - v_user.held_credits - v_user.debt_credits);
   reserved_credits := v_user.held_credits;
   expires_at := null;
   state := null;

@@ -1145,7 +1145,13 @@ begin
     loop
       perform private.end_hold(v_hold, 'expired');
     end loop;
-    select u.* into strict v_user from public.users u where u.id = v_user.id;
+    -- A hold that was captured in full has left its expiry behind, which none may have reached.
+    update public.users u
+    set next_hold_expiry_at = (
+      select min(h.expires_at) from public.holds h where h.user_id = u.id and h.state = 'open'
+    )
+    where u.id = v_user.id
+    returning * into strict v_user;
   end if;
   return v_user;
 end;
@@ -1998,7 +2004,9 @@ begin
     outcome := 'capture_exceeds_hold';
     return next;
     return;
-  elsif v_hold.state = 'expired' and v_credits > private.remaining_credits(v_user) then
+  elsif v_hold.state = 'expired'
+    and v_credits > v_user.credits - v_user.held_credits - v_user.debt_credits
+  then
     outcome := 'hold_expired';
     return next;
     return;
@@ -2171,7 +2179,9 @@ begin
     private.lock_user(deduct_credits.phone_number, deduct_credits.whatsapp_user_id)
   );
   user_id := v_user.id;
-  remaining_credits := private.remaining_credits(v_user);
+  -- A hold that expires from here on still counts until the next call.
+  remaining_credits :=
+    greatest(0, v_user.credits - v_user.held_credits - v_user.debt_credits);
   reserved_credits := v_user.held_credits;
 
   if deduct_credits.reference_id is not null then
@@ -2814,7 +2824,9 @@ begin
     private.lock_user(reserve_credits.phone_number, reserve_credits.whatsapp_user_id)
   );
   user_id := v_user.id;
-  remaining_credits := private.remaining_credits(v_user);
+  -- A hold that expires from here on still counts until the next call.
+  remaining_credits :=
+    greatest(0, v_user.credits - v_user.held_credits - v_user.debt_credits);
   reserved_credits := v_user.held_credits;
   expires_at := null;
   state := null;
