@@ -842,6 +842,26 @@ export type Database = {
           "subject": string;
         }[];
       };
+      "claim_event_deliveries": {
+        Args: { "batch_size": number; "url": string };
+        Returns: {
+          "address_id": number;
+          "created_at": string;
+          "credits": number;
+          "data": Json;
+          "event_id": string;
+          "lease_token": string;
+          "order_id": string;
+          "package_id": string;
+          "phone_number": string;
+          "reference_id": string;
+          "remaining_credits": number;
+          "sequence_number": number;
+          "type": string;
+          "user_id": string;
+          "whatsapp_user_id": string;
+        }[];
+      };
       "claim_orders_to_check": {
         Args: { "batch_size": number; "key_mode": string };
         Returns: {
@@ -907,6 +927,17 @@ export type Database = {
           "order_id": string;
         }[];
       };
+      "finish_event_delivery": {
+        Args: {
+          "address_id": number;
+          "error"?: string;
+          "event_id": string;
+          "http_status"?: number;
+          "lease_token": string;
+          "retry_after_seconds"?: number;
+        };
+        Returns: string;
+      };
       "finish_order_check": { Args: { "order_id": string }; Returns: undefined };
       "finish_webhook": { Args: { "delivery_id": number; "outcome": string }; Returns: undefined };
       "get_user": {
@@ -914,6 +945,7 @@ export type Database = {
         Returns: {
           "created_at": string;
           "credits": number;
+          "low_balance": boolean;
           "outcome": string;
           "remaining_credits": number;
           "reserved_credits": number;
@@ -921,6 +953,7 @@ export type Database = {
           "user_id": string;
         }[];
       };
+      "hand_out_events": { Args: { "batch_size": number; "urls": (string)[] }; Returns: number };
       "list_attention": {
         Args: Record<PropertyKey, never>;
         Returns: {

@@ -13,7 +13,12 @@ export default endpoint(botCredits, async ({ phone_number, whatsapp_user_id }) =
   const { user_id: userId, remaining_credits, reserved_credits } = user;
   return success(
     botCredits.successMessage({ remaining: remaining_credits, reserved: reserved_credits }),
-    { remaining_credits, reserved_credits, user_exists: true },
+    {
+      remaining_credits,
+      reserved_credits,
+      ...(user.low_balance && { low_balance: true }),
+      user_exists: true,
+    },
     { userId },
   );
 });

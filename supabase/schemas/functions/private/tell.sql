@@ -10,11 +10,10 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  -- Without a user, the figures stay null.
   insert into public.events
     (user_id, order_id, type, data, credits, remaining_credits, sequence_number)
-  select u.id, tell.order_id, tell.type, tell.data, u.credits, private.remaining_credits(u),
-    u.transaction_count
+  select u.id, tell.order_id, tell.type, tell.data, u.credits,
+    case when u.id is not null then private.remaining_credits(u) end, u.transaction_count
   from (values (tell.user_id)) about (user_id)
   left join public.users u on u.id = about.user_id;
 end;
