@@ -73,8 +73,8 @@ function secondsUntil(retryAfter: string | null): number | undefined {
   return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
 }
 
-/** The end of a message of fetch, which begins with the address: `Connection refused (os error 111)`. */
+/** What fetch says after the address: `client error (Connect): tcp connect error: ...`. */
 function causeOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.slice(text.lastIndexOf(": ") + 1).trim().slice(0, 200);
+  const { cause = error } = error instanceof Error ? error : {};
+  return /client error .*/.exec(String(cause))?.[0].slice(0, 200) ?? "the connection failed";
 }
