@@ -36,6 +36,8 @@ export type Operation<
   readonly missingMessage: string;
   /** What `data` holds in the response with status `SUCCESS`. */
   readonly data: Data;
+  /** The type of the file that a success may be instead, if the request asks for one. */
+  readonly fileType?: "text/csv";
   /** Responses that are neither a success nor an error. */
   readonly otherResponses?: readonly OtherResponse<OtherData>[];
   /** The errors of this function besides those that every function can return. */
@@ -111,9 +113,10 @@ const BODY_ERRORS = [
 ] as const satisfies readonly ErrorCode[];
 
 /** Returns every error that a function can return. */
-export function errorsOf({ caller, method, errors }: Operation): ErrorCode[] {
+export function errorsOf(operation: Operation): ErrorCode[] {
+  const { caller, method, errors } = operation;
   return [
-    ...COMMON_ERRORS,
+    ...COMMON_ERRORS.filter((code) => code !== "MISSING_FIELD" || !needsNoField(operation)),
     ...CALLER_ERRORS[caller],
     ...(method === "POST" ? BODY_ERRORS : []),
     ...errors,

@@ -17,6 +17,7 @@ export const getUser = procedure(
       reserved_credits: z.int(),
       low_balance: z.boolean(),
       created_at: z.string(),
+      is_frozen: z.boolean(),
     })),
 );
 
@@ -40,6 +41,13 @@ export const deductCredits = procedure(
         needed_credits: z.int(),
       }),
       z.object({ outcome: z.literal("too_many_credits"), needed_credits: z.int() }),
-      z.object({ outcome: z.enum(["reference_reused", "reference_held", "action_not_found"]) }),
+      z.object({
+        outcome: z.enum([
+          "reference_reused",
+          "reference_held",
+          "account_frozen",
+          "action_not_found",
+        ]),
+      }),
     ])),
 );

@@ -40,6 +40,113 @@ export type Database = {
         };
         Relationships: [];
       };
+      "adjustments": {
+        Row: {
+          "changed_at": string | null;
+          "created_at": string;
+          "credits": number;
+          "credits_forgiven": number;
+          "credits_owed": number;
+          "reference_id": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "changed_at"?: string | null;
+          "created_at"?: string;
+          "credits": number;
+          "credits_forgiven"?: number;
+          "credits_owed"?: number;
+          "reference_id": string;
+          "user_id": string;
+        };
+        Update: {
+          "changed_at"?: string | null;
+          "created_at"?: string;
+          "credits"?: number;
+          "credits_forgiven"?: number;
+          "credits_owed"?: number;
+          "reference_id"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "adjustments_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "users";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "book_checks": {
+        Row: {
+          "before": string | null;
+          "checked_at": string;
+          "complete_until": string;
+          "id": number;
+          "is_whole": boolean;
+          "since": string | null;
+          "violation_count": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "before"?: string | null;
+          "checked_at"?: string;
+          "complete_until": string;
+          "id"?: never;
+          "is_whole": boolean;
+          "since"?: string | null;
+          "violation_count": number;
+        };
+        Update: {
+          "before"?: string | null;
+          "checked_at"?: string;
+          "complete_until"?: string;
+          "id"?: never;
+          "is_whole"?: boolean;
+          "since"?: string | null;
+          "violation_count"?: number;
+        };
+        Relationships: [];
+      };
+      "book_violations": {
+        Row: {
+          "checked_at": string;
+          "detail": string;
+          "found_at": string;
+          "gone_at": string | null;
+          "id": number;
+          "invariant": string;
+          "order_id": string | null;
+          "subject": string;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "checked_at"?: string;
+          "detail": string;
+          "found_at"?: string;
+          "gone_at"?: string | null;
+          "id"?: never;
+          "invariant": string;
+          "order_id"?: string | null;
+          "subject": string;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "checked_at"?: string;
+          "detail"?: string;
+          "found_at"?: string;
+          "gone_at"?: string | null;
+          "id"?: never;
+          "invariant"?: string;
+          "order_id"?: string | null;
+          "subject"?: string;
+          "user_id"?: string | null;
+        };
+        Relationships: [];
+      };
       "credit_transactions": {
         Row: {
           "action": string;
@@ -303,15 +410,7 @@ export type Database = {
           "state"?: string;
           "user_id"?: string;
         };
-        Relationships: [
-          {
-            foreignKeyName: "holds_user_id_fkey";
-            columns: ["user_id"];
-            isOneToOne: false;
-            referencedRelation: "users";
-            referencedColumns: ["id"];
-          },
-        ];
+        Relationships: [];
       };
       "identities": {
         Row: {
@@ -345,36 +444,84 @@ export type Database = {
       };
       "operator_actions": {
         Row: {
+          "action": string;
+          "after": Json | null;
+          "before": Json | null;
+          "completes": number | null;
           "created_at": string;
           "id": number;
           "operator": string;
-          "order_id": string;
+          "order_id": string | null;
           "outcome": string;
+          "payment_id": string | null;
           "reason": string;
+          "reference_id": string | null;
+          "request": Json | null;
+          "result": Json | null;
+          "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
+          "action"?: string;
+          "after"?: Json | null;
+          "before"?: Json | null;
+          "completes"?: number | null;
           "created_at"?: string;
           "id"?: never;
           "operator": string;
-          "order_id": string;
+          "order_id"?: string | null;
           "outcome": string;
+          "payment_id"?: string | null;
           "reason": string;
+          "reference_id"?: string | null;
+          "request"?: Json | null;
+          "result"?: Json | null;
+          "user_id"?: string | null;
         };
         Update: {
+          "action"?: string;
+          "after"?: Json | null;
+          "before"?: Json | null;
+          "completes"?: number | null;
           "created_at"?: string;
           "id"?: never;
           "operator"?: string;
-          "order_id"?: string;
+          "order_id"?: string | null;
           "outcome"?: string;
+          "payment_id"?: string | null;
           "reason"?: string;
+          "reference_id"?: string | null;
+          "request"?: Json | null;
+          "result"?: Json | null;
+          "user_id"?: string | null;
         };
         Relationships: [
+          {
+            foreignKeyName: "operator_actions_completes_fkey";
+            columns: ["completes"];
+            isOneToOne: false;
+            referencedRelation: "operator_actions";
+            referencedColumns: ["id"];
+          },
           {
             foreignKeyName: "operator_actions_order_id_fkey";
             columns: ["order_id"];
             isOneToOne: false;
             referencedRelation: "payment_orders";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "operator_actions_payment_id_fkey";
+            columns: ["payment_id"];
+            isOneToOne: false;
+            referencedRelation: "payments";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "operator_actions_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "users";
             referencedColumns: ["id"];
           },
         ];
@@ -444,6 +591,7 @@ export type Database = {
       "payment_orders": {
         Row: {
           "amount_paise": number;
+          "changed_at": string | null;
           "channel": string;
           "checked_at": string | null;
           "created_at": string;
@@ -471,6 +619,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "amount_paise": number;
+          "changed_at"?: string | null;
           "channel": string;
           "checked_at"?: string | null;
           "created_at"?: string;
@@ -497,6 +646,7 @@ export type Database = {
         };
         Update: {
           "amount_paise"?: number;
+          "changed_at"?: string | null;
           "channel"?: string;
           "checked_at"?: string | null;
           "created_at"?: string;
@@ -548,7 +698,9 @@ export type Database = {
       "payment_reversals": {
         Row: {
           "amount_paise": number;
+          "changed_at": string | null;
           "created_at": string;
+          "credits_forgiven": number;
           "credits_owed": number;
           "credits_taken": number;
           "id": string;
@@ -561,7 +713,9 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "amount_paise": number;
+          "changed_at"?: string | null;
           "created_at"?: string;
+          "credits_forgiven"?: number;
           "credits_owed"?: number;
           "credits_taken"?: number;
           "id": string;
@@ -573,7 +727,9 @@ export type Database = {
         };
         Update: {
           "amount_paise"?: number;
+          "changed_at"?: string | null;
           "created_at"?: string;
+          "credits_forgiven"?: number;
           "credits_owed"?: number;
           "credits_taken"?: number;
           "id"?: string;
@@ -597,6 +753,7 @@ export type Database = {
         Row: {
           "amount_paise": number;
           "balance_after_grant": number | null;
+          "changed_at": string | null;
           "created_at": string;
           "credits_granted": number;
           "currency": string;
@@ -611,6 +768,7 @@ export type Database = {
         Insert: {
           "amount_paise": number;
           "balance_after_grant"?: number | null;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_granted"?: number;
           "currency": string;
@@ -624,6 +782,7 @@ export type Database = {
         Update: {
           "amount_paise"?: number;
           "balance_after_grant"?: number | null;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_granted"?: number;
           "currency"?: string;
@@ -712,6 +871,7 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "debt_credits": number;
+          "frozen_at": string | null;
           "has_merged": boolean;
           "held_credits": number;
           "id": string;
@@ -726,6 +886,7 @@ export type Database = {
           "created_at"?: string;
           "credits": number;
           "debt_credits"?: number;
+          "frozen_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
@@ -739,6 +900,7 @@ export type Database = {
           "created_at"?: string;
           "credits"?: number;
           "debt_credits"?: number;
+          "frozen_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
@@ -800,6 +962,35 @@ export type Database = {
       [_ in never]: never;
     };
     Functions: {
+      "adjust_credits": {
+        Args: {
+          "allow_debt"?: boolean;
+          "credits": number;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+          "user_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
+      "ask_refund": {
+        Args: {
+          "amount_paise"?: number;
+          "operator": string;
+          "payment_id": string;
+          "reason": string;
+          "reference_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "refund_key": string;
+          "refund_paise": number;
+          "result": Json;
+        }[];
+      };
       "attach_payment_link": {
         Args: {
           "expires_at": string;
@@ -835,7 +1026,7 @@ export type Database = {
         }[];
       };
       "check_invariants": {
-        Args: Record<PropertyKey, never>;
+        Args: { "since"?: string; "user_id"?: string };
         Returns: {
           "detail": string;
           "invariant": string;
@@ -892,6 +1083,19 @@ export type Database = {
       };
       "delete_abandoned_orders": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_expired_rate_counters": { Args: Record<PropertyKey, never>; Returns: number };
+      "end_hold_by_hand": {
+        Args: {
+          "hold_reference_id": string;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+          "user_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "expire_holds": {
         Args: { "after_user_id"?: string; "batch_size": number };
         Returns: {
@@ -899,6 +1103,22 @@ export type Database = {
           "failed": number;
           "last_user_id": string;
           "users": number;
+        }[];
+      };
+      "export_statement": {
+        Args: { "max_entries": number; "since"?: string; "until"?: string; "user_id": string };
+        Returns: {
+          "closing_balance": number;
+          "entries": Json;
+          "opening_balance": number;
+          "outcome": string;
+        }[];
+      };
+      "find_customers": {
+        Args: { "phone_numbers"?: (string)[]; "search": string };
+        Returns: {
+          "customers": Json;
+          "unclaimed_orders": Json;
         }[];
       };
       "find_order": {
@@ -939,12 +1159,40 @@ export type Database = {
         Returns: string;
       };
       "finish_order_check": { Args: { "order_id": string }; Returns: undefined };
+      "finish_refund": {
+        Args: { "reference_id": string; "refund"?: Json; "refusal"?: string };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "finish_webhook": { Args: { "delivery_id": number; "outcome": string }; Returns: undefined };
+      "forgive_debt": {
+        Args: {
+          "credits"?: number;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+          "user_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
+      "freeze_user": {
+        Args: { "operator": string; "reason": string; "reference_id": string; "user_id": string };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "get_user": {
         Args: { "caller_address"?: string; "phone_number"?: string; "whatsapp_user_id"?: string };
         Returns: {
           "created_at": string;
           "credits": number;
+          "is_frozen": boolean;
           "low_balance": boolean;
           "outcome": string;
           "remaining_credits": number;
@@ -985,7 +1233,27 @@ export type Database = {
           "packages": Json;
         }[];
       };
+      "list_violations": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "checked_at": string;
+          "violations": Json;
+        }[];
+      };
       "merge_users": { Args: { "from_user_id": string; "into_user_id": string }; Returns: string };
+      "merge_users_by_hand": {
+        Args: {
+          "from_user_id": string;
+          "into_user_id": string;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "place_order": {
         Args: {
           "caller_address"?: string;
@@ -1054,6 +1322,13 @@ export type Database = {
           "user_id": string;
         }[];
       };
+      "run_book_check": {
+        Args: { "max_changes"?: number; "whole"?: boolean };
+        Returns: {
+          "outcome": string;
+          "violation_count": number;
+        }[];
+      };
       "settle_payment": {
         Args: {
           "amount_paise": number;
@@ -1068,6 +1343,13 @@ export type Database = {
           "credits_added": number;
           "outcome": string;
           "remaining_credits": number;
+        }[];
+      };
+      "unfreeze_user": {
+        Args: { "operator": string; "reason": string; "reference_id": string; "user_id": string };
+        Returns: {
+          "outcome": string;
+          "result": Json;
         }[];
       };
     };

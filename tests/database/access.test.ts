@@ -15,8 +15,11 @@ import { one } from "../support/lists.ts";
 
 /** What the secret key may call: the functions behind the endpoints, and nothing else. */
 const PUBLISHED_FUNCTIONS = [
+  "adjust_credits",
+  "ask_refund",
   "attach_payment_link",
   "attach_razorpay_order",
+  "capture_credits",
   "check_invariants",
   "claim_event_deliveries",
   "claim_orders_to_check",
@@ -24,26 +27,40 @@ const PUBLISHED_FUNCTIONS = [
   "deduct_credits",
   "delete_abandoned_orders",
   "delete_expired_rate_counters",
+  "end_hold_by_hand",
+  "expire_holds",
+  "export_statement",
+  "find_customers",
   "find_order",
   "find_payments",
   "finish_event_delivery",
   "finish_order_check",
+  "finish_refund",
   "finish_webhook",
+  "forgive_debt",
+  "freeze_user",
   "get_user",
   "hand_out_events",
   "list_attention",
   "list_credit_transactions",
+  "list_prices",
+  "list_violations",
   "merge_users",
+  "merge_users_by_hand",
   "place_order",
   "receive_webhook",
   "record_operator_action",
+  "release_hold",
+  "reserve_credits",
+  "run_book_check",
   "settle_payment",
+  "unfreeze_user",
 ];
 
 /** What a page may read without a session, and its own rows with one. */
 const READABLE_TABLES: Record<string, string[]> = {
-  anon: ["packages"],
-  authenticated: ["credit_transactions", "packages", "users"],
+  anon: ["action_prices", "packages"],
+  authenticated: ["action_prices", "credit_transactions", "packages", "users"],
   service_role: [],
 };
 

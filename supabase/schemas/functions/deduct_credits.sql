@@ -68,6 +68,7 @@ begin
     where u.phone_number = deduct_credits.phone_number
       and u.credits - u.held_credits - u.debt_credits >= p.credits
       and p.credits <= v_max_credits
+      and u.frozen_at is null
       -- A hold may have expired, which returns its credits.
       and (u.next_hold_expiry_at is null or u.next_hold_expiry_at > clock_timestamp())
     returning u.id, u.transaction_count, u.credits as balance,
@@ -120,7 +121,9 @@ begin
     private.lock_user(deduct_credits.phone_number, deduct_credits.whatsapp_user_id)
   );
   user_id := v_user.id;
-  remaining_credits := private.remaining_credits(v_user);
+  -- A hold that expires from here on still counts until the next call.
+  remaining_credits :=
+    greatest(0, v_user.credits - v_user.held_credits - v_user.debt_credits);
   reserved_credits := v_user.held_credits;
 
   if deduct_credits.reference_id is not null then
@@ -149,6 +152,12 @@ begin
     end if;
   end if;
 
+  if v_user.frozen_at is not null then
+    outcome := 'account_frozen';
+    return next;
+    return;
+  end if;
+
   v_price := private.find_price(v_action, v_quantity, deduct_credits.credits);
   needed_credits := v_price.credits;
   done_message := v_price.done_message;
@@ -173,4 +182,4 @@ end;
 $$;
 
 comment on function public.deduct_credits is
-  'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call returned); reference_reused (charged before for another request); reference_held (reserved and not captured); action_not_found (unknown, retired, or not priced yet); too_many_credits (more than one call may spend); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits). low_balance, after a charge: whether the balance was at the threshold or below. Only deducted changes anything.';
+  'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call returned); reference_reused (charged before for another request); reference_held (reserved and not captured); account_frozen; action_not_found (unknown, retired, or not priced yet); too_many_credits (more than one call may spend); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits). low_balance, after a charge: whether the balance was at the threshold or below. Only deducted changes anything.';

@@ -17,14 +17,20 @@ as $$
     ), 0)
 
   union all
-  select 'debt', coalesce(u.phone_number, u.id::text), min(r.created_at),
-    format('%s credits were spent before their money went back', u.debt_credits)
-  from public.payment_reversals r
-  join public.payments p on p.id = r.payment_id
-  join public.payment_orders o on o.id = p.order_id
-  join public.users u on u.id = o.user_id
-  where r.credits_owed > 0
+  select 'debt', coalesce(u.phone_number, u.id::text), min(d.created_at),
+    format('%s credits were spent before they were taken back', u.debt_credits)
+  from private.debts d
+  join public.users u on u.id = d.user_id
   group by u.id
+
+  union all
+  select 'unfinished refund', a.reference_id, a.created_at,
+    format('%s asked Razorpay to refund %s paise of %s, and what came of it is not known; ask again with '
+      'the same reference', a.operator, a.after ->> 'amount_paise', a.payment_id)
+  from public.operator_actions a
+  where a.outcome = 'asked'
+    and a.created_at < statement_timestamp() - interval '1 minute'
+    and not exists (select from public.operator_actions c where c.completes = a.id)
 
   union all
   select 'open order', o.id::text, o.created_at,
@@ -77,8 +83,18 @@ as $$
   join public.rate_counters c on c.action = l.action and c.scope = l.scope and c.subject = 'all'
   where l.scope = 'project' and c.count >= l.max_count and c.window_ends_at > statement_timestamp()
 
+  union all
+  select 'broken invariant', v.subject, v.found_at, format('%s: %s', v.invariant, v.detail)
+  from public.book_violations v
+  where v.gone_at is null
+
+  union all
+  select 'books unchecked', 'books', c.complete_until, 'no run has checked what was written since'
+  from (select b.complete_until from public.book_checks b order by b.id desc limit 1) c
+  where c.complete_until < statement_timestamp() - interval '1 hour'
+
   order by 3;
 $$;
 
 comment on function public.list_attention is
-  'kind: flagged payment (refund it in Razorpay''s dashboard); debt; open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends).';
+  'kind: flagged payment (refund it in Razorpay''s dashboard); debt; unfinished refund (call refund-payment again with the same reference); open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called).';

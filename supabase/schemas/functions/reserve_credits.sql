@@ -82,6 +82,7 @@ begin
       ) is null
       and u.credits - u.held_credits - u.debt_credits >= p.credits
       and p.credits <= v_max_credits
+      and u.frozen_at is null
       and u.open_holds < (select s.value from public.settings s where s.name = 'max_open_holds')
       and (u.next_hold_expiry_at is null or u.next_hold_expiry_at > clock_timestamp())
     returning u.id, u.credits - u.held_credits - u.debt_credits as remaining, p.id as price_id,
@@ -120,7 +121,9 @@ begin
     private.lock_user(reserve_credits.phone_number, reserve_credits.whatsapp_user_id)
   );
   user_id := v_user.id;
-  remaining_credits := private.remaining_credits(v_user);
+  -- A hold that expires from here on still counts until the next call.
+  remaining_credits :=
+    greatest(0, v_user.credits - v_user.held_credits - v_user.debt_credits);
   reserved_credits := v_user.held_credits;
   expires_at := null;
   state := null;
@@ -147,6 +150,12 @@ begin
     return;
   elsif num_nonnulls(v_charge.user_id, v_hold.user_id) > 0 then
     outcome := 'reference_reused';
+    return next;
+    return;
+  end if;
+
+  if v_user.frozen_at is not null then
+    outcome := 'account_frozen';
     return next;
     return;
   end if;
@@ -185,4 +194,4 @@ end;
 $$;
 
 comment on function public.reserve_credits is
-  'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. expires_in_seconds: 600 if left out. outcome: reserved; replayed (reserved before: the figures are those of the first call, and state is open or captured, as it is now); reference_reused (reserved before for another request, or charged by a deduction); action_not_found and too_many_credits as in deduct_credits; too_many_holds (open at the same time); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits, the sum of the user''s holds). Only reserved changes anything.';
+  'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. expires_in_seconds: 600 if left out. outcome: reserved; replayed (reserved before: the figures are those of the first call, and state is open or captured, as it is now); reference_reused (reserved before for another request, or charged by a deduction); account_frozen; action_not_found and too_many_credits as in deduct_credits; too_many_holds (open at the same time); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits, the sum of the user''s holds). Only reserved changes anything.';

@@ -10,6 +10,7 @@ create table public.users (
   open_holds integer not null default 0,
   next_hold_expiry_at timestamptz,
   has_merged boolean not null default false,
+  frozen_at timestamptz,
   constraint phone_number_is_e164 check (phone_number ~ '^\+[1-9][0-9]{6,14}$'),
   constraint credits_are_never_negative check (credits >= 0),
   constraint transaction_count_is_never_negative check (transaction_count >= 0),
@@ -24,6 +25,9 @@ create table public.users (
 with (fillfactor = 70);
 
 create index users_merged_into on public.users (merged_into) where merged_into is not null;
+
+-- Finds who is new. A deduction does not change the column.
+create index users_by_time on public.users (created_at);
 
 comment on table public.users is
   'One person and a balance. Written only by the functions of this schema.';
@@ -43,6 +47,8 @@ comment on column public.users.next_hold_expiry_at is
   'No open hold expires before this moment. Null without open holds.';
 comment on column public.users.has_merged is
   'Whether another account was merged into this one, so that its history counts too.';
+comment on column public.users.frozen_at is
+  'Since when an operator keeps the account from spending. Null if it may spend.';
 
 alter table public.users enable row level security;
 
@@ -63,6 +69,8 @@ create table public.identities (
 );
 
 create index identities_of_a_user on public.identities (user_id);
+create index identities_by_time on public.identities
+  using brin (created_at) with (pages_per_range = 32, autosummarize = on);
 
 comment on table public.identities is
   'Who is who: each phone number (E.164) and each WhatsApp user id belongs to one user.';
