@@ -64,6 +64,7 @@ export async function validRequests(
     "bot-link": { phone_number },
     "razorpay-webhook": { event: "invoice.paid", created_at: 1_750_000_000, payload: {} },
     "reconcile-payments": {},
+    "deliver-events": {},
     "settle-order": {
       order: checkout.razorpay_order_id,
       operator: "An operator",
