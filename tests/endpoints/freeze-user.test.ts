@@ -17,6 +17,7 @@ import {
   userIdOf,
 } from "../support/bot.ts";
 import { call, dataOf, expectError } from "../support/calls.ts";
+import { typesToldAbout } from "../support/events.ts";
 import { one } from "../support/lists.ts";
 import { act, adjust, expectOnce, newTicket, recordOf } from "../support/operators.ts";
 import { deliverAll, expectBought, usePaymentHarness } from "../support/payment-harness.ts";
@@ -135,6 +136,19 @@ Deno.test("a freeze happens once, however often it is asked for, and a second on
   await expectOnce(sql, "unfreeze-user", fields, { user_id: other.user_id });
   deepStrictEqual(await unfreeze(user_id), { user_id, frozen: false });
   strictEqual(await frozenAt(), null);
+});
+
+Deno.test("the bot is told of a freeze when it begins and when it ends, and of nothing in between", async () => {
+  const { who, user_id } = await customer();
+  await unfreeze(user_id);
+  for (let time = 1; time <= 2; time++) await freeze(user_id);
+  for (let time = 1; time <= 2; time++) await unfreeze(user_id);
+  deepStrictEqual(await typesToldAbout(sql, who.phone_number), ["user.frozen", "user.unfrozen"]);
+
+  const old = await customer();
+  await freeze(old.user_id);
+  dataOf(await act("merge-users", { from_user_id: old.user_id, into_user_id: user_id }));
+  strictEqual((await typesToldAbout(sql, who.phone_number)).at(-1), "user.frozen");
 });
 
 Deno.test("deductions that meet a freeze are charged before it or not at all", async () => {
