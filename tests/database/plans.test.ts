@@ -155,6 +155,17 @@ Deno.test.each(LOOK_UPS)(
   },
 );
 
+Deno.test.each(LOOK_UPS)(
+  "find_customers reads no table whole to find %s",
+  async (_, search) => {
+    const { nodes } = await plans.execute(
+      `select * from public.find_customers('${search}', '{${search}}')`,
+    );
+    deepStrictEqual(tablesReadWhole(nodes), []);
+    for (const plan of nodes) ok(rowsRead(plan) <= 1_000, JSON.stringify(plan));
+  },
+);
+
 Deno.test("list_attention reads what it lists, and no table whole", async () => {
   const { nodes, count } = await plans.execute("select * from public.list_attention()");
   // Every limit of the project, and TROUBLES each of: flagged payments, debts, open orders, deliveries
@@ -176,6 +187,21 @@ const SCHEDULED: Record<string, string> = {
       'INR')`,
   "deleting expired counters": "select public.delete_expired_rate_counters()",
   "deleting abandoned orders": "select public.delete_abandoned_orders()",
+  "adjusting a balance": `select * from public.adjust_credits(${
+    person(3)
+  }, 5, 'Asha', 'Because', 'plan 1')`,
+  "taking what becomes a debt": `select * from public.adjust_credits(${
+    person(4)
+  }, -5000, 'Asha', 'Because', 'plan 2', true)`,
+  "forgiving a debt": `select * from public.forgive_debt(${
+    person(4)
+  }, 'Asha', 'Because', 'plan 3')`,
+  "freezing an account": `select * from public.freeze_user(${
+    person(5)
+  }, 'Asha', 'Because', 'plan 4')`,
+  "asking for a refund":
+    `select * from public.ask_refund('${razorpayPaymentId}', 'Asha', 'Because', 'plan 5')`,
+  "exporting a statement": `select * from public.export_statement(${person(6)}, 100)`,
   "merging two accounts": `select public.merge_users(${person(1)}, ${person(2)})`,
 };
 
