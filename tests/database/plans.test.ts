@@ -77,6 +77,12 @@ async function addTroubles(sql: postgres.ISql): Promise<void> {
     update public.payment_reversals set credits_taken = 1, credits_owed = 1
     where id in (select id from public.payment_reversals order by id limit ${TROUBLES})`;
   await sql`
+    update public.users u set debt_credits = d.credits
+    from (
+      select d.user_id, sum(d.credits_owed) as credits from private.debts d group by d.user_id
+    ) d
+    where u.id = d.user_id`;
+  await sql`
     update public.payment_orders
     set tried_at = created_at, created_at = created_at - interval '1 hour'
     where id in (select id from public.payment_orders where state = 'open' limit ${TROUBLES})`;
