@@ -374,7 +374,7 @@ export type Database = {
           "reference_id": string;
           "remaining_after": number;
           "remaining_after_end": number | null;
-          "state": string;
+          "state": Database["public"]["Enums"]["hold_state"];
           "user_id": string;
         };
         ComputedFields: never;
@@ -391,7 +391,7 @@ export type Database = {
           "reference_id": string;
           "remaining_after": number;
           "remaining_after_end"?: number | null;
-          "state"?: string;
+          "state"?: Database["public"]["Enums"]["hold_state"];
           "user_id": string;
         };
         Update: {
@@ -407,7 +407,7 @@ export type Database = {
           "reference_id"?: string;
           "remaining_after"?: number;
           "remaining_after_end"?: number | null;
-          "state"?: string;
+          "state"?: Database["public"]["Enums"]["hold_state"];
           "user_id"?: string;
         };
         Relationships: [];
@@ -1354,7 +1354,7 @@ export type Database = {
       };
     };
     Enums: {
-      [_ in never]: never;
+      "hold_state": "open" | "captured" | "released" | "expired";
     };
     CompositeTypes: {
       [_ in never]: never;
@@ -1465,6 +1465,8 @@ export type CompositeTypes<
 
 export const Constants = {
   "public": {
-    Enums: {},
+    Enums: {
+      "hold_state": ["open", "captured", "released", "expired"],
+    },
   },
 } as const;

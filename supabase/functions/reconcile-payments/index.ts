@@ -26,11 +26,14 @@ const BATCH_SIZE = 10;
 /** The platform ends a call after 150 seconds without a response; the slowest batch fits in the rest. */
 const TIME_BUDGET_MS = 60_000;
 
+const NO_HOLDS = { expired: 0, failed: 0 };
+
 export default endpoint(reconcilePayments, async (_input) => {
   // First, so that no failure of Razorpay keeps back credits; and its own failure keeps back no payment.
-  const holds = await endExpiredHolds().catch(log);
-  if (holds !== undefined && holds.failed > 0) {
-    log(`${holds.failed} expired holds could not be ended; the database's log says why`);
+  const [holds] = await Promise.allSettled([endExpiredHolds()]);
+  const { expired, failed } = holds.status === "fulfilled" ? holds.value : NO_HOLDS;
+  if (failed > 0) {
+    log(`${failed} expired holds could not be ended; the database's log says why`);
   }
 
   const deadline = performance.now() + TIME_BUDGET_MS;
@@ -38,20 +41,25 @@ export default endpoint(reconcilePayments, async (_input) => {
   try {
     totals = await reconcile(deadline);
   } catch (error) {
-    await checkBooks(deadline).catch((other) => {
+    const [books] = await Promise.allSettled([checkBooks(deadline)]);
+    for (const result of [holds, books]) {
       // While the database is away, one line says so.
-      if (!(other instanceof RequestError && other.code === "UNAVAILABLE")) log(other);
-    });
+      if (result.status === "rejected" && !(isOutage(error) && isOutage(result.reason))) {
+        log(result.reason);
+      }
+    }
     throw error;
   }
 
+  if (holds.status === "rejected") log(holds.reason);
   for (const task of CLEAN_UPS) await cleanUp(task, deadline).catch(log);
   await checkBooks(deadline).catch(log);
-  return success(reconcilePayments.successMessage, {
-    ...totals,
-    holds_expired: holds?.expired ?? 0,
-  });
+  return success(reconcilePayments.successMessage, { ...totals, holds_expired: expired });
 });
+
+function isOutage(error: unknown): boolean {
+  return error instanceof RequestError && error.code === "UNAVAILABLE";
+}
 
 /** Logs what fails without stopping the run. */
 function log(error: unknown): undefined {
