@@ -49,6 +49,15 @@ const SECURITY_SCHEMES = {
     description:
       "The owner of an account: a session of Supabase Auth with a confirmed phone number.",
   },
+  eventSignature: {
+    type: "apiKey",
+    in: "header",
+    name: "webhook-signature",
+    description:
+      "This backend, when it tells the bot of an event: `v1,` and, in base64, the HMAC-SHA256 of " +
+      "`webhook-id`, `webhook-timestamp` and the body, joined by dots, under `EVENTS_SECRET` (Standard " +
+      "Webhooks). Two of them, separated by a space, while the secret is changed.",
+  },
   razorpaySignature: {
     type: "apiKey",
     in: "header",
@@ -85,9 +94,6 @@ const TAGS: Record<Operation["caller"], string> = {
 const EVENT_HEADERS = {
   "webhook-id": "The event's id, the same at every attempt. Drop an event that you have handled.",
   "webhook-timestamp": "When this attempt was made, in seconds since 1970. Refuse one that is old.",
-  "webhook-signature":
-    "`v1,` and, in base64, the HMAC-SHA256 of id, timestamp and body, joined by " +
-    "dots, under `EVENTS_SECRET`. Two of them, separated by a space, while the secret rotates.",
 };
 
 const EVENT_ANSWERS = {
@@ -182,6 +188,7 @@ function webhookOf(event: EventType): Json {
     tags: ["Events"],
     summary,
     description,
+    security: [{ eventSignature: [] }],
     parameters: Object.entries(EVENT_HEADERS).map(([name, description]) => ({
       name,
       in: "header",
