@@ -51,6 +51,7 @@ await runTask(async () => {
     ["limits", limitTable(await read("supabase/schemas/rows.sql"))],
     await example("bot.ts"),
     await example("events.ts"),
+    await example("reserved-job.ts"),
     await example("page.ts"),
     ["first steps", firstSteps?.trim() ?? ""],
   ]);

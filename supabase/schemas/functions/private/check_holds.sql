@@ -75,8 +75,15 @@ begin
     format('charged %s credits to user %s', t.credits, t.user_id),
     h.user_id, null
   from holds h
-  cross join lateral private.find_charge(h.user_id, h.reference_id) t
-  where h.state = 'open' and t.user_id is not null
+  cross join lateral (
+    select h.user_id union all select m.id from public.users m where m.merged_into = h.user_id
+  ) account (id)
+  join public.credit_transactions t
+    on t.user_id = account.id
+      and hashtextextended(t.reference_id, 0) = hashtextextended(h.reference_id, 0)
+      and t.reference_id is not null
+      and t.source not in ('system', 'payment', 'refund', 'dispute', 'merge', 'adjustment')
+  where h.state = 'open'
 
   union all
   select 'a merged account reserves nothing',

@@ -115,7 +115,7 @@ CREATE TABLE "public"."holds" (
   CONSTRAINT "holds_pkey" PRIMARY KEY (user_id, reference_id),
   CONSTRAINT "no_more_is_captured_than_was_held" CHECK (
 CASE state
-    WHEN 'captured'::text THEN ((captured_credits >= 1) AND (captured_credits <= credits))
+    WHEN 'captured'::text THEN ((COALESCE(captured_credits, 0) >= 1) AND (COALESCE(captured_credits, 0) <= credits))
     WHEN 'released'::text THEN (COALESCE(captured_credits, 0) = 0)
     ELSE (captured_credits IS NULL)
 END),
@@ -473,8 +473,15 @@ begin
     format('charged %s credits to user %s', t.credits, t.user_id),
     h.user_id, null
   from holds h
-  cross join lateral private.find_charge(h.user_id, h.reference_id) t
-  where h.state = 'open' and t.user_id is not null
+  cross join lateral (
+    select h.user_id union all select m.id from public.users m where m.merged_into = h.user_id
+  ) account (id)
+  join public.credit_transactions t
+    on t.user_id = account.id
+      and hashtextextended(t.reference_id, 0) = hashtextextended(h.reference_id, 0)
+      and t.reference_id is not null
+      and t.source not in ('system', 'payment', 'refund', 'dispute', 'merge', 'adjustment')
+  where h.state = 'open'
 
   union all
   select 'a merged account reserves nothing',
@@ -1473,20 +1480,24 @@ CREATE OR REPLACE FUNCTION private.keep_price_history()
   SET search_path TO ''
   AS $function$
 declare
-  v_valid_until timestamptz;
+  v_newest public.action_prices;
+  v_earliest timestamptz;
 begin
   if tg_op = 'INSERT' then
-    update public.action_prices p set valid_until = new.valid_from
-    where p.action_id = new.action_id and p.valid_until = 'infinity';
-    select max(p.valid_until) into v_valid_until from public.action_prices p
-    where p.action_id = new.action_id;
-    if new.valid_from < v_valid_until
-      or v_valid_until is not null and new.valid_from < transaction_timestamp()
-    then
-      raise exception 'the price of % is known until %, and can change from now on', new.action_id,
-        greatest(v_valid_until, transaction_timestamp())
+    select p.* into v_newest from public.action_prices p
+    where p.action_id = new.action_id
+    order by p.valid_from desc, p.id desc
+    limit 1
+    for update;
+    -- After what is known already, which may be planned, and not in the past.
+    v_earliest := greatest(transaction_timestamp(),
+      case v_newest.valid_until when 'infinity' then v_newest.valid_from else v_newest.valid_until end);
+    if v_newest.id is not null and new.valid_from < v_earliest then
+      raise exception 'the next price of % can apply from % at the earliest', new.action_id, v_earliest
         using errcode = 'restrict_violation';
     end if;
+    update public.action_prices p set valid_until = new.valid_from
+    where p.id = v_newest.id and p.valid_until = 'infinity';
   elsif old.valid_until < 'infinity'
     or new.valid_until < transaction_timestamp()
     or (to_jsonb(new) - 'valid_until') <> (to_jsonb(old) - 'valid_until')
@@ -1745,6 +1756,7 @@ CREATE OR REPLACE FUNCTION private.price_in_credits (
   RETURNS bigint
   LANGUAGE sql
   IMMUTABLE
+  SET search_path TO ''
 RETURN GREATEST((minimum_credits)::bigint, (((((quantity)::bigint + per_quantity) - 1) / per_quantity) * credits));
 
 CREATE OR REPLACE FUNCTION private.release_common_holds (
