@@ -207,6 +207,7 @@ export type Database = {
           "failing_since": string | null;
           "failures": number;
           "id": number;
+          "last_failure": string | null;
           "named_at": string;
           "next_probe_at": string | null;
           "not_before": string | null;
@@ -220,6 +221,7 @@ export type Database = {
           "failing_since"?: string | null;
           "failures"?: number;
           "id"?: never;
+          "last_failure"?: string | null;
           "named_at"?: string;
           "next_probe_at"?: string | null;
           "not_before"?: string | null;
@@ -232,6 +234,7 @@ export type Database = {
           "failing_since"?: string | null;
           "failures"?: number;
           "id"?: never;
+          "last_failure"?: string | null;
           "named_at"?: string;
           "next_probe_at"?: string | null;
           "not_before"?: string | null;
@@ -1300,6 +1303,20 @@ export type Database = {
           "released_credits": number;
           "remaining_credits": number;
           "user_id": string;
+        }[];
+      };
+      "resend_events": {
+        Args: {
+          "created_before"?: string;
+          "created_from"?: string;
+          "event_id"?: string;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
         }[];
       };
       "reserve_credits": {

@@ -48,6 +48,7 @@ grant execute on function
   public.receive_webhook,
   public.record_operator_action,
   public.release_hold,
+  public.resend_events,
   public.reserve_credits,
   public.run_book_check,
   public.settle_payment,

@@ -51,6 +51,7 @@ const PUBLISHED_FUNCTIONS = [
   "receive_webhook",
   "record_operator_action",
   "release_hold",
+  "resend_events",
   "reserve_credits",
   "run_book_check",
   "settle_payment",

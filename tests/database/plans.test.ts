@@ -42,7 +42,12 @@ const GROWING_TABLES = [
   "rate_counters",
   "book_checks",
   "book_violations",
+  "events",
+  "event_deliveries",
 ];
+
+/** Where the bot is told of events. */
+const BOT = "https://bot.example/events";
 
 const database = await createTestDatabase();
 const plans = await openPlanReader(database.superuserUrl);
@@ -107,6 +112,32 @@ async function addTroubles(sql: postgres.ISql): Promise<void> {
     insert into public.rate_counters (action, scope, subject, window_ends_at, count)
     select l.action, l.scope, 'all', clock_timestamp() + interval '1 hour', l.max_count
     from public.rate_limits l where l.scope = 'project'`;
+  await addEvents(sql);
+}
+
+/** Many events that have arrived, and a few that are to be sent, were given up, or were not seen yet. */
+async function addEvents(sql: postgres.ISql): Promise<void> {
+  await sql`insert into public.event_addresses (url) values (${BOT})`;
+  await sql`
+    insert into public.events
+      (user_id, type, data, credits, remaining_credits, sequence_number, state, handed_out_at, created_at)
+    select u.id, 'credits.low', '{}', 1, 1, 1, 'handed_out', clock_timestamp(),
+      clock_timestamp() - interval '1 day'
+    from public.users u, generate_series(1, 2)`;
+  await sql`
+    insert into public.event_deliveries (event_id, address_id, state, next_attempt_at, finished_at)
+    select e.id, a.id,
+      case when n <= ${TROUBLES} then 'pending' when n <= ${
+    2 * TROUBLES
+  } then 'dead' else 'delivered' end,
+      case when n <= ${TROUBLES} then clock_timestamp() end,
+      case when n > ${TROUBLES} then clock_timestamp() end
+    from (select id, row_number() over () as n from public.events) e, public.event_addresses a`;
+  await sql`
+    insert into public.events
+      (user_id, type, data, credits, remaining_credits, sequence_number, created_at)
+    select u.id, 'credits.low', '{}', 1, 1, 1, clock_timestamp() - interval '1 hour'
+    from public.users u limit ${TROUBLES}`;
 }
 
 /** The growing tables that a plan reads from the beginning to the end. */
@@ -177,7 +208,7 @@ Deno.test("list_attention reads what it lists, and no table whole", async () => 
   // Every limit of the project, and TROUBLES each of: flagged payments, debts, open orders, deliveries
   // that failed or were cut off, payments of no order, violations.
   const kinds = await database.sql`select kind from public.list_attention() group by kind`;
-  strictEqual(kinds.length, 7);
+  strictEqual(kinds.length, 8);
   ok(count > 7 * TROUBLES);
   deepStrictEqual(tablesReadWhole(nodes), []);
 });
@@ -191,6 +222,14 @@ const SCHEDULED: Record<string, string> = {
   "settling a first payment":
     `select * from public.settle_payment('order_unpaid00000001', 'pay_unpaid', 'captured', 9900,
       'INR')`,
+  "handing out events": `select public.hand_out_events(array['${BOT}'], 10)`,
+  "claiming deliveries": `select * from public.claim_event_deliveries('${BOT}', 10)`,
+  "finishing a delivery":
+    `select public.finish_event_delivery(event_id, address_id, lease_token, 200)
+    from public.claim_event_deliveries('${BOT}', 1)`,
+  "resending the events of a minute":
+    `select * from public.resend_events('Asha', 'A test', 'resend',
+    created_from => clock_timestamp() - interval '1 minute', created_before => clock_timestamp())`,
   "deleting expired counters": "select public.delete_expired_rate_counters()",
   "deleting abandoned orders": "select public.delete_abandoned_orders()",
   "adjusting a balance": `select * from public.adjust_credits(${
