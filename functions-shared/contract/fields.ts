@@ -56,10 +56,19 @@ export const wholeNumberText = (min: number, max: number) =>
 export const remainingCredits = z.int().min(0)
   .describe("Credits that can be spent: the balance, less what is reserved or owed.");
 
+/** Whether a user is running out of credits. */
+export const lowBalance = z.literal(true).optional().describe(
+  "Only if the balance is at the threshold or below, so that the bot can say so.",
+);
+
 /** What a user has reserved in all. */
 export const reservedCredits = z.int().min(0).describe(
   "Credits that are reserved for jobs under way.",
 );
+
+/** Whether an operator keeps the account from spending. */
+export const frozen = z.literal(true).optional()
+  .describe("Present if the account is frozen: it spends nothing until an operator unfreezes it.");
 
 /** ISO 8601 with an offset. */
 export const timestamp = z.iso.datetime({ offset: true });

@@ -15,7 +15,9 @@ export const getUser = procedure(
       credits: z.int(),
       remaining_credits: z.int(),
       reserved_credits: z.int(),
+      low_balance: z.boolean(),
       created_at: z.string(),
+      is_frozen: z.boolean(),
     })),
 );
 
@@ -29,6 +31,7 @@ export const deductCredits = procedure(
         user_id: z.uuid(),
         remaining_credits: z.int(),
         done_message: z.string(),
+        low_balance: z.boolean(),
       }),
       z.object({
         outcome: z.literal("insufficient_credits"),
@@ -38,6 +41,13 @@ export const deductCredits = procedure(
         needed_credits: z.int(),
       }),
       z.object({ outcome: z.literal("too_many_credits"), needed_credits: z.int() }),
-      z.object({ outcome: z.enum(["reference_reused", "reference_held", "action_not_found"]) }),
+      z.object({
+        outcome: z.enum([
+          "reference_reused",
+          "reference_held",
+          "account_frozen",
+          "action_not_found",
+        ]),
+      }),
     ])),
 );

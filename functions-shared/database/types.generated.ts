@@ -40,6 +40,45 @@ export type Database = {
         };
         Relationships: [];
       };
+      "adjustments": {
+        Row: {
+          "changed_at": string | null;
+          "created_at": string;
+          "credits": number;
+          "credits_forgiven": number;
+          "credits_owed": number;
+          "reference_id": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "changed_at"?: string | null;
+          "created_at"?: string;
+          "credits": number;
+          "credits_forgiven"?: number;
+          "credits_owed"?: number;
+          "reference_id": string;
+          "user_id": string;
+        };
+        Update: {
+          "changed_at"?: string | null;
+          "created_at"?: string;
+          "credits"?: number;
+          "credits_forgiven"?: number;
+          "credits_owed"?: number;
+          "reference_id"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "adjustments_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "users";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "book_checks": {
         Row: {
           "before": string | null;
@@ -162,9 +201,172 @@ export type Database = {
           },
         ];
       };
+      "event_addresses": {
+        Row: {
+          "created_at": string;
+          "failing_since": string | null;
+          "failures": number;
+          "id": number;
+          "last_failure": string | null;
+          "named_at": string;
+          "next_probe_at": string | null;
+          "not_before": string | null;
+          "paused_at": string | null;
+          "removed_at": string | null;
+          "url": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "failing_since"?: string | null;
+          "failures"?: number;
+          "id"?: never;
+          "last_failure"?: string | null;
+          "named_at"?: string;
+          "next_probe_at"?: string | null;
+          "not_before"?: string | null;
+          "paused_at"?: string | null;
+          "removed_at"?: string | null;
+          "url": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "failing_since"?: string | null;
+          "failures"?: number;
+          "id"?: never;
+          "last_failure"?: string | null;
+          "named_at"?: string;
+          "next_probe_at"?: string | null;
+          "not_before"?: string | null;
+          "paused_at"?: string | null;
+          "removed_at"?: string | null;
+          "url"?: string;
+        };
+        Relationships: [];
+      };
+      "event_deliveries": {
+        Row: {
+          "address_id": number;
+          "attempts": number;
+          "created_at": string;
+          "event_id": string;
+          "finished_at": string | null;
+          "give_up_at": string;
+          "last_attempt_at": string | null;
+          "last_error": string | null;
+          "last_status": number | null;
+          "lease_token": string | null;
+          "next_attempt_at": string | null;
+          "state": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "address_id": number;
+          "attempts"?: number;
+          "created_at"?: string;
+          "event_id": string;
+          "finished_at"?: string | null;
+          "give_up_at"?: string;
+          "last_attempt_at"?: string | null;
+          "last_error"?: string | null;
+          "last_status"?: number | null;
+          "lease_token"?: string | null;
+          "next_attempt_at"?: string | null;
+          "state"?: string;
+        };
+        Update: {
+          "address_id"?: number;
+          "attempts"?: number;
+          "created_at"?: string;
+          "event_id"?: string;
+          "finished_at"?: string | null;
+          "give_up_at"?: string;
+          "last_attempt_at"?: string | null;
+          "last_error"?: string | null;
+          "last_status"?: number | null;
+          "lease_token"?: string | null;
+          "next_attempt_at"?: string | null;
+          "state"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "event_deliveries_address_id_fkey";
+            columns: ["address_id"];
+            isOneToOne: false;
+            referencedRelation: "event_addresses";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "event_deliveries_event_id_fkey";
+            columns: ["event_id"];
+            isOneToOne: false;
+            referencedRelation: "events";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "events": {
+        Row: {
+          "created_at": string;
+          "credits": number | null;
+          "data": NonNullable<Json>;
+          "handed_out_at": string | null;
+          "id": string;
+          "order_id": string | null;
+          "remaining_credits": number | null;
+          "sequence_number": number | null;
+          "state": string;
+          "type": string;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "credits"?: number | null;
+          "data": NonNullable<Json>;
+          "handed_out_at"?: string | null;
+          "id"?: string;
+          "order_id"?: string | null;
+          "remaining_credits"?: number | null;
+          "sequence_number"?: number | null;
+          "state"?: string;
+          "type": string;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "created_at"?: string;
+          "credits"?: number | null;
+          "data"?: NonNullable<Json>;
+          "handed_out_at"?: string | null;
+          "id"?: string;
+          "order_id"?: string | null;
+          "remaining_credits"?: number | null;
+          "sequence_number"?: number | null;
+          "state"?: string;
+          "type"?: string;
+          "user_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "events_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "payment_orders";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "events_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "users";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "holds": {
         Row: {
           "action_id": string;
+          "balance_after_end": number | null;
           "captured_credits": number | null;
           "created_at": string;
           "credits": number;
@@ -181,6 +383,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "action_id": string;
+          "balance_after_end"?: number | null;
           "captured_credits"?: number | null;
           "created_at"?: string;
           "credits": number;
@@ -196,6 +399,7 @@ export type Database = {
         };
         Update: {
           "action_id"?: string;
+          "balance_after_end"?: number | null;
           "captured_credits"?: number | null;
           "created_at"?: string;
           "credits"?: number;
@@ -243,36 +447,84 @@ export type Database = {
       };
       "operator_actions": {
         Row: {
+          "action": string;
+          "after": Json | null;
+          "before": Json | null;
+          "completes": number | null;
           "created_at": string;
           "id": number;
           "operator": string;
-          "order_id": string;
+          "order_id": string | null;
           "outcome": string;
+          "payment_id": string | null;
           "reason": string;
+          "reference_id": string | null;
+          "request": Json | null;
+          "result": Json | null;
+          "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
+          "action"?: string;
+          "after"?: Json | null;
+          "before"?: Json | null;
+          "completes"?: number | null;
           "created_at"?: string;
           "id"?: never;
           "operator": string;
-          "order_id": string;
+          "order_id"?: string | null;
           "outcome": string;
+          "payment_id"?: string | null;
           "reason": string;
+          "reference_id"?: string | null;
+          "request"?: Json | null;
+          "result"?: Json | null;
+          "user_id"?: string | null;
         };
         Update: {
+          "action"?: string;
+          "after"?: Json | null;
+          "before"?: Json | null;
+          "completes"?: number | null;
           "created_at"?: string;
           "id"?: never;
           "operator"?: string;
-          "order_id"?: string;
+          "order_id"?: string | null;
           "outcome"?: string;
+          "payment_id"?: string | null;
           "reason"?: string;
+          "reference_id"?: string | null;
+          "request"?: Json | null;
+          "result"?: Json | null;
+          "user_id"?: string | null;
         };
         Relationships: [
+          {
+            foreignKeyName: "operator_actions_completes_fkey";
+            columns: ["completes"];
+            isOneToOne: false;
+            referencedRelation: "operator_actions";
+            referencedColumns: ["id"];
+          },
           {
             foreignKeyName: "operator_actions_order_id_fkey";
             columns: ["order_id"];
             isOneToOne: false;
             referencedRelation: "payment_orders";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "operator_actions_payment_id_fkey";
+            columns: ["payment_id"];
+            isOneToOne: false;
+            referencedRelation: "payments";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "operator_actions_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "users";
             referencedColumns: ["id"];
           },
         ];
@@ -451,6 +703,7 @@ export type Database = {
           "amount_paise": number;
           "changed_at": string | null;
           "created_at": string;
+          "credits_forgiven": number;
           "credits_owed": number;
           "credits_taken": number;
           "id": string;
@@ -465,6 +718,7 @@ export type Database = {
           "amount_paise": number;
           "changed_at"?: string | null;
           "created_at"?: string;
+          "credits_forgiven"?: number;
           "credits_owed"?: number;
           "credits_taken"?: number;
           "id": string;
@@ -478,6 +732,7 @@ export type Database = {
           "amount_paise"?: number;
           "changed_at"?: string | null;
           "created_at"?: string;
+          "credits_forgiven"?: number;
           "credits_owed"?: number;
           "credits_taken"?: number;
           "id"?: string;
@@ -619,6 +874,7 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "debt_credits": number;
+          "frozen_at": string | null;
           "has_merged": boolean;
           "held_credits": number;
           "id": string;
@@ -633,6 +889,7 @@ export type Database = {
           "created_at"?: string;
           "credits": number;
           "debt_credits"?: number;
+          "frozen_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
@@ -646,6 +903,7 @@ export type Database = {
           "created_at"?: string;
           "credits"?: number;
           "debt_credits"?: number;
+          "frozen_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
@@ -707,6 +965,35 @@ export type Database = {
       [_ in never]: never;
     };
     Functions: {
+      "adjust_credits": {
+        Args: {
+          "allow_debt"?: boolean;
+          "credits": number;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+          "user_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
+      "ask_refund": {
+        Args: {
+          "amount_paise"?: number;
+          "operator": string;
+          "payment_id": string;
+          "reason": string;
+          "reference_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "refund_key": string;
+          "refund_paise": number;
+          "result": Json;
+        }[];
+      };
       "attach_payment_link": {
         Args: {
           "expires_at": string;
@@ -735,6 +1022,7 @@ export type Database = {
           "captured_credits": number;
           "done_message": string;
           "is_late": boolean;
+          "low_balance": boolean;
           "outcome": string;
           "remaining_credits": number;
           "user_id": string;
@@ -746,6 +1034,26 @@ export type Database = {
           "detail": string;
           "invariant": string;
           "subject": string;
+        }[];
+      };
+      "claim_event_deliveries": {
+        Args: { "batch_size": number; "url": string };
+        Returns: {
+          "address_id": number;
+          "created_at": string;
+          "credits": number;
+          "data": Json;
+          "event_id": string;
+          "lease_token": string;
+          "order_id": string;
+          "package_id": string;
+          "phone_number": string;
+          "reference_id": string;
+          "remaining_credits": number;
+          "sequence_number": number;
+          "type": string;
+          "user_id": string;
+          "whatsapp_user_id": string;
         }[];
       };
       "claim_orders_to_check": {
@@ -768,6 +1076,7 @@ export type Database = {
         };
         Returns: {
           "done_message": string;
+          "low_balance": boolean;
           "needed_credits": number;
           "outcome": string;
           "remaining_credits": number;
@@ -777,6 +1086,19 @@ export type Database = {
       };
       "delete_abandoned_orders": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_expired_rate_counters": { Args: Record<PropertyKey, never>; Returns: number };
+      "end_hold_by_hand": {
+        Args: {
+          "hold_reference_id": string;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+          "user_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "expire_holds": {
         Args: { "after_user_id"?: string; "batch_size": number };
         Returns: {
@@ -784,6 +1106,22 @@ export type Database = {
           "failed": number;
           "last_user_id": string;
           "users": number;
+        }[];
+      };
+      "export_statement": {
+        Args: { "max_entries": number; "since"?: string; "until"?: string; "user_id": string };
+        Returns: {
+          "closing_balance": number;
+          "entries": Json;
+          "opening_balance": number;
+          "outcome": string;
+        }[];
+      };
+      "find_customers": {
+        Args: { "phone_numbers"?: (string)[]; "search": string };
+        Returns: {
+          "customers": Json;
+          "unclaimed_orders": Json;
         }[];
       };
       "find_order": {
@@ -812,13 +1150,53 @@ export type Database = {
           "order_id": string;
         }[];
       };
+      "finish_event_delivery": {
+        Args: {
+          "address_id": number;
+          "error"?: string;
+          "event_id": string;
+          "http_status"?: number;
+          "lease_token": string;
+          "retry_after_seconds"?: number;
+        };
+        Returns: string;
+      };
       "finish_order_check": { Args: { "order_id": string }; Returns: undefined };
+      "finish_refund": {
+        Args: { "reference_id": string; "refund"?: Json; "refusal"?: string };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "finish_webhook": { Args: { "delivery_id": number; "outcome": string }; Returns: undefined };
+      "forgive_debt": {
+        Args: {
+          "credits"?: number;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+          "user_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
+      "freeze_user": {
+        Args: { "operator": string; "reason": string; "reference_id": string; "user_id": string };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "get_user": {
         Args: { "caller_address"?: string; "phone_number"?: string; "whatsapp_user_id"?: string };
         Returns: {
           "created_at": string;
           "credits": number;
+          "is_frozen": boolean;
+          "low_balance": boolean;
           "outcome": string;
           "remaining_credits": number;
           "reserved_credits": number;
@@ -826,6 +1204,7 @@ export type Database = {
           "user_id": string;
         }[];
       };
+      "hand_out_events": { Args: { "batch_size": number; "urls": (string)[] }; Returns: number };
       "list_attention": {
         Args: Record<PropertyKey, never>;
         Returns: {
@@ -857,7 +1236,27 @@ export type Database = {
           "packages": Json;
         }[];
       };
+      "list_violations": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "checked_at": string;
+          "violations": Json;
+        }[];
+      };
       "merge_users": { Args: { "from_user_id": string; "into_user_id": string }; Returns: string };
+      "merge_users_by_hand": {
+        Args: {
+          "from_user_id": string;
+          "into_user_id": string;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "place_order": {
         Args: {
           "caller_address"?: string;
@@ -906,6 +1305,20 @@ export type Database = {
           "user_id": string;
         }[];
       };
+      "resend_events": {
+        Args: {
+          "created_before"?: string;
+          "created_from"?: string;
+          "event_id"?: string;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "reserve_credits": {
         Args: {
           "action"?: string;
@@ -947,6 +1360,13 @@ export type Database = {
           "credits_added": number;
           "outcome": string;
           "remaining_credits": number;
+        }[];
+      };
+      "unfreeze_user": {
+        Args: { "operator": string; "reason": string; "reference_id": string; "user_id": string };
+        Returns: {
+          "outcome": string;
+          "result": Json;
         }[];
       };
     };

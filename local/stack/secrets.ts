@@ -8,7 +8,7 @@ import { generateApiKey } from "@supabase/lite";
 import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
-import { PRIVATE_FILE } from "../system/files.ts";
+import { PRIVATE_FILE, readIfPresent } from "../system/files.ts";
 import { TaskError } from "../system/task.ts";
 
 /** A private ES256 key, of the kind that hosted projects sign their users' sessions with. */
@@ -31,7 +31,11 @@ const savedSecrets = z.object({
   razorpayKeyId: z.string().startsWith("rzp_test_"),
   razorpayKeySecret: z.string().min(1),
   razorpayWebhookSecret: z.string().min(1),
+  eventsSecret: z.string().startsWith("whsec_"),
 });
+
+/** The folders of earlier versions have no secret for events. */
+const earlierSecrets = savedSecrets.partial({ eventsSecret: true });
 
 type PrivateSessionKey = z.infer<typeof privateSessionKey>;
 
@@ -50,27 +54,31 @@ export async function generateSecrets(): Promise<Secrets> {
     razorpayKeyId: `rzp_test_${alphanumerics(14)}`,
     razorpayKeySecret: alphanumerics(24),
     razorpayWebhookSecret: randomBytes(24).toString("base64url"),
+    eventsSecret: `whsec_${randomBytes(32).toString("base64")}`,
   };
 }
 
 /**
- * Reads the folder's secrets, or generates them on the first run.
+ * Reads the folder's secrets, or generates them on the first run. A folder of an earlier version gets
+ * those that it lacks.
  *
  * @throws {TaskError} if the file holds anything else.
  */
 export async function loadSecrets(localDir: string): Promise<Secrets> {
   const path = join(localDir, "secrets.json");
-  try {
-    return savedSecrets.parse(JSON.parse(await Deno.readTextFile(path)));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) {
+  const saved = await readIfPresent(path);
+  const secrets = await generateSecrets();
+  if (saved !== undefined) {
+    try {
+      Object.assign(secrets, earlierSecrets.parse(JSON.parse(saved)));
+    } catch {
       throw new TaskError(
         `${path} cannot be read as the secrets of a stack. Run "deno task reset" to start over.`,
       );
     }
   }
-  const secrets = await generateSecrets();
-  await Deno.writeTextFile(path, JSON.stringify(secrets, null, 2) + "\n", { mode: PRIVATE_FILE });
+  const text = JSON.stringify(secrets, null, 2) + "\n";
+  if (text !== saved) await Deno.writeTextFile(path, text, { mode: PRIVATE_FILE });
   return secrets;
 }
 

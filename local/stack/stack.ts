@@ -70,6 +70,7 @@ export async function startStack(
       RAZORPAY_KEY_SECRET: razorpay.keySecret,
       RAZORPAY_WEBHOOK_SECRET: settings.razorpayWebhookSecret ?? secrets.razorpayWebhookSecret,
       RAZORPAY_API_URL: razorpay.apiUrl,
+      EVENTS_SECRET: settings.eventsSecret ?? secrets.eventsSecret,
     };
     setEnvironment(
       settings.supabase

@@ -17,7 +17,9 @@ values
   ('verify_payment', 'project', 3000, 60);
 
 insert into public.settings (name, value)
-values ('max_open_holds', 20);
+values
+  ('low_balance_credits', 1),
+  ('max_open_holds', 20);
 
 insert into public.action_prices
   (id, action_id, unit, credits, per_quantity, done_message, valid_from)

@@ -15,10 +15,10 @@
 -- from the function and sets it before the call:
 -- https://docs.postgrest.org/en/v12/references/transactions.html#function-settings
 --
--- Lock order. First the identities that a call names (advisory locks: a number before a WhatsApp user
--- id), then users, two of them in the order of their ids, then the order and its payments, and the rate
--- counters last: calls that meet wait for each other in turn and never in a circle, and nobody waits for
--- anything while holding a counter that others need.
+-- Lock order. First the reference of an operator's action, or the identities that a call names (advisory
+-- locks: a number before a WhatsApp user id), then users, two of them in the order of their ids, then the
+-- order and its payments, and the rate counters last: calls that meet wait for each other in turn and
+-- never in a circle, and nobody waits for anything while holding a counter that others need.
 --
 -- Merges. An account can be merged into another one while a call waits for its lock. A call that has
 -- waited looks again, and if necessary starts over inside a block with an exception handler, because

@@ -19,6 +19,10 @@ const { id: knownId } = dataOf(await call("GET", `users/${known}`));
 const READS = {
   "bot-credits and users": `select * from public.get_user('${known}')`,
   "credit-history": `select * from public.list_credit_transactions('${knownId}', 50)`,
+  "find-customer": `select * from public.find_customers('${known}', '{${known}}')`,
+  "export-statement": `select * from public.export_statement('${knownId}', 100)`,
+  "list-attention": "select * from public.list_attention()",
+  "check-books": "select * from public.list_violations()",
   "the check of the books": "select * from public.check_invariants()",
   "the check of what is new": "select * from public.check_invariants(since => '-infinity')",
   "the check of a user": `select * from public.check_invariants(user_id => '${knownId}')`,

@@ -480,6 +480,7 @@ async function whileBotsRun(
     RAZORPAY_KEY_SECRET: secrets.razorpayKeySecret,
     RAZORPAY_WEBHOOK_SECRET: secrets.razorpayWebhookSecret,
     RAZORPAY_API_URL: gateway.url,
+    EVENTS_SECRET: secrets.eventsSecret,
   }, { sessionKey: publicSessionKey(secrets) }));
 
   const served = [...phones, ...Array.from({ length: BOTS }, newPhoneNumber)];

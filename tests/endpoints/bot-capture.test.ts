@@ -214,7 +214,12 @@ Deno.test("a late capture charges as long as the credits suffice, and says that 
   });
   strictEqual(await fundsOf(who), "5/0");
   const answer = await capture({ ...body, credits: 4 });
-  deepStrictEqual(answer.body.data, { remaining_credits: 1, captured_credits: 4, late: true });
+  deepStrictEqual(answer.body.data, {
+    remaining_credits: 1,
+    captured_credits: 4,
+    late: true,
+    low_balance: true,
+  });
   strictEqual(await fundsOf(who), "1/0");
   expectReplay(await capture({ ...body, credits: 4 }), answer);
 });

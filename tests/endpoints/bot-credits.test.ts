@@ -26,7 +26,12 @@ Deno.test("bot-credits gives a new user 3 credits, and words each balance correc
     deepStrictEqual(answer.body, {
       status: "SUCCESS",
       message,
-      data: { remaining_credits: 3 - spent, reserved_credits: 0, user_exists: true },
+      data: {
+        remaining_credits: 3 - spent,
+        reserved_credits: 0,
+        ...(spent >= 2 && { low_balance: true }),
+        user_exists: true,
+      },
     });
     await call("POST", "bot-deduct", { body: { phone_number: phone } });
   }
@@ -52,6 +57,8 @@ Deno.test.each([
       data: {
         remaining_credits: remaining,
         reserved_credits: credits - remaining,
+        // Of the balance, whatever is reserved.
+        ...(credits <= 1 && { low_balance: true }),
         user_exists: true,
       },
     });

@@ -47,7 +47,7 @@ Deno.test("bot-deduct lets a new user spend 3 credits, and words each balance co
     deepStrictEqual(answer.body, {
       status: "SUCCESS",
       message: `Image generated successfully. ${sentence}`,
-      data: { remaining_credits: 2 - index },
+      data: { remaining_credits: 2 - index, ...(index >= 1 && { low_balance: true }) },
     });
     strictEqual(answer.headers.get("idempotent-replayed"), null);
   }

@@ -41,6 +41,7 @@ const SECRETS = [
   "botSecret",
   "razorpayKeySecret",
   "razorpayWebhookSecret",
+  "eventsSecret",
 ] as const;
 
 /** Starts a backend. A test file has one, and stops it with `Deno.test.afterAll`. */
@@ -75,6 +76,7 @@ export async function startBackend(): Promise<Backend> {
       RAZORPAY_KEY_SECRET: secrets.razorpayKeySecret,
       RAZORPAY_WEBHOOK_SECRET: secrets.razorpayWebhookSecret,
       RAZORPAY_API_URL: razorpay.url,
+      EVENTS_SECRET: secrets.eventsSecret,
     };
     setEnvironment(functionEnvironment(environment, { sessionKey: publicSessionKey(secrets) }));
     return {

@@ -25,6 +25,7 @@ const stackEnvironment = z.strictObject({
   RAZORPAY_KEY_SECRET: z.string(),
   RAZORPAY_WEBHOOK_SECRET: z.string(),
   RAZORPAY_API_URL: z.string(),
+  EVENTS_SECRET: z.string(),
 });
 
 /** A folder for one stack after another. Disposing of it ends what still runs on it and removes it. */

@@ -32,6 +32,7 @@ export default endpoint(botCapture, async (input) => {
           remaining_credits: capture.remaining_credits,
           captured_credits: capture.captured_credits,
           ...(capture.is_late && { late: true }),
+          ...(capture.low_balance && { low_balance: true }),
         },
         { replayed: capture.outcome === "replayed", userId: capture.user_id },
       );
@@ -49,6 +50,8 @@ export default endpoint(botCapture, async (input) => {
       throw new RequestError("CAPTURE_EXCEEDS_HOLD");
     case "hold_released":
       throw new RequestError("HOLD_RELEASED");
+    case "account_frozen":
+      throw new RequestError("ACCOUNT_FROZEN");
     case "hold_expired":
       throw new RequestError("HOLD_EXPIRED");
   }

@@ -30,6 +30,7 @@ export default endpoint(users, async ({ phone_number }, { headers, principal }) 
       remaining_credits: user.remaining_credits,
       reserved_credits: user.reserved_credits,
       created_at,
+      ...(user.is_frozen && { frozen: true }),
     },
     { userId: id },
   );

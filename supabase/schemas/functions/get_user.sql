@@ -11,7 +11,9 @@ returns table (
   created_at timestamptz,
   retry_after_seconds integer,
   remaining_credits integer,
-  reserved_credits integer
+  reserved_credits integer,
+  low_balance boolean,
+  is_frozen boolean
 )
 language plpgsql
 security definer
@@ -43,7 +45,9 @@ begin
 
   v_user := private.ensure_user(get_user.phone_number, get_user.whatsapp_user_id);
   return query select 'found', v_user.id, v_user.credits, v_user.created_at, 0,
-    private.remaining_credits(v_user), private.reserved_credits(v_user);
+    private.remaining_credits(v_user), private.reserved_credits(v_user),
+    v_user.credits <= private.low_balance_credits(),
+    v_user.frozen_at is not null;
 end;
 $$;
 

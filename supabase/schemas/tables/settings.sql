@@ -1,13 +1,13 @@
 create table public.settings (
   name text primary key,
   value integer not null,
-  constraint name_is_known check (name in ('max_open_holds')),
+  constraint name_is_known check (name in ('low_balance_credits', 'max_open_holds')),
   constraint value_is_never_negative check (value >= 0)
 );
 
 comment on table public.settings is
   'Figures that operators may change. Every setting has its row.';
 comment on column public.settings.value is
-  'max_open_holds: how many holds of one user may be open at the same time.';
+  'low_balance_credits: the balance at which a user is running out. max_open_holds: how many holds of one user may be open at the same time.';
 
 alter table public.settings enable row level security;

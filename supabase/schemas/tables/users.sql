@@ -10,6 +10,7 @@ create table public.users (
   open_holds integer not null default 0,
   next_hold_expiry_at timestamptz,
   has_merged boolean not null default false,
+  frozen_at timestamptz,
   constraint phone_number_is_e164 check (phone_number ~ '^\+[1-9][0-9]{6,14}$'),
   constraint credits_are_never_negative check (credits >= 0),
   constraint transaction_count_is_never_negative check (transaction_count >= 0),
@@ -46,6 +47,8 @@ comment on column public.users.next_hold_expiry_at is
   'No open hold expires before this moment. Null without open holds.';
 comment on column public.users.has_merged is
   'Whether another account was merged into this one, so that its history counts too.';
+comment on column public.users.frozen_at is
+  'Since when an operator keeps the account from spending. Null if it may spend.';
 
 alter table public.users enable row level security;
 
