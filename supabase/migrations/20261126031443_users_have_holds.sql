@@ -15,6 +15,9 @@ ALTER TABLE "public"."users"
   ADD COLUMN "has_merged" boolean NOT NULL DEFAULT false;
 
 ALTER TABLE "public"."users"
+  ADD COLUMN "frozen_at" timestamp WITH time zone;
+
+ALTER TABLE "public"."users"
   ADD CONSTRAINT "a_user_with_open_holds_says_how_many_and_until_when" CHECK ((((held_credits > 0) = (open_holds > 0)) AND ((open_holds > 0) = (next_hold_expiry_at IS NOT NULL)))) NOT VALID;
 
 ALTER TABLE "public"."users"

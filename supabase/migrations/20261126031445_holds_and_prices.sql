@@ -1,12 +1,16 @@
 -- Bots reserve credits for jobs that take a while, and actions have prices. The ledger's keys are led by
 -- its user, a charge names its price and quantity, and the deduction is one statement. The books are
--- checked by part, which needs to know what has changed since.
+-- checked by part, which needs to know what has changed since. The bot is told what happens without it,
+-- and operators act through functions that keep a record.
 --
 -- Fails quickly if a lock is not available, so that calls do not queue up behind this migration. A
 -- migration that failed has changed nothing and can be pushed again.
 set local lock_timeout = '2s';
 
 SET local check_function_bodies = off;
+
+ALTER TABLE "public"."payment_reversals"
+  DROP CONSTRAINT "nobody_owes_more_than_was_taken";
 
 DROP FUNCTION "private"."check_accounts"();
 
@@ -56,6 +60,26 @@ ALTER TABLE "public"."action_prices"
 
 REVOKE ALL ON TABLE "public"."action_prices" FROM "service_role";
 
+CREATE TABLE "public"."adjustments" (
+  "reference_id"     text                     NOT NULL,
+  "user_id"          uuid                     NOT NULL,
+  "credits"          integer                  NOT NULL,
+  "credits_owed"     integer                  NOT NULL DEFAULT 0,
+  "credits_forgiven" integer                  NOT NULL DEFAULT 0,
+  "created_at"       timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  "changed_at"       timestamp with time zone,
+  CONSTRAINT "adjustments_pkey" PRIMARY KEY (reference_id),
+  CONSTRAINT "an_adjustment_changes_something" CHECK ((credits <> 0)),
+  CONSTRAINT "an_adjustment_is_at_most_a_million_credits" CHECK (((credits >= '-1000000'::integer) AND (credits <= 1000000))),
+  CONSTRAINT "nobody_owes_more_than_an_adjustment_took"
+    CHECK (((credits_owed >= 0) AND (credits_forgiven >= 0) AND ((credits_owed + credits_forgiven) <= GREATEST(0, (- credits)))))
+);
+
+ALTER TABLE "public"."adjustments"
+  ENABLE ROW LEVEL SECURITY;
+
+REVOKE ALL ON TABLE "public"."adjustments" FROM "anon", "authenticated", "service_role";
+
 CREATE TABLE "public"."book_checks" (
   "id"              bigint                   GENERATED ALWAYS AS IDENTITY NOT NULL,
   "is_whole"        boolean                  NOT NULL,
@@ -96,6 +120,92 @@ ALTER TABLE "public"."book_violations"
 
 REVOKE ALL ON TABLE "public"."book_violations" FROM "anon", "authenticated", "service_role";
 
+CREATE TABLE "public"."event_addresses" (
+  "id"            integer                  GENERATED ALWAYS AS IDENTITY NOT NULL,
+  "url"           text                     NOT NULL,
+  "created_at"    timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  "named_at"      timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  "removed_at"    timestamp with time zone,
+  "paused_at"     timestamp with time zone,
+  "failures"      integer                  NOT NULL DEFAULT 0,
+  "failing_since" timestamp with time zone,
+  "next_probe_at" timestamp with time zone,
+  "not_before"    timestamp with time zone,
+  "last_failure"  text,
+  CONSTRAINT "a_failing_address_is_probed_again" CHECK (((next_probe_at IS NULL) = (failures = 0))),
+  CONSTRAINT "a_failing_address_says_since_when" CHECK (((failing_since IS NULL) = (failures = 0))),
+  CONSTRAINT "event_addresses_pkey" PRIMARY KEY (id),
+  CONSTRAINT "event_addresses_url_key" UNIQUE (url),
+  CONSTRAINT "failures_are_never_negative" CHECK ((failures >= 0))
+);
+
+ALTER TABLE "public"."event_addresses"
+  ENABLE ROW LEVEL SECURITY;
+
+REVOKE ALL ON TABLE "public"."event_addresses" FROM "anon", "authenticated", "service_role";
+
+CREATE TABLE "public"."event_deliveries" (
+  "event_id"        uuid                     NOT NULL,
+  "address_id"      integer                  NOT NULL,
+  "state"           text                     NOT NULL DEFAULT 'pending'::text,
+  "attempts"        integer                  NOT NULL DEFAULT 0,
+  "next_attempt_at" timestamp with time zone DEFAULT clock_timestamp(),
+  "give_up_at"      timestamp with time zone NOT NULL DEFAULT (clock_timestamp() + '3 days'::interval),
+  "lease_token"     uuid,
+  "last_attempt_at" timestamp with time zone,
+  "last_status"     integer,
+  "last_error"      text,
+  "created_at"      timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  "finished_at"     timestamp with time zone,
+  CONSTRAINT "a_finished_delivery_says_when" CHECK (((finished_at IS NULL) = (state = 'pending'::text))),
+  CONSTRAINT "attempts_are_never_negative" CHECK ((attempts >= 0)),
+  CONSTRAINT "event_deliveries_pkey" PRIMARY KEY (event_id, address_id),
+  CONSTRAINT "only_a_pending_delivery_is_attempted_again" CHECK (((next_attempt_at IS NULL) = (state <> 'pending'::text))),
+  CONSTRAINT "only_a_pending_delivery_is_leased" CHECK (((lease_token IS NULL) OR (state = 'pending'::text))),
+  CONSTRAINT "state_is_known" CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'dead'::text, 'ended'::text])))
+);
+
+ALTER TABLE "public"."event_deliveries"
+  ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE "public"."event_deliveries"
+  SET (fillfactor=50);
+
+REVOKE ALL ON TABLE "public"."event_deliveries" FROM "anon", "authenticated", "service_role";
+
+CREATE TABLE "public"."events" (
+  "id"                uuid                     NOT NULL DEFAULT gen_random_uuid(),
+  "user_id"           uuid,
+  "order_id"          uuid,
+  "type"              text                     NOT NULL,
+  "data"              jsonb                    NOT NULL,
+  "credits"           integer,
+  "remaining_credits" integer,
+  "sequence_number"   integer,
+  "state"             text                     NOT NULL DEFAULT 'new'::text,
+  "created_at"        timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  "handed_out_at"     timestamp with time zone,
+  CONSTRAINT "an_event_is_about_somebody" CHECK ((num_nonnulls(user_id, order_id) > 0)),
+  CONSTRAINT "an_event_says_when_it_was_handed_out" CHECK (((handed_out_at IS NULL) = (state = 'new'::text))),
+  CONSTRAINT "data_is_an_object" CHECK ((jsonb_typeof(data) = 'object'::text)),
+  CONSTRAINT "events_pkey" PRIMARY KEY (id),
+  CONSTRAINT "figures_are_those_of_the_user" CHECK ((num_nonnulls(credits, remaining_credits, sequence_number) =
+CASE
+    WHEN (user_id IS NULL) THEN 0
+    ELSE 3
+END)),
+  CONSTRAINT "state_is_known" CHECK ((state = ANY (ARRAY['new'::text, 'handed_out'::text, 'not_sent'::text]))),
+  CONSTRAINT "type_is_known"
+    CHECK
+    ((type = ANY (ARRAY['credits.granted'::text, 'credits.low'::text, 'credits.exhausted'::text, 'credits.taken_back'::text, 'credits.restored'::text, 'payment.failed'::text,
+    'hold.expired'::text, 'user.frozen'::text, 'user.unfrozen'::text])))
+);
+
+ALTER TABLE "public"."events"
+  ENABLE ROW LEVEL SECURITY;
+
+REVOKE ALL ON TABLE "public"."events" FROM "anon", "authenticated", "service_role";
+
 CREATE TABLE "public"."holds" (
   "user_id"      uuid    NOT NULL,
   "reference_id" text    NOT NULL,
@@ -117,7 +227,7 @@ REVOKE ALL ON TABLE "public"."holds" FROM "anon", "authenticated", "service_role
 CREATE TABLE "public"."settings" (
   "name"  text    NOT NULL,
   "value" integer NOT NULL,
-  CONSTRAINT "name_is_known" CHECK ((name = 'max_open_holds'::text)),
+  CONSTRAINT "name_is_known" CHECK ((name = ANY (ARRAY['low_balance_credits'::text, 'max_open_holds'::text]))),
   CONSTRAINT "settings_pkey" PRIMARY KEY (name),
   CONSTRAINT "value_is_never_negative" CHECK ((value >= 0))
 );
@@ -127,11 +237,41 @@ ALTER TABLE "public"."settings"
 
 REVOKE ALL ON TABLE "public"."settings" FROM "anon", "authenticated", "service_role";
 
+ALTER TABLE "public"."operator_actions"
+  ADD COLUMN "action" text NOT NULL DEFAULT 'settle-order'::text;
+
+ALTER TABLE "public"."operator_actions"
+  ADD COLUMN "user_id" uuid;
+
+ALTER TABLE "public"."operator_actions"
+  ADD COLUMN "payment_id" text;
+
+ALTER TABLE "public"."operator_actions"
+  ADD COLUMN "reference_id" text;
+
+ALTER TABLE "public"."operator_actions"
+  ADD COLUMN "request" jsonb;
+
+ALTER TABLE "public"."operator_actions"
+  ADD COLUMN "before" jsonb;
+
+ALTER TABLE "public"."operator_actions"
+  ADD COLUMN "after" jsonb;
+
+ALTER TABLE "public"."operator_actions"
+  ADD COLUMN "result" jsonb;
+
+ALTER TABLE "public"."operator_actions"
+  ADD COLUMN "completes" bigint;
+
 ALTER TABLE "public"."payment_orders"
   ADD COLUMN "changed_at" timestamp WITH time zone;
 
 ALTER TABLE "public"."payment_reversals"
   ADD COLUMN "changed_at" timestamp WITH time zone;
+
+ALTER TABLE "public"."payment_reversals"
+  ADD COLUMN "credits_forgiven" integer NOT NULL DEFAULT 0;
 
 ALTER TABLE "public"."payments"
   ADD COLUMN "remaining_after_grant" integer;
@@ -156,6 +296,15 @@ REVOKE ALL ON SEQUENCE "public"."book_violations_id_seq" FROM "anon";
 REVOKE ALL ON SEQUENCE "public"."book_violations_id_seq" FROM "authenticated";
 
 REVOKE ALL ON SEQUENCE "public"."book_violations_id_seq" FROM "service_role";
+
+REVOKE ALL ON SEQUENCE "public"."event_addresses_id_seq" FROM "anon";
+
+REVOKE ALL ON SEQUENCE "public"."event_addresses_id_seq" FROM "authenticated";
+
+REVOKE ALL ON SEQUENCE "public"."event_addresses_id_seq" FROM "service_role";
+
+ALTER TABLE "public"."operator_actions"
+  ALTER COLUMN "order_id" DROP NOT NULL;
 
 CREATE TYPE "private"."price_of_a_call" AS (
   "price_id"     integer,
@@ -190,6 +339,27 @@ ALTER TABLE "public"."holds"
 
 ALTER TABLE "public"."holds"
   ADD COLUMN "remaining_after_end" integer;
+
+ALTER TABLE "public"."holds"
+  ADD COLUMN "balance_after_end" integer;
+
+CREATE OR REPLACE FUNCTION private.account_state (
+  account public.users
+)
+  RETURNS jsonb
+  LANGUAGE plpgsql
+  STABLE
+  SET search_path TO ''
+  AS $function$
+begin
+  return jsonb_build_object(
+    'credits', (account).credits,
+    'reserved_credits', (account).held_credits,
+    'debt_credits', (account).debt_credits,
+    'frozen_at', (account).frozen_at
+  );
+end;
+$function$;
 
 CREATE OR REPLACE FUNCTION private.changed_orders (
   since  timestamp with time zone,
@@ -267,6 +437,9 @@ begin
       select h.user_id from public.holds h
       where h.ended_at >= changed_users.since and h.ended_at < changed_users.before
       union
+      select a.user_id from public.adjustments a
+      where a.changed_at >= changed_users.since and a.changed_at < changed_users.before
+      union
       select o.user_id
       from unnest(changed_users.order_ids) c (id)
       join public.payment_orders o on o.id = c.id
@@ -338,7 +511,7 @@ begin
   where next.merged_into is not null
 
   union all
-  select 'no order, reference or identity belongs to a merged account', owned.subject,
+  select 'no order, reference, adjustment or identity belongs to a merged account', owned.subject,
     format('user %s is merged into %s', u.id, u.merged_into),
     u.id, null
   from accounts u
@@ -348,24 +521,110 @@ begin
     select 'identity ' || i.value, i.user_id from public.identities i
     union all
     select 'reference ' || r.reference_id, r.user_id from public.order_references r
+    union all
+    select 'adjustment ' || a.reference_id, a.user_id from public.adjustments a
   ) owned (subject, user_id) on owned.user_id = u.id
   where u.merged_into is not null
 
   union all
   select 'a debt is the sum of what is owed, and is paid while there are credits that are not reserved',
     'user ' || u.id,
-    format('debt %s, owed %s, balance %s, reserved %s', u.debt_credits,
-      coalesce(sum(r.credits_owed), 0), u.credits, u.held_credits),
+    format('debt %s, owed %s, balance %s, reserved %s', u.debt_credits, sum(u.credits_owed),
+      u.credits, u.held_credits),
     u.id, null
-  from accounts u
-  left join (
-    public.payment_reversals r
-    join public.payments p on p.id = r.payment_id
-    join public.payment_orders o on o.id = p.order_id
-  ) on o.user_id = u.id and r.credits_owed > 0
+  from (
+    select u.*, 0 as credits_owed from accounts u
+    union all
+    select u.*, r.credits_owed
+    from accounts u
+    join public.payment_orders o on o.user_id = u.id
+    join public.payments p on p.order_id = o.id
+    join public.payment_reversals r on r.payment_id = p.id
+    where r.credits_owed > 0
+    union all
+    select u.*, a.credits_owed
+    from accounts u
+    join public.adjustments a on a.user_id = u.id
+    where a.credits_owed > 0
+  ) u
   group by u.id, u.debt_credits, u.credits, u.held_credits
-  having u.debt_credits <> coalesce(sum(r.credits_owed), 0)
+  having u.debt_credits <> sum(u.credits_owed)
     or u.debt_credits > 0 and u.credits > u.held_credits;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION private.check_adjustments (
+  since    timestamp with time zone,
+  before   timestamp with time zone,
+  user_ids uuid[]
+)
+  RETURNS TABLE (
+    invariant text,
+    subject   text,
+    detail    text,
+    user_id   uuid,
+    order_id  uuid
+  )
+  LANGUAGE plpgsql
+  STABLE
+  SET search_path TO ''
+  SET plan_cache_mode TO 'force_custom_plan'
+  AS $function$
+#variable_conflict use_column
+begin
+  return query
+  with adjustments as not materialized (
+    select a.* from public.adjustments a where check_adjustments.user_ids is null
+    union all
+    select a.*
+    from unnest(check_adjustments.user_ids) c (id)
+    join public.adjustments a on a.user_id = c.id
+  ),
+  -- See check_ledger.
+  new_entries as materialized (
+    select t.* from public.credit_transactions t
+    where t.created_at >= check_adjustments.since and t.created_at < check_adjustments.before
+  ),
+  entries as not materialized (
+    select t.* from public.credit_transactions t
+    where check_adjustments.since is null
+      and (check_adjustments.user_ids is null or t.user_id = any (check_adjustments.user_ids))
+    union all
+    select n.* from new_entries n where check_adjustments.since is not null
+    union all
+    -- However old they are.
+    select t.*
+    from adjustments a
+    join public.credit_transactions t
+      on t.source = 'adjustment' and t.reference_id = a.reference_id
+    where check_adjustments.since is not null
+  )
+  select 'the ledger holds what an adjustment asked for', 'adjustment ' || a.reference_id,
+    format('asked for %s, owed %s, forgiven %s, ledger %s', a.credits, a.credits_owed,
+      a.credits_forgiven,
+      coalesce(sum(case t.action when 'credit' then t.credits else -t.credits end), 0)),
+    a.user_id, null::uuid
+  from adjustments a
+  left join (
+    public.credit_transactions t
+    join public.users u on u.id = t.user_id
+  )
+    on t.source = 'adjustment'
+      and t.reference_id = a.reference_id
+      and coalesce(u.merged_into, u.id) = a.user_id
+  group by a.reference_id, a.user_id, a.credits, a.credits_owed, a.credits_forgiven
+  having a.credits + a.credits_owed + a.credits_forgiven
+    <> coalesce(sum(case t.action when 'credit' then t.credits else -t.credits end), 0)
+
+  union all
+  select 'every entry of an adjustment belongs to one', 'entry ' || t.id,
+    format('reference %s', t.reference_id),
+    t.user_id, null
+  from entries t
+  join public.users u on u.id = t.user_id
+  left join public.adjustments a
+    on a.reference_id = t.reference_id and a.user_id = coalesce(u.merged_into, u.id)
+  where t.source = 'adjustment' and a.reference_id is null;
 end;
 $function$;
 
@@ -1005,7 +1264,8 @@ begin
 
   union all
   select 'the ledger holds what a reversal took', 'reversal ' || r.id,
-    format('taken %s, owed %s, ledger %s', r.credits_taken, r.credits_owed,
+    format('taken %s, owed %s, forgiven %s, ledger %s', r.credits_taken, r.credits_owed,
+      r.credits_forgiven,
       coalesce(sum(case t.action when 'debit' then t.credits else -t.credits end), 0)),
     null, o.id
   from orders o
@@ -1019,7 +1279,7 @@ begin
       and t.reference_id = r.id and t.source = r.kind
       and coalesce(u.merged_into, u.id) = o.user_id
   group by r.id, o.id
-  having r.credits_taken - r.credits_owed
+  having r.credits_taken - r.credits_owed - r.credits_forgiven
     <> coalesce(sum(case t.action when 'debit' then t.credits else -t.credits end), 0);
 end;
 $function$;
@@ -1052,7 +1312,9 @@ CREATE OR REPLACE FUNCTION private.check_scope (
   union
   select c.* from private.check_payments($4) c
   union
-  select c.* from private.check_reversals($4) c;
+  select c.* from private.check_reversals($4) c
+  union
+  select c.* from private.check_adjustments($1, $2, $3) c;
 $function$;
 
 CREATE OR REPLACE FUNCTION private.check_subjects (
@@ -1090,38 +1352,175 @@ CREATE OR REPLACE FUNCTION private.collect_debts (
   AS $function$
 declare
   v_available integer;
-  v_debt integer;
-  v_reversal record;
+  v_debt_credits integer;
+  v_debt private.debts;
   v_paid integer;
 begin
-  select u.credits - u.held_credits, u.debt_credits into strict v_available, v_debt
+  select u.credits - u.held_credits, u.debt_credits into strict v_available, v_debt_credits
   from public.users u
   where u.id = collect_debts.user_id
   for no key update;
 
-  if v_debt = 0 then
+  if v_debt_credits = 0 then
     return;
   end if;
 
-  for v_reversal in
-    select r.id, r.kind, r.credits_owed
-    from public.payment_reversals r
-    join public.payments p on p.id = r.payment_id
-    join public.payment_orders o on o.id = p.order_id
-    where o.user_id = collect_debts.user_id and r.credits_owed > 0
-    order by r.created_at, r.id
+  for v_debt in
+    select d.* from private.debts d
+    where d.user_id = collect_debts.user_id
+    order by d.created_at, d.reference_id
   loop
-    v_paid := least(v_available, v_reversal.credits_owed);
+    v_paid := least(v_available, v_debt.credits_owed);
     exit when v_paid = 0;
-    update public.payment_reversals r set credits_owed = r.credits_owed - v_paid
-    where r.id = v_reversal.id;
-    update public.users u set debt_credits = u.debt_credits - v_paid
-    where u.id = collect_debts.user_id;
+    perform private.reduce_debt(v_debt, v_paid, is_forgiven => false);
     perform private.post_entry(
-      collect_debts.user_id, 'debit', v_paid, v_reversal.kind, v_reversal.id
+      collect_debts.user_id, 'debit', v_paid, v_debt.source, v_debt.reference_id
     );
     v_available := v_available - v_paid;
   end loop;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION private.customer_details (
+  account public.users
+)
+  RETURNS jsonb
+  LANGUAGE plpgsql
+  STABLE
+  SET search_path TO ''
+  AS $function$
+declare
+  v_orders jsonb;
+begin
+  select coalesce(jsonb_agg(private.order_details(o.id) order by o.created_at desc), '[]')
+  into v_orders
+  from (
+    select o.id, o.created_at
+    from (
+      select o.id, o.created_at from public.payment_orders o where o.user_id = (account).id
+      union
+      -- Those that are not paid belong to a number or a WhatsApp user id.
+      select o.id, o.created_at
+      from public.identities i
+      join public.payment_orders o on i.kind = 'phone' and o.phone_number = i.value
+      where i.user_id = (account).id and o.user_id is null
+      union
+      select o.id, o.created_at
+      from public.identities i
+      join public.payment_orders o
+        on i.kind = 'whatsapp_user_id' and o.whatsapp_user_id = i.value
+      where i.user_id = (account).id and o.user_id is null
+    ) o
+    order by o.created_at desc
+    limit 20
+  ) o;
+
+  return jsonb_build_object(
+    'user_id', (account).id,
+    'phone_number', (account).phone_number,
+    'created_at', (account).created_at,
+    'credits', (account).credits,
+    'remaining_credits', private.remaining_credits(account),
+    'reserved_credits', private.reserved_credits(account),
+    'debt_credits', (account).debt_credits,
+    'frozen', (account).frozen_at is not null,
+    'frozen_at', (account).frozen_at,
+    'flags', to_jsonb(array_remove(array[
+      case when (account).frozen_at is not null then 'frozen' end,
+      case when (account).debt_credits > 0 then 'debt' end,
+      case
+        when exists (
+          select from public.payment_orders o
+          join public.payments p on p.order_id = o.id and p.flag is not null
+          where o.user_id = (account).id
+        )
+        then 'flagged_payment'
+      end,
+      case
+        when exists (
+          select from public.operator_actions a
+          where a.user_id = (account).id and a.outcome = 'asked'
+            and not exists (select from public.operator_actions c where c.completes = a.id)
+        )
+        then 'unfinished_refund'
+      end
+    ], null)),
+    'identities', (
+      select coalesce(jsonb_agg(
+        jsonb_build_object('kind', i.kind, 'value', i.value) order by i.kind, i.value
+      ), '[]')
+      from (
+        select i.* from public.identities i
+        where i.user_id = (account).id
+        order by i.kind, i.value
+        limit 20
+      ) i
+    ),
+    'merged_user_ids', (
+      select coalesce(jsonb_agg(m.id order by m.id), '[]')
+      from (
+        select m.id from public.users m where m.merged_into = (account).id order by m.id limit 20
+      ) m
+    ),
+    'entries', (
+      select coalesce(jsonb_agg(
+        jsonb_build_object(
+          'sequence_number', t.sequence_number,
+          'created_at', t.created_at,
+          'action', t.action,
+          'credits', t.credits,
+          'source', t.source,
+          'reference_id', t.reference_id,
+          'balance_after', t.balance_after
+        )
+        order by t.sequence_number desc
+      ), '[]')
+      from (
+        select t.* from public.credit_transactions t
+        where t.user_id = (account).id
+        order by t.sequence_number desc
+        limit 20
+      ) t
+    ),
+    'holds', (
+      select coalesce(jsonb_agg(
+        jsonb_build_object(
+          'reference_id', h.reference_id,
+          'action', h.action_id,
+          'credits', h.credits,
+          'created_at', h.created_at,
+          'expires_at', h.expires_at
+        )
+        order by h.expires_at
+      ), '[]')
+      from (
+        select h.* from public.holds h
+        where h.user_id = (account).id and h.state = 'open' and h.expires_at > clock_timestamp()
+        order by h.expires_at
+        limit 50
+      ) h
+    ),
+    'orders', v_orders,
+    'actions', (
+      select coalesce(jsonb_agg(
+        jsonb_build_object(
+          'created_at', a.created_at,
+          'action', a.action,
+          'operator', a.operator,
+          'reason', a.reason,
+          'outcome', a.outcome,
+          'reference_id', a.reference_id
+        )
+        order by a.id desc
+      ), '[]')
+      from (
+        select a.* from public.operator_actions a
+        where a.user_id = (account).id
+        order by a.id desc
+        limit 20
+      ) a
+    )
+  );
 end;
 $function$;
 
@@ -1188,6 +1587,7 @@ CREATE OR REPLACE FUNCTION private.end_hold (
   AS $function$
 declare
   v_hold public.holds;
+  v_balance_before integer;
 begin
   update public.holds h
   set state = end_hold.state,
@@ -1195,6 +1595,8 @@ begin
       ended_at = clock_timestamp()
   where h.user_id = (hold).user_id and h.reference_id = (hold).reference_id and h.state = (hold).state
   returning * into strict v_hold;
+
+  select u.credits into strict v_balance_before from public.users u where u.id = v_hold.user_id;
 
   -- One that has expired has returned its credits already.
   if (hold).state = 'open' then
@@ -1216,11 +1618,23 @@ begin
   perform private.collect_debts(v_hold.user_id);
 
   update public.holds h
-  set remaining_after_end = private.remaining_credits(u)
+  set remaining_after_end = private.remaining_credits(u),
+      balance_after_end = u.credits
   from public.users u
   where u.id = v_hold.user_id
     and h.user_id = v_hold.user_id and h.reference_id = v_hold.reference_id
   returning h.* into strict v_hold;
+
+  if end_hold.state = 'expired' then
+    perform private.tell(
+      v_hold.user_id, 'hold.expired',
+      jsonb_build_object('reference_id', v_hold.reference_id, 'released_credits', v_hold.credits)
+    );
+  end if;
+  -- A capture lowers the balance, and so does a debt that what was returned pays.
+  perform private.tell_of_low_balance(
+    v_hold.user_id, v_balance_before, v_hold.balance_after_end
+  );
   return v_hold;
 end;
 $function$;
@@ -1434,6 +1848,9 @@ begin
       union all
       select from public.payment_reversals r
       where r.changed_at >= has_more_changes.since and r.changed_at < has_more_changes.before
+      union all
+      select from public.adjustments a
+      where a.changed_at >= has_more_changes.since and a.changed_at < has_more_changes.before
       -- Enough to know.
       limit has_more_changes.max_changes + 1
     ) changes
@@ -1521,6 +1938,48 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION private.lock_account (
+  user_id uuid
+)
+  RETURNS public.users
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+declare
+  v_user public.users;
+begin
+  for v_attempt in 1..10 loop
+    begin
+      select u.* into v_user from public.users u
+      where u.id = (
+        select coalesce(named.merged_into, named.id) from public.users named
+        where named.id = lock_account.user_id
+      )
+      for no key update;
+      if v_user.merged_into is null then
+        return private.end_expired_holds(v_user);
+      end if;
+      raise exception 'the account was merged meanwhile' using errcode = 'serialization_failure';
+    exception
+      -- Start over, without the lock on the merged account.
+      when serialization_failure or deadlock_detected then null;
+    end;
+  end loop;
+  raise exception 'other calls keep getting in the way' using errcode = 'serialization_failure';
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION private.low_balance_credits()
+  RETURNS integer
+  LANGUAGE plpgsql
+  STABLE
+  SET search_path TO ''
+  AS $function$
+begin
+  return (select s.value from public.settings s where s.name = 'low_balance_credits');
+end;
+$function$;
+
 CREATE OR REPLACE FUNCTION private.move_holds (
   from_user_id uuid,
   into_user_id uuid
@@ -1562,6 +2021,58 @@ CREATE OR REPLACE FUNCTION private.note_change()
 begin
   new.changed_at := clock_timestamp();
   return new;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION private.order_details (
+  order_id uuid
+)
+  RETURNS jsonb
+  LANGUAGE plpgsql
+  STABLE
+  SET search_path TO ''
+  AS $function$
+begin
+  return (
+    select jsonb_build_object(
+      'order_id', o.id,
+      'state', o.state,
+      'channel', o.channel,
+      'phone_number', o.phone_number,
+      'whatsapp_user_id', o.whatsapp_user_id,
+      'package_id', o.package_id,
+      'credits', o.credits,
+      'amount_paise', o.amount_paise,
+      'razorpay_order_id', o.razorpay_order_id,
+      'created_at', o.created_at,
+      'paid_at', o.paid_at,
+      'payments', coalesce((
+        select jsonb_agg(
+          jsonb_build_object(
+            'payment_id', p.id,
+            'status', p.status,
+            'amount_paise', p.amount_paise,
+            'returned_paise', coalesce((
+              select sum(r.amount_paise) from public.payment_reversals r
+              where r.payment_id = p.id and r.is_money_gone
+            ), 0),
+            'credits_granted', p.credits_granted,
+            'flag', p.flag,
+            'created_at', p.created_at
+          )
+          order by p.created_at desc
+        )
+        from (
+          select p.* from public.payments p
+          where p.order_id = o.id
+          order by p.created_at desc
+          limit 20
+        ) p
+      ), '[]')
+    )
+    from public.payment_orders o
+    where o.id = order_details.order_id
+  );
 end;
 $function$;
 
@@ -1700,6 +2211,13 @@ begin
         granted_at = clock_timestamp()
     from public.users u
     where p.id = v_payment_id and u.id = pay_order.user_id;
+    perform private.tell(
+      pay_order.user_id, 'credits.granted',
+      jsonb_build_object(
+        'source', 'payment', 'credits_added', v_order.credits, 'payment_id', v_payment_id
+      ),
+      v_order.id
+    );
   end if;
   perform private.apply_reversals(pay_order.user_id, v_payment_id);
   if v_is_first_grant then
@@ -1778,6 +2296,36 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION private.record_action (
+  action       text,
+  operator     text,
+  reason       text,
+  outcome      text   DEFAULT 'done'::text,
+  reference_id text   DEFAULT NULL::text,
+  request      jsonb  DEFAULT NULL::jsonb,
+  user_id      uuid   DEFAULT NULL::uuid,
+  order_id     uuid   DEFAULT NULL::uuid,
+  payment_id   text   DEFAULT NULL::text,
+  before       jsonb  DEFAULT NULL::jsonb,
+  after        jsonb  DEFAULT NULL::jsonb,
+  result       jsonb  DEFAULT NULL::jsonb,
+  completes    bigint DEFAULT NULL::bigint
+)
+  RETURNS void
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+begin
+  insert into public.operator_actions
+    (action, operator, reason, outcome, reference_id, request, user_id, order_id, payment_id, before,
+      after, result, completes)
+  values (record_action.action, record_action.operator, record_action.reason, record_action.outcome,
+    record_action.reference_id, record_action.request, record_action.user_id, record_action.order_id,
+    record_action.payment_id, record_action.before, record_action.after, record_action.result,
+    record_action.completes);
+end;
+$function$;
+
 CREATE OR REPLACE FUNCTION private.release_common_holds (
   from_user_id uuid,
   into_user_id uuid
@@ -1821,6 +2369,38 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION private.repeated_action (
+  action       text,
+  reference_id text,
+  request      jsonb,
+  OUT          outcome text,
+  OUT          result jsonb,
+  OUT          action_id bigint
+)
+  RETURNS record
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+begin
+  -- Calls with one reference take turns, until the end of the transaction.
+  perform pg_catalog.pg_advisory_xact_lock(
+    pg_catalog.hashtextextended('operator ' || repeated_action.reference_id, 0)
+  );
+  select
+    case
+      when a.action <> repeated_action.action or a.request <> repeated_action.request
+      then 'reference_reused'
+      when a.outcome = 'asked' then coalesce(c.outcome, 'asked')
+      else 'replayed'
+    end,
+    coalesce(c.result, a.result), a.id
+  into outcome, result, action_id
+  from public.operator_actions a
+  left join public.operator_actions c on c.completes = a.id
+  where a.reference_id = repeated_action.reference_id;
+end;
+$function$;
+
 CREATE OR REPLACE FUNCTION private.reserved_credits (
   holder public.users
 )
@@ -1840,6 +2420,48 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION private.restore_credits (
+  user_id     uuid,
+  reversal_id text,
+  credits     integer
+)
+  RETURNS void
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+declare
+  v_kind text;
+  v_owed integer;
+  v_forgiven integer;
+begin
+  select r.kind, least(r.credits_owed, restore_credits.credits), r.credits_forgiven
+  into strict v_kind, v_owed, v_forgiven
+  from public.payment_reversals r where r.id = restore_credits.reversal_id for update;
+  -- What was forgiven was never taken from the balance.
+  v_forgiven := least(v_forgiven, restore_credits.credits - v_owed);
+
+  update public.payment_reversals r
+  set credits_taken = r.credits_taken - restore_credits.credits,
+      credits_owed = r.credits_owed - v_owed,
+      credits_forgiven = r.credits_forgiven - v_forgiven
+  where r.id = restore_credits.reversal_id;
+
+  update public.users u set debt_credits = u.debt_credits - v_owed
+  where u.id = restore_credits.user_id;
+
+  if restore_credits.credits > v_owed + v_forgiven then
+    perform private.post_entry(
+      restore_credits.user_id, 'credit', restore_credits.credits - v_owed - v_forgiven, v_kind,
+      restore_credits.reversal_id
+    );
+    perform private.collect_debts(restore_credits.user_id);
+  end if;
+  perform private.tell_of_reversal(
+    restore_credits.user_id, 'credits.restored', restore_credits.reversal_id, restore_credits.credits
+  );
+end;
+$function$;
+
 CREATE OR REPLACE FUNCTION private.revoke_credits (
   user_id     uuid,
   reversal_id text,
@@ -1851,9 +2473,11 @@ CREATE OR REPLACE FUNCTION private.revoke_credits (
   AS $function$
 declare
   v_kind text;
+  v_balance integer;
   v_available integer;
 begin
-  select least(u.credits - u.held_credits, revoke_credits.credits) into strict v_available
+  select u.credits, least(u.credits - u.held_credits, revoke_credits.credits)
+  into strict v_balance, v_available
   from public.users u where u.id = revoke_credits.user_id for no key update;
 
   update public.payment_reversals r
@@ -1870,8 +2494,359 @@ begin
       revoke_credits.user_id, 'debit', v_available, v_kind, revoke_credits.reversal_id
     );
   end if;
+  perform private.tell_of_reversal(
+    revoke_credits.user_id, 'credits.taken_back', revoke_credits.reversal_id, revoke_credits.credits
+  );
+  perform private.tell_of_low_balance(
+    revoke_credits.user_id, v_balance, v_balance - v_available
+  );
 end;
 $function$;
+
+CREATE OR REPLACE FUNCTION private.set_frozen (
+  user_id      uuid,
+  is_frozen    boolean,
+  operator     text,
+  reason       text,
+  reference_id text,
+  OUT          outcome text,
+  OUT          result jsonb
+)
+  RETURNS record
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+declare
+  v_action constant text := case when is_frozen then 'freeze-user' else 'unfreeze-user' end;
+  v_request constant jsonb := jsonb_build_object('user_id', set_frozen.user_id);
+  v_user public.users;
+  v_before jsonb;
+begin
+  select r.outcome, r.result into outcome, result
+  from private.repeated_action(v_action, set_frozen.reference_id, v_request) r;
+  if outcome is not null then
+    return;
+  end if;
+
+  v_user := private.lock_account(set_frozen.user_id);
+  if v_user.id is null then
+    outcome := 'user_not_found';
+    return;
+  end if;
+  v_before := private.account_state(v_user);
+
+  if is_frozen <> (v_user.frozen_at is not null) then
+    update public.users u
+    set frozen_at = case when is_frozen then clock_timestamp() end
+    where u.id = v_user.id
+    returning * into v_user;
+    perform private.tell(v_user.id, case when is_frozen then 'user.frozen' else 'user.unfrozen' end);
+  end if;
+
+  outcome := 'done';
+  result := jsonb_build_object('user_id', v_user.id, 'frozen', is_frozen);
+  perform private.record_action(
+    v_action, set_frozen.operator, set_frozen.reason,
+    reference_id => set_frozen.reference_id, request => v_request, user_id => v_user.id,
+    before => v_before, after => private.account_state(v_user), result => result
+  );
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION private.states_of_two (
+  from_user_id uuid,
+  into_user_id uuid
+)
+  RETURNS jsonb
+  LANGUAGE plpgsql
+  STABLE
+  SET search_path TO ''
+  AS $function$
+begin
+  return (
+    select jsonb_object_agg(
+      case u.id when from_user_id then 'from' else 'into' end, private.account_state(u)
+    )
+    from public.users u
+    where u.id in (from_user_id, into_user_id)
+  );
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION private.tell (
+  user_id  uuid,
+  type     text,
+  data     jsonb DEFAULT '{}'::jsonb,
+  order_id uuid  DEFAULT NULL::uuid
+)
+  RETURNS void
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+begin
+  insert into public.events
+    (user_id, order_id, type, data, credits, remaining_credits, sequence_number)
+  select u.id, tell.order_id, tell.type, tell.data, u.credits,
+    case when u.id is not null then private.remaining_credits(u) end, u.transaction_count
+  from (values (tell.user_id)) about (user_id)
+  left join public.users u on u.id = about.user_id;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION private.tell_of_low_balance (
+  user_id        uuid,
+  balance_before integer,
+  balance_after  integer
+)
+  RETURNS void
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+declare
+  v_threshold constant integer := private.low_balance_credits();
+begin
+  if balance_after = 0 and balance_before > 0 then
+    perform private.tell(user_id, 'credits.exhausted');
+  elsif balance_after <= v_threshold and balance_before > v_threshold then
+    perform private.tell(
+      user_id, 'credits.low', jsonb_build_object('threshold_credits', v_threshold)
+    );
+  end if;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION private.tell_of_reversal (
+  user_id     uuid,
+  type        text,
+  reversal_id text,
+  credits     integer
+)
+  RETURNS void
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+declare
+  v_order_id uuid;
+  v_data jsonb;
+begin
+  select p.order_id,
+    jsonb_build_object(
+      'source', r.kind,
+      case tell_of_reversal.type
+        when 'credits.restored' then 'credits_restored' else 'credits_taken'
+      end, tell_of_reversal.credits,
+      'debt_credits', u.debt_credits,
+      'payment_id', p.id,
+      'reversal_id', r.id
+    )
+  into strict v_order_id, v_data
+  from public.payment_reversals r
+  join public.payments p on p.id = r.payment_id
+  cross join public.users u
+  where r.id = tell_of_reversal.reversal_id and u.id = tell_of_reversal.user_id;
+  perform private.tell(tell_of_reversal.user_id, tell_of_reversal.type, v_data, v_order_id);
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.adjust_credits (
+  user_id      uuid,
+  credits      integer,
+  operator     text,
+  reason       text,
+  reference_id text,
+  allow_debt   boolean DEFAULT false
+)
+  RETURNS TABLE (
+    outcome text,
+    result  jsonb
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_max_credits constant integer := 1000000;
+  -- Far enough from the end of an integer that no payment fails to be booked.
+  v_max_balance constant integer := 1000000000;
+  v_request constant jsonb := jsonb_build_object(
+    'user_id', adjust_credits.user_id,
+    'credits', adjust_credits.credits,
+    'allow_debt', coalesce(adjust_credits.allow_debt, false)
+  );
+  v_user public.users;
+  v_before jsonb;
+  v_taken integer;
+  v_balance integer;
+begin
+  if adjust_credits.credits is null or adjust_credits.credits = 0
+    or abs(adjust_credits.credits) > v_max_credits
+  then
+    raise exception 'an adjustment is a difference of at most % credits, and not 0', v_max_credits
+      using errcode = 'invalid_parameter_value';
+  end if;
+
+  select r.outcome, r.result into outcome, result
+  from private.repeated_action('adjust-credits', adjust_credits.reference_id, v_request) r;
+  if outcome is not null then
+    return next;
+    return;
+  end if;
+
+  v_user := private.lock_account(adjust_credits.user_id);
+  v_before := private.account_state(v_user);
+  v_taken := least(-adjust_credits.credits, v_user.credits - v_user.held_credits);
+  if v_user.id is null then
+    outcome := 'user_not_found';
+  elsif v_taken < -adjust_credits.credits and not coalesce(adjust_credits.allow_debt, false) then
+    outcome := 'not_enough_credits';
+  elsif v_user.credits + adjust_credits.credits > v_max_balance
+    or v_user.debt_credits - adjust_credits.credits > v_max_balance
+  then
+    outcome := 'too_many_credits';
+  end if;
+  if outcome is not null then
+    return next;
+    return;
+  end if;
+
+  insert into public.adjustments (reference_id, user_id, credits, credits_owed)
+  values (adjust_credits.reference_id, v_user.id, adjust_credits.credits,
+    greatest(0, -adjust_credits.credits - v_taken));
+  if adjust_credits.credits > 0 then
+    perform private.post_entry(
+      v_user.id, 'credit', adjust_credits.credits, 'adjustment', adjust_credits.reference_id
+    );
+    perform private.collect_debts(v_user.id);
+  else
+    update public.users u set debt_credits = u.debt_credits - adjust_credits.credits - v_taken
+    where u.id = v_user.id;
+    if v_taken > 0 then
+      perform private.post_entry(
+        v_user.id, 'debit', v_taken, 'adjustment', adjust_credits.reference_id
+      );
+    end if;
+  end if;
+
+  v_balance := v_user.credits;
+  select u.* into strict v_user from public.users u where u.id = v_user.id;
+  if adjust_credits.credits > 0 then
+    perform private.tell(
+      v_user.id, 'credits.granted',
+      jsonb_build_object('source', 'adjustment', 'credits_added', adjust_credits.credits)
+    );
+  else
+    perform private.tell(
+      v_user.id, 'credits.taken_back',
+      jsonb_build_object(
+        'source', 'adjustment',
+        'credits_taken', -adjust_credits.credits,
+        'debt_credits', v_user.debt_credits
+      )
+    );
+    perform private.tell_of_low_balance(v_user.id, v_balance, v_user.credits);
+  end if;
+
+  outcome := 'done';
+  result := jsonb_build_object(
+    'user_id', v_user.id, 'credits', v_user.credits, 'debt_credits', v_user.debt_credits
+  );
+  perform private.record_action(
+    'adjust-credits', adjust_credits.operator, adjust_credits.reason,
+    reference_id => adjust_credits.reference_id, request => v_request, user_id => v_user.id,
+    before => v_before, after => private.account_state(v_user), result => result
+  );
+  return next;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."adjust_credits"(uuid, integer, text, text, text, boolean) FROM PUBLIC, "anon", "authenticated";
+
+CREATE OR REPLACE FUNCTION public.ask_refund (
+  payment_id   text,
+  operator     text,
+  reason       text,
+  reference_id text,
+  amount_paise integer DEFAULT NULL::integer
+)
+  RETURNS TABLE (
+    outcome      text,
+    result       jsonb,
+    refund_paise integer,
+    refund_key   text
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_min_paise constant integer := 100;
+  v_request constant jsonb := jsonb_build_object(
+    'payment_id', ask_refund.payment_id, 'amount_paise', ask_refund.amount_paise
+  );
+  v_action_id bigint;
+  v_payment public.payments;
+  v_left bigint;
+begin
+  select r.outcome, r.result, r.action_id into outcome, result, v_action_id
+  from private.repeated_action('refund-payment', ask_refund.reference_id, v_request) r;
+  -- Of this payment alone, because several projects may share an account with Razorpay.
+  refund_key := left(encode(sha256(convert_to(
+    ask_refund.payment_id || ' ' || ask_refund.reference_id, 'UTF8'
+  )), 'hex'), 40);
+  if outcome is not null then
+    select (a.after ->> 'amount_paise')::integer into refund_paise
+    from public.operator_actions a where a.id = v_action_id;
+    return next;
+    return;
+  end if;
+
+  -- Refunds of one payment are asked for in turn, so that each sees what the others have asked for.
+  select p.* into v_payment from public.payments p where p.id = ask_refund.payment_id
+  for no key update;
+  v_left := v_payment.amount_paise
+    - coalesce((
+      select sum(r.amount_paise) from public.payment_reversals r
+      where r.payment_id = v_payment.id
+        and case r.kind when 'refund' then r.status <> 'failed' else r.is_money_gone end
+    ), 0)
+    - coalesce((
+      select sum((a.after ->> 'amount_paise')::bigint) from public.operator_actions a
+      where a.payment_id = v_payment.id and a.outcome = 'asked'
+        and not exists (select from public.operator_actions c where c.completes = a.id)
+    ), 0);
+  if v_payment.id is null then
+    outcome := 'payment_not_found';
+  elsif v_payment.status not in ('captured', 'refunded') then
+    outcome := 'payment_not_captured';
+  elsif coalesce(ask_refund.amount_paise, v_min_paise) > v_left then
+    outcome := 'refund_exceeds_payment';
+  end if;
+  if outcome is not null then
+    return next;
+    return;
+  end if;
+
+  outcome := 'asking';
+  refund_paise := coalesce(ask_refund.amount_paise, v_left);
+  perform private.record_action(
+    'refund-payment', ask_refund.operator, ask_refund.reason, 'asked',
+    reference_id => ask_refund.reference_id, request => v_request,
+    user_id => (select o.user_id from public.payment_orders o where o.id = v_payment.order_id),
+    order_id => v_payment.order_id, payment_id => v_payment.id,
+    before => jsonb_build_object('left_paise', v_left),
+    after => jsonb_build_object('amount_paise', refund_paise)
+  );
+  return next;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."ask_refund"(text, text, text, text, integer) FROM PUBLIC, "anon", "authenticated";
 
 CREATE OR REPLACE FUNCTION public.capture_credits (
   phone_number     text    DEFAULT NULL::text,
@@ -1886,7 +2861,8 @@ CREATE OR REPLACE FUNCTION public.capture_credits (
     remaining_credits integer,
     captured_credits  integer,
     is_late           boolean,
-    done_message      text
+    done_message      text,
+    low_balance       boolean
   )
   LANGUAGE plpgsql
   SECURITY DEFINER
@@ -1902,6 +2878,8 @@ declare
   v_quantity integer;
   v_credits bigint;
   v_is_same boolean;
+  v_balance integer;
+  v_threshold integer;
 begin
   if capture_credits.reference_id is null
     or num_nonnulls(capture_credits.credits, capture_credits.quantity) = 2
@@ -1959,11 +2937,17 @@ begin
     from charged c
   )
   select 'captured', c.id, c.remaining, c.credits, false,
-    (select p.done_message from public.action_prices p where p.id = c.price_id)
-  into outcome, user_id, remaining_credits, captured_credits, is_late, done_message
+    (select p.done_message from public.action_prices p where p.id = c.price_id),
+    c.balance, (select s.value from public.settings s where s.name = 'low_balance_credits')
+  into outcome, user_id, remaining_credits, captured_credits, is_late, done_message,
+    v_balance, v_threshold
   from charged c;
 
   if outcome is not null then
+    low_balance := v_balance <= v_threshold;
+    if low_balance and (v_balance = 0 or v_balance + captured_credits > v_threshold) then
+      perform private.tell_of_low_balance(user_id, v_balance + captured_credits, v_balance);
+    end if;
     return next;
     return;
   end if;
@@ -1978,6 +2962,7 @@ begin
     and h.reference_id = capture_credits.reference_id;
   user_id := v_user.id;
   is_late := v_hold.ended_at >= v_hold.expires_at;
+  v_threshold := private.low_balance_credits();
   select p.done_message into done_message from public.action_prices p where p.id = v_hold.price_id;
 
   -- What is left out is all of the hold.
@@ -2003,6 +2988,7 @@ begin
     captured_credits := v_charge.credits;
     is_late := is_late and v_hold.state = 'captured';
     done_message := private.done_message(v_charge);
+    low_balance := v_charge.balance_after <= v_threshold;
     return next;
     return;
   elsif v_hold.user_id is null then
@@ -2016,6 +3002,7 @@ begin
     end;
     remaining_credits := v_hold.remaining_after_end;
     captured_credits := 0;
+    low_balance := v_hold.balance_after_end <= v_threshold;
     return next;
     return;
   elsif (v_quantity is null) <> (v_hold.quantity is null) then
@@ -2033,6 +3020,11 @@ begin
 
   if v_credits > v_hold.credits then
     outcome := 'capture_exceeds_hold';
+    return next;
+    return;
+  elsif v_hold.state = 'expired' and v_credits > 0 and v_user.frozen_at is not null then
+    -- Its credits had returned to the account, so this would be a new charge.
+    outcome := 'account_frozen';
     return next;
     return;
   elsif v_hold.state = 'expired'
@@ -2053,6 +3045,7 @@ begin
   remaining_credits := v_hold.remaining_after_end;
   captured_credits := v_hold.captured_credits;
   is_late := v_hold.ended_at >= v_hold.expires_at;
+  low_balance := v_hold.balance_after_end <= v_threshold;
   return next;
 end;
 $function$;
@@ -2100,6 +3093,122 @@ $function$;
 
 REVOKE ALL ON FUNCTION "public"."check_invariants"(timestamp WITH time zone, uuid) FROM PUBLIC, "anon", "authenticated";
 
+CREATE OR REPLACE FUNCTION public.claim_event_deliveries (
+  url        text,
+  batch_size integer
+)
+  RETURNS TABLE (
+    event_id          uuid,
+    address_id        integer,
+    lease_token       uuid,
+    type              text,
+    created_at        timestamp with time zone,
+    user_id           uuid,
+    phone_number      text,
+    whatsapp_user_id  text,
+    credits           integer,
+    remaining_credits integer,
+    sequence_number   integer,
+    order_id          uuid,
+    package_id        text,
+    reference_id      text,
+    data              jsonb
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  -- Twice as long as an attempt may take.
+  v_lease constant interval := '30 seconds';
+  v_max_under_way constant integer := 10;
+  v_failures_of_a_down_address constant integer := 3;
+  v_address public.event_addresses;
+  v_is_down boolean;
+  v_free integer;
+begin
+  -- Calls for one address take turns, so that together they send it no more than it can take.
+  select a.* into v_address from public.event_addresses a
+  where a.url = claim_event_deliveries.url and a.removed_at is null
+  for no key update;
+  v_is_down := v_address.failures >= v_failures_of_a_down_address;
+  if v_address.id is null
+    or v_address.paused_at is not null
+    or v_address.not_before > clock_timestamp()
+    or v_is_down and v_address.next_probe_at > clock_timestamp()
+  then
+    return;
+  end if;
+
+  select case when v_is_down then 1 else v_max_under_way end - count(*) into v_free
+  from public.event_deliveries d
+  where d.address_id = v_address.id and d.lease_token is not null
+    and d.next_attempt_at > clock_timestamp();
+
+  return query
+  with due as (
+    select d.event_id
+    from public.event_deliveries d
+    where d.address_id = v_address.id
+      and d.state = 'pending'
+      and d.next_attempt_at <= statement_timestamp()
+    order by d.next_attempt_at
+    limit greatest(0, least(claim_event_deliveries.batch_size, v_free))
+    for no key update skip locked
+  ),
+  claimed as (
+    update public.event_deliveries d
+    set attempts = d.attempts + 1,
+        lease_token = gen_random_uuid(),
+        last_attempt_at = clock_timestamp(),
+        -- A claim that is never finished, because the caller was cut off, expires.
+        next_attempt_at = clock_timestamp() + v_lease
+    where d.address_id = v_address.id
+      and d.event_id = any (array(select due.event_id from due))
+    returning d.*
+  )
+  select e.id, c.address_id, c.lease_token, e.type, e.created_at, e.user_id,
+    case when who.id is null then o.phone_number else who.phone_number end,
+    case
+      when who.id is null then o.whatsapp_user_id
+      else (
+        select i.value from public.identities i
+        where i.user_id = who.id and i.kind = 'whatsapp_user_id'
+        order by i.created_at desc
+        limit 1
+      )
+    end,
+    e.credits, e.remaining_credits, e.sequence_number, e.order_id, o.package_id,
+    (
+      select r.reference_id from public.order_references r
+      where r.order_id = e.order_id
+      order by r.created_at desc
+      limit 1
+    ),
+    e.data
+  from claimed c
+  join public.events e on e.id = c.event_id
+  left join public.payment_orders o on o.id = e.order_id
+  left join public.users u on u.id = e.user_id
+  -- Whoever the number belongs to now: the account may have been merged into another one.
+  left join public.users who
+    on who.id = case
+      when u.id is null then private.find_user_id(o.phone_number, o.whatsapp_user_id)
+      else coalesce(u.merged_into, u.id)
+    end;
+
+  if found and v_is_down then
+    update public.event_addresses a set next_probe_at = clock_timestamp() + v_lease
+    where a.id = v_address.id;
+  end if;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."claim_event_deliveries"(text, integer) FROM PUBLIC, "anon", "authenticated";
+
 CREATE OR REPLACE FUNCTION public.deduct_credits (
   phone_number     text    DEFAULT NULL::text,
   credits          integer DEFAULT NULL::integer,
@@ -2114,7 +3223,8 @@ CREATE OR REPLACE FUNCTION public.deduct_credits (
     remaining_credits integer,
     reserved_credits  integer,
     needed_credits    bigint,
-    done_message      text
+    done_message      text,
+    low_balance       boolean
   )
   LANGUAGE plpgsql
   SECURITY DEFINER
@@ -2130,6 +3240,8 @@ declare
     case when deduct_credits.credits is null then coalesce(deduct_credits.quantity, 1) end;
   v_charged_credits integer;
   v_is_charged boolean;
+  v_balance integer;
+  v_threshold integer;
   v_user public.users;
   v_charge public.credit_transactions;
   v_price private.price_of_a_call;
@@ -2166,6 +3278,7 @@ begin
     where u.phone_number = deduct_credits.phone_number
       and u.credits - u.held_credits - u.debt_credits >= p.credits
       and p.credits <= v_max_credits
+      and u.frozen_at is null
       -- A hold may have expired, which returns its credits.
       and (u.next_hold_expiry_at is null or u.next_hold_expiry_at > clock_timestamp())
     returning u.id, u.transaction_count, u.credits as balance,
@@ -2191,13 +3304,18 @@ begin
       do nothing
     returning true as is_written
   )
-  select 'deducted', c.id, c.remaining, 0, c.credits, c.done_message, c.credits, e.is_written
+  select 'deducted', c.id, c.remaining, 0, c.credits, c.done_message, c.credits, e.is_written,
+    c.balance, (select s.value from public.settings s where s.name = 'low_balance_credits')
   into outcome, user_id, remaining_credits, reserved_credits, needed_credits, done_message,
-    v_charged_credits, v_is_charged
+    v_charged_credits, v_is_charged, v_balance, v_threshold
   from charged c
   left join entry e on true;
 
   if v_is_charged then
+    low_balance := v_balance <= v_threshold;
+    if low_balance and (v_balance = 0 or v_balance + v_charged_credits > v_threshold) then
+      perform private.tell_of_low_balance(user_id, v_balance + v_charged_credits, v_balance);
+    end if;
     return next;
     return;
   elsif v_charged_credits is not null then
@@ -2234,6 +3352,7 @@ begin
       user_id := v_charge.user_id;
       remaining_credits := coalesce(v_charge.remaining_after, v_charge.balance_after);
       done_message := private.done_message(v_charge);
+      low_balance := v_charge.balance_after <= private.low_balance_credits();
       return next;
       return;
     elsif private.is_reference_taken(v_user.id, deduct_credits.reference_id) then
@@ -2241,6 +3360,12 @@ begin
       return next;
       return;
     end if;
+  end if;
+
+  if v_user.frozen_at is not null then
+    outcome := 'account_frozen';
+    return next;
+    return;
   end if;
 
   v_price := private.find_price(v_action, v_quantity, deduct_credits.credits);
@@ -2253,18 +3378,88 @@ begin
   elsif v_price.credits > remaining_credits then
     outcome := 'insufficient_credits';
   else
-    perform private.post_entry(
+    v_balance := private.post_entry(
       v_user.id, 'debit', v_price.credits::integer, v_action, deduct_credits.reference_id, v_quantity,
       v_price.price_id
     );
+    perform private.tell_of_low_balance(v_user.id, v_user.credits, v_balance);
     outcome := 'deducted';
     remaining_credits := remaining_credits - v_price.credits::integer;
+    low_balance := v_balance <= private.low_balance_credits();
   end if;
   return next;
 end;
 $function$;
 
 REVOKE ALL ON FUNCTION "public"."deduct_credits"(text, integer, text, text, text, integer) FROM PUBLIC, "anon", "authenticated";
+
+CREATE OR REPLACE FUNCTION public.end_hold_by_hand (
+  user_id           uuid,
+  hold_reference_id text,
+  operator          text,
+  reason            text,
+  reference_id      text
+)
+  RETURNS TABLE (
+    outcome text,
+    result  jsonb
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_request constant jsonb := jsonb_build_object(
+    'user_id', end_hold_by_hand.user_id,
+    'hold_reference_id', end_hold_by_hand.hold_reference_id
+  );
+  v_user public.users;
+  v_before jsonb;
+  v_hold public.holds;
+begin
+  select r.outcome, r.result into outcome, result
+  from private.repeated_action('end-hold', end_hold_by_hand.reference_id, v_request) r;
+  if outcome is not null then
+    return next;
+    return;
+  end if;
+
+  v_user := private.lock_account(end_hold_by_hand.user_id);
+  v_before := private.account_state(v_user);
+  select h.* into v_hold from public.holds h
+  where h.user_id = v_user.id and h.reference_id = end_hold_by_hand.hold_reference_id
+    and h.state = 'open';
+  if v_user.id is null then
+    outcome := 'user_not_found';
+  elsif v_hold.user_id is null then
+    outcome := case
+      when (private.find_charge(v_user.id, end_hold_by_hand.hold_reference_id)).user_id is null
+      then 'hold_not_found'
+      else 'hold_captured'
+    end;
+  end if;
+  if outcome is not null then
+    return next;
+    return;
+  end if;
+
+  v_hold := private.end_hold(v_hold, 'released');
+  select u.* into strict v_user from public.users u where u.id = v_user.id;
+  outcome := 'done';
+  result := jsonb_build_object('released_credits', v_hold.credits);
+  perform private.record_action(
+    'end-hold', end_hold_by_hand.operator, end_hold_by_hand.reason,
+    reference_id => end_hold_by_hand.reference_id, request => v_request, user_id => v_user.id,
+    before => v_before, after => private.account_state(v_user), result => result
+  );
+  return next;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."end_hold_by_hand"(uuid, text, text, text, text) FROM PUBLIC, "anon", "authenticated";
 
 CREATE OR REPLACE FUNCTION public.expire_holds (
   batch_size    integer,
@@ -2326,6 +3521,467 @@ $function$;
 
 REVOKE ALL ON FUNCTION "public"."expire_holds"(integer, uuid) FROM PUBLIC, "anon", "authenticated";
 
+CREATE OR REPLACE FUNCTION public.export_statement (
+  user_id     uuid,
+  max_entries integer,
+  since       timestamp with time zone DEFAULT '-infinity'::timestamp WITH time zone,
+  until       timestamp with time zone DEFAULT 'infinity'::timestamp WITH time zone
+)
+  RETURNS TABLE (
+    outcome         text,
+    opening_balance integer,
+    closing_balance integer,
+    entries         jsonb
+  )
+  LANGUAGE plpgsql
+  STABLE
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_before integer := 0;
+  v_last integer;
+begin
+  if not exists (select from public.users u where u.id = export_statement.user_id) then
+    outcome := 'user_not_found';
+    return next;
+    return;
+  end if;
+
+  -- A period is a part of the history without gaps, even if the server's clock was set back within it,
+  -- so that the statement adds up.
+  opening_balance := 0;
+  select t.sequence_number, t.balance_after into v_before, opening_balance
+  from public.credit_transactions t
+  where t.user_id = export_statement.user_id and t.created_at < export_statement.since
+  order by t.sequence_number desc
+  limit 1;
+  v_before := coalesce(v_before, 0);
+  opening_balance := coalesce(opening_balance, 0);
+
+  select t.sequence_number, t.balance_after into v_last, closing_balance
+  from public.credit_transactions t
+  where t.user_id = export_statement.user_id and t.created_at < export_statement.until
+  order by t.sequence_number desc
+  limit 1;
+  -- Nothing has happened in the period.
+  if v_last is null or v_last <= v_before then
+    v_last := v_before;
+    closing_balance := opening_balance;
+  end if;
+
+  if v_last - v_before > export_statement.max_entries then
+    outcome := 'too_many_entries';
+    return next;
+    return;
+  end if;
+
+  outcome := 'exported';
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'sequence_number', t.sequence_number,
+        'created_at', t.created_at,
+        'action', t.action,
+        'credits', t.credits,
+        'source', t.source,
+        'reference_id', t.reference_id,
+        'balance_after', t.balance_after
+      )
+      order by t.sequence_number
+    ),
+    '[]'
+  ) into entries
+  from public.credit_transactions t
+  where t.user_id = export_statement.user_id
+    and t.sequence_number > v_before and t.sequence_number <= v_last;
+  return next;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."export_statement"(uuid, integer, timestamp WITH time zone, timestamp WITH time zone) FROM PUBLIC, "anon", "authenticated";
+
+CREATE OR REPLACE FUNCTION public.find_customers (
+  search        text,
+  phone_numbers text[] DEFAULT '{}'::text[]
+)
+  RETURNS TABLE (
+    customers        jsonb,
+    unclaimed_orders jsonb
+  )
+  LANGUAGE sql
+  STABLE
+  SECURITY DEFINER
+  SET search_path TO ''
+  AS $function$
+  with searched (id) as (
+    -- A user id, our order id, or a receipt, which is the order's id without hyphens.
+    select case
+      when replace($1, '-', '') ~* '^[0-9a-f]{32}$' then replace($1, '-', '')::uuid
+    end
+  ),
+  -- Each kind of id has an index of its own, so each is looked up by itself.
+  found_orders (id) as (
+    select o.id from searched s join public.payment_orders o on o.id = s.id
+    union
+    select o.id from public.payment_orders o where o.razorpay_order_id = $1
+    union
+    select o.id from public.payment_orders o where o.razorpay_payment_link_id = $1
+    union
+    select p.order_id from public.payments p where p.id = $1
+    union
+    select p.order_id
+    from public.payment_reversals r
+    join public.payments p on p.id = r.payment_id
+    where r.id = $1
+    union
+    (select r.order_id from public.order_references r where r.reference_id = $1 limit 100)
+    union
+    -- Orders of numbers that are no customers' yet.
+    (
+      select o.id from public.payment_orders o
+      where o.phone_number = any ($2) and o.user_id is null
+      order by o.created_at desc
+      limit 20
+    )
+    union
+    (
+      select o.id from public.payment_orders o
+      where o.whatsapp_user_id = $1 and o.user_id is null
+      order by o.created_at desc
+      limit 20
+    )
+  ),
+  owned_orders as (
+    select o.*,
+      coalesce(o.user_id, private.find_user_id(o.phone_number, o.whatsapp_user_id)) as owner_id
+    from found_orders f
+    join public.payment_orders o on o.id = f.id
+  ),
+  found_users (id) as (
+    select s.id from searched s
+    union
+    select i.user_id from public.identities i where i.kind = 'phone' and i.value = any ($2)
+    union
+    select i.user_id from public.identities i where i.kind = 'whatsapp_user_id' and i.value = $1
+    union
+    select o.owner_id from owned_orders o
+    union
+    select a.user_id from public.operator_actions a where a.reference_id = $1
+  ),
+  -- A merged account leads to the one that has its credits.
+  accounts as (
+    select u.* from public.users u
+    where u.id in (
+      select coalesce(named.merged_into, named.id)
+      from found_users f
+      join public.users named on named.id = f.id
+    )
+    order by u.created_at, u.id
+    limit 10
+  )
+  select
+    coalesce(
+      (select jsonb_agg(private.customer_details(a) order by a.created_at, a.id) from accounts a),
+      '[]'
+    ),
+    coalesce(
+      (
+        select jsonb_agg(private.order_details(o.id) order by o.created_at desc)
+        from (
+          select o.id, o.created_at from owned_orders o
+          where o.owner_id is null
+          order by o.created_at desc
+          limit 20
+        ) o
+      ),
+      '[]'
+    );
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."find_customers"(text, text[]) FROM PUBLIC, "anon", "authenticated";
+
+CREATE OR REPLACE FUNCTION public.finish_event_delivery (
+  event_id            uuid,
+  address_id          integer,
+  lease_token         uuid,
+  http_status         integer DEFAULT NULL::integer,
+  error               text    DEFAULT NULL::text,
+  retry_after_seconds integer DEFAULT NULL::integer
+)
+  RETURNS text
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_waits constant interval[] := array[
+    '5 seconds', '30 seconds', '2 minutes', '10 minutes', '30 minutes', '1 hour', '2 hours', '4 hours',
+    '8 hours'
+  ];
+  v_longest_probe_wait constant interval := '15 minutes';
+  v_failures_of_a_down_address constant integer := 3;
+  -- The address says how long to wait, but not for how long nobody is told anything.
+  v_retry_after constant interval := make_interval(
+    secs => least(greatest(finish_event_delivery.retry_after_seconds, 0), 3600)
+  );
+  -- So that what failed together is not sent together again.
+  v_jitter constant double precision := 0.8 + 0.4 * random();
+  v_address public.event_addresses;
+  v_delivery public.event_deliveries;
+begin
+  select a.* into v_address from public.event_addresses a
+  where a.id = finish_event_delivery.address_id
+  for no key update;
+  select d.* into v_delivery from public.event_deliveries d
+  where d.event_id = finish_event_delivery.event_id
+    and d.address_id = finish_event_delivery.address_id
+    -- Whoever has claimed it since says what became of it.
+    and d.lease_token = finish_event_delivery.lease_token
+  for no key update;
+  if not found then
+    return 'lease_lost';
+  end if;
+
+  update public.event_deliveries d
+  set lease_token = null,
+      last_status = finish_event_delivery.http_status,
+      last_error = finish_event_delivery.error
+  where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+
+  if finish_event_delivery.http_status between 200 and 299 then
+    update public.event_deliveries d
+    set state = 'delivered', next_attempt_at = null, finished_at = clock_timestamp()
+    where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+    update public.event_addresses a set failures = 0, failing_since = null, next_probe_at = null
+    where a.id = v_address.id and a.failures > 0;
+    -- It was down and is back: what failed meanwhile did not fail by itself.
+    if v_address.failures >= v_failures_of_a_down_address then
+      update public.event_deliveries d
+      set next_attempt_at = least(d.next_attempt_at, clock_timestamp())
+      where d.address_id = v_address.id
+        and d.state = 'pending'
+        and d.lease_token is null
+        and d.last_attempt_at >= v_address.failing_since - interval '1 minute';
+    end if;
+    return 'delivered';
+  elsif finish_event_delivery.http_status = 410 then
+    update public.event_deliveries d set next_attempt_at = clock_timestamp()
+    where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+    update public.event_addresses a set paused_at = coalesce(a.paused_at, clock_timestamp())
+    where a.id = v_address.id;
+    return 'paused';
+  end if;
+
+  update public.event_addresses a
+  set failures = a.failures + 1,
+      failing_since = coalesce(a.failing_since, clock_timestamp()),
+      next_probe_at = clock_timestamp() + v_jitter * least(
+        v_longest_probe_wait,
+        interval '5 seconds' * power(2, least(a.failures, 20) + 1 - v_failures_of_a_down_address)
+      ),
+      not_before = greatest(a.not_before, clock_timestamp() + v_retry_after),
+      last_failure = coalesce(
+        finish_event_delivery.error, 'status ' || finish_event_delivery.http_status
+      )
+  where a.id = v_address.id;
+
+  if clock_timestamp() >= v_delivery.give_up_at then
+    update public.event_deliveries d
+    set state = 'dead', next_attempt_at = null, finished_at = clock_timestamp()
+    where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+    return 'dead';
+  end if;
+  update public.event_deliveries d
+  set next_attempt_at = least(
+    clock_timestamp() + greatest(
+      v_jitter * v_waits[least(v_delivery.attempts, array_length(v_waits, 1))],
+      v_retry_after
+    ),
+    v_delivery.give_up_at
+  )
+  where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+  return 'failed';
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."finish_event_delivery"(uuid, integer, uuid, integer, text, integer) FROM PUBLIC, "anon", "authenticated";
+
+CREATE OR REPLACE FUNCTION public.finish_refund (
+  reference_id text,
+  refund       jsonb DEFAULT NULL::jsonb,
+  refusal      text  DEFAULT NULL::text
+)
+  RETURNS TABLE (
+    outcome text,
+    result  jsonb
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_asked public.operator_actions;
+  v_payment public.payments;
+  v_order public.payment_orders;
+  v_user public.users;
+  v_before jsonb;
+begin
+  if num_nonnulls(finish_refund.refund, finish_refund.refusal) <> 1 then
+    raise exception 'Razorpay either made a refund or refused it'
+      using errcode = 'invalid_parameter_value';
+  end if;
+
+  select a.* into v_asked from public.operator_actions a
+  where a.reference_id = finish_refund.reference_id and a.outcome = 'asked';
+  select r.outcome, r.result into outcome, result
+  from private.repeated_action('refund-payment', finish_refund.reference_id, v_asked.request) r;
+  if outcome is distinct from 'asked' then
+    return next;
+    return;
+  end if;
+
+  select p.* into strict v_payment from public.payments p where p.id = v_asked.payment_id;
+  select o.* into strict v_order from public.payment_orders o where o.id = v_payment.order_id;
+  v_user := private.lock_account(v_order.user_id);
+  v_before := private.account_state(v_user);
+
+  if finish_refund.refund is null then
+    outcome := 'refused';
+    result := jsonb_build_object('refusal', finish_refund.refusal);
+  else
+    outcome := 'refunded';
+    result := jsonb_build_object(
+      'refund_id', finish_refund.refund -> 'id',
+      'status', finish_refund.refund -> 'status',
+      'amount_paise', finish_refund.refund -> 'amount_paise'
+    );
+    perform public.settle_payment(
+      v_order.razorpay_order_id, v_payment.id, v_payment.status, v_payment.amount_paise,
+      v_payment.currency, jsonb_build_array(finish_refund.refund)
+    );
+  end if;
+
+  select u.* into v_user from public.users u where u.id = v_user.id;
+  perform private.record_action(
+    'refund-payment', v_asked.operator, v_asked.reason, outcome,
+    user_id => v_user.id, order_id => v_order.id, payment_id => v_payment.id,
+    before => v_before, after => private.account_state(v_user), result => result,
+    completes => v_asked.id
+  );
+  return next;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."finish_refund"(text, jsonb, text) FROM PUBLIC, "anon", "authenticated";
+
+CREATE OR REPLACE FUNCTION public.forgive_debt (
+  user_id      uuid,
+  operator     text,
+  reason       text,
+  reference_id text,
+  credits      integer DEFAULT NULL::integer
+)
+  RETURNS TABLE (
+    outcome text,
+    result  jsonb
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_request constant jsonb :=
+    jsonb_build_object('user_id', forgive_debt.user_id, 'credits', forgive_debt.credits);
+  v_user public.users;
+  v_before jsonb;
+  v_debt private.debts;
+  v_left integer := forgive_debt.credits;
+  v_forgiven integer;
+begin
+  if forgive_debt.credits < 1 then
+    raise exception 'at least one credit is forgiven' using errcode = 'invalid_parameter_value';
+  end if;
+
+  select r.outcome, r.result into outcome, result
+  from private.repeated_action('forgive-debt', forgive_debt.reference_id, v_request) r;
+  if outcome is not null then
+    return next;
+    return;
+  end if;
+
+  v_user := private.lock_account(forgive_debt.user_id);
+  if v_user.id is null then
+    outcome := 'user_not_found';
+    return next;
+    return;
+  end if;
+  v_before := private.account_state(v_user);
+
+  for v_debt in
+    select d.* from private.debts d
+    where d.user_id = v_user.id
+    order by d.created_at, d.reference_id
+  loop
+    v_forgiven := least(v_left, v_debt.credits_owed);
+    exit when v_forgiven = 0;
+    perform private.reduce_debt(v_debt, v_forgiven, is_forgiven => true);
+    v_left := v_left - v_forgiven;
+  end loop;
+
+  select u.* into strict v_user from public.users u where u.id = v_user.id;
+  outcome := 'done';
+  result := jsonb_build_object('user_id', v_user.id, 'debt_credits', v_user.debt_credits);
+  perform private.record_action(
+    'forgive-debt', forgive_debt.operator, forgive_debt.reason,
+    reference_id => forgive_debt.reference_id, request => v_request, user_id => v_user.id,
+    before => v_before, after => private.account_state(v_user), result => result
+  );
+  return next;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."forgive_debt"(uuid, text, text, text, integer) FROM PUBLIC, "anon", "authenticated";
+
+CREATE OR REPLACE FUNCTION public.freeze_user (
+  user_id      uuid,
+  operator     text,
+  reason       text,
+  reference_id text
+)
+  RETURNS TABLE (
+    outcome text,
+    result  jsonb
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+begin
+  return query select f.outcome, f.result
+  from private.set_frozen(
+    freeze_user.user_id, true, freeze_user.operator, freeze_user.reason,
+    freeze_user.reference_id
+  ) f;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."freeze_user"(uuid, text, text, text) FROM PUBLIC, "anon", "authenticated";
+
 CREATE OR REPLACE FUNCTION public.get_user (
   phone_number     text DEFAULT NULL::text,
   whatsapp_user_id text DEFAULT NULL::text,
@@ -2338,7 +3994,9 @@ CREATE OR REPLACE FUNCTION public.get_user (
     created_at          timestamp with time zone,
     retry_after_seconds integer,
     remaining_credits   integer,
-    reserved_credits    integer
+    reserved_credits    integer,
+    low_balance         boolean,
+    is_frozen           boolean
   )
   LANGUAGE plpgsql
   SECURITY DEFINER
@@ -2370,11 +4028,107 @@ begin
 
   v_user := private.ensure_user(get_user.phone_number, get_user.whatsapp_user_id);
   return query select 'found', v_user.id, v_user.credits, v_user.created_at, 0,
-    private.remaining_credits(v_user), private.reserved_credits(v_user);
+    private.remaining_credits(v_user), private.reserved_credits(v_user),
+    v_user.credits <= private.low_balance_credits(),
+    v_user.frozen_at is not null;
 end;
 $function$;
 
 REVOKE ALL ON FUNCTION "public"."get_user"(text, text, text) FROM PUBLIC, "anon", "authenticated";
+
+CREATE OR REPLACE FUNCTION public.hand_out_events (
+  urls       text[],
+  batch_size integer
+)
+  RETURNS integer
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+declare
+  -- Runs may name different addresses for a while after the setting has changed.
+  v_unnamed_for constant interval := '1 hour';
+  v_max_age constant interval := '3 days';
+  v_count integer;
+begin
+  -- Not at every run, because runs come every few seconds.
+  update public.event_addresses a
+  set named_at = clock_timestamp(), removed_at = null
+  where a.url = any (hand_out_events.urls)
+    and (a.named_at < clock_timestamp() - interval '5 minutes' or a.removed_at is not null);
+  insert into public.event_addresses (url)
+  select named.url from unnest(hand_out_events.urls) with ordinality named (url, position)
+  where not exists (select from public.event_addresses a where a.url = named.url)
+  order by named.position
+  on conflict (url) do nothing;
+
+  update public.event_addresses a set removed_at = clock_timestamp()
+  where a.removed_at is null
+    and a.url <> all (hand_out_events.urls)
+    and a.named_at < clock_timestamp() - v_unnamed_for;
+  update public.event_deliveries d
+  set state = 'ended', next_attempt_at = null, lease_token = null, finished_at = clock_timestamp()
+  where d.ctid = any (array(
+    select p.ctid
+    from public.event_addresses a
+    join public.event_deliveries p on p.address_id = a.id and p.state = 'pending'
+    where a.removed_at is not null
+    limit 10000
+    for update of p skip locked
+  ));
+
+  -- The last attempt is at give_up_at. These have missed it, because their address was down or nobody
+  -- called; a paused address keeps its queue.
+  update public.event_deliveries d
+  set state = 'dead', next_attempt_at = null, lease_token = null, finished_at = clock_timestamp()
+  where d.ctid = any (array(
+    select p.ctid
+    from public.event_deliveries p
+    join public.event_addresses a on a.id = p.address_id and a.paused_at is null
+    where p.state = 'pending' and p.give_up_at < statement_timestamp() - interval '1 hour'
+    limit 10000
+    for update of p skip locked
+  ));
+
+  -- Events that nobody wants to hear stay as they are. Which ones are new is told by the row and not by
+  -- a position, because transactions do not commit in the order in which they began.
+  if not exists (select from public.event_addresses a where a.removed_at is null) then
+    return 0;
+  end if;
+  with due as (
+    select e.id, e.created_at
+    from public.events e
+    where e.state = 'new'
+    order by e.created_at
+    limit hand_out_events.batch_size
+    for no key update skip locked
+  ),
+  handed_out as (
+    update public.events e
+    set state = case
+          when d.created_at < clock_timestamp() - v_max_age then 'not_sent' else 'handed_out'
+        end,
+        handed_out_at = clock_timestamp()
+    from due d
+    where e.id = d.id
+    returning e.id, e.state, e.created_at
+  ),
+  delivery as (
+    insert into public.event_deliveries (event_id, address_id, next_attempt_at)
+    -- The oldest first.
+    select h.id, a.id, h.created_at
+    from handed_out h
+    cross join public.event_addresses a
+    where h.state = 'handed_out' and a.removed_at is null
+  )
+  select count(*) into v_count from handed_out;
+  return v_count;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."hand_out_events"(text[], integer) FROM PUBLIC, "anon", "authenticated";
 
 CREATE OR REPLACE FUNCTION public.list_attention()
   RETURNS TABLE (
@@ -2399,14 +4153,20 @@ CREATE OR REPLACE FUNCTION public.list_attention()
     ), 0)
 
   union all
-  select 'debt', coalesce(u.phone_number, u.id::text), min(r.created_at),
-    format('%s credits were spent before their money went back', u.debt_credits)
-  from public.payment_reversals r
-  join public.payments p on p.id = r.payment_id
-  join public.payment_orders o on o.id = p.order_id
-  join public.users u on u.id = o.user_id
-  where r.credits_owed > 0
+  select 'debt', coalesce(u.phone_number, u.id::text), min(d.created_at),
+    format('%s credits were spent before they were taken back', u.debt_credits)
+  from private.debts d
+  join public.users u on u.id = d.user_id
   group by u.id
+
+  union all
+  select 'unfinished refund', a.reference_id, a.created_at,
+    format('%s asked Razorpay to refund %s paise of %s, and what came of it is not known; ask again with '
+      'the same reference', a.operator, a.after ->> 'amount_paise', a.payment_id)
+  from public.operator_actions a
+  where a.outcome = 'asked'
+    and a.created_at < statement_timestamp() - interval '1 minute'
+    and not exists (select from public.operator_actions c where c.completes = a.id)
 
   union all
   select 'open order', o.id::text, o.created_at,
@@ -2468,6 +4228,42 @@ CREATE OR REPLACE FUNCTION public.list_attention()
   select 'books unchecked', 'books', c.complete_until, 'no run has checked what was written since'
   from (select b.complete_until from public.book_checks b order by b.id desc limit 1) c
   where c.complete_until < statement_timestamp() - interval '1 hour'
+
+  union all
+  select 'undelivered events', regexp_replace(a.url, '[?].*', ''),
+    least(a.paused_at, a.failing_since, dead.since),
+    concat_ws('; ',
+      case when a.paused_at is not null
+        then format('it answered 410 and is sent nothing more: %s wait', waiting.count) end,
+      case when a.paused_at is null and a.failures > 0
+        then format('the last %s attempts failed (%s): %s wait', a.failures, a.last_failure, waiting.count)
+      end,
+      case when dead.count > 0 then format('%s were given up after three days', dead.count) end,
+      'resend-events sends them again'
+    )
+  from public.event_addresses a
+  cross join lateral (
+    select count(*) as count, min(d.finished_at) as since
+    from public.event_deliveries d where d.address_id = a.id and d.state = 'dead'
+  ) dead
+  cross join lateral (
+    select count(*) as count
+    from public.event_deliveries d where d.address_id = a.id and d.state = 'pending'
+  ) waiting
+  where a.removed_at is null and (
+    a.paused_at is not null
+    or a.failing_since < statement_timestamp() - interval '15 minutes' and waiting.count > 0
+    or dead.count > 0
+  )
+
+  union all
+  select 'undelivered events', 'every address', min(e.created_at),
+    format('%s wait to be handed out: deliver-events fails, or nobody calls it', count(*))
+  from public.events e
+  where e.state = 'new' and e.created_at < statement_timestamp() - interval '15 minutes'
+    -- Without an address, events only wait for one.
+    and exists (select from public.event_addresses a where a.removed_at is null)
+  having count(*) > 0
 
   order by 3;
 $function$;
@@ -2589,6 +4385,39 @@ $function$;
 
 REVOKE ALL ON FUNCTION "public"."list_prices"() FROM PUBLIC, "anon", "authenticated";
 
+CREATE OR REPLACE FUNCTION public.list_violations()
+  RETURNS TABLE (
+    violations jsonb,
+    checked_at timestamp with time zone
+  )
+  LANGUAGE sql
+  STABLE
+  SECURITY DEFINER
+  SET search_path TO ''
+  AS $function$
+  select
+    (
+      select coalesce(jsonb_agg(
+        jsonb_build_object(
+          'invariant', v.invariant,
+          'subject', v.subject,
+          'detail', v.detail,
+          'found_at', v.found_at
+        )
+        order by v.found_at, v.id
+      ), '[]')
+      from (
+        select v.* from public.book_violations v
+        where v.gone_at is null
+        order by v.found_at, v.id
+        limit 1000
+      ) v
+    ),
+    (select c.checked_at from public.book_checks c order by c.id desc limit 1);
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."list_violations"() FROM PUBLIC, "anon", "authenticated";
+
 CREATE OR REPLACE FUNCTION public.merge_users (
   from_user_id uuid,
   into_user_id uuid
@@ -2662,12 +4491,18 @@ begin
       -- their payment belong to an identity, and move with it.
       update public.payment_orders o set user_id = v_into.id where o.user_id = v_from.id;
       update public.order_references r set user_id = v_into.id where r.user_id = v_from.id;
+      update public.adjustments a set user_id = v_into.id where a.user_id = v_from.id;
       update public.users u
       set debt_credits = u.debt_credits + v_from.debt_credits,
-          has_merged = true
+          has_merged = true,
+          -- Nobody gets rid of a freeze by a merge.
+          frozen_at = least(u.frozen_at, v_from.frozen_at)
       where u.id = v_into.id;
-      update public.users u set debt_credits = 0 where u.id = v_from.id;
+      update public.users u set debt_credits = 0, frozen_at = null where u.id = v_from.id;
       perform private.collect_debts(v_into.id);
+      if v_from.frozen_at is not null and v_into.frozen_at is null then
+        perform private.tell(v_into.id, 'user.frozen');
+      end if;
 
       -- Accounts that were merged into this one earlier follow it, so that merged_into always leads to
       -- the current account in one step.
@@ -2685,6 +4520,76 @@ begin
   raise exception 'other calls keep getting in the way' using errcode = 'serialization_failure';
 end;
 $function$;
+
+CREATE OR REPLACE FUNCTION public.merge_users_by_hand (
+  from_user_id uuid,
+  into_user_id uuid,
+  operator     text,
+  reason       text,
+  reference_id text
+)
+  RETURNS TABLE (
+    outcome text,
+    result  jsonb
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_request constant jsonb := jsonb_build_object(
+    'from_user_id', merge_users_by_hand.from_user_id,
+    'into_user_id', merge_users_by_hand.into_user_id
+  );
+  v_before jsonb;
+  v_outcome text;
+begin
+  select r.outcome, r.result into outcome, result
+  from private.repeated_action('merge-users', merge_users_by_hand.reference_id, v_request) r;
+  if outcome is not null then
+    return next;
+    return;
+  end if;
+
+  -- The locks of merge_users, in its order, so that the state before is the one that it finds. If they
+  -- deadlock with a deduction, the call is rolled back as a whole and made again.
+  perform from public.users u
+  where u.id in (merge_users_by_hand.from_user_id, merge_users_by_hand.into_user_id)
+    or u.merged_into = merge_users_by_hand.from_user_id
+  order by u.id
+  for no key update;
+  v_before := private.states_of_two(
+    merge_users_by_hand.from_user_id, merge_users_by_hand.into_user_id
+  );
+
+  v_outcome := public.merge_users(
+    merge_users_by_hand.from_user_id, merge_users_by_hand.into_user_id
+  );
+  if v_outcome not in ('merged', 'replayed') then
+    outcome := v_outcome;
+    return next;
+    return;
+  end if;
+
+  outcome := 'done';
+  result := jsonb_build_object('outcome', v_outcome);
+  perform private.record_action(
+    'merge-users', merge_users_by_hand.operator, merge_users_by_hand.reason,
+    reference_id => merge_users_by_hand.reference_id, request => v_request,
+    user_id => merge_users_by_hand.into_user_id, before => v_before,
+    after => private.states_of_two(
+      merge_users_by_hand.from_user_id, merge_users_by_hand.into_user_id
+    ),
+    result => result
+  );
+  return next;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."merge_users_by_hand"(uuid, uuid, text, text, text) FROM PUBLIC, "anon", "authenticated";
 
 CREATE OR REPLACE FUNCTION public.release_hold (
   phone_number     text DEFAULT NULL::text,
@@ -2736,6 +4641,117 @@ end;
 $function$;
 
 REVOKE ALL ON FUNCTION "public"."release_hold"(text, text, text) FROM PUBLIC, "anon", "authenticated";
+
+CREATE OR REPLACE FUNCTION public.resend_events (
+  operator       text,
+  reason         text,
+  reference_id   text,
+  event_id       uuid                     DEFAULT NULL::uuid,
+  created_from   timestamp with time zone DEFAULT NULL::timestamp WITH time zone,
+  created_before timestamp with time zone DEFAULT NULL::timestamp WITH time zone
+)
+  RETURNS TABLE (
+    outcome text,
+    result  jsonb
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_max_events constant integer := 10000;
+  v_request constant jsonb := jsonb_strip_nulls(jsonb_build_object(
+    'event_id', resend_events.event_id,
+    'from', resend_events.created_from,
+    'to', resend_events.created_before
+  ));
+  v_event_ids uuid[];
+  v_addresses integer;
+begin
+  if num_nonnulls(resend_events.event_id, resend_events.created_from) <> 1
+    or (resend_events.created_from is null) <> (resend_events.created_before is null)
+  then
+    raise exception 'either one event or a period is sent again'
+      using errcode = 'invalid_parameter_value';
+  end if;
+
+  select r.outcome, r.result into outcome, result
+  from private.repeated_action('resend-events', resend_events.reference_id, v_request) r;
+  if outcome is not null then
+    return next;
+    return;
+  end if;
+
+  select array_agg(e.id) into v_event_ids
+  from (
+    select e.id from public.events e
+    where e.id = resend_events.event_id
+      or e.created_at >= resend_events.created_from and e.created_at < resend_events.created_before
+    limit v_max_events + 1
+  ) e;
+  if resend_events.event_id is not null and v_event_ids is null then
+    outcome := 'event_not_found';
+  elsif cardinality(v_event_ids) > v_max_events then
+    outcome := 'too_many_events';
+  end if;
+  if outcome is not null then
+    return next;
+    return;
+  end if;
+
+  -- Whatever kept the addresses from being sent to is said to be over. What waited for one that was
+  -- paused has three days from now.
+  with resumed as (
+    update public.event_addresses a
+    set paused_at = null, failures = 0, failing_since = null, next_probe_at = null, not_before = null
+    from (select p.id, p.paused_at from public.event_addresses p for no key update) former
+    where a.id = former.id and a.removed_at is null
+    returning a.id, former.paused_at
+  ),
+  waiting as (
+    update public.event_deliveries d
+    set give_up_at = clock_timestamp() + interval '3 days', next_attempt_at = clock_timestamp()
+    from resumed r
+    where d.address_id = r.id and r.paused_at is not null
+      and d.state = 'pending' and d.lease_token is null
+      and d.event_id <> all (coalesce(v_event_ids, '{}'))
+  )
+  select count(*) into v_addresses from resumed;
+
+  if v_addresses > 0 then
+    update public.events e
+    set state = 'handed_out', handed_out_at = coalesce(e.handed_out_at, clock_timestamp())
+    where e.id = any (v_event_ids) and e.state <> 'handed_out';
+    insert into public.event_deliveries as d (event_id, address_id)
+    select e.id, a.id
+    from public.events e
+    cross join public.event_addresses a
+    where e.id = any (v_event_ids) and a.removed_at is null
+    on conflict (event_id, address_id) do update
+    set state = 'pending', attempts = 0, next_attempt_at = excluded.next_attempt_at,
+        give_up_at = excluded.give_up_at, lease_token = null, finished_at = null
+    -- One that is on its way right now arrives anyway.
+    where d.lease_token is null or d.next_attempt_at <= clock_timestamp();
+  end if;
+
+  outcome := 'done';
+  result := jsonb_build_object(
+    'resent', case when v_addresses > 0 then coalesce(cardinality(v_event_ids), 0) else 0 end
+  );
+  perform private.record_action(
+    'resend-events', resend_events.operator, resend_events.reason,
+    reference_id => resend_events.reference_id, request => v_request,
+    user_id => (select e.user_id from public.events e where e.id = resend_events.event_id),
+    result => result
+  );
+  return next;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."resend_events"(text, text, text, uuid, timestamp WITH time zone, timestamp WITH time zone) FROM PUBLIC, "anon", "authenticated";
 
 CREATE OR REPLACE FUNCTION public.reserve_credits (
   phone_number       text    DEFAULT NULL::text,
@@ -2820,6 +4836,7 @@ begin
       ) is null
       and u.credits - u.held_credits - u.debt_credits >= p.credits
       and p.credits <= v_max_credits
+      and u.frozen_at is null
       and u.open_holds < (select s.value from public.settings s where s.name = 'max_open_holds')
       and (u.next_hold_expiry_at is null or u.next_hold_expiry_at > clock_timestamp())
     returning u.id, u.credits - u.held_credits - u.debt_credits as remaining, p.id as price_id,
@@ -2887,6 +4904,12 @@ begin
     return;
   elsif num_nonnulls(v_charge.user_id, v_hold.user_id) > 0 then
     outcome := 'reference_reused';
+    return next;
+    return;
+  end if;
+
+  if v_user.frozen_at is not null then
+    outcome := 'account_frozen';
     return next;
     return;
   end if;
@@ -3107,6 +5130,7 @@ declare
   v_payment public.payments;
   v_reversal jsonb;
   v_was_granted boolean;
+  v_former_status text;
 begin
   for v_attempt in 1..10 loop
     begin
@@ -3163,6 +5187,8 @@ begin
         return;
       end if;
 
+      select p.status into v_former_status from public.payments p
+      where p.id = settle_payment.razorpay_payment_id;
       insert into public.payments as p (id, order_id, status, amount_paise, currency)
       values (settle_payment.razorpay_payment_id, v_order.id, settle_payment.payment_status,
         settle_payment.amount_paise, settle_payment.currency)
@@ -3208,6 +5234,15 @@ begin
   select o.* into strict v_order from public.payment_orders o where o.id = v_order.id;
   select p.* into strict v_payment from public.payments p where p.id = v_payment.id;
 
+  -- Who has paid meanwhile need not hear of an attempt that failed before.
+  if v_payment.status = 'failed' and v_former_status is distinct from 'failed'
+    and v_order.state <> 'paid'
+  then
+    perform private.tell(
+      v_user_id, 'payment.failed', jsonb_build_object('payment_id', v_payment.id), v_order.id
+    );
+  end if;
+
   if v_payment.status in ('captured', 'refunded') and private.net_paise(v_payment.id) = 0 then
     -- Money that came and went buys nothing.
     outcome := 'payment_refunded';
@@ -3228,12 +5263,73 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION public.unfreeze_user (
+  user_id      uuid,
+  operator     text,
+  reason       text,
+  reference_id text
+)
+  RETURNS TABLE (
+    outcome text,
+    result  jsonb
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+begin
+  return query select f.outcome, f.result
+  from private.set_frozen(
+    unfreeze_user.user_id, false, unfreeze_user.operator, unfreeze_user.reason,
+    unfreeze_user.reference_id
+  ) f;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."unfreeze_user"(uuid, text, text, text) FROM PUBLIC, "anon", "authenticated";
+
+ALTER TABLE "public"."adjustments"
+  ADD CONSTRAINT "adjustments_user_id_fkey" FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE "public"."event_deliveries"
+  ADD CONSTRAINT "event_deliveries_address_id_fkey" FOREIGN KEY (address_id) REFERENCES public.event_addresses(id);
+
+ALTER TABLE "public"."events"
+  ADD CONSTRAINT "events_order_id_fkey" FOREIGN KEY (order_id) REFERENCES public.payment_orders(id);
+
+ALTER TABLE "public"."event_deliveries"
+  ADD CONSTRAINT "event_deliveries_event_id_fkey" FOREIGN KEY (event_id) REFERENCES public.events(id) ON DELETE CASCADE;
+
+ALTER TABLE "public"."events"
+  ADD CONSTRAINT "events_user_id_fkey" FOREIGN KEY (user_id) REFERENCES public.users(id);
+
 ALTER TABLE "public"."holds"
   ADD CONSTRAINT "a_hold_charges_no_more_than_it_reserves" CHECK (((credits >= 1) AND ((COALESCE(captured_credits, 0) >= 0) AND (COALESCE(captured_credits, 0) <= credits))));
 
 ALTER TABLE "public"."holds"
   ADD CONSTRAINT "an_ended_hold_says_when_and_what"
     CHECK ((((ended_at IS NULL) = (state = 'open'::public.hold_state)) AND ((COALESCE(captured_credits, 0) > 0) = (state = 'captured'::public.hold_state))));
+
+ALTER TABLE "public"."operator_actions"
+  ADD CONSTRAINT "a_reference_is_kept_with_its_request" CHECK (((reference_id IS NULL) = (request IS NULL)));
+
+ALTER TABLE "public"."operator_actions"
+  ADD CONSTRAINT "action_is_named_after_its_function" CHECK ((action ~ '^[a-z]+(-[a-z]+)*$'::text));
+
+ALTER TABLE "public"."operator_actions"
+  ADD CONSTRAINT "operator_actions_completes_fkey" FOREIGN KEY (completes) REFERENCES public.operator_actions(id);
+
+ALTER TABLE "public"."operator_actions"
+  ADD CONSTRAINT "operator_actions_payment_id_fkey" FOREIGN KEY (payment_id) REFERENCES public.payments(id);
+
+ALTER TABLE "public"."operator_actions"
+  ADD CONSTRAINT "operator_actions_user_id_fkey" FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE "public"."payment_reversals"
+  ADD CONSTRAINT "nobody_owes_more_than_was_taken" CHECK (((credits_owed >= 0) AND (credits_forgiven >= 0) AND ((credits_owed + credits_forgiven) <= credits_taken)));
 
 CREATE VIEW "private"."current_prices" AS  SELECT id,
     action_id,
@@ -3247,7 +5343,60 @@ CREATE VIEW "private"."current_prices" AS  SELECT id,
    FROM public.action_prices p
   WHERE ((valid_from <= clock_timestamp()) AND (valid_until > clock_timestamp()));
 
+CREATE VIEW "private"."debts" AS  SELECT o.user_id,
+    r.kind AS source,
+    r.id AS reference_id,
+    r.credits_owed,
+    r.created_at
+   FROM ((public.payment_reversals r
+     JOIN public.payments p ON ((p.id = r.payment_id)))
+     JOIN public.payment_orders o ON ((o.id = p.order_id)))
+  WHERE (r.credits_owed > 0)
+UNION ALL
+ SELECT a.user_id,
+    'adjustment'::text AS source,
+    a.reference_id,
+    a.credits_owed,
+    a.created_at
+   FROM public.adjustments a
+  WHERE (a.credits_owed > 0);
+
+CREATE OR REPLACE FUNCTION private.reduce_debt (
+  debt        private.debts,
+  credits     integer,
+  is_forgiven boolean
+)
+  RETURNS void
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+declare
+  v_forgiven constant integer := case when is_forgiven then credits else 0 end;
+begin
+  if (debt).source = 'adjustment' then
+    update public.adjustments a
+    set credits_owed = a.credits_owed - reduce_debt.credits,
+        credits_forgiven = a.credits_forgiven + v_forgiven
+    where a.reference_id = (debt).reference_id;
+  else
+    update public.payment_reversals r
+    set credits_owed = r.credits_owed - reduce_debt.credits,
+        credits_forgiven = r.credits_forgiven + v_forgiven
+    where r.id = (debt).reference_id;
+  end if;
+  update public.users u set debt_credits = u.debt_credits - reduce_debt.credits
+  where u.id = (debt).user_id;
+end;
+$function$;
+
 CREATE INDEX action_prices_of_an_action ON public.action_prices USING btree (action_id, valid_from);
+
+CREATE INDEX adjustments_by_change ON public.adjustments USING btree (changed_at);
+
+CREATE INDEX adjustments_of_a_user ON public.adjustments USING btree (user_id);
+
+CREATE INDEX adjustments_with_a_debt ON public.adjustments USING btree (user_id)
+  WHERE (credits_owed > 0);
 
 CREATE INDEX book_checks_that_found_nothing ON public.book_checks USING btree (checked_at)
   WHERE (violation_count = 0);
@@ -3255,7 +5404,35 @@ CREATE INDEX book_checks_that_found_nothing ON public.book_checks USING btree (c
 CREATE INDEX book_violations_to_check_again ON public.book_violations USING btree (checked_at)
   WHERE (gone_at IS NULL);
 
+CREATE INDEX event_deliveries_dead ON public.event_deliveries USING btree (address_id)
+  WHERE (state = 'dead'::text);
+
+CREATE INDEX event_deliveries_due ON public.event_deliveries USING btree (address_id, next_attempt_at)
+  WHERE (state = 'pending'::text);
+
+CREATE INDEX event_deliveries_to_give_up ON public.event_deliveries USING btree (give_up_at)
+  WHERE (state = 'pending'::text);
+
+CREATE INDEX event_deliveries_under_way ON public.event_deliveries USING btree (address_id)
+  WHERE (lease_token IS NOT NULL);
+
+CREATE INDEX events_about_an_order ON public.events USING btree (order_id)
+  WHERE (order_id IS NOT NULL);
+
+CREATE INDEX events_by_time ON public.events USING btree (created_at);
+
+CREATE INDEX events_of_a_user ON public.events USING btree (user_id);
+
+CREATE INDEX events_to_hand_out ON public.events USING btree (created_at)
+  WHERE (state = 'new'::text);
+
 CREATE INDEX holds_by_time ON public.holds USING brin (created_at, ended_at);
+
+CREATE UNIQUE INDEX one_action_per_reference ON public.operator_actions USING btree (reference_id)
+  WHERE (reference_id IS NOT NULL);
+
+CREATE UNIQUE INDEX one_completion_per_action ON public.operator_actions USING btree (completes)
+  WHERE (completes IS NOT NULL);
 
 CREATE UNIQUE INDEX one_newest_price_per_action ON public.action_prices USING btree (action_id)
   WHERE (valid_until = 'infinity'::timestamp WITH time zone);
@@ -3265,6 +5442,15 @@ CREATE UNIQUE INDEX one_open_violation ON public.book_violations USING btree (in
 
 CREATE INDEX open_holds_of_a_user ON public.holds USING btree (user_id, expires_at)
   WHERE (state = 'open'::public.hold_state);
+
+CREATE INDEX operator_actions_on_a_payment ON public.operator_actions USING btree (payment_id)
+  WHERE (payment_id IS NOT NULL);
+
+CREATE INDEX operator_actions_on_a_user ON public.operator_actions USING btree (user_id)
+  WHERE (user_id IS NOT NULL);
+
+CREATE INDEX operator_actions_that_asked ON public.operator_actions USING btree (created_at)
+  WHERE (outcome = 'asked'::text);
 
 CREATE INDEX payment_reversals_by_change ON public.payment_reversals USING btree (changed_at)
   WHERE (changed_at IS NOT NULL);
@@ -3286,6 +5472,11 @@ CREATE TRIGGER action_prices_keep_their_history
   BEFORE INSERT OR UPDATE ON public.action_prices
   FOR EACH ROW
   EXECUTE FUNCTION private.keep_price_history();
+
+CREATE TRIGGER adjustments_note_their_change
+  BEFORE INSERT OR UPDATE ON public.adjustments
+  FOR EACH ROW
+  EXECUTE FUNCTION private.note_change();
 
 CREATE TRIGGER payment_orders_note_their_change
   BEFORE INSERT OR UPDATE ON public.payment_orders
@@ -3317,6 +5508,16 @@ COMMENT ON COLUMN "public"."action_prices"."unit" IS 'What a quantity counts, in
 
 COMMENT ON COLUMN "public"."action_prices"."valid_until" IS 'When the next price applies or the action is retired; infinity as long as neither is planned.';
 
+COMMENT ON COLUMN "public"."adjustments"."changed_at" IS 'When the row was last written.';
+
+COMMENT ON COLUMN "public"."adjustments"."credits" IS 'The difference that was asked for. The ledger holds it plus credits_owed plus credits_forgiven.';
+
+COMMENT ON COLUMN "public"."adjustments"."credits_forgiven" IS 'The part of a negative one that was owed and that an operator forgave.';
+
+COMMENT ON COLUMN "public"."adjustments"."credits_owed" IS 'The part of a negative one that the user had already spent and has not paid off yet.';
+
+COMMENT ON COLUMN "public"."adjustments"."user_id" IS 'The account that owes what is owed: after a merge, the one that stayed.';
+
 COMMENT ON COLUMN "public"."book_checks"."complete_until" IS 'Where the next part starts: what was written before this has been checked.';
 
 COMMENT ON COLUMN "public"."book_checks"."violation_count" IS 'How many violations the run found, also those that were known already.';
@@ -3335,6 +5536,44 @@ COMMENT ON COLUMN "public"."credit_transactions"."remaining_after" IS 'What coul
 
 COMMENT ON COLUMN "public"."credit_transactions"."source" IS 'What a bot charged for (an action of action_prices), or system, payment, refund, dispute, merge or adjustment.';
 
+COMMENT ON COLUMN "public"."event_addresses"."failures" IS 'Attempts that failed since the last one that succeeded. From the third on, it is probed with one delivery at a time.';
+
+COMMENT ON COLUMN "public"."event_addresses"."last_failure" IS 'The status that it answered with, or why there was no answer.';
+
+COMMENT ON COLUMN "public"."event_addresses"."named_at" IS 'When a run last named it, to within a few minutes.';
+
+COMMENT ON COLUMN "public"."event_addresses"."next_probe_at" IS 'When it may be probed next.';
+
+COMMENT ON COLUMN "public"."event_addresses"."not_before" IS 'Until when it asked to be left alone, with Retry-After.';
+
+COMMENT ON COLUMN "public"."event_addresses"."paused_at" IS 'When it answered 410 Gone. Its queue is kept; resend_events resumes it.';
+
+COMMENT ON COLUMN "public"."event_addresses"."removed_at" IS 'When runs had not named it for an hour, which ended its queue. Null while it is in use.';
+
+COMMENT ON COLUMN "public"."event_deliveries"."give_up_at" IS 'When it is sent for the last time.';
+
+COMMENT ON COLUMN "public"."event_deliveries"."lease_token" IS 'Whoever is sending it holds this token, and nobody else may say what became of it.';
+
+COMMENT ON COLUMN "public"."event_deliveries"."next_attempt_at" IS 'When it is to be sent next; while it is being sent, when its lease ends.';
+
+COMMENT ON COLUMN "public"."event_deliveries"."state" IS 'pending: to be sent. delivered: answered with 2xx. dead: given up after three days. ended: its address is no longer in use.';
+
+COMMENT ON COLUMN "public"."events"."credits" IS 'The balance, right after what the event tells of.';
+
+COMMENT ON COLUMN "public"."events"."data" IS 'What only this type of event tells.';
+
+COMMENT ON COLUMN "public"."events"."order_id" IS 'The order that it is about, whose reference is joined when the event is sent.';
+
+COMMENT ON COLUMN "public"."events"."remaining_credits" IS 'What could be spent then.';
+
+COMMENT ON COLUMN "public"."events"."sequence_number" IS 'The user''s newest entry in the ledger then, so that a late event is seen to be old.';
+
+COMMENT ON COLUMN "public"."events"."state" IS 'new: not given to any address yet. handed_out: event_deliveries has a row for each address of that moment. not_sent: too old when it would have been handed out.';
+
+COMMENT ON COLUMN "public"."events"."user_id" IS 'Null if a payment failed for somebody who is no user yet.';
+
+COMMENT ON COLUMN "public"."holds"."balance_after_end" IS 'The balance after it ended. Both are null in what was captured whole, whose entry says so.';
+
 COMMENT ON COLUMN "public"."holds"."captured_credits" IS 'What was charged. 0 if it was released by a capture of nothing; null if by bot-release, and while nothing is charged.';
 
 COMMENT ON COLUMN "public"."holds"."price_id" IS 'The row of action_prices that applied when the hold opened, which also prices its capture. No foreign key: every reservation would lock the same few rows.';
@@ -3345,9 +5584,25 @@ COMMENT ON COLUMN "public"."holds"."remaining_after" IS 'What could be spent aft
 
 COMMENT ON COLUMN "public"."holds"."remaining_after_end" IS 'What could be spent after it ended.';
 
+COMMENT ON COLUMN "public"."operator_actions"."action" IS 'The Edge Function that was called.';
+
+COMMENT ON COLUMN "public"."operator_actions"."completes" IS 'The row that says what was asked of Razorpay, if this one says what came of it.';
+
+COMMENT ON COLUMN "public"."operator_actions"."reference_id" IS 'Makes the call safe to repeat: the same request again gets the same result, another one is refused. Null for settle-order, which is safe anyway, and in a row that completes another.';
+
+COMMENT ON COLUMN "public"."operator_actions"."request" IS 'What was asked for, without operator and reason. A repeated call is compared with it.';
+
+COMMENT ON COLUMN "public"."operator_actions"."result" IS 'What the call returned, which a repeated call returns again.';
+
+COMMENT ON COLUMN "public"."operator_actions"."user_id" IS 'Whose account it is about, as it was then: the account may have been merged since.';
+
 COMMENT ON COLUMN "public"."payment_orders"."changed_at" IS 'When the row was last written, by whomever; null if that was before the column existed.';
 
 COMMENT ON COLUMN "public"."payment_reversals"."changed_at" IS 'When the row was last written, by whomever; null if that was before the column existed.';
+
+COMMENT ON COLUMN "public"."payment_reversals"."credits_forgiven" IS 'The part of credits_taken that the user owed and that an operator forgave.';
+
+COMMENT ON COLUMN "public"."payment_reversals"."credits_taken" IS 'Credits that this reversal revokes; the ledger holds credits_taken minus credits_owed minus credits_forgiven of them.';
 
 COMMENT ON COLUMN "public"."payments"."balance_after_grant" IS 'The balance right after its credits were granted and what had already gone back was revoked.';
 
@@ -3355,7 +5610,9 @@ COMMENT ON COLUMN "public"."payments"."changed_at" IS 'When the row was last wri
 
 COMMENT ON COLUMN "public"."payments"."remaining_after_grant" IS 'What could be spent then: the balance less what was reserved. Null for grants from before holds, after which it was the balance.';
 
-COMMENT ON COLUMN "public"."settings"."value" IS 'max_open_holds: how many holds of one user may be open at the same time.';
+COMMENT ON COLUMN "public"."settings"."value" IS 'low_balance_credits: the balance at which a user is running out. max_open_holds: how many holds of one user may be open at the same time.';
+
+COMMENT ON COLUMN "public"."users"."frozen_at" IS 'Since when an operator keeps the account from spending. Null if it may spend.';
 
 COMMENT ON COLUMN "public"."users"."has_merged" IS 'Whether another account was merged into this one, so that its history counts too.';
 
@@ -3363,11 +5620,15 @@ COMMENT ON COLUMN "public"."users"."held_credits" IS 'The sum of the user''s ope
 
 COMMENT ON COLUMN "public"."users"."next_hold_expiry_at" IS 'No open hold expires before this moment. Null without open holds.';
 
+COMMENT ON FUNCTION "private"."account_state"(public.users) IS 'Holds nothing by which somebody could be recognized.';
+
 COMMENT ON FUNCTION "private"."changed_orders"(timestamp with time zone, timestamp with time zone) IS 'Part of check_changes. Those of the changed orders, payments and reversals, of the new references, and of the new entries about them.';
 
-COMMENT ON FUNCTION "private"."changed_users"(timestamp with time zone, timestamp with time zone, uuid[]) IS 'Part of check_changes. Those with new entries, holds that opened or ended, new users, those with a new identity, and the owners of order_ids; and the accounts that were merged into any of them. Not those whose row alone has changed.';
+COMMENT ON FUNCTION "private"."changed_users"(timestamp with time zone, timestamp with time zone, uuid[]) IS 'Part of check_changes. Those with new entries, holds that opened or ended, adjustments that changed, new users, those with a new identity, and the owners of order_ids; and the accounts that were merged into any of them. Not those whose row alone has changed.';
 
 COMMENT ON FUNCTION "private"."check_accounts"(uuid[]) IS 'Part of check_scope. Reads the users of user_ids and what belongs to them.';
+
+COMMENT ON FUNCTION "private"."check_adjustments"(timestamp with time zone, timestamp with time zone, uuid[]) IS 'Part of check_scope. Reads the adjustments of user_ids with their entries; and the histories of user_ids or, with since, the entries of that time.';
 
 COMMENT ON FUNCTION "private"."check_changes"(timestamp with time zone, timestamp with time zone) IS 'As check_scope. Takes time in proportion to what was written, whatever the size of the books.';
 
@@ -3386,6 +5647,8 @@ COMMENT ON FUNCTION "private"."check_scope"(timestamp with time zone, timestamp 
 COMMENT ON FUNCTION "private"."check_subjects"(uuid[], uuid[]) IS 'As check_scope. Takes time in proportion to the histories of the users, whatever the size of the books.';
 
 COMMENT ON FUNCTION "private"."collect_debts"(uuid) IS 'To be called after every entry that adds credits, and whenever a hold returns some.';
+
+COMMENT ON FUNCTION "private"."customer_details"(public.users) IS 'Part of find_customers. The newest 20 of everything that grows, and the 50 holds that expire next.';
 
 COMMENT ON FUNCTION "private"."done_message"(public.credit_transactions) IS 'Not null for an entry that a bot charged for.';
 
@@ -3407,9 +5670,15 @@ COMMENT ON FUNCTION "private"."is_same_request"(text, integer, integer, text, in
 
 COMMENT ON FUNCTION "private"."keep_price_history"() IS 'Trigger of action_prices. A new row ends the one before it, at its own valid_from.';
 
+COMMENT ON FUNCTION "private"."lock_account"(uuid) IS 'Null if there is no such user. None of its holds has expired.';
+
+COMMENT ON FUNCTION "private"."low_balance_credits"() IS 'The setting.';
+
 COMMENT ON FUNCTION "private"."move_holds"(uuid, uuid) IS 'Both users are locked.';
 
 COMMENT ON FUNCTION "private"."note_change"() IS 'Trigger of the tables whose rows change without a new entry in the ledger. Not of users: its rows change with every deduction, which the ledger tells of.';
+
+COMMENT ON FUNCTION "private"."order_details"(uuid) IS 'Part of find_customers. The newest 20 payments: an order may see any number of failed ones.';
 
 COMMENT ON FUNCTION "private"."orders_of"(uuid[]) IS 'Those that they paid, that are for one of their identities or references, or that their entries are about.';
 
@@ -3419,49 +5688,113 @@ COMMENT ON FUNCTION "private"."post_entry"(uuid, text, integer, text, text, inte
 
 COMMENT ON FUNCTION "private"."price_in_credits"(integer, integer, integer, integer) IS 'Whole credits, rounded up for each started block. Quantities up to ten million and prices up to a thousand credits cannot overflow it.';
 
+COMMENT ON FUNCTION "private"."record_action"(text, text, text, text, text, jsonb, uuid, uuid, text, jsonb, jsonb, jsonb, bigint) IS 'In the transaction of the action itself, after private.repeated_action has found nothing.';
+
+COMMENT ON FUNCTION "private"."reduce_debt"(private.debts, integer, boolean) IS 'The user is locked. The ledger''s entry for what was paid off is up to the caller.';
+
 COMMENT ON FUNCTION "private"."release_common_holds"(uuid, uuid) IS 'Both users are locked, and none of their holds has expired.';
 
 COMMENT ON FUNCTION "private"."remaining_credits"(public.users) IS 'Never negative: a debt can exceed what is left.';
+
+COMMENT ON FUNCTION "private"."repeated_action"(text, text, jsonb) IS 'To be called before anything is locked. outcome: null if the reference is new; replayed (the same request, with the result of the first call); reference_reused (another request); or, where Razorpay was asked, what came of it: asked as long as that is not known.';
 
 COMMENT ON FUNCTION "private"."reserved_credits"(public.users) IS 'At most held_credits, which may still count them.';
 
 COMMENT ON FUNCTION "private"."revoke_credits"(uuid, text, integer) IS 'The ledger gets one debit, with source refund or dispute, for as much as the balance allows without what is reserved.';
 
-COMMENT ON FUNCTION "public"."capture_credits"(text, text, text, integer, integer) IS 'One row. In the unit of the reservation, quantity or credits; neither is all of it, and none of it releases it. outcome: captured (is_late: after the hold had expired, and charged anew); replayed (captured before: the figures are those of the first call); reference_reused (charged before, another amount); hold_not_found; hold_released; hold_expired (and too few credits are left); wrong_unit; capture_exceeds_hold. Only captured changes anything.';
+COMMENT ON FUNCTION "private"."set_frozen"(uuid, boolean, text, text, text) IS 'See freeze_user and unfreeze_user.';
+
+COMMENT ON FUNCTION "private"."states_of_two"(uuid, uuid) IS 'See private.account_state.';
+
+COMMENT ON FUNCTION "private"."tell"(uuid, text, jsonb, uuid) IS 'To be called after everything has changed that the event tells of. The user, who is locked, may be null if there is an order: it tells whom the event is about.';
+
+COMMENT ON FUNCTION "private"."tell_of_low_balance"(uuid, integer, integer) IS 'Looks at the balance, whatever is reserved of it. Only the crossing is told: a balance that was low before, or has risen, is no news.';
+
+COMMENT ON FUNCTION "private"."tell_of_reversal"(uuid, text, text, integer) IS 'credits: all that the reversal took or gave back, also as debt.';
+
+COMMENT ON FUNCTION "public"."adjust_credits"(uuid, integer, text, text, text, boolean) IS 'One row. credits is a difference. A positive one pays debts first. outcome: done and replayed, with result {user_id, credits, debt_credits}; reference_reused; user_not_found; not_enough_credits (a negative one exceeds what is not reserved, and allow_debt is false); too_many_credits (the balance or the debt would exceed a billion). Only done changes anything.';
+
+COMMENT ON FUNCTION "public"."ask_refund"(text, text, text, text, integer) IS 'One row. amount_paise: all that is left if left out. outcome: asking (recorded: ask Razorpay now for refund_paise, with refund_key as its idempotency key and receipt, and report to finish_refund); asked (recorded before, and what came of it is not known: look for it at Razorpay, and ask again); refunded and refused (what came of it before, with the result of finish_refund); reference_reused; payment_not_found; payment_not_captured; refund_exceeds_payment (more than is left after what was refunded, lost in disputes and asked for). Only asking changes anything.';
+
+COMMENT ON FUNCTION "public"."capture_credits"(text, text, text, integer, integer) IS 'One row. In the unit of the reservation, quantity or credits; neither is all of it, and none of it releases it. outcome: captured (is_late: after the hold had expired, and charged anew); replayed (captured before: the figures are those of the first call); reference_reused (charged before, another amount); hold_not_found; hold_released; hold_expired (and too few credits are left); account_frozen (and the hold has expired); wrong_unit; capture_exceeds_hold. low_balance, after a capture: whether the balance was at the threshold or below. Only captured changes anything.';
 
 COMMENT ON FUNCTION "public"."check_invariants"(timestamp with time zone, uuid) IS 'Returns every violated invariant of the books with its subject, and no row if all is well. For operators and for tests. since: of what was written from then on, in a time that grows with how much that is. user_id: of one user, the accounts that were merged into it, and their orders, in a time that grows with their histories. Neither: of everything. That reads every table in full, a fixed number of times, so call it over a direct connection, once a day.';
 
-COMMENT ON FUNCTION "public"."deduct_credits"(text, integer, text, text, text, integer) IS 'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call returned); reference_reused (charged before for another request); reference_held (reserved and not captured); action_not_found (unknown, retired, or not priced yet); too_many_credits (more than one call may spend); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits). Only deducted changes anything.';
+COMMENT ON FUNCTION "public"."claim_event_deliveries"(text, integer) IS 'Returns at most batch_size deliveries with their events, the longest overdue first; one, now and then, for an address that is down; none for one that is paused or has asked to be left alone. finish_event_delivery ends a claim, with its lease_token. What it says of a person is as of now; user_id is the account that the figures belong to.';
+
+COMMENT ON FUNCTION "public"."deduct_credits"(text, integer, text, text, text, integer) IS 'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call returned); reference_reused (charged before for another request); reference_held (reserved and not captured); account_frozen; action_not_found (unknown, retired, or not priced yet); too_many_credits (more than one call may spend); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits). low_balance, after a charge: whether the balance was at the threshold or below. Only deducted changes anything.';
+
+COMMENT ON FUNCTION "public"."end_hold_by_hand"(uuid, text, text, text, text) IS 'One row. outcome: done and replayed, with result {released_credits}; reference_reused; user_not_found; hold_captured (charged, by a capture or by a deduction); hold_not_found (none is open under hold_reference_id: it may have been released or have expired). Only done changes anything.';
 
 COMMENT ON FUNCTION "public"."expire_holds"(integer, uuid) IS 'One row: the number of users, at most batch_size, of their holds that were ended, and of those that could not be, which the database''s log explains. To go on, pass last_user_id as after_user_id, so that a run gets past holds that keep failing.';
 
+COMMENT ON FUNCTION "public"."export_statement"(uuid, integer, timestamp with time zone, timestamp with time zone) IS 'One row. since is part of the period, until is not. outcome: exported; user_not_found; too_many_entries (more than max_entries). Of an account that was merged into another one, its own history until then.';
+
+COMMENT ON FUNCTION "public"."find_customers"(text, text[]) IS 'One row. search: a user id, WhatsApp user id, Razorpay order, payment, payment link, refund or dispute id, our order id or receipt, the reference of a payment link or of an operator''s action. phone_numbers: E.164, the readings of what was searched for. customers: at most 10. unclaimed_orders: those of numbers that are no customers'' yet, at most 20.';
+
+COMMENT ON FUNCTION "public"."finish_event_delivery"(uuid, integer, uuid, integer, text, integer) IS 'http_status: null if there was no answer, and error then says why. delivered: the address answered with 2xx. failed: to be sent again, and not before retry_after_seconds, of which an hour counts. dead: it was sent for the last time. paused: the address answered with 410, and gets nothing more until an operator resumes it. lease_lost: another caller has claimed it since, so nothing changed.';
+
+COMMENT ON FUNCTION "public"."finish_refund"(text, jsonb, text) IS 'One row. refund: as a reversal of settle_payment, which books it. refusal: why Razorpay made none. outcome: refunded, with result {refund_id, status, amount_paise}, or refused, with result {refusal}: of this call, or of an earlier one for the same reference.';
+
+COMMENT ON FUNCTION "public"."forgive_debt"(uuid, text, text, text, integer) IS 'One row. credits: the most that is forgiven, oldest debt first; all of it if left out. No entry in the ledger: a debt is not part of the balance. outcome: done and replayed, with result {user_id, debt_credits}; reference_reused; user_not_found. Only done changes anything.';
+
+COMMENT ON FUNCTION "public"."freeze_user"(uuid, text, text, text) IS 'One row. Also done where the account was frozen before. outcome: done and replayed, with result {user_id, frozen}; reference_reused; user_not_found. Only done changes anything.';
+
 COMMENT ON FUNCTION "public"."get_user"(text, text, text) IS 'The user of a phone number (E.164) or a WhatsApp user id, created on first contact. One row. outcome: found; rate_limited (too many unknown numbers from caller_address or in total; nothing was created).';
 
-COMMENT ON FUNCTION "public"."list_attention"() IS 'kind: flagged payment (refund it in Razorpay''s dashboard); debt; open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called).';
+COMMENT ON FUNCTION "public"."hand_out_events"(text[], integer) IS 'urls: the addresses of EVENTS_URL. Returns how many events are no longer new, at most batch_size. Concurrent callers get different ones. An event older than three days is not sent. The queue of an address that has not been named for an hour ends.';
+
+COMMENT ON FUNCTION "public"."list_attention"() IS 'kind: flagged payment (refund it in Razorpay''s dashboard); debt; unfinished refund (call refund-payment again with the same reference); open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); undelivered events (per address: paused by 410, failing for 15 minutes, or given up; or not handed out for 15 minutes); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called).';
 
 COMMENT ON FUNCTION "public"."list_prices"() IS 'One row: the price list of actions, in the order of their ids, and the packages for sale, cheapest first.';
 
+COMMENT ON FUNCTION "public"."list_violations"() IS 'One row. At most 1,000 violations, oldest first. checked_at: of the newest run; null if there was none.';
+
 COMMENT ON FUNCTION "public"."merge_users"(uuid, uuid) IS 'merged: the identities, the balance and the open holds have moved, the old history stays under the old id. replayed: they had moved before, and whatever was left behind has moved now. same_user, user_not_found, merged_before (one of them is no longer an account): nothing changed.';
+
+COMMENT ON FUNCTION "public"."merge_users_by_hand"(uuid, uuid, text, text, text) IS 'One row. outcome: done and replayed, with result {outcome}, which is merged or replayed as in merge_users; reference_reused; same_user, user_not_found and merged_before as in merge_users. Only done changes anything.';
 
 COMMENT ON FUNCTION "public"."release_hold"(text, text, text) IS 'One row. outcome: released; replayed (released before, or expired: the figures are those of that moment); hold_captured (charged, by a capture or by a deduction); hold_not_found. Only released changes anything.';
 
-COMMENT ON FUNCTION "public"."reserve_credits"(text, text, text, text, integer, integer, integer) IS 'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. expires_in_seconds: 600 if left out. outcome: reserved; replayed (reserved before: the figures are those of the first call, and state is open or captured, as it is now); reference_reused (reserved before for another request, or charged by a deduction); action_not_found and too_many_credits as in deduct_credits; too_many_holds (open at the same time); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits, the sum of the user''s holds). Only reserved changes anything.';
+COMMENT ON FUNCTION "public"."resend_events"(text, text, text, uuid, timestamp with time zone, timestamp with time zone) IS 'One row. Either event_id, or the events from created_from until before created_before, whatever became of them; receivers know them by their id. Addresses that were paused or down are sent to again. outcome: done and replayed, with result {resent}, the number of events (0 if there is no address); reference_reused; event_not_found; too_many_events (more than 10,000). Only done changes anything.';
+
+COMMENT ON FUNCTION "public"."reserve_credits"(text, text, text, text, integer, integer, integer) IS 'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. expires_in_seconds: 600 if left out. outcome: reserved; replayed (reserved before: the figures are those of the first call, and state is open or captured, as it is now); reference_reused (reserved before for another request, or charged by a deduction); account_frozen; action_not_found and too_many_credits as in deduct_credits; too_many_holds (open at the same time); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits, the sum of the user''s holds). Only reserved changes anything.';
 
 COMMENT ON FUNCTION "public"."run_book_check"(boolean, integer) IS 'One row. outcome: caught_up; behind (there was more than max_changes: call again to go on); busy (another run is at work, and this call did nothing). list_attention shows what is found until a later run no longer finds it. whole: everything, and all that was found earlier; it takes as long as check_invariants() and needs a direct connection.';
 
+COMMENT ON FUNCTION "public"."unfreeze_user"(uuid, text, text, text) IS 'One row. Also done where the account was not frozen. outcome: done and replayed, with result {user_id, frozen}; reference_reused; user_not_found. Only done changes anything.';
+
 COMMENT ON TABLE "public"."action_prices" IS 'What a bot charges for, and how much, with history: one row for each action and period. A new row ends the one before it; setting valid_until retires the action. What a row says never changes, because entries and holds say by which price they came about.';
+
+COMMENT ON TABLE "public"."adjustments" IS 'Credits that an operator gave or took. The ledger holds them as entries of source adjustment with this reference: more than one, where a part was taken later because it had been spent.';
 
 COMMENT ON TABLE "public"."book_checks" IS 'The runs of the check of the books. Those that found something are kept.';
 
 COMMENT ON TABLE "public"."book_violations" IS 'What the check of the books has found: kept permanently, and open until it is found no more.';
 
+COMMENT ON TABLE "public"."event_addresses" IS 'How the addresses of EVENTS_URL fare. The setting says which there are: deliver-events names them at every run.';
+
+COMMENT ON TABLE "public"."event_deliveries" IS 'An event on its way to an address.';
+
+COMMENT ON TABLE "public"."events" IS 'What the bot is told, written in the transaction that it tells of. Whoever it is about is joined when it is sent: a row holds no phone number.';
+
 COMMENT ON TABLE "public"."holds" IS 'Credits that are reserved for a job under way, one row for each reference of a user. A reference whose hold was released or has expired may be reserved again.';
+
+COMMENT ON TABLE "public"."operator_actions" IS 'What operators did: who, what, to whom and why, with the state before and after. Written in the same transaction as the action itself.';
 
 COMMENT ON TABLE "public"."settings" IS 'Figures that operators may change. Every setting has its row.';
 
 COMMENT ON TYPE "public"."hold_state" IS 'open: its credits are reserved, until it expires. captured: charged, with an entry in the ledger. released, expired: its credits were returned.';
 
 COMMENT ON VIEW "private"."current_prices" IS 'One row for each action that is not retired and whose first price applies already.';
+
+COMMENT ON VIEW "private"."debts" IS 'One row for each refund, dispute or adjustment that took credits which were already spent.';
+
+REVOKE ALL ON FUNCTION "private"."account_state"(public.users) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."account_state"(public.users) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."account_state"(public.users) TO "postgres";
 
 REVOKE ALL ON FUNCTION "private"."changed_orders"(timestamp WITH time zone, timestamp WITH time zone) FROM PUBLIC;
 
@@ -3480,6 +5813,12 @@ REVOKE ALL ON FUNCTION "private"."check_accounts"(uuid[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION "private"."check_accounts"(uuid[]) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "private"."check_accounts"(uuid[]) TO "postgres";
+
+REVOKE ALL ON FUNCTION "private"."check_adjustments"(timestamp WITH time zone, timestamp WITH time zone, uuid[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."check_adjustments"(timestamp WITH time zone, timestamp WITH time zone, uuid[]) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."check_adjustments"(timestamp WITH time zone, timestamp WITH time zone, uuid[]) TO "postgres";
 
 REVOKE ALL ON FUNCTION "private"."check_changes"(timestamp WITH time zone, timestamp WITH time zone) FROM PUBLIC;
 
@@ -3534,6 +5873,12 @@ REVOKE ALL ON FUNCTION "private"."collect_debts"(uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION "private"."collect_debts"(uuid) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "private"."collect_debts"(uuid) TO "postgres";
+
+REVOKE ALL ON FUNCTION "private"."customer_details"(public.users) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."customer_details"(public.users) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."customer_details"(public.users) TO "postgres";
 
 REVOKE ALL ON FUNCTION "private"."done_message"(public.credit_transactions) FROM PUBLIC;
 
@@ -3595,6 +5940,18 @@ REVOKE ALL ON FUNCTION "private"."keep_price_history"() FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "private"."keep_price_history"() TO "postgres";
 
+REVOKE ALL ON FUNCTION "private"."lock_account"(uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."lock_account"(uuid) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."lock_account"(uuid) TO "postgres";
+
+REVOKE ALL ON FUNCTION "private"."low_balance_credits"() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."low_balance_credits"() FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."low_balance_credits"() TO "postgres";
+
 REVOKE ALL ON FUNCTION "private"."move_holds"(uuid, uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION "private"."move_holds"(uuid, uuid) FROM "postgres";
@@ -3606,6 +5963,12 @@ REVOKE ALL ON FUNCTION "private"."note_change"() FROM PUBLIC;
 REVOKE ALL ON FUNCTION "private"."note_change"() FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "private"."note_change"() TO "postgres";
+
+REVOKE ALL ON FUNCTION "private"."order_details"(uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."order_details"(uuid) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."order_details"(uuid) TO "postgres";
 
 REVOKE ALL ON FUNCTION "private"."orders_of"(uuid[]) FROM PUBLIC;
 
@@ -3631,6 +5994,18 @@ REVOKE ALL ON FUNCTION "private"."price_in_credits"(integer, integer, integer, i
 
 GRANT EXECUTE ON FUNCTION "private"."price_in_credits"(integer, integer, integer, integer) TO "postgres";
 
+REVOKE ALL ON FUNCTION "private"."record_action"(text, text, text, text, text, jsonb, uuid, uuid, text, jsonb, jsonb, jsonb, bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."record_action"(text, text, text, text, text, jsonb, uuid, uuid, text, jsonb, jsonb, jsonb, bigint) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."record_action"(text, text, text, text, text, jsonb, uuid, uuid, text, jsonb, jsonb, jsonb, bigint) TO "postgres";
+
+REVOKE ALL ON FUNCTION "private"."reduce_debt"(private.debts, integer, boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."reduce_debt"(private.debts, integer, boolean) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."reduce_debt"(private.debts, integer, boolean) TO "postgres";
+
 REVOKE ALL ON FUNCTION "private"."release_common_holds"(uuid, uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION "private"."release_common_holds"(uuid, uuid) FROM "postgres";
@@ -3643,11 +6018,59 @@ REVOKE ALL ON FUNCTION "private"."remaining_credits"(public.users) FROM "postgre
 
 GRANT EXECUTE ON FUNCTION "private"."remaining_credits"(public.users) TO "postgres";
 
+REVOKE ALL ON FUNCTION "private"."repeated_action"(text, text, jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."repeated_action"(text, text, jsonb) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."repeated_action"(text, text, jsonb) TO "postgres";
+
 REVOKE ALL ON FUNCTION "private"."reserved_credits"(public.users) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION "private"."reserved_credits"(public.users) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "private"."reserved_credits"(public.users) TO "postgres";
+
+REVOKE ALL ON FUNCTION "private"."set_frozen"(uuid, boolean, text, text, text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."set_frozen"(uuid, boolean, text, text, text) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."set_frozen"(uuid, boolean, text, text, text) TO "postgres";
+
+REVOKE ALL ON FUNCTION "private"."states_of_two"(uuid, uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."states_of_two"(uuid, uuid) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."states_of_two"(uuid, uuid) TO "postgres";
+
+REVOKE ALL ON FUNCTION "private"."tell"(uuid, text, jsonb, uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."tell"(uuid, text, jsonb, uuid) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."tell"(uuid, text, jsonb, uuid) TO "postgres";
+
+REVOKE ALL ON FUNCTION "private"."tell_of_low_balance"(uuid, integer, integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."tell_of_low_balance"(uuid, integer, integer) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."tell_of_low_balance"(uuid, integer, integer) TO "postgres";
+
+REVOKE ALL ON FUNCTION "private"."tell_of_reversal"(uuid, text, text, integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."tell_of_reversal"(uuid, text, text, integer) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."tell_of_reversal"(uuid, text, text, integer) TO "postgres";
+
+REVOKE ALL ON FUNCTION "public"."adjust_credits"(uuid, integer, text, text, text, boolean) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."adjust_credits"(uuid, integer, text, text, text, boolean) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."adjust_credits"(uuid, integer, text, text, text, boolean) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."ask_refund"(text, text, text, text, integer) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."ask_refund"(text, text, text, text, integer) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."ask_refund"(text, text, text, text, integer) TO "service_role";
 
 REVOKE ALL ON FUNCTION "public"."capture_credits"(text, text, text, integer, integer) FROM "postgres";
 
@@ -3661,11 +6084,23 @@ GRANT EXECUTE ON FUNCTION "public"."check_invariants"(timestamp WITH time zone, 
 
 GRANT EXECUTE ON FUNCTION "public"."check_invariants"(timestamp WITH time zone, uuid) TO "service_role";
 
+REVOKE ALL ON FUNCTION "public"."claim_event_deliveries"(text, integer) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."claim_event_deliveries"(text, integer) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."claim_event_deliveries"(text, integer) TO "service_role";
+
 REVOKE ALL ON FUNCTION "public"."deduct_credits"(text, integer, text, text, text, integer) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."deduct_credits"(text, integer, text, text, text, integer) TO "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."deduct_credits"(text, integer, text, text, text, integer) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."end_hold_by_hand"(uuid, text, text, text, text) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."end_hold_by_hand"(uuid, text, text, text, text) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."end_hold_by_hand"(uuid, text, text, text, text) TO "service_role";
 
 REVOKE ALL ON FUNCTION "public"."expire_holds"(integer, uuid) FROM "postgres";
 
@@ -3673,11 +6108,53 @@ GRANT EXECUTE ON FUNCTION "public"."expire_holds"(integer, uuid) TO "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."expire_holds"(integer, uuid) TO "service_role";
 
+REVOKE ALL ON FUNCTION "public"."export_statement"(uuid, integer, timestamp WITH time zone, timestamp WITH time zone) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."export_statement"(uuid, integer, timestamp WITH time zone, timestamp WITH time zone) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."export_statement"(uuid, integer, timestamp WITH time zone, timestamp WITH time zone) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."find_customers"(text, text[]) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."find_customers"(text, text[]) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."find_customers"(text, text[]) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."finish_event_delivery"(uuid, integer, uuid, integer, text, integer) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."finish_event_delivery"(uuid, integer, uuid, integer, text, integer) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."finish_event_delivery"(uuid, integer, uuid, integer, text, integer) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."finish_refund"(text, jsonb, text) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."finish_refund"(text, jsonb, text) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."finish_refund"(text, jsonb, text) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."forgive_debt"(uuid, text, text, text, integer) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."forgive_debt"(uuid, text, text, text, integer) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."forgive_debt"(uuid, text, text, text, integer) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."freeze_user"(uuid, text, text, text) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."freeze_user"(uuid, text, text, text) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."freeze_user"(uuid, text, text, text) TO "service_role";
+
 REVOKE ALL ON FUNCTION "public"."get_user"(text, text, text) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."get_user"(text, text, text) TO "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."get_user"(text, text, text) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."hand_out_events"(text[], integer) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."hand_out_events"(text[], integer) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."hand_out_events"(text[], integer) TO "service_role";
 
 REVOKE ALL ON FUNCTION "public"."list_prices"() FROM "postgres";
 
@@ -3685,11 +6162,29 @@ GRANT EXECUTE ON FUNCTION "public"."list_prices"() TO "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."list_prices"() TO "service_role";
 
+REVOKE ALL ON FUNCTION "public"."list_violations"() FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."list_violations"() TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."list_violations"() TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."merge_users_by_hand"(uuid, uuid, text, text, text) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."merge_users_by_hand"(uuid, uuid, text, text, text) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."merge_users_by_hand"(uuid, uuid, text, text, text) TO "service_role";
+
 REVOKE ALL ON FUNCTION "public"."release_hold"(text, text, text) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."release_hold"(text, text, text) TO "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."release_hold"(text, text, text) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."resend_events"(text, text, text, uuid, timestamp WITH time zone, timestamp WITH time zone) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."resend_events"(text, text, text, uuid, timestamp WITH time zone, timestamp WITH time zone) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."resend_events"(text, text, text, uuid, timestamp WITH time zone, timestamp WITH time zone) TO "service_role";
 
 REVOKE ALL ON FUNCTION "public"."reserve_credits"(text, text, text, text, integer, integer, integer) FROM "postgres";
 
@@ -3702,6 +6197,12 @@ REVOKE ALL ON FUNCTION "public"."run_book_check"(boolean, integer) FROM "postgre
 GRANT EXECUTE ON FUNCTION "public"."run_book_check"(boolean, integer) TO "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."run_book_check"(boolean, integer) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."unfreeze_user"(uuid, text, text, text) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."unfreeze_user"(uuid, text, text, text) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."unfreeze_user"(uuid, text, text, text) TO "service_role";
 
 REVOKE ALL ON TABLE "public"."action_prices" FROM "anon";
 
@@ -3718,6 +6219,8 @@ insert into public.action_prices (id, action_id, unit, credits, per_quantity, mi
 insert into public.action_prices (id, action_id, unit, credits, per_quantity, minimum_credits, done_message, valid_from, valid_until) values (3, 'voice_message', 'second', 1, 30, 1, 'Voice message generated successfully.', '-infinity', 'infinity') on conflict do nothing;
 
 insert into public.action_prices (id, action_id, unit, credits, per_quantity, minimum_credits, done_message, valid_from, valid_until) values (4, 'chat', 'token', 1, 1000, 1, 'Reply generated successfully.', '-infinity', 'infinity') on conflict do nothing;
+
+insert into public.settings (name, value) values ('low_balance_credits', 1) on conflict do nothing;
 
 insert into public.settings (name, value) values ('max_open_holds', 20) on conflict do nothing;
 

@@ -1,3 +1,0 @@
--- Reads the whole ledger, while deductions go on.
-CREATE UNIQUE INDEX CONCURRENTLY one_entry_per_cause ON public.credit_transactions USING btree (user_id, source, reference_id)
-  WHERE (source = ANY (ARRAY['system'::text, 'payment'::text, 'merge'::text, 'adjustment'::text]));
