@@ -403,7 +403,9 @@ export const REHEARSALS: readonly Rehearsal[] = [
   {
     slug: "deliver-events",
     method: "POST",
+    withoutPackages: ["razorpay", "libphonenumber-js"],
     exchanges: ({ secretKey }) => [
+      missingKey("POST"),
       {
         method: "POST",
         headers: { apikey: secretKey },
@@ -504,6 +506,20 @@ export const REHEARSALS: readonly Rehearsal[] = [
           status: 404,
           body: failure("Nothing is reserved under this hold_reference_id", "HOLD_NOT_FOUND"),
         },
+      },
+    ],
+  },
+  {
+    slug: "resend-events",
+    method: "POST",
+    withoutPackages: ["razorpay", "libphonenumber-js"],
+    exchanges: ({ secretKey }) => [
+      missingKey("POST"),
+      {
+        method: "POST",
+        headers: { apikey: secretKey },
+        body: { from: "2026-01-01", to: "2026-01-02", ...action("resend-events") },
+        answer: { status: 200, body: success("Events are sent again", { resent: 0 }) },
       },
     ],
   },
