@@ -57,6 +57,11 @@ export const ERRORS = {
     message: "This reservation has expired and the credits do not suffice; nothing was charged",
   },
   HOLD_CAPTURED: { status: 409, message: "This reference_id was charged and cannot be released" },
+  USER_IN_USE: {
+    status: 409,
+    message:
+      "Credits of this user are reserved, or a payment is under way; try again when it is over",
+  },
   BODY_TOO_LARGE: { status: 413, message: "The request body is too large" },
   RATE_LIMITED: { status: 429, message: "Too many requests, please try again later" },
   INTERNAL: { status: 500, message: "Something went wrong on our side" },

@@ -13,6 +13,7 @@ import { botPrices } from "shared/contract/bot-prices.ts";
 import { botRelease } from "shared/contract/bot-release.ts";
 import { botReserve } from "shared/contract/bot-reserve.ts";
 import { creditHistory } from "shared/contract/credit-history.ts";
+import { eraseUser } from "shared/contract/erase-user.ts";
 import { razorpayWebhook } from "shared/contract/razorpay-webhook.ts";
 import { reconcilePayments } from "shared/contract/reconcile-payments.ts";
 import { settleOrder } from "shared/contract/settle-order.ts";
@@ -37,4 +38,5 @@ export const OPERATIONS: readonly Operation[] = [
   razorpayWebhook,
   reconcilePayments,
   settleOrder,
+  eraseUser,
 ];

@@ -94,6 +94,19 @@ export type Database = {
           },
         ];
       };
+      "erased_identities": {
+        Row: {
+          "hash": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "hash": string;
+        };
+        Update: {
+          "hash"?: string;
+        };
+        Relationships: [];
+      };
       "holds": {
         Row: {
           "action_id": string;
@@ -183,29 +196,35 @@ export type Database = {
       };
       "operator_actions": {
         Row: {
+          "action": string;
           "created_at": string;
           "id": number;
           "operator": string;
-          "order_id": string;
+          "order_id": string | null;
           "outcome": string;
           "reason": string;
+          "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
+          "action"?: string;
           "created_at"?: string;
           "id"?: never;
           "operator": string;
-          "order_id": string;
+          "order_id"?: string | null;
           "outcome": string;
           "reason": string;
+          "user_id"?: string | null;
         };
         Update: {
+          "action"?: string;
           "created_at"?: string;
           "id"?: never;
           "operator"?: string;
-          "order_id"?: string;
+          "order_id"?: string | null;
           "outcome"?: string;
           "reason"?: string;
+          "user_id"?: string | null;
         };
         Relationships: [
           {
@@ -213,6 +232,13 @@ export type Database = {
             columns: ["order_id"];
             isOneToOne: false;
             referencedRelation: "payment_orders";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "operator_actions_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "users";
             referencedColumns: ["id"];
           },
         ];
@@ -287,6 +313,7 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "currency": string;
+          "erased_at": string | null;
           "expires_at": string | null;
           "id": string;
           "key_mode": string;
@@ -314,6 +341,7 @@ export type Database = {
           "created_at"?: string;
           "credits": number;
           "currency"?: string;
+          "erased_at"?: string | null;
           "expires_at"?: string | null;
           "id"?: string;
           "key_mode": string;
@@ -340,6 +368,7 @@ export type Database = {
           "created_at"?: string;
           "credits"?: number;
           "currency"?: string;
+          "erased_at"?: string | null;
           "expires_at"?: string | null;
           "id"?: string;
           "key_mode"?: string;
@@ -550,9 +579,11 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "debt_credits": number;
+          "erased_at": string | null;
           "has_merged": boolean;
           "held_credits": number;
           "id": string;
+          "is_without_welcome": boolean;
           "merged_into": string | null;
           "next_hold_expiry_at": string | null;
           "open_holds": number;
@@ -564,9 +595,11 @@ export type Database = {
           "created_at"?: string;
           "credits": number;
           "debt_credits"?: number;
+          "erased_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
+          "is_without_welcome"?: boolean;
           "merged_into"?: string | null;
           "next_hold_expiry_at"?: string | null;
           "open_holds"?: number;
@@ -577,9 +610,11 @@ export type Database = {
           "created_at"?: string;
           "credits"?: number;
           "debt_credits"?: number;
+          "erased_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
+          "is_without_welcome"?: boolean;
           "merged_into"?: string | null;
           "next_hold_expiry_at"?: string | null;
           "open_holds"?: number;
@@ -692,6 +727,7 @@ export type Database = {
         Args: {
           "action"?: string;
           "credits"?: number;
+          "identity_hashes"?: (string)[];
           "phone_number"?: string;
           "quantity"?: number;
           "reference_id"?: string;
@@ -708,6 +744,18 @@ export type Database = {
       };
       "delete_abandoned_orders": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_expired_rate_counters": { Args: Record<PropertyKey, never>; Returns: number };
+      "delete_old_holds": { Args: Record<PropertyKey, never>; Returns: number };
+      "delete_old_webhooks": { Args: Record<PropertyKey, never>; Returns: number };
+      "erase_user": {
+        Args: { "identity_hashes"?: Json; "operator": string; "reason": string; "user_id": string };
+        Returns: {
+          "auth": string;
+          "erased_at": string;
+          "erased_user_id": string;
+          "identities": (string)[];
+          "outcome": string;
+        }[];
+      };
       "expire_holds": {
         Args: { "after_user_id"?: string; "batch_size": number };
         Returns: {
@@ -746,7 +794,13 @@ export type Database = {
       "finish_order_check": { Args: { "order_id": string }; Returns: undefined };
       "finish_webhook": { Args: { "delivery_id": number; "outcome": string }; Returns: undefined };
       "get_user": {
-        Args: { "caller_address"?: string; "phone_number"?: string; "whatsapp_user_id"?: string };
+        Args: {
+          "caller_address"?: string;
+          "identity_hashes"?: (string)[];
+          "link_user_id"?: string;
+          "phone_number"?: string;
+          "whatsapp_user_id"?: string;
+        };
         Returns: {
           "created_at": string;
           "credits": number;
@@ -793,6 +847,7 @@ export type Database = {
         Args: {
           "caller_address"?: string;
           "channel"?: string;
+          "identity_hashes"?: (string)[];
           "is_proven"?: boolean;
           "key_mode": string;
           "package_id": string;
@@ -842,6 +897,7 @@ export type Database = {
           "action"?: string;
           "credits"?: number;
           "expires_in_seconds"?: number;
+          "identity_hashes"?: (string)[];
           "phone_number"?: string;
           "quantity"?: number;
           "reference_id"?: string;
@@ -861,6 +917,7 @@ export type Database = {
         Args: {
           "amount_paise": number;
           "currency": string;
+          "identity_hashes"?: (string)[];
           "payment_status": string;
           "razorpay_order_id": string;
           "razorpay_payment_id": string;
@@ -870,7 +927,9 @@ export type Database = {
         Returns: {
           "credits_added": number;
           "outcome": string;
+          "phone_number": string;
           "remaining_credits": number;
+          "whatsapp_user_id": string;
         }[];
       };
     };

@@ -315,6 +315,24 @@ export const REHEARSALS: readonly Rehearsal[] = [
       },
     ],
   },
+  {
+    slug: "erase-user",
+    method: "POST",
+    withoutPackages: ["razorpay"],
+    exchanges: ({ secretKey, userId }) => [
+      {
+        method: "POST",
+        headers: { apikey: secretKey },
+        body: {
+          user_id: String(userId),
+          operator: "Rehearsal",
+          reason: "To see that it works",
+          reference_id: "rehearsal-erasure",
+        },
+        answer: { status: 200, body: success("User erased", { user_id: userId, auth: "none" }) },
+      },
+    ],
+  },
 ];
 
 /** Returns the exchanges that every function is put through. */

@@ -31,6 +31,7 @@ const savedSecrets = z.object({
   razorpayKeyId: z.string().startsWith("rzp_test_"),
   razorpayKeySecret: z.string().min(1),
   razorpayWebhookSecret: z.string().min(1),
+  erasureSecret: z.string().min(32),
 });
 
 type PrivateSessionKey = z.infer<typeof privateSessionKey>;
@@ -50,18 +51,24 @@ export async function generateSecrets(): Promise<Secrets> {
     razorpayKeyId: `rzp_test_${alphanumerics(14)}`,
     razorpayKeySecret: alphanumerics(24),
     razorpayWebhookSecret: randomBytes(24).toString("base64url"),
+    erasureSecret: randomBytes(32).toString("base64url"),
   };
 }
 
 /**
- * Reads the folder's secrets, or generates them on the first run.
+ * Reads the folder's secrets, or generates them on the first run. A secret that an older folder does not
+ * have yet is added.
  *
  * @throws {TaskError} if the file holds anything else.
  */
 export async function loadSecrets(localDir: string): Promise<Secrets> {
   const path = join(localDir, "secrets.json");
+  const generated = await generateSecrets();
+  let secrets = generated;
   try {
-    return savedSecrets.parse(JSON.parse(await Deno.readTextFile(path)));
+    const saved = JSON.parse(await Deno.readTextFile(path));
+    secrets = savedSecrets.parse({ erasureSecret: generated.erasureSecret, ...saved });
+    if (saved.erasureSecret === secrets.erasureSecret) return secrets;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) {
       throw new TaskError(
@@ -69,7 +76,6 @@ export async function loadSecrets(localDir: string): Promise<Secrets> {
       );
     }
   }
-  const secrets = await generateSecrets();
   await Deno.writeTextFile(path, JSON.stringify(secrets, null, 2) + "\n", { mode: PRIVATE_FILE });
   return secrets;
 }

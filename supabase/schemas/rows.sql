@@ -17,7 +17,11 @@ values
   ('verify_payment', 'project', 3000, 60);
 
 insert into public.settings (name, value)
-values ('max_open_holds', 20);
+values
+  ('max_open_holds', 20),
+  ('welcome_after_erasure', 0),
+  ('webhook_retention_days', 365),
+  ('hold_retention_days', 365);
 
 insert into public.action_prices
   (id, action_id, unit, credits, per_quantity, done_message, valid_from)

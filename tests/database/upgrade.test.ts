@@ -409,6 +409,7 @@ async function whileBotsRun(
     RAZORPAY_KEY_ID: secrets.razorpayKeyId,
     RAZORPAY_KEY_SECRET: secrets.razorpayKeySecret,
     RAZORPAY_WEBHOOK_SECRET: secrets.razorpayWebhookSecret,
+    ERASURE_SECRET: secrets.erasureSecret,
     RAZORPAY_API_URL: gateway.url,
   }, { sessionKey: publicSessionKey(secrets) }));
 

@@ -147,6 +147,7 @@ Deno.test("a given project, whose accounts may be those of real people, is not o
     RAZORPAY_KEY_ID: "id",
     RAZORPAY_KEY_SECRET: "key",
     RAZORPAY_WEBHOOK_SECRET: "webhook",
+    ERASURE_SECRET: "erasure",
     RAZORPAY_API_URL: "http://127.0.0.1:2",
   };
   const { FRONTEND_ACCESS, ALLOWED_ORIGINS, EMBEDDED_STACK } = functionEnvironment(environment, {
@@ -165,6 +166,7 @@ Deno.test("functions find the variables of the hosted platform", () => {
     RAZORPAY_KEY_ID: "id",
     RAZORPAY_KEY_SECRET: "key",
     RAZORPAY_WEBHOOK_SECRET: "webhook",
+    ERASURE_SECRET: "erasure",
     RAZORPAY_API_URL: "http://127.0.0.1:2",
   }, { sessionKey: { kty: "EC", alg: "ES256" } });
   deepStrictEqual(variables, {
@@ -181,6 +183,7 @@ Deno.test("functions find the variables of the hosted platform", () => {
     RAZORPAY_KEY_ID: "id",
     RAZORPAY_KEY_SECRET: "key",
     RAZORPAY_WEBHOOK_SECRET: "webhook",
+    ERASURE_SECRET: "erasure",
     RAZORPAY_API_URL: "http://127.0.0.1:2",
   });
 });

@@ -41,6 +41,7 @@ const SECRETS = [
   "botSecret",
   "razorpayKeySecret",
   "razorpayWebhookSecret",
+  "erasureSecret",
 ] as const;
 
 /** Starts a backend. A test file has one, and stops it with `Deno.test.afterAll`. */
@@ -74,6 +75,7 @@ export async function startBackend(): Promise<Backend> {
       RAZORPAY_KEY_ID: secrets.razorpayKeyId,
       RAZORPAY_KEY_SECRET: secrets.razorpayKeySecret,
       RAZORPAY_WEBHOOK_SECRET: secrets.razorpayWebhookSecret,
+      ERASURE_SECRET: secrets.erasureSecret,
       RAZORPAY_API_URL: razorpay.url,
     };
     setEnvironment(functionEnvironment(environment, { sessionKey: publicSessionKey(secrets) }));

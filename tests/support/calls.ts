@@ -22,6 +22,7 @@ import botRelease from "../../supabase/functions/bot-release/index.ts";
 import botReserve from "../../supabase/functions/bot-reserve/index.ts";
 import createOrder from "../../supabase/functions/create-order/index.ts";
 import creditHistory from "../../supabase/functions/credit-history/index.ts";
+import eraseUser from "../../supabase/functions/erase-user/index.ts";
 import razorpayWebhook from "../../supabase/functions/razorpay-webhook/index.ts";
 import reconcilePayments from "../../supabase/functions/reconcile-payments/index.ts";
 import settleOrder from "../../supabase/functions/settle-order/index.ts";
@@ -44,6 +45,7 @@ const FUNCTIONS = {
   "razorpay-webhook": razorpayWebhook,
   "reconcile-payments": reconcilePayments,
   "settle-order": settleOrder,
+  "erase-user": eraseUser,
 };
 
 /** A function of the API. */

@@ -5,6 +5,7 @@
  */
 
 import { reconcilePayments } from "shared/contract/reconcile-payments.ts";
+import { deleteOldHolds, deleteOldWebhooks } from "shared/database/erasure.ts";
 import { expireHolds } from "shared/database/holds.ts";
 import {
   type ClaimedOrder,
@@ -29,10 +30,19 @@ const TIME_BUDGET_MS = 60_000;
 const HOLDS_BATCH_SIZE = 50;
 const HOLDS_TIME_BUDGET_MS = 10_000;
 
+/** Outcomes of captured money that bought nothing. */
+const FLAGGED: ReadonlySet<Settlement["outcome"]> = new Set([
+  "amount_mismatch",
+  "paid_by_another_payment",
+  "user_erased",
+]);
+
 /** What is deleted after reconciling, and the most that one call deletes. */
 const CLEAN_UPS = [
   { remove: deleteExpiredRateCounters, most: 10_000 },
   { remove: deleteAbandonedOrders, most: 1_000 },
+  { remove: deleteOldWebhooks, most: 1_000 },
+  { remove: deleteOldHolds, most: 1_000 },
 ];
 
 export default endpoint(reconcilePayments, async (_input) => {
@@ -84,7 +94,7 @@ export default endpoint(reconcilePayments, async (_input) => {
     totals.checked++;
     for (const { outcome } of settlements) {
       if (outcome === "settled") totals.settled++;
-      if (outcome === "amount_mismatch" || outcome === "paid_by_another_payment") totals.flagged++;
+      if (FLAGGED.has(outcome)) totals.flagged++;
     }
   }
 });

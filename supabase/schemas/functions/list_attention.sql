@@ -24,6 +24,8 @@ as $$
   join public.payment_orders o on o.id = p.order_id
   join public.users u on u.id = o.user_id
   where r.credits_owed > 0
+    -- Whoever was erased will never have the credits to pay it.
+    and u.erased_at is null
   group by u.id
 
   union all

@@ -29,6 +29,7 @@ create table public.holds (
 with (fillfactor = 50);
 
 create index open_holds_of_a_user on public.holds (user_id, expires_at) where state = 'open';
+create index holds_to_forget on public.holds (ended_at) where state in ('released', 'expired');
 
 comment on table public.holds is
   'Credits that are reserved for a job under way, one row for each reference of a user. A reference whose hold was released or has expired may be reserved again.';

@@ -11,7 +11,7 @@ as $$
   from public.users u
   left join public.identities i on i.user_id = u.id
   group by u.id
-  having (count(i.value) = 0) <> (u.merged_into is not null)
+  having (count(i.value) = 0) <> (num_nonnulls(u.merged_into, u.erased_at) > 0)
     or u.phone_number is not null
       and count(*) filter (where i.kind = 'phone' and i.value = u.phone_number) = 0
     or u.phone_number is null and count(*) filter (where i.kind = 'phone') > 0

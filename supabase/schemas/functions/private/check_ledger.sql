@@ -59,7 +59,18 @@ as $$
   from public.users u
   left join public.credit_transactions t on t.user_id = u.id and t.source = 'system'
   group by u.id
-  having count(t.id) <> 1 or min(t.sequence_number) <> 1
+  having count(t.id) <> case when u.is_without_welcome then 0 else 1 end
+    or min(t.sequence_number) <> 1
+
+  union all
+  select 'nothing of an erased user names a person', 'user ' || u.id,
+    format('entry %s has a reference of its own', min(t.sequence_number))
+  from public.users u
+  join public.credit_transactions t on t.user_id = u.id
+  where u.erased_at is not null
+    and t.source not in ('system', 'payment', 'refund', 'dispute', 'merge')
+    and t.reference_id not like 'erased %'
+  group by u.id
 
   union all
   select 'a merge moves what it takes', 'entry ' || m.id, format('%s %s', m.action, m.reference_id)

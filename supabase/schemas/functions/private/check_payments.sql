@@ -94,7 +94,9 @@ as $$
   join public.payment_orders o
     on o.id = p.order_id and o.amount_paise = p.amount_paise and o.currency = p.currency
   left join money payer on payer.id = o.razorpay_payment_id
-  where p.net_paise > 0 and coalesce(payer.net_paise, 0) = 0;
+  where p.net_paise > 0 and coalesce(payer.net_paise, 0) = 0
+    -- Whoever was erased buys nothing any more.
+    and o.erased_at is null;
 $$;
 
 comment on function private.check_payments is
