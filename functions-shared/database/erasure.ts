@@ -5,7 +5,7 @@
 
 import { z } from "zod";
 import { hashIdentity } from "shared/database/identity-hash.ts";
-import { oneRow, procedure } from "shared/database/rpc.ts";
+import { nothing, oneRow, procedure } from "shared/database/rpc.ts";
 
 const erasure = z.discriminatedUnion("outcome", [
   z.object({
@@ -39,6 +39,9 @@ export async function eraseUser(
   }
   throw new Error("The account keeps getting new identities while it is being erased");
 }
+
+/** Has PostgreSQL replace its samples of the columns that name people. */
+export const refreshSamples = procedure("refresh_samples", nothing);
 
 /** Deletes deliveries of Razorpay's webhook whose time is over, at most 1,000. Returns how many. */
 export const deleteOldWebhooks = procedure("delete_old_webhooks", () => z.int());

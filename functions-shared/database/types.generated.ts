@@ -883,6 +883,7 @@ export type Database = {
         Args: { "operator": string; "order_id": string; "outcome": string; "reason": string };
         Returns: undefined;
       };
+      "refresh_samples": { Args: Record<PropertyKey, never>; Returns: undefined };
       "release_hold": {
         Args: { "phone_number"?: string; "reference_id"?: string; "whatsapp_user_id"?: string };
         Returns: {

@@ -37,6 +37,7 @@ grant execute on function
   public.place_order,
   public.receive_webhook,
   public.record_operator_action,
+  public.refresh_samples,
   public.release_hold,
   public.reserve_credits,
   public.settle_payment

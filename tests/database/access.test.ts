@@ -37,6 +37,7 @@ const PUBLISHED_FUNCTIONS = [
   "place_order",
   "receive_webhook",
   "record_operator_action",
+  "refresh_samples",
   "settle_payment",
 ];
 

@@ -6,9 +6,10 @@
  */
 
 import { eraseUser as contract } from "shared/contract/erase-user.ts";
-import { eraseUser } from "shared/database/erasure.ts";
+import { eraseUser, refreshSamples } from "shared/database/erasure.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
+import { logFailure } from "shared/http/log.ts";
 import { success } from "shared/http/reply.ts";
 
 export default endpoint(contract, async ({ user_id, operator, reason }) => {
@@ -16,6 +17,8 @@ export default endpoint(contract, async ({ user_id, operator, reason }) => {
   switch (erasure.outcome) {
     case "erased":
     case "replayed":
+      // The person is erased, whatever becomes of this; and the database goes on with it.
+      await refreshSamples({}).catch((error) => logFailure(contract.name, error));
       return success(
         contract.successMessage,
         { user_id: erasure.erased_user_id, erased_at: erasure.erased_at, auth: erasure.auth },

@@ -34,11 +34,14 @@ begin
     end if;
   end if;
   execute 'delete from auth.users u where u.id = any ($1)' using v_user_ids;
+  -- Somebody else may be about to take over the number.
+  execute 'update auth.users u set phone_change = '''' where u.phone_change = any ($1)'
+  using v_spellings;
   return case when v_is_log_left then 'left' when cardinality(v_user_ids) > 0 then 'deleted' else 'none' end;
 exception
   -- The tables may belong to a role that lends no rights, be of another shape, or be referred to.
   when insufficient_privilege or undefined_column or undefined_function or undefined_table
-    or foreign_key_violation or restrict_violation
+    or foreign_key_violation or restrict_violation or untranslatable_character
   then
     return 'left';
 end;

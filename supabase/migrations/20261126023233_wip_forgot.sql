@@ -432,11 +432,14 @@ begin
     end if;
   end if;
   execute 'delete from auth.users u where u.id = any ($1)' using v_user_ids;
+  -- Somebody else may be about to take over the number.
+  execute 'update auth.users u set phone_change = '''' where u.phone_change = any ($1)'
+  using v_spellings;
   return case when v_is_log_left then 'left' when cardinality(v_user_ids) > 0 then 'deleted' else 'none' end;
 exception
   -- The tables may belong to a role that lends no rights, be of another shape, or be referred to.
   when insufficient_privilege or undefined_column or undefined_function or undefined_table
-    or foreign_key_violation or restrict_violation
+    or foreign_key_violation or restrict_violation or untranslatable_character
   then
     return 'left';
 end;
@@ -1727,6 +1730,34 @@ $function$;
 
 REVOKE ALL ON FUNCTION "public"."place_order"(text, text, text, text, text, text, text, boolean, text[]) FROM PUBLIC, "anon", "authenticated";
 
+CREATE OR REPLACE FUNCTION public.refresh_samples()
+  RETURNS void
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '60s'
+  AS $function$
+begin
+  analyze public.users (phone_number);
+  analyze public.identities (value);
+  analyze public.payment_orders (phone_number, whatsapp_user_id, placed_by);
+  analyze public.credit_transactions (reference_id);
+  analyze public.holds (reference_id);
+  analyze public.order_references (reference_id);
+  analyze public.operator_actions (reason);
+  analyze public.rate_counters (subject);
+  -- Skipped with a warning where another role owns it.
+  if to_regclass('auth.users') is not null then
+    execute 'analyze auth.users';
+    execute 'analyze auth.identities';
+    execute 'analyze auth.audit_log_entries';
+  end if;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."refresh_samples"() FROM PUBLIC, "anon", "authenticated";
+
 CREATE OR REPLACE FUNCTION public.reserve_credits (
   phone_number       text    DEFAULT NULL::text,
   whatsapp_user_id   text    DEFAULT NULL::text,
@@ -2177,6 +2208,8 @@ COMMENT ON FUNCTION "public"."merge_users"(uuid, uuid) IS 'merged: the identitie
 
 COMMENT ON FUNCTION "public"."place_order"(text, text, text, text, text, text, text, boolean, text[]) IS 'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before, with keys of this mode); reference_reused (this reference placed another order); package_not_found; rate_limited (too many orders from caller_address or for this number; nothing was placed); proof_required (callers without a proof have placed too many in total; those who prove the number are not counted among them); identity_hashes_needed (see private.is_welcome). is_proven: the caller has proven the number, and is counted as its owner only; without caller_address nothing is counted. A link creates its user, an order at the checkout does not: user_id is null while nobody has the number. razorpay_order_id is null until attach_razorpay_order has stored it, and short_url until attach_payment_link has.';
 
+COMMENT ON FUNCTION "public"."refresh_samples"() IS 'After an erasure, in a transaction of its own: pg_statistic holds values of rows that may be gone, until the tables are analyzed again. Blocks nobody who reads or writes rows.';
+
 COMMENT ON FUNCTION "public"."reserve_credits"(text, text, text, text, integer, integer, integer, text[]) IS 'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. expires_in_seconds: 600 if left out. outcome: reserved; replayed (reserved before: the figures are those of the first call, and state is open or captured, as it is now); reference_reused (reserved before for another request, or charged by a deduction); action_not_found and too_many_credits as in deduct_credits; too_many_holds (open at the same time); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits, the sum of the user''s holds); identity_hashes_needed (see private.is_welcome). Only reserved changes anything.';
 
 COMMENT ON FUNCTION "public"."settle_payment"(text, text, text, integer, text, jsonb, text, text[]) IS 'One row. outcome: settled; replayed (this payment settled this order before: the figures are those of that moment); payment_refunded (all of its money was returned, and what it had bought was revoked); not_ours (no order of ours has this Razorpay order, and none that is still pending has the receipt); paid_by_another_payment and amount_mismatch (it buys nothing; flagged once captured); user_erased (whoever the order was for was erased before it was paid: it buys nothing, and is flagged); not_captured (yet: even a failed payment may still be captured); identity_hashes_needed (by whoever is named: see private.is_welcome; nothing was written). reversals: see private.record_reversal.';
@@ -2254,6 +2287,12 @@ REVOKE ALL ON FUNCTION "public"."place_order"(text, text, text, text, text, text
 GRANT EXECUTE ON FUNCTION "public"."place_order"(text, text, text, text, text, text, text, boolean, text[]) TO "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."place_order"(text, text, text, text, text, text, text, boolean, text[]) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."refresh_samples"() FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."refresh_samples"() TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."refresh_samples"() TO "service_role";
 
 REVOKE ALL ON FUNCTION "public"."reserve_credits"(text, text, text, text, integer, integer, integer, text[]) FROM "postgres";
 
