@@ -291,7 +291,9 @@ Deno.test("an erasure that forgets one table is found out", async () => {
     await undone(async (connection) => {
       await change(connection, forgetful);
       strictEqual(await eraseInSql(connection, person.userId), "erased");
-      deepStrictEqual(await tracesOf(connection, person.texts), leaves);
+      // PostgreSQL may have taken samples meanwhile, which only another transaction replaces.
+      const found = await tracesOf(connection, person.texts);
+      deepStrictEqual(found.filter((name) => name !== "pg_catalog.pg_statistic"), leaves);
     });
   }
   for (

@@ -36,6 +36,7 @@ as $$
     ))
   from public.payment_orders o
   where o.state = 'open' and o.tried_at is not null and o.next_check_at is not null
+    and o.erased_at is null
     and o.created_at < statement_timestamp() - interval '15 minutes'
 
   union all
