@@ -32,6 +32,25 @@ export interface Bot<Image> {
   reply(text: string, image?: Image): Promise<void>;
 }
 
+/** What the backend answers, where that is no error. */
+export interface Answer<Data> {
+  readonly status: "SUCCESS" | "INSUFFICIENT_CREDITS";
+  readonly message: string;
+  readonly data: Data;
+  /** Whether an earlier call, and not this one, has done what was asked for. */
+  readonly isRepeat: boolean;
+}
+
+/** The backend has refused a call. `code` says why, unless Supabase's platform refused it. */
+export class BackendError extends Error {
+  readonly code: string | undefined;
+
+  constructor(path: string, status: number, text: string) {
+    super(`${path}: ${status} ${text}`);
+    this.code = codeIn(text);
+  }
+}
+
 /** A user wants an image. */
 export async function onImageRequest<Image>(message: Message, bot: Bot<Image>): Promise<void> {
   const path = `bot-credits/${encodeURIComponent(message.from)}`;
@@ -42,29 +61,30 @@ export async function onImageRequest<Image>(message: Message, bot: Bot<Image>): 
   // The message's id is the reference, so a retry or a second delivery is not charged again.
   const deduction = { phone_number: message.from, reference_id: message.id };
   const charged = await callBackend("bot-deduct", deduction);
-  if (charged.status === "INSUFFICIENT_CREDITS") return await offerCredits(message, bot);
+  if (charged.status === "INSUFFICIENT_CREDITS") {
+    return await offerCredits(message, charged.message, bot);
+  }
 
   // Charged although nothing was left: an earlier delivery of this message took the last credit.
   image ??= await bot.makeImage();
   await bot.reply(charged.message, image);
 }
 
-async function offerCredits<Image>({ from, id }: Message, bot: Bot<Image>): Promise<void> {
+/** Tells the user why nothing is made, and how to buy more. */
+export async function offerCredits(
+  { from, id }: Message,
+  reason: string,
+  bot: Pick<Bot<never>, "reply">,
+): Promise<void> {
   const purchase = { phone_number: from, package_id: "starter", reference_id: id };
   const { data } = await callBackend<PaymentLink>("bot-payment-link", purchase);
   const { credits, price } = data.package;
-  await bot.reply(`${credits} credits for ${price} rupees: ${data.short_url}`);
+  await bot.reply(`${reason}\n${credits} credits for ${price} rupees: ${data.short_url}`);
 }
 
 interface PaymentLink {
   short_url: string;
   package: { credits: number; price: number };
-}
-
-interface Envelope<Data> {
-  status: "SUCCESS" | "INSUFFICIENT_CREDITS";
-  message: string;
-  data: Data;
 }
 
 /** A misconfigured bot must not start: it would take every failed call for an outage. */
@@ -74,13 +94,21 @@ function variable(name: string, form: RegExp): string {
   return value;
 }
 
-/** Sends a request, and sends it again while the backend is out of reach. */
-async function callBackend<Data>(path: string, body?: object): Promise<Envelope<Data>> {
+/**
+ * Sends a request, and sends it again while the backend is out of reach.
+ *
+ * @throws {BackendError} when the backend refuses it.
+ */
+export async function callBackend<Data>(path: string, body?: object): Promise<Answer<Data>> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const response = await send(path, body).catch(() => undefined);
-    if (response?.ok) return JSON.parse(response.text);
+    if (response?.ok) {
+      // What a second attempt repeats is the first one, whose answer was lost.
+      const isRepeat = response.isReplayed && attempt === 1;
+      return { ...JSON.parse(response.text), isRepeat };
+    }
     if (response && !OUTAGE.includes(response.status)) {
-      throw new Error(`${path}: ${response.status} ${response.text}`);
+      throw new BackendError(path, response.status, response.text);
     }
     const seconds = response?.retryAfter || 2 ** attempt;
     if (attempt < ATTEMPTS) await delay(seconds * 1000);
@@ -101,6 +129,15 @@ async function send(path: string, body?: object) {
     ok,
     status,
     retryAfter: Number(headers.get("retry-after")),
+    isReplayed: headers.get("idempotent-replayed") === "true",
     text: await response.text(),
   };
+}
+
+function codeIn(text: string): string | undefined {
+  try {
+    return JSON.parse(text).code;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,6 +1,6 @@
 /**
- * What a web page does with this backend: it shows the account and its history, lists the packages and
- * sells one through Razorpay Checkout.
+ * What a web page does with this backend: it shows the account and its history, lists the prices and the
+ * packages, and sells a package through Razorpay Checkout.
  *
  * The page loads https://checkout.razorpay.com/v1/checkout.js, which defines `Razorpay`.
  * @module
@@ -61,6 +61,14 @@ export function openPage(supabaseUrl: string, publishableKey: string, pageUrl: s
     return data.map((item) => ({ ...item, price: Number(item.price) }));
   }
 
+  /** What each action costs now: `credits` for each started `per_quantity` of its unit. */
+  async function loadPrices() {
+    const columns = "action_id, unit, credits, per_quantity, minimum_credits";
+    const { data, error } = await supabase.from("action_prices").select(columns).order("action_id");
+    if (error) throw error;
+    return data;
+  }
+
   async function buy(phone: string, packageId: string, outcome: Outcome) {
     const purchase = { phone_number: phone, package_id: packageId };
     const { data: order } = await callBackend("create-order", { body: purchase });
@@ -91,5 +99,5 @@ export function openPage(supabaseUrl: string, publishableKey: string, pageUrl: s
     }
   }
 
-  return { loadProfile, loadPackages, buy };
+  return { loadProfile, loadPackages, loadPrices, buy };
 }

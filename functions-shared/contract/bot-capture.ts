@@ -28,8 +28,16 @@ export const botCapture = {
   anyOf: BOT_IDENTITY_FIELDS,
   examples: {
     ...byBotIdentity({ reference_id: "wamid.HBgMOTE5ODc2NTQzMjEz" }),
+    aPartOfTheCredits: {
+      summary: "Less than was reserved, in credits",
+      input: {
+        phone_number: "+919876543210",
+        reference_id: "wamid.HBgMOTE5ODc2NTQzMjE1",
+        credits: 3,
+      },
+    },
     aPart: {
-      summary: "Less than was reserved",
+      summary: "Less than was reserved, by quantity",
       input: {
         phone_number: "+919876543210",
         reference_id: "wamid.HBgMOTE5ODc2NTQzMjE0",

@@ -111,9 +111,10 @@ const BODY_ERRORS = [
 ] as const satisfies readonly ErrorCode[];
 
 /** Returns every error that a function can return. */
-export function errorsOf({ caller, method, errors }: Operation): ErrorCode[] {
+export function errorsOf(operation: Operation): ErrorCode[] {
+  const { caller, method, errors } = operation;
   return [
-    ...COMMON_ERRORS,
+    ...COMMON_ERRORS.filter((code) => code !== "MISSING_FIELD" || !needsNoField(operation)),
     ...CALLER_ERRORS[caller],
     ...(method === "POST" ? BODY_ERRORS : []),
     ...errors,

@@ -40,6 +40,74 @@ export type Database = {
         };
         Relationships: [];
       };
+      "book_checks": {
+        Row: {
+          "before": string | null;
+          "checked_at": string;
+          "complete_until": string;
+          "id": number;
+          "is_whole": boolean;
+          "since": string | null;
+          "violation_count": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "before"?: string | null;
+          "checked_at"?: string;
+          "complete_until": string;
+          "id"?: never;
+          "is_whole": boolean;
+          "since"?: string | null;
+          "violation_count": number;
+        };
+        Update: {
+          "before"?: string | null;
+          "checked_at"?: string;
+          "complete_until"?: string;
+          "id"?: never;
+          "is_whole"?: boolean;
+          "since"?: string | null;
+          "violation_count"?: number;
+        };
+        Relationships: [];
+      };
+      "book_violations": {
+        Row: {
+          "checked_at": string;
+          "detail": string;
+          "found_at": string;
+          "gone_at": string | null;
+          "id": number;
+          "invariant": string;
+          "order_id": string | null;
+          "subject": string;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "checked_at"?: string;
+          "detail": string;
+          "found_at"?: string;
+          "gone_at"?: string | null;
+          "id"?: never;
+          "invariant": string;
+          "order_id"?: string | null;
+          "subject": string;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "checked_at"?: string;
+          "detail"?: string;
+          "found_at"?: string;
+          "gone_at"?: string | null;
+          "id"?: never;
+          "invariant"?: string;
+          "order_id"?: string | null;
+          "subject"?: string;
+          "user_id"?: string | null;
+        };
+        Relationships: [];
+      };
       "credit_transactions": {
         Row: {
           "action": string;
@@ -154,15 +222,7 @@ export type Database = {
           "state"?: string;
           "user_id"?: string;
         };
-        Relationships: [
-          {
-            foreignKeyName: "holds_user_id_fkey";
-            columns: ["user_id"];
-            isOneToOne: false;
-            referencedRelation: "users";
-            referencedColumns: ["id"];
-          },
-        ];
+        Relationships: [];
       };
       "identities": {
         Row: {
@@ -308,6 +368,7 @@ export type Database = {
       "payment_orders": {
         Row: {
           "amount_paise": number;
+          "changed_at": string | null;
           "channel": string;
           "checked_at": string | null;
           "created_at": string;
@@ -336,6 +397,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "amount_paise": number;
+          "changed_at"?: string | null;
           "channel": string;
           "checked_at"?: string | null;
           "created_at"?: string;
@@ -363,6 +425,7 @@ export type Database = {
         };
         Update: {
           "amount_paise"?: number;
+          "changed_at"?: string | null;
           "channel"?: string;
           "checked_at"?: string | null;
           "created_at"?: string;
@@ -415,6 +478,7 @@ export type Database = {
       "payment_reversals": {
         Row: {
           "amount_paise": number;
+          "changed_at": string | null;
           "created_at": string;
           "credits_owed": number;
           "credits_taken": number;
@@ -428,6 +492,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "amount_paise": number;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_owed"?: number;
           "credits_taken"?: number;
@@ -440,6 +505,7 @@ export type Database = {
         };
         Update: {
           "amount_paise"?: number;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_owed"?: number;
           "credits_taken"?: number;
@@ -464,6 +530,7 @@ export type Database = {
         Row: {
           "amount_paise": number;
           "balance_after_grant": number | null;
+          "changed_at": string | null;
           "created_at": string;
           "credits_granted": number;
           "currency": string;
@@ -478,6 +545,7 @@ export type Database = {
         Insert: {
           "amount_paise": number;
           "balance_after_grant"?: number | null;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_granted"?: number;
           "currency": string;
@@ -491,6 +559,7 @@ export type Database = {
         Update: {
           "amount_paise"?: number;
           "balance_after_grant"?: number | null;
+          "changed_at"?: string | null;
           "created_at"?: string;
           "credits_granted"?: number;
           "currency"?: string;
@@ -707,7 +776,7 @@ export type Database = {
         }[];
       };
       "check_invariants": {
-        Args: Record<PropertyKey, never>;
+        Args: { "since"?: string; "user_id"?: string };
         Returns: {
           "detail": string;
           "invariant": string;
@@ -912,6 +981,13 @@ export type Database = {
           "reserved_credits": number;
           "state": string;
           "user_id": string;
+        }[];
+      };
+      "run_book_check": {
+        Args: { "max_changes"?: number; "whole"?: boolean };
+        Returns: {
+          "outcome": string;
+          "violation_count": number;
         }[];
       };
       "settle_payment": {

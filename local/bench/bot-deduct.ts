@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { functionEnvironment, type StackEnvironment } from "../stack/environment.ts";
+import { GOALS } from "./goals.ts";
 import { type Call, throughput } from "./load.ts";
 import { printComparisons, printHeading } from "./report.ts";
 import { serveModule } from "./served-module.ts";
@@ -13,7 +14,6 @@ import { anyPhoneNumber } from "./users.ts";
 
 const CONCURRENT_CLIENTS = 8;
 const ROUNDS = 60;
-const LIMIT = { atLeast: 0.9 };
 
 /** Measures and prints the result. */
 export async function benchBotDeduct(stack: StackEnvironment): Promise<void> {
@@ -30,7 +30,7 @@ export async function benchBotDeduct(stack: StackEnvironment): Promise<void> {
   for (const clients of [CONCURRENT_CLIENTS, 1]) {
     const measure = (call: Call) => () => throughput(new Array<Call>(clients).fill(call));
     const name = clients === 1 ? "one call after another" : `${clients} clients at once`;
-    const contestant = { name, measure: measure(botDeduct), limit: LIMIT };
+    const contestant = { name, measure: measure(botDeduct), limit: GOALS.botDeduct };
     comparisons.push(...await sideBySide(measure(forward), [contestant], ROUNDS));
   }
   printComparisons({ baseline: "forward", samples: "bot-deduct", digits: 0 }, comparisons);

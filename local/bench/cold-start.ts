@@ -10,12 +10,12 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { REPOSITORY } from "../system/settings.ts";
+import { GOALS } from "./goals.ts";
 import { printComparisons, printFinding, printHeading } from "./report.ts";
 import { serveModule } from "./served-module.ts";
 import { sideBySide } from "./statistics.ts";
 
 const ROUNDS = 25;
-const LIMIT = { atMost: 1.5 };
 
 /** A function, and a request that it rejects after reading all of it. */
 interface ColdStart {
@@ -57,7 +57,7 @@ export async function benchColdStarts(): Promise<void> {
     COLD_STARTS.map((start) => ({
       name: start.name,
       measure: () => firstResponseMs(moduleOf(start.name), start),
-      limit: LIMIT,
+      limit: GOALS.coldStart,
     })),
     ROUNDS,
   );

@@ -1,63 +1,61 @@
 /**
- * `deduct_credits` in the database, against the minimal work for the same job.
- *
- * The minimal work is one statement that takes the credit and writes the ledger entry, on the same
- * tables. It handles neither unknown users nor repeated references, and does not report what went
- * wrong.
+ * The SQL functions that charge a user, against the minimal work for the same job: one statement that
+ * takes the credit and writes the ledger entry.
  * @module
  */
 
 import assert from "node:assert/strict";
 import postgres from "postgres";
-import { type Call, throughput } from "./load.ts";
-import { findPgbench, type Pgbench } from "./pgbench.ts";
+import { GOALS } from "./goals.ts";
+import { type Call, CONNECTIONS, SESSION_SETTINGS, throughput } from "./load.ts";
+import { findPgbench, type Pgbench, PGBENCH_MISSING, pgbenchScript } from "./pgbench.ts";
 import { printComparisons, printHeading } from "./report.ts";
+import { deduct, minimalDeduction, reserveAndCapture, type Script } from "./scripts.ts";
 import { type Comparison, type Limit, type Measure, sideBySide } from "./statistics.ts";
-import { anyPhoneNumber, FIRST_NATIONAL_NUMBER, USERS } from "./users.ts";
-
-/** Connections that call at the same time. */
-const CONNECTIONS = 8;
+import { anyPhoneNumber, USERS } from "./users.ts";
 
 const ROUNDS = 60;
 const PGBENCH_ROUNDS = 7;
 
-/** Commits do not wait for the disk: both sides would, which would hide a difference. */
-const SESSION_SETTINGS = { synchronous_commit: "off" };
-
-/** SQL expressions for the arguments of a statement. */
-interface Arguments {
-  readonly phoneNumber: string;
-  /** `null` for a call without a reference. */
-  readonly reference: string;
-}
-
-/** Writes a statement with the given arguments. */
-type Statement = (values: Arguments) => string;
-
-/** One comparison of the two statements. */
+/** One comparison of the product with the minimal statement. */
 interface Contest {
   readonly name: string;
+  readonly product: Script;
   readonly users: number;
   readonly withReference: boolean;
   readonly limit?: Limit;
 }
 
 const CONTESTS: readonly Contest[] = [
-  { name: "many users", users: USERS, withReference: false, limit: { atLeast: 0.8 } },
   {
-    name: "many users, with a reference",
+    name: "deduct, many users",
+    product: deduct,
+    users: USERS,
+    withReference: false,
+    limit: GOALS.deduction,
+  },
+  {
+    name: "the same, with a reference",
+    product: deduct,
     users: USERS,
     withReference: true,
-    limit: { atLeast: 0.7 },
+    limit: GOALS.deductionWithReference,
   },
-  { name: "one user", users: 1, withReference: false },
+  {
+    name: "reserve and capture",
+    product: reserveAndCapture,
+    users: USERS,
+    withReference: true,
+    limit: GOALS.reserveAndCapture,
+  },
+  { name: "deduct, one user", product: deduct, users: 1, withReference: false },
 ];
 
 /** Measures and prints the results. */
 export async function benchDeductions(databaseUrl: string): Promise<void> {
   const sql = postgres(databaseUrl, { max: CONNECTIONS, connection: SESSION_SETTINGS });
   try {
-    printHeading("deduct_credits against the minimal statement (calls per second)", [
+    printHeading("Charging a user, against the minimal statement (per second)", [
       `${CONNECTIONS} connections, ${USERS} users, prepared statements, synchronous_commit = off.`,
       "Sent by postgres.js in this process, which takes processor time from both sides.",
     ]);
@@ -68,44 +66,23 @@ export async function benchDeductions(databaseUrl: string): Promise<void> {
       connections: CONNECTIONS,
       sessionSettings: SESSION_SETTINGS,
     });
-    if (pgbench) {
-      printHeading("The same, sent by pgbench", [
-        `${pgbench.version}, which takes little processor time, so these figures are stricter.`,
-      ]);
-      printResults(await compareWithPgbench(pgbench));
-    }
+    printHeading("The same, sent by pgbench", [
+      pgbench
+        ? `${pgbench.version}, which takes little processor time, so these figures are stricter.`
+        : PGBENCH_MISSING,
+    ]);
+    if (pgbench) printResults(await compareWithPgbench(pgbench));
   } finally {
     await sql.end();
   }
-}
-
-/** The statement of the product. */
-function productStatement({ phoneNumber, reference }: Arguments): string {
-  return `select * from public.deduct_credits(${phoneNumber}, 1, ${reference})`;
-}
-
-/** The statement that does only what cannot be left out. */
-function minimalStatement({ phoneNumber, reference }: Arguments): string {
-  return `
-    with charged as (
-      update public.users u
-      set credits = u.credits - 1, transaction_count = u.transaction_count + 1
-      where u.phone_number = ${phoneNumber} and u.credits >= 1
-      returning u.id, u.credits, u.transaction_count
-    )
-    insert into public.credit_transactions
-      (user_id, sequence_number, action, credits, source, reference_id, balance_after)
-    select c.id, c.transaction_count, 'debit', 1, 'image_generation', ${reference}, c.credits
-    from charged c
-    returning user_id, balance_after`;
 }
 
 async function compareWithPostgresJs(sql: postgres.Sql): Promise<Comparison[]> {
   const sessions = await Promise.all(Array.from({ length: CONNECTIONS }, () => sql.reserve()));
   const comparisons: Comparison[] = [];
   for (const contest of CONTESTS) {
-    const measure = (statement: Statement) => {
-      const clients = sessions.map((session) => postgresJsCall(session, statement, contest));
+    const measure = (script: Script) => {
+      const clients = sessions.map((session) => postgresJsCall(session, script, contest));
       return () => throughput(clients);
     };
     comparisons.push(...await compare(contest, measure, ROUNDS));
@@ -116,45 +93,41 @@ async function compareWithPostgresJs(sql: postgres.Sql): Promise<Comparison[]> {
 
 function postgresJsCall(
   session: postgres.ReservedSql,
-  statement: Statement,
+  script: Script,
   { users, withReference }: Contest,
 ): Call {
-  const text = statement({ phoneNumber: "$1", reference: withReference ? "$2" : "null" });
+  const texts = script({ phoneNumber: "$1", reference: withReference ? "$2" : "null" });
   return async () => {
     const phoneNumber = anyPhoneNumber(users);
     const values = withReference ? [phoneNumber, crypto.randomUUID()] : [phoneNumber];
-    const rows = await session.unsafe(text, values, { prepare: true });
-    assert.equal(rows.length, 1);
+    for (const text of texts) {
+      const rows = await session.unsafe(text, values, { prepare: true });
+      assert.equal(rows.length, 1);
+    }
   };
 }
 
 async function compareWithPgbench(pgbench: Pgbench): Promise<Comparison[]> {
   const comparisons: Comparison[] = [];
   for (const contest of CONTESTS) {
-    const values = {
-      phoneNumber: `'+91' || :number`,
-      reference: contest.withReference ? `'reference ' || :reference` : "null",
-    };
-    const measure = (statement: Statement) => () =>
-      pgbench.throughput([
-        `\\set number ${FIRST_NATIONAL_NUMBER} + random(0, ${contest.users - 1})`,
-        "\\set reference random(1, 9000000000000000)",
-        `${statement(values).replaceAll(/\s+/g, " ")};`,
-      ]);
+    const measure = (script: Script) => () => pgbench.throughput(pgbenchScript(script, contest));
     comparisons.push(...await compare(contest, measure, PGBENCH_ROUNDS));
   }
   return comparisons;
 }
 
 function compare(
-  { name, limit }: Contest,
-  measure: (statement: Statement) => Measure,
+  { name, product, limit }: Contest,
+  measure: (script: Script) => Measure,
   rounds: number,
 ): Promise<Comparison[]> {
-  const contestant = { name, measure: measure(productStatement), limit };
-  return sideBySide(measure(minimalStatement), [contestant], rounds);
+  return sideBySide(
+    measure(minimalDeduction),
+    [{ name, measure: measure(product), limit }],
+    rounds,
+  );
 }
 
 function printResults(comparisons: readonly Comparison[]): void {
-  printComparisons({ baseline: "minimal", samples: "deduct_credits", digits: 0 }, comparisons);
+  printComparisons({ baseline: "minimal", samples: "product", digits: 0 }, comparisons);
 }

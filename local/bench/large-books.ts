@@ -51,7 +51,7 @@ export async function fillBooks(
     create temporary table person on commit drop as
     select n, gen_random_uuid() as id, gen_random_uuid() as order_id,
       '+91' || 9800000000 + n as phone, lpad(n::text, 14, '0') as number,
-      clock_timestamp() - n * interval '1 second' as since
+      clock_timestamp() - (${users}::integer - n) * interval '1 second' as since
     from generate_series(0, ${users}::integer - 1) n`;
   await sql`
     insert into public.users (id, phone_number, credits, transaction_count, created_at)
@@ -95,8 +95,8 @@ export async function fillBooks(
     select 'rfnd_' || number, 'pay_' || number, 'refund', 'failed', ${amountPaise}, false, since
     from person`;
   await sql`
-    insert into public.order_references (user_id, reference_id, order_id)
-    select id, 'reference ' || n, order_id from person`;
+    insert into public.order_references (user_id, reference_id, order_id, created_at)
+    select id, 'reference ' || n, order_id, since from person`;
   await sql`
     insert into public.operator_actions (order_id, operator, reason, outcome)
     select order_id, 'Asha', 'The customer called', 'replayed' from person`;

@@ -6,6 +6,12 @@
 /** The duration of one measurement. Many short ones find the quiet moments of a busy machine. */
 const ROUND_MS = 100;
 
+/** Connections that call the database at the same time. */
+export const CONNECTIONS = 8;
+
+/** Commits do not wait for the disk: both sides would, which would hide a difference. */
+export const SESSION_SETTINGS = { synchronous_commit: "off" };
+
 /** Sends one call and resolves once its response has arrived. */
 export type Call = () => Promise<void>;
 

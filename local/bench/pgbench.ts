@@ -4,6 +4,12 @@
  */
 
 import { join } from "node:path";
+import type { Script } from "./scripts.ts";
+import { FIRST_NATIONAL_NUMBER } from "./users.ts";
+
+/** What is printed in place of figures where it is missing. */
+export const PGBENCH_MISSING =
+  "Skipped: pgbench is not installed. Debian's package postgresql has it.";
 
 /** The duration of one run, without the time to connect. */
 const RUN_SECONDS = 1;
@@ -20,6 +26,8 @@ interface PgbenchTarget {
   readonly databaseUrl: string;
   readonly connections: number;
   readonly sessionSettings: Record<string, string>;
+  /** How often each connection repeats the script; left out, as often as it can in a second. */
+  readonly turns?: number | undefined;
 }
 
 /** Returns pgbench, or undefined if it is not installed. */
@@ -33,8 +41,24 @@ export async function findPgbench(target: PgbenchTarget): Promise<Pgbench | unde
   }
 }
 
+/** Writes a script as pgbench reads it: for a random one of the first `users` users. */
+export function pgbenchScript(
+  script: Script,
+  { users, withReference }: { users: number; withReference: boolean },
+): string[] {
+  const statements = script({
+    phoneNumber: "'+91' || :number",
+    reference: withReference ? "'reference ' || :reference" : "null",
+  });
+  return [
+    `\\set number ${FIRST_NATIONAL_NUMBER} + random(0, ${users - 1})`,
+    "\\set reference random(1, 9000000000000000)",
+    ...statements.map((statement) => `${statement.replaceAll(/\s+/g, " ").trim()};`),
+  ];
+}
+
 async function measure(
-  { databaseUrl, connections, sessionSettings }: PgbenchTarget,
+  { databaseUrl, connections, sessionSettings, turns }: PgbenchTarget,
   script: readonly string[],
 ): Promise<number> {
   const folder = await Deno.makeTempDir({ prefix: "pgbench-" });
@@ -47,7 +71,7 @@ async function measure(
       "--protocol=prepared",
       `--client=${connections}`,
       "--jobs=2",
-      `--time=${RUN_SECONDS}`,
+      turns === undefined ? `--time=${RUN_SECONDS}` : `--transactions=${turns}`,
       `--file=${file}`,
       `--host=${hostname}`,
       `--port=${port}`,

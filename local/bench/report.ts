@@ -40,20 +40,35 @@ export function printComparisons(columns: Columns, comparisons: readonly Compari
   }
 }
 
+/** Prints lines of text under a name. */
+export function printLines(name: string, lines: readonly string[]): void {
+  console.log(`  ${name}`);
+  for (const text of lines) console.log(`    ${text}`);
+}
+
 /** Prints whether a statement holds. */
 export function printFinding(name: string, holds: boolean, detail: string): void {
   console.log(`  ${name.padEnd(NAME_WIDTH)}${holds ? "yes" : "NO"}, ${detail}`);
 }
 
-/** Compares a ratio with its limit, after rounding it to the two digits that are printed. */
-function verdict(exactRatio: number, limit: Limit): string {
-  const ratio = Math.round(exactRatio * 100) / 100;
+/** Prints a figure that is compared with a limit of its own and not with another figure. */
+export function printFigure(name: string, figure: number, digits: number, limit?: Limit): void {
+  const text = figure.toFixed(digits).padStart(FIGURE_WIDTH);
+  console.log(
+    `  ${name.padEnd(NAME_WIDTH)}${text}   ${limit ? verdict(figure, limit, digits) : ""}`
+      .trimEnd(),
+  );
+}
+
+/** Compares a figure with its limit, after rounding it to the digits that are printed. */
+function verdict(exactFigure: number, limit: Limit, digits = 2): string {
+  const figure = Number(exactFigure.toFixed(digits));
   const [bound, excess] = "atLeast" in limit
-    ? [limit.atLeast, limit.atLeast - ratio]
-    : [limit.atMost, ratio - limit.atMost];
+    ? [limit.atLeast, limit.atLeast - figure]
+    : [limit.atMost, figure - limit.atMost];
   return excess <= 0
-    ? `meets ${bound.toFixed(2)}`
-    : `misses ${bound.toFixed(2)} by ${excess.toFixed(2)}`;
+    ? `meets ${bound.toFixed(digits)}`
+    : `misses ${bound.toFixed(digits)} by ${excess.toFixed(digits)}`;
 }
 
 function line(

@@ -1,6 +1,7 @@
 /**
  * `deno task bench`: measures what the product costs beyond the minimal code for the same job.
- * `deno task bench books` measures, instead, how what operators call grows with the books.
+ * `deno task bench books` measures, instead, how what operators call grows with the books, and
+ * `deno task bench scale` what ten million entries cost.
  *
  * Everything is measured side by side in one run, so the ratios are meaningful on any machine, and
  * the absolute figures are not. A ratio that misses its limit is printed but fails nothing, because
@@ -9,23 +10,32 @@
  */
 
 import { withTemporaryStack } from "../stack/temporary.ts";
-import { parseSettings, readSettings } from "../system/settings.ts";
+import { parseSettings, readSettings, type Settings } from "../system/settings.ts";
 import { runTask, TaskError } from "../system/task.ts";
 import { benchBooks } from "./books.ts";
 import { benchBotDeduct } from "./bot-deduct.ts";
 import { benchColdStarts } from "./cold-start.ts";
 import { benchDeductions } from "./deductions.ts";
 import { benchKnownUser } from "./known-user.ts";
+import { benchScale } from "./scale.ts";
 import { anyPhoneNumber, checkBooks, insertUsers } from "./users.ts";
+
+/** What is measured only when it is named. */
+const PARTS: Readonly<Record<string, (settings: Settings) => Promise<void>>> = {
+  books: benchBooks,
+  scale: (settings) => benchScale(settings),
+};
 
 await runTask(async () => {
   const [part, ...others] = Deno.args;
-  if (others.length > 0 || part !== undefined && part !== "books") {
-    throw new TaskError("Measure with `deno task bench` or `deno task bench books`.");
+  if (others.length > 0 || part !== undefined && !(part in PARTS)) {
+    throw new TaskError(
+      "Measure with `deno task bench`, `deno task bench books` or `deno task bench scale`.",
+    );
   }
   printMachine();
-  if (part === "books") {
-    await benchBooks(readSettings());
+  if (part !== undefined) {
+    await PARTS[part]?.(readSettings());
     Deno.exit(0);
   }
   await benchColdStarts();

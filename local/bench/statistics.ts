@@ -7,7 +7,7 @@
  */
 
 /** One figure per round. */
-type Samples = readonly number[];
+export type Samples = readonly number[];
 
 /** Measures something once and returns the figure. */
 export type Measure = () => Promise<number>;
@@ -47,22 +47,28 @@ export async function sideBySide(
   contestants: readonly Contestant[],
   rounds: number,
 ): Promise<Comparison[]> {
-  const baselineSamples: number[] = [];
-  const comparisons = contestants.map(({ name, measure, limit }) => ({
-    measure,
-    comparison: { name, baseline: baselineSamples, samples: new Array<number>(), limit },
+  const [baselineSamples = [], ...others] = await takeTurns(
+    [baseline, ...contestants.map(({ measure }) => measure)],
+    rounds,
+  );
+  return contestants.map(({ name, limit }, index) => ({
+    name,
+    baseline: baselineSamples,
+    samples: others[index] ?? [],
+    limit,
   }));
-  const turns = [
-    { measure: baseline, samples: baselineSamples },
-    ...comparisons.map(({ measure, comparison: { samples } }) => ({ measure, samples })),
-  ];
+}
+
+/** Takes every measure once in each round, in the order that {@linkcode sideBySide} describes. */
+export async function takeTurns(measures: readonly Measure[], rounds: number): Promise<Samples[]> {
+  const turns = measures.map((measure) => ({ measure, samples: new Array<number>() }));
   for (const { measure } of turns) await measure();
   for (let round = 0; round < rounds; round++) {
     for (const { measure, samples } of round % 2 === 0 ? turns : turns.toReversed()) {
       samples.push(await measure());
     }
   }
-  return comparisons.map(({ comparison }) => comparison);
+  return turns.map(({ samples }) => samples);
 }
 
 /** Returns the spread of some figures. */

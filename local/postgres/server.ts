@@ -33,6 +33,8 @@ export interface PostgresOptions {
   readonly password: string;
   /** `false` trades crash safety for speed, for data that a test throws away. */
   readonly durable: boolean;
+  /** Settings in the way of postgresql.conf, besides those that every server gets. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** A running server. */
@@ -251,6 +253,7 @@ function spawn(options: PostgresOptions, data: string, port: number): Deno.Child
     "timezone=UTC",
     "log_timezone=UTC",
     ...(options.durable ? [] : ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]),
+    ...Object.entries(options.settings ?? {}).map(([name, value]) => `${name}=${value}`),
   ];
   const log = join(options.folder, "server.log");
   const server = [join(options.binaries, "postgres"), "-D", data];

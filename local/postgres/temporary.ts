@@ -9,6 +9,7 @@ import { join } from "node:path";
 import postgres from "postgres";
 import { removeIfPresent } from "../system/files.ts";
 import type { Settings } from "../system/settings.ts";
+import { failWhenInterrupted } from "../system/task.ts";
 import { installPostgres } from "./binaries.ts";
 import { prepareDatabase } from "./platform.ts";
 import { postgresHome, startPostgres, SUPERUSER } from "./server.ts";
@@ -20,14 +21,25 @@ export interface TemporaryServer {
    * migrations.
    */
   createDatabase(name: string): Promise<string>;
+  /** Returns the URL of one of its databases for a superuser. */
+  superuserUrl(name: string): string;
+  /** Removes a database, and with it its space on the disk. */
+  dropDatabase(name: string): Promise<void>;
 }
 
-/** Starts a server on a free port, calls `use`, and removes the server and its data. */
+/**
+ * Starts a server on a free port, with `serverSettings` in the way of postgresql.conf, calls `use`, and
+ * removes the server and its data, even if the task is interrupted.
+ *
+ * @throws {TaskError} if the server does not start or the task is interrupted.
+ */
 export async function withTemporaryServer<Result>(
   settings: Settings,
   use: (server: TemporaryServer) => Promise<Result>,
+  serverSettings: Readonly<Record<string, string>> = {},
 ): Promise<Result> {
   await using cleanUp = new AsyncDisposableStack();
+  const interruption = failWhenInterrupted();
   const localDir = await Deno.makeTempDir({ prefix: "whatsapp-credits-" });
   cleanUp.defer(() => removeIfPresent(localDir));
   const home = await postgresHome(localDir);
@@ -40,21 +52,29 @@ export async function withTemporaryServer<Result>(
     port: 0,
     password,
     durable: false,
+    settings: serverSettings,
   });
   cleanUp.defer(() => server.stop());
   const urlOf = (role: string, database: string) =>
     `postgresql://${role}:${password}@127.0.0.1:${server.port}/${database}`;
 
-  return await use({
+  const onServer = async (statement: string) => {
+    const sql = postgres(urlOf(SUPERUSER, "postgres"), { max: 1, onnotice: () => {} });
+    try {
+      await sql.unsafe(statement);
+    } finally {
+      await sql.end();
+    }
+  };
+
+  const used = use({
     async createDatabase(name) {
-      const sql = postgres(urlOf(SUPERUSER, "postgres"), { max: 1, onnotice: () => {} });
-      try {
-        await sql`create database ${sql(name)}`;
-      } finally {
-        await sql.end();
-      }
+      await onServer(`create database "${name}"`);
       await prepareDatabase(urlOf(SUPERUSER, name), { password });
       return urlOf("postgres", name);
     },
+    superuserUrl: (name) => urlOf(SUPERUSER, name),
+    dropDatabase: (name) => onServer(`drop database "${name}" with (force)`),
   });
+  return await Promise.race([used, interruption]);
 }

@@ -90,6 +90,7 @@ export const REHEARSALS: readonly Rehearsal[] = [
           status: 200,
           body: success("You have 3 credits remaining.", {
             remaining_credits: 3,
+            reserved_credits: 0,
             user_exists: true,
           }),
         },
@@ -116,6 +117,89 @@ export const REHEARSALS: readonly Rehearsal[] = [
     ],
   },
   {
+    slug: "bot-reserve",
+    method: "POST",
+    withoutPackages: ["razorpay"],
+    exchanges: ({ botSecret }) => [
+      missingSecret("POST"),
+      {
+        method: "POST",
+        headers: { "x-bot-secret": botSecret },
+        body: { phone_number: PHONE_NUMBER, reference_id: "rehearsal-2", credits: 2 },
+        answer: {
+          status: 200,
+          body: success("2 credits reserved. You have no credits remaining.", {
+            remaining_credits: 0,
+            reserved_credits: 2,
+            state: "open",
+          }),
+        },
+      },
+    ],
+  },
+  {
+    slug: "bot-capture",
+    method: "POST",
+    withoutPackages: ["razorpay"],
+    exchanges: ({ botSecret }) => [
+      missingSecret("POST"),
+      {
+        method: "POST",
+        headers: { "x-bot-secret": botSecret },
+        body: { phone_number: PHONE_NUMBER, reference_id: "rehearsal-2", credits: 3 },
+        answer: {
+          status: 409,
+          body: failure(
+            "This is more than was reserved; nothing was charged",
+            "CAPTURE_EXCEEDS_HOLD",
+          ),
+        },
+      },
+    ],
+  },
+  {
+    slug: "bot-release",
+    method: "POST",
+    withoutPackages: ["razorpay"],
+    exchanges: ({ botSecret }) => [
+      missingSecret("POST"),
+      {
+        method: "POST",
+        headers: { "x-bot-secret": botSecret },
+        body: { phone_number: PHONE_NUMBER, reference_id: "rehearsal-2" },
+        answer: {
+          status: 200,
+          body: success("2 credits returned. You have 2 credits remaining.", {
+            remaining_credits: 2,
+            released_credits: 2,
+          }),
+        },
+      },
+    ],
+  },
+  {
+    slug: "bot-prices",
+    method: "GET",
+    withoutPackages: ["razorpay", "libphonenumber-js"],
+    exchanges: ({ botSecret }) => [
+      missingSecret("GET"),
+      {
+        method: "GET",
+        headers: { "x-bot-secret": botSecret },
+        answer: {
+          status: 200,
+          body: success("Prices retrieved successfully", {
+            packages: [
+              { id: "starter", name: "Starter", price: 99, credits: 20 },
+              { id: "popular", name: "Popular", price: 299, credits: 75 },
+              { id: "pro", name: "Pro", price: 799, credits: 250 },
+            ],
+          }),
+        },
+      },
+    ],
+  },
+  {
     slug: "users",
     method: "GET",
     forPages: true,
@@ -133,6 +217,8 @@ export const REHEARSALS: readonly Rehearsal[] = [
           body: success("User profile retrieved successfully", {
             phone_number: PHONE_NUMBER,
             credits: 2,
+            remaining_credits: 2,
+            reserved_credits: 0,
           }),
         },
         keep: ({ id }) => story.userId = id,

@@ -7,7 +7,7 @@
 import { postgresHome } from "../postgres/server.ts";
 import { removeIfPresent } from "../system/files.ts";
 import type { Settings } from "../system/settings.ts";
-import { interrupted, TaskError } from "../system/task.ts";
+import { failWhenInterrupted } from "../system/task.ts";
 import { type Stack, startStack } from "./stack.ts";
 
 /**
@@ -35,13 +35,4 @@ export async function withTemporaryStack(
   });
   cleanUp.defer(() => stack.stop());
   await Promise.race([use(stack), stack.failure, interruption]);
-}
-
-/** Rejects when this process is asked to stop, even if nothing awaits it yet. */
-function failWhenInterrupted(): Promise<never> {
-  const interruption = interrupted().then(() => {
-    throw new TaskError("Interrupted.");
-  });
-  interruption.catch(() => {});
-  return interruption;
 }

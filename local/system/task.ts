@@ -42,3 +42,12 @@ export function interrupted(): Promise<void> {
   });
   return Promise.race([signaled, launcherExited()]);
 }
+
+/** Rejects when this process is asked to stop, even if nothing awaits it yet. */
+export function failWhenInterrupted(): Promise<never> {
+  const interruption = interrupted().then(() => {
+    throw new TaskError("Interrupted.");
+  });
+  interruption.catch(() => {});
+  return interruption;
+}

@@ -49,6 +49,7 @@ await runTask(async () => {
     ...variableTables(),
     ["limits", limitTable(await read("supabase/schemas/rows.sql"))],
     await example("bot.ts"),
+    await example("reserved-job.ts"),
     await example("page.ts"),
     ["first steps", firstSteps?.trim() ?? ""],
   ]);

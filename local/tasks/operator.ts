@@ -20,7 +20,9 @@ import { runTask, TaskError } from "../system/task.ts";
 
 const USAGE = `Usage:
   deno task operator attention                what needs a look
-  deno task operator check                    what is wrong with the books; fails if anything is
+  deno task operator check [--since <time> | --user <id>]
+                                              what is wrong with the books, or with a part of them:
+                                              what was written since, one user; fails if anything is
   deno task operator find <what>              everything about an order, a payment or a customer
   deno task operator settle <what> --operator <name> --reason <text>
                                               have one order looked up at Razorpay now
@@ -123,6 +125,8 @@ function readArguments() {
       options: {
         operator: { type: "string" },
         reason: { type: "string" },
+        since: { type: "string" },
+        user: { type: "string" },
         write: { type: "boolean", default: false },
       },
     });
@@ -137,15 +141,16 @@ function readArguments() {
 }
 
 await runTask(async () => {
-  const { command, subject, operator, reason, write } = readArguments();
+  const { command, subject, operator, reason, since, user, write } = readArguments();
   if (command === "settle" && !(operator && reason)) throw new TaskError(USAGE);
+  if (command !== "check" && (since ?? user) !== undefined) throw new TaskError(USAGE);
   const backend = await findBackend();
   console.error(`On ${backend.url}:`);
   switch (command) {
     case "attention":
       return show(await callSql(backend, "list_attention", {}));
     case "check": {
-      const violations = await callSql(backend, "check_invariants", {});
+      const violations = await callSql(backend, "check_invariants", { since, user_id: user });
       show(violations);
       if (violations.length > 0) throw new TaskError("The books are not right.");
       return;

@@ -40,5 +40,6 @@ grant execute on function
   public.refresh_samples,
   public.release_hold,
   public.reserve_credits,
+  public.run_book_check,
   public.settle_payment
 to service_role;

@@ -28,3 +28,17 @@ create trigger action_prices_are_never_deleted
 create trigger action_prices_are_not_truncated
   before truncate on public.action_prices
   for each statement execute function private.refuse_change();
+
+-- What the check of the books looks at again.
+
+create trigger payment_orders_note_their_change
+  before insert or update on public.payment_orders
+  for each row execute function private.note_change();
+
+create trigger payments_note_their_change
+  before insert or update on public.payments
+  for each row execute function private.note_change();
+
+create trigger payment_reversals_note_their_change
+  before insert or update on public.payment_reversals
+  for each row execute function private.note_change();

@@ -19,6 +19,7 @@ import {
   dataOf,
   type FunctionName,
 } from "../support/calls.ts";
+import { newCustomer, passExpiry, withMaxOpenHolds } from "../support/bot.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
@@ -325,7 +326,107 @@ Deno.test("bot-deduct returns what the document says, and all that it says", asy
     await deduct({ phone_number, credits: 1000 }),
     await deduct({ phone_number }),
     await deduct({ phone_number, credits: 0 }),
+    await deduct({ phone_number, action: "unknown" }),
+    await deduct(await held()),
     await deduct({}),
+    ...await commonAnswers(good),
+    ...await strangersAnswers(good),
+  ]);
+
+  async function held() {
+    const body = { phone_number: newPhoneNumber(), reference_id: "job-1" };
+    dataOf(await call("POST", "bot-reserve", { body }));
+    return body;
+  }
+});
+
+Deno.test("bot-reserve returns what the document says, and all that it says", async () => {
+  const { phone_number } = await newCustomer(backend.sql, 5);
+  const reserve = (fields: Record<string, unknown>) =>
+    call("POST", "bot-reserve", { body: { phone_number, reference_id: "job-1", ...fields } });
+  const body = { phone_number, reference_id: "job-2" };
+  const good = { method: "POST", path: "bot-reserve", options: { body } };
+  expectAll("/bot-reserve", "POST", [
+    await reserve({}),
+    await reserve({}),
+    await reserve({ credits: 2 }),
+    await reserve({ reference_id: "job-3", credits: 5 }),
+    await reserve({ reference_id: "job-3", action: "unknown" }),
+    await reserve({ reference_id: "job-3", action: "chat", quantity: 10_000_000 }),
+    await reserve({ reference_id: "job-3", expires_in_seconds: 1 }),
+    await reserve({ reference_id: null }),
+    await withMaxOpenHolds(backend.sql, 1, () => reserve({ reference_id: "job-3" })),
+    ...await commonAnswers(good),
+    ...await strangersAnswers(good),
+  ]);
+});
+
+Deno.test("bot-capture returns what the document says, and all that it says", async () => {
+  const who = await newCustomer(backend.sql, 100);
+  const held = async (reference_id: string) => {
+    const body = { ...who, reference_id, credits: 30 };
+    dataOf(await call("POST", "bot-reserve", { body }));
+    return { ...who, reference_id };
+  };
+  const capture = (body: unknown) => call("POST", "bot-capture", { body });
+  const expired = await held("expired");
+  const late = await held("late");
+  await passExpiry(backend.sql, who, "expired");
+  await passExpiry(backend.sql, who, "late");
+  const released = await held("released");
+  await call("POST", "bot-release", { body: released });
+  const job = await held("job");
+  const answers = [
+    await capture(late),
+    await capture({ ...job, credits: 31 }),
+    await capture({ ...job, quantity: 1 }),
+    await capture(released),
+    await capture(job),
+    await capture(job),
+    await capture({ ...job, credits: 2 }),
+    await capture({ ...who, reference_id: "unknown" }),
+    await capture({ ...who }),
+    await capture(await held("all the rest")),
+    await capture(expired),
+  ];
+  const good = { method: "POST", path: "bot-capture", options: { body: job } };
+  expectAll("/bot-capture", "POST", [
+    ...answers,
+    ...await commonAnswers(good),
+    ...await strangersAnswers(good),
+  ]);
+});
+
+Deno.test("bot-release returns what the document says, and all that it says", async () => {
+  const who = await newCustomer(backend.sql, 5);
+  const held = async (reference_id: string) => {
+    const body = { ...who, reference_id };
+    dataOf(await call("POST", "bot-reserve", { body }));
+    return body;
+  };
+  const release = (body: unknown) => call("POST", "bot-release", { body });
+  const captured = await held("captured");
+  await call("POST", "bot-capture", { body: captured });
+  const job = await held("job");
+  const good = { method: "POST", path: "bot-release", options: { body: job } };
+  expectAll("/bot-release", "POST", [
+    await release(job),
+    await release(job),
+    await release(captured),
+    await release({ ...who, reference_id: "unknown" }),
+    await release({ ...who, reference_id: 1 }),
+    await release({ ...who }),
+    ...await commonAnswers(good),
+    ...await strangersAnswers(good),
+  ]);
+});
+
+Deno.test("bot-prices returns what the document says, and all that it says", async () => {
+  const good = { method: "GET", path: "bot-prices" };
+  const twice = `${good.path}?a=1&a=2`;
+  expectAll("/bot-prices", "GET", [
+    await call("GET", good.path),
+    await call("GET", twice),
     ...await commonAnswers(good),
     ...await strangersAnswers(good),
   ]);
@@ -468,15 +569,15 @@ Deno.test("an answer that breaks the contract would be noticed", async () => {
     { ...balance, body: { ...bodyOf(balance), data: { remaining_credits: 3 } } },
     {
       ...balance,
-      body: { ...bodyOf(balance), data: { remaining_credits: "3", user_exists: true } },
+      body: { ...bodyOf(balance), data: { ...bodyOf(balance).data, remaining_credits: "3" } },
     },
     {
       ...balance,
-      body: { ...bodyOf(balance), data: { remaining_credits: -1, user_exists: true } },
+      body: { ...bodyOf(balance), data: { ...bodyOf(balance).data, remaining_credits: -1 } },
     },
     {
       ...balance,
-      body: { ...bodyOf(balance), data: { remaining_credits: 3, user_exists: false } },
+      body: { ...bodyOf(balance), data: { ...bodyOf(balance).data, user_exists: false } },
     },
     { ...balance, body: error.body },
     { ...error, body: { ...error.body, code: "MADE_UP" } },
@@ -491,7 +592,9 @@ Deno.test("an answer that breaks the contract would be noticed", async () => {
   const wrongEntries = [
     { action: "refund" },
     { credits: 0 },
-    { source: "gift" },
+    { source: 7 },
+    { quantity: 0 },
+    { quantity: undefined },
     { created_at: "yesterday" },
     { balance_after: -1 },
     { reference_id: 7 },

@@ -17,6 +17,7 @@ import { one } from "../support/lists.ts";
 const PUBLISHED_FUNCTIONS = [
   "attach_payment_link",
   "attach_razorpay_order",
+  "capture_credits",
   "check_invariants",
   "claim_orders_to_check",
   "count_wrong_secret",
@@ -26,6 +27,7 @@ const PUBLISHED_FUNCTIONS = [
   "delete_old_holds",
   "delete_old_webhooks",
   "erase_user",
+  "expire_holds",
   "find_order",
   "find_payments",
   "finish_order_check",
@@ -33,18 +35,22 @@ const PUBLISHED_FUNCTIONS = [
   "get_user",
   "list_attention",
   "list_credit_transactions",
+  "list_prices",
   "merge_users",
   "place_order",
   "receive_webhook",
   "record_operator_action",
   "refresh_samples",
+  "release_hold",
+  "reserve_credits",
+  "run_book_check",
   "settle_payment",
 ];
 
 /** What a page may read without a session, and its own rows with one. */
 const READABLE_TABLES: Record<string, string[]> = {
-  anon: ["packages"],
-  authenticated: ["credit_transactions", "packages", "users"],
+  anon: ["action_prices", "packages"],
+  authenticated: ["action_prices", "credit_transactions", "packages", "users"],
   service_role: [],
 };
 

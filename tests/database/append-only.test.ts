@@ -22,7 +22,7 @@ Deno.test.each([
   "truncate public.credit_transactions",
   "truncate public.users cascade",
   "insert into public.credit_transactions select * from public.credit_transactions " +
-  "on conflict (id) do update set credits = 1000",
+  "on conflict (user_id, sequence_number) do update set credits = 1000",
 ])("neither the tables' owner nor a superuser gets through: %s", async (statement) => {
   const phone = newPhoneNumber();
   await database.sql`select public.deduct_credits(${phone}, 2)`;

@@ -43,6 +43,18 @@ const actionOf = (source: string) =>
 const PAID = { user_id: KNOWN_USER, state: "paid", paid_at: new Date() };
 const LINK = { channel: "link", short_url: "https://rzp.io/rzp/1", expires_at: new Date() };
 
+/** The columns of a user with an open hold, and of a hold that has ended. */
+const HOLDING = {
+  credits: 5,
+  held_credits: 5,
+  open_holds: 1,
+  next_hold_expiry_at: new Date(),
+};
+const ENDED = { ended_at: new Date() };
+
+const HOLDING_CONSTRAINT = "a_user_with_open_holds_says_how_many_and_until_when";
+const CAPTURE_CONSTRAINT = "no_more_is_captured_than_was_held";
+
 /** A valid row for each table, in which a test replaces columns by invalid values. */
 const SOUND = {
   users: () => ({ phone_number: "+919800000002", credits: 0, transaction_count: 0 }),
@@ -54,6 +66,21 @@ const SOUND = {
     source: "image_generation",
     reference_id: null,
     balance_after: 2,
+  }),
+  action_prices: () => ({
+    action_id: "sound",
+    unit: "piece",
+    credits: 1,
+    done_message: "Made.",
+  }),
+  holds: () => ({
+    user_id: KNOWN_USER,
+    reference_id: "sound",
+    action_id: "image_generation",
+    price_id: 1,
+    credits: 5,
+    expires_at: new Date(),
+    remaining_after: 2,
   }),
   packages: () => ({ id: "sound", name: "Sound", price: "10.00", credits: 5 }),
   payment_orders: () => ({
@@ -83,6 +110,10 @@ const SOUND = {
   }),
 };
 
+/** The only row that the table may have; it is there already. */
+const SETTING = { name: "max_open_holds", value: 1 };
+
+await sql`insert into public.holds ${sql({ ...SOUND.holds(), reference_id: "known" })}`;
 const { razorpay_payment_id, ...otherIds } = KNOWN_IDS;
 await sql`
   insert into public.payment_orders
@@ -140,15 +171,57 @@ Deno.test.each(
     ["credit_transactions", { action: "" }, "action_is_credit_or_debit"],
     ["credit_transactions", { credits: 0 }, "an_entry_moves_at_least_one_credit"],
     ["credit_transactions", { credits: -1 }, "an_entry_moves_at_least_one_credit"],
-    ["credit_transactions", { source: "gift" }, "source_is_known"],
+    ["credit_transactions", { action: "credit" }, "the_source_says_the_action"],
     ["credit_transactions", { balance_after: -1 }, "balance_after_is_never_negative"],
     ["credit_transactions", { sequence_number: 0 }, "sequence_numbers_start_at_one"],
-    ["credit_transactions", { sequence_number: 1 }, "one_entry_per_place_in_the_history"],
+    ["credit_transactions", { sequence_number: 1 }, "credit_transactions_pkey"],
     [
       "credit_transactions",
       { user_id: "00000000-0000-4000-8000-000000000009" },
       "credit_transactions_user_id_fkey",
     ],
+
+    ["users", { held_credits: -1 }, "held_credits_are_part_of_the_balance"],
+    ["users", { ...HOLDING, held_credits: 6 }, "held_credits_are_part_of_the_balance"],
+    ["users", { ...HOLDING, open_holds: 0 }, HOLDING_CONSTRAINT],
+    ["users", { ...HOLDING, held_credits: 0 }, HOLDING_CONSTRAINT],
+    ["users", { ...HOLDING, next_hold_expiry_at: null }, HOLDING_CONSTRAINT],
+
+    ["action_prices", { action_id: "Sound" }, "action_id_is_a_short_word"],
+    ["action_prices", { action_id: "" }, "action_id_is_a_short_word"],
+    ["action_prices", { action_id: "a".repeat(65) }, "action_id_is_a_short_word"],
+    ["action_prices", { action_id: "system" }, "action_id_is_not_taken"],
+    ["action_prices", { action_id: "payment" }, "action_id_is_not_taken"],
+    ["action_prices", { action_id: "refund" }, "action_id_is_not_taken"],
+    ["action_prices", { action_id: "dispute" }, "action_id_is_not_taken"],
+    ["action_prices", { action_id: "merge" }, "action_id_is_not_taken"],
+    ["action_prices", { action_id: "adjustment" }, "action_id_is_not_taken"],
+    ["action_prices", { unit: " " }, "unit_is_not_blank"],
+    ["action_prices", { credits: 0 }, "a_price_is_one_to_a_thousand_credits"],
+    ["action_prices", { credits: 1001 }, "a_price_is_one_to_a_thousand_credits"],
+    ["action_prices", { per_quantity: 0 }, "per_quantity_is_a_possible_quantity"],
+    ["action_prices", { per_quantity: 10_000_001 }, "per_quantity_is_a_possible_quantity"],
+    ["action_prices", { minimum_credits: 0 }, "the_minimum_is_one_to_a_thousand_credits"],
+    ["action_prices", { minimum_credits: 1001 }, "the_minimum_is_one_to_a_thousand_credits"],
+    ["action_prices", { done_message: "" }, "done_message_is_not_blank"],
+    ["action_prices", { valid_until: new Date(0) }, "a_price_ends_after_it_began"],
+
+    ["holds", { ...ENDED, state: "lost" }, "state_is_known"],
+    ["holds", { credits: 0 }, "a_hold_reserves_at_least_one_credit"],
+    ["holds", { ended_at: new Date() }, "an_ended_hold_says_when"],
+    ["holds", { state: "expired" }, "an_ended_hold_says_when"],
+    ["holds", { captured_credits: 1 }, "no_more_is_captured_than_was_held"],
+    ["holds", { ...ENDED, state: "captured", captured_credits: 6 }, CAPTURE_CONSTRAINT],
+    ["holds", { ...ENDED, state: "captured", captured_credits: 0 }, CAPTURE_CONSTRAINT],
+    ["holds", { ...ENDED, state: "captured", captured_credits: null }, CAPTURE_CONSTRAINT],
+    ["holds", { ...ENDED, state: "released", captured_credits: 1 }, CAPTURE_CONSTRAINT],
+    ["holds", { ...ENDED, state: "expired", captured_credits: 0 }, CAPTURE_CONSTRAINT],
+    ["holds", { reference_id: "known" }, "holds_pkey"],
+    ["holds", { user_id: "00000000-0000-4000-8000-000000000009" }, "holds_user_id_fkey"],
+
+    ["settings", { name: "max_holds" }, "name_is_known"],
+    ["settings", { value: -1 }, "value_is_never_negative"],
+    ["settings", {}, "settings_pkey"],
 
     ["packages", { id: "Starter" }, "id_is_a_short_word"],
     ["packages", { id: "" }, "id_is_a_short_word"],
@@ -219,7 +292,14 @@ Deno.test.each(
     ["payments", { id: KNOWN_IDS.razorpay_payment_id }, "payments_pkey"],
   ] as const,
 )("%s refuses %j", async (table, nonsense, constraint) => {
-  await rejects(insert(table, { ...SOUND[table](), ...nonsense }), { constraint_name: constraint });
+  const sound = table === "settings" ? SETTING : SOUND[table]();
+  await rejects(insert(table, { ...sound, ...nonsense }), { constraint_name: constraint });
+});
+
+Deno.test("a hold that is captured in part, or by nothing, is welcome", async () => {
+  await insert("holds", { ...SOUND.holds(), ...ENDED, state: "captured", captured_credits: 1 });
+  await insert("holds", { ...SOUND.holds(), ...ENDED, state: "released", captured_credits: 0 });
+  await insert("users", { ...SOUND.users(), ...HOLDING });
 });
 
 Deno.test.each(COUNTED_ONCE)(
@@ -232,7 +312,7 @@ Deno.test.each(COUNTED_ONCE)(
       reference_id: "known",
     };
     await rejects(insert("credit_transactions", entry), {
-      constraint_name: /^one_(entry|grant)_per_/,
+      constraint_name: /^one_(entry|charge)_per_/,
     });
     await insert("credit_transactions", { ...entry, reference_id: "new" });
   },
@@ -258,9 +338,14 @@ Deno.test("every column that the contract returns has a value, but for those tha
       and table_name in ('users', 'credit_transactions', 'packages')
     order by 1`;
   deepStrictEqual(nullable.map(({ column }) => column), [
+    // Entries that are no charges, or from before there were prices and holds.
+    "credit_transactions.price_id",
+    "credit_transactions.quantity",
     "credit_transactions.reference_id",
+    "credit_transactions.remaining_after",
     // A user known only by a WhatsApp user id has no number, and a merged account no longer has one.
     "users.merged_into",
+    "users.next_hold_expiry_at",
     "users.phone_number",
   ]);
 });
@@ -268,7 +353,27 @@ Deno.test("every column that the contract returns has a value, but for those tha
 Deno.test.each([
   ["deduct_credits", "select public.deduct_credits('+919800000003', 0)"],
   ["deduct_credits", "select public.deduct_credits('+919800000003', -5)"],
-  ["deduct_credits", "select public.deduct_credits('+919800000003', null)"],
+  ["deduct_credits", "select public.deduct_credits('+919800000003', quantity => 0)"],
+  ["deduct_credits", "select public.deduct_credits('+919800000003', 1, quantity => 1)"],
+  ["deduct_credits", "select public.deduct_credits(null)"],
+  ["reserve_credits", "select public.reserve_credits('+919800000003')"],
+  ["reserve_credits", "select public.reserve_credits('+919800000003', null, 'a', credits => 0)"],
+  ["reserve_credits", "select public.reserve_credits('+919800000003', null, 'a', quantity => -1)"],
+  [
+    "reserve_credits",
+    "select public.reserve_credits('+919800000003', null, 'a', quantity => 1, credits => 1)",
+  ],
+  [
+    "reserve_credits",
+    "select public.reserve_credits('+919800000003', null, 'a', expires_in_seconds => 0)",
+  ],
+  ["capture_credits", "select public.capture_credits('+919800000003')"],
+  ["capture_credits", "select public.capture_credits('+919800000003', null, 'a', credits => -1)"],
+  [
+    "capture_credits",
+    "select public.capture_credits('+919800000003', null, 'a', quantity => 0, credits => 0)",
+  ],
+  ["release_hold", "select public.release_hold('+919800000003')"],
   ["get_user", "select public.get_user('9800000003')"],
   ["get_user", "select public.get_user(null)"],
   [

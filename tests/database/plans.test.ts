@@ -8,14 +8,14 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import postgres from "postgres";
-import { z } from "zod";
+import type postgres from "postgres";
 import {
   analyzeBooks,
   fillBooks,
   phoneNumberOf,
   purchaseOf,
 } from "../../local/bench/large-books.ts";
+import { openPlanReader, type PlanNode } from "../../local/postgres/executed-plans.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { one } from "../support/lists.ts";
 
@@ -40,59 +40,23 @@ const GROWING_TABLES = [
   "webhook_deliveries",
   "operator_actions",
   "rate_counters",
+  "book_checks",
+  "book_violations",
 ];
 
-/** A node of a plan that was executed. */
-interface Node {
-  readonly "Node Type": string;
-  readonly "Relation Name"?: string | undefined;
-  readonly "Actual Rows": number;
-  readonly "Actual Loops": number;
-  readonly "Rows Removed by Filter"?: number | undefined;
-  readonly "Rows Removed by Join Filter"?: number | undefined;
-  readonly Plans?: Node[] | undefined;
-}
-
-const node: z.ZodType<Node> = z.object({
-  "Node Type": z.string(),
-  "Relation Name": z.string().optional(),
-  "Actual Rows": z.number(),
-  "Actual Loops": z.number(),
-  "Rows Removed by Filter": z.number().optional(),
-  "Rows Removed by Join Filter": z.number().optional(),
-  get Plans() {
-    return z.array(node).optional();
-  },
-});
-
-const reported: string[] = [];
 const database = await createTestDatabase();
-const superuser = postgres(database.superuserUrl, {
-  max: 1,
-  onnotice: ({ message }) => {
-    const [, plan] = /^duration: .* plan:\n([^]*)$/.exec(message ?? "") ?? [];
-    if (plan) reported.push(plan);
-  },
-});
+const plans = await openPlanReader(database.superuserUrl);
 Deno.test.afterAll(async () => {
-  await superuser.end();
+  await plans.end();
   await database.drop();
 });
 
-await superuser.begin(async (sql) => {
+await plans.sql.begin(async (sql) => {
   await sql`set local session_replication_role = replica`;
   await fillBooks(sql, SIZE);
   await addTroubles(sql);
 });
-await analyzeBooks(superuser);
-await superuser`load 'auto_explain'`;
-await superuser.unsafe(`
-  set auto_explain.log_min_duration = 0;
-  set auto_explain.log_nested_statements = on;
-  set auto_explain.log_analyze = on;
-  set auto_explain.log_timing = off;
-  set auto_explain.log_format = json;
-  set auto_explain.log_level = notice`);
+await analyzeBooks(plans.sql);
 
 /** Has some rows of each kind that list_attention looks for, and more that look like them. */
 async function addTroubles(sql: postgres.ISql): Promise<void> {
@@ -121,34 +85,26 @@ async function addTroubles(sql: postgres.ISql): Promise<void> {
     select 'create_order', 'address', 'live address ' || n, clock_timestamp() + interval '1 hour', 1
     from generate_series(1, ${SIZE.expiredCounters}::integer) n`;
   await sql`
+    insert into public.book_checks (is_whole, since, before, complete_until, violation_count)
+    select false, moment, moment, moment, 0
+    from generate_series(1, 10000) n,
+      lateral (select clock_timestamp() - (10000 - n) * interval '1 minute') m (moment)`;
+  await sql`
+    insert into public.book_violations (invariant, subject, detail, user_id, gone_at)
+    select 'was broken', 'user ' || n, 'and is no longer', gen_random_uuid(), clock_timestamp()
+    from generate_series(1, 10000) n`;
+  await sql`
+    insert into public.book_violations (invariant, subject, detail, user_id)
+    select 'is broken', 'user ' || n, 'still', gen_random_uuid()
+    from generate_series(1, ${TROUBLES}::integer) n`;
+  await sql`
     insert into public.rate_counters (action, scope, subject, window_ends_at, count)
     select l.action, l.scope, 'all', clock_timestamp() + interval '1 hour', l.max_count
     from public.rate_limits l where l.scope = 'project'`;
 }
 
-/** Executes a statement, takes back what it did, and returns every node of every plan in it. */
-async function execute(statement: string): Promise<{ nodes: Node[]; count: number }> {
-  const rollback = new Error("Taken back");
-  reported.length = 0;
-  let count = 0;
-  await superuser.begin(async (sql) => {
-    count = (await sql.unsafe(statement)).count;
-    throw rollback;
-  }).catch((error) => {
-    if (error !== rollback) throw error;
-  });
-  const nodes: Node[] = [];
-  for (const text of reported) add(z.object({ Plan: node }).parse(JSON.parse(text)).Plan);
-  return { nodes, count };
-
-  function add(plan: Node): void {
-    nodes.push(plan);
-    plan.Plans?.forEach(add);
-  }
-}
-
 /** The growing tables that a plan reads from the beginning to the end. */
-function tablesReadWhole(nodes: Node[]): string[] {
+function tablesReadWhole(nodes: PlanNode[]): string[] {
   return nodes
     .filter((plan) => plan["Node Type"] === "Seq Scan")
     .map((plan) => plan["Relation Name"] ?? "")
@@ -156,9 +112,9 @@ function tablesReadWhole(nodes: Node[]): string[] {
 }
 
 /** How many rows a node has looked at. */
-function rowsRead(plan: Node): number {
+function rowsRead(plan: PlanNode): number {
   const perLoop = plan["Actual Rows"] + (plan["Rows Removed by Filter"] ?? 0) +
-    (plan["Rows Removed by Join Filter"] ?? 0);
+    (plan["Rows Removed by Join Filter"] ?? 0) + (plan["Rows Removed by Index Recheck"] ?? 0);
   return perLoop * plan["Actual Loops"];
 }
 
@@ -192,7 +148,7 @@ const LOOK_UPS: [what: string, search: string, found: number][] = [
 Deno.test.each(LOOK_UPS)(
   "find_payments reads no table whole to find %s",
   async (_, search, found) => {
-    const { nodes, count } = await execute(`select * from public.find_payments('${search}')`);
+    const { nodes, count } = await plans.execute(`select * from public.find_payments('${search}')`);
     strictEqual(count, found);
     deepStrictEqual(tablesReadWhole(nodes), []);
     for (const plan of nodes) ok(rowsRead(plan) <= 1_000, JSON.stringify(plan));
@@ -200,12 +156,12 @@ Deno.test.each(LOOK_UPS)(
 );
 
 Deno.test("list_attention reads what it lists, and no table whole", async () => {
-  const { nodes, count } = await execute("select * from public.list_attention()");
+  const { nodes, count } = await plans.execute("select * from public.list_attention()");
   // Every limit of the project, and TROUBLES each of: flagged payments, debts, open orders, deliveries
-  // that failed or were cut off, payments of no order.
+  // that failed or were cut off, payments of no order, violations.
   const kinds = await database.sql`select kind from public.list_attention() group by kind`;
-  strictEqual(kinds.length, 6);
-  ok(count > 6 * TROUBLES);
+  strictEqual(kinds.length, 7);
+  ok(count > 7 * TROUBLES);
   deepStrictEqual(tablesReadWhole(nodes), []);
 });
 
@@ -225,12 +181,12 @@ const SCHEDULED: Record<string, string> = {
 
 for (const [what, statement] of Object.entries(SCHEDULED)) {
   Deno.test(`${what} reads no table whole`, async () => {
-    deepStrictEqual(tablesReadWhole((await execute(statement)).nodes), []);
+    deepStrictEqual(tablesReadWhole((await plans.execute(statement)).nodes), []);
   });
 }
 
 Deno.test("a claim reads the orders that it claims, however many are due", async () => {
-  const { nodes, count } = await execute(
+  const { nodes, count } = await plans.execute(
     "select * from public.claim_orders_to_check(10, 'test')",
   );
   strictEqual(count, 10);
@@ -238,7 +194,7 @@ Deno.test("a claim reads the orders that it claims, however many are due", async
 });
 
 Deno.test("a claim passes over orders of the other kind of key, however many are due", async () => {
-  const { nodes, count } = await execute(
+  const { nodes, count } = await plans.execute(
     "select * from public.claim_orders_to_check(10, 'live')",
   );
   strictEqual(count, 0);
@@ -265,13 +221,46 @@ Deno.test("one call deletes at most 10,000 expired counters, and no others", asy
 const LINEAR = 4 * SIZE.users * SIZE.entriesPerUser;
 
 Deno.test("check_invariants looks at every row a fixed number of times", async () => {
-  const { nodes } = await execute("select * from public.check_invariants()");
+  const { nodes } = await plans.execute("select * from public.check_invariants()");
   ok(nodes.length > 50);
   for (const plan of nodes) ok(rowsRead(plan) <= LINEAR, JSON.stringify(plan).slice(0, 1_000));
 });
 
+/** More than a node reads to find what is new: the stretch of pages that an index of times tells apart. */
+const NEW = 10_000;
+
+Deno.test("the check of what is new, and the run of the scheduler, read no table whole", async () => {
+  const { now } = one(await database.sql<{ now: string }[]>`select clock_timestamp()::text as now`);
+  for (let index = 0; index < TROUBLES; index++) {
+    await database.sql`select public.deduct_credits(${phoneNumberOf(100 * index)})`;
+  }
+  await database.sql`
+    select public.finish_order_check(id) from public.payment_orders
+    where razorpay_order_id in ${database.sql([razorpayOrderId, "order_unpaid00000001"])}`;
+  for (
+    const statement of [
+      `select * from public.check_invariants(since => '${now}')`,
+      "select * from public.run_book_check()",
+    ]
+  ) {
+    const { nodes } = await plans.execute(statement);
+    ok(nodes.length > 50);
+    deepStrictEqual(tablesReadWhole(nodes), []);
+    for (const plan of nodes) ok(rowsRead(plan) <= NEW, JSON.stringify(plan).slice(0, 1_000));
+  }
+});
+
+Deno.test("the check of a user reads what the user has, however much others have", async () => {
+  const { nodes } = await plans.execute(
+    `select * from public.check_invariants(user_id => ${person(SOMEBODY)})`,
+  );
+  ok(nodes.length > 50);
+  deepStrictEqual(tablesReadWhole(nodes), []);
+  for (const plan of nodes) ok(rowsRead(plan) <= 1_000, JSON.stringify(plan).slice(0, 1_000));
+});
+
 Deno.test("a plan that looks at all accounts for each order is noticed", async () => {
-  const { nodes } = await execute(`
+  const { nodes } = await plans.execute(`
     with accounts as materialized (
       select id, coalesce(merged_into, id) as home from public.users
     )
@@ -281,7 +270,7 @@ Deno.test("a plan that looks at all accounts for each order is noticed", async (
 });
 
 Deno.test("a comparison that no index serves is noticed", async () => {
-  const { nodes } = await execute(`
+  const { nodes } = await plans.execute(`
     select from public.rate_counters where window_ends_at < clock_timestamp() - interval '1 day'`);
   deepStrictEqual(tablesReadWhole(nodes), ["rate_counters"]);
 });

@@ -20,6 +20,8 @@ const READS = {
   "bot-credits and users": `select * from public.get_user('${known}')`,
   "credit-history": `select * from public.list_credit_transactions('${knownId}', 50)`,
   "the check of the books": "select * from public.check_invariants()",
+  "the check of what is new": "select * from public.check_invariants(since => '-infinity')",
+  "the check of a user": `select * from public.check_invariants(user_id => '${knownId}')`,
 };
 
 for (const [name, statement] of Object.entries(READS)) {

@@ -5,6 +5,7 @@
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { startBackend } from "../support/backend.ts";
+import { newCustomer, newReference, passExpiry, reserve } from "../support/bot.ts";
 import { call, dataOf, expectError } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 
@@ -29,6 +30,45 @@ Deno.test("bot-credits gives a new user 3 credits, and words each balance correc
     });
     await call("POST", "bot-deduct", { body: { phone_number: phone } });
   }
+});
+
+Deno.test.each([
+  [20, [5], 15, "You have 15 credits remaining. 5 more are reserved."],
+  [20, [5, 1], 14, "You have 14 credits remaining. 6 more are reserved."],
+  [2, [1], 1, "You have 1 credit remaining. 1 more is reserved."],
+  [2, [1, 1], 0, "Your last 2 credits are reserved for what is being made."],
+  [1, [1], 0, "Your last credit is reserved for what is being made."],
+])(
+  "of %d credits %j are reserved: bot-credits says so",
+  async (credits, holds, remaining, message) => {
+    const who = await newCustomer(backend.sql, credits);
+    for (const held of holds) {
+      dataOf(await reserve({ ...who, reference_id: newReference(), credits: held }));
+    }
+    const answer = await call("GET", `bot-credits/${who.phone_number}`);
+    deepStrictEqual(answer.body, {
+      status: "SUCCESS",
+      message,
+      data: {
+        remaining_credits: remaining,
+        reserved_credits: credits - remaining,
+        user_exists: true,
+      },
+    });
+  },
+);
+
+Deno.test("bot-credits does not count what has expired, whether or not something has swept it", async () => {
+  const who = await newCustomer(backend.sql, 20);
+  const holds = [newReference(), newReference()] as const;
+  for (const reference_id of holds) dataOf(await reserve({ ...who, reference_id, credits: 5 }));
+  await passExpiry(backend.sql, who, holds[0]);
+  const ask = async () => (await call("GET", `bot-credits/${who.phone_number}`)).body.message;
+  strictEqual(await ask(), "You have 15 credits remaining. 5 more are reserved.");
+  await backend.sql`select from public.expire_holds(1000)`;
+  strictEqual(await ask(), "You have 15 credits remaining. 5 more are reserved.");
+  await passExpiry(backend.sql, who, holds[1]);
+  strictEqual(await ask(), "You have 20 credits remaining.");
 });
 
 Deno.test("bot-credits knows one person by every spelling, in the path and in the query", async () => {

@@ -6,13 +6,12 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { startBackend } from "../support/backend.ts";
+import { newCustomer, newReference, reserve } from "../support/bot.ts";
 import { type Answer, call, type CallOptions, dataOf, expectError } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
-
-const newReference = () => `wamid.${randomUUID()}`;
 
 function deduct(body: unknown, headers?: CallOptions["headers"]): Promise<Answer> {
   return call("POST", "bot-deduct", { body, headers });
@@ -175,6 +174,47 @@ Deno.test("the reference in the body counts, whatever the Idempotency-Key says",
   strictEqual(dataOf(second).remaining_credits, 1);
 });
 
+Deno.test("an action has its own price, sentence and place in the history", async () => {
+  const who = await newCustomer(backend.sql, 20);
+  const reference_id = newReference();
+  const answer = await deduct({ ...who, reference_id, action: "voice_message", quantity: 95 });
+  deepStrictEqual(answer.body, {
+    status: "SUCCESS",
+    message: "Voice message generated successfully. You have 16 credits remaining.",
+    data: { remaining_credits: 16 },
+  });
+  const { id } = dataOf(await call("GET", `users/${who.phone_number}`));
+  const { transactions } = dataOf(await call("GET", `credit-history/${id}`));
+  ok(Array.isArray(transactions));
+  const { id: _, created_at: __, ...entry } = transactions[0];
+  deepStrictEqual(entry, {
+    user_id: id,
+    action: "debit",
+    credits: 4,
+    source: "voice_message",
+    reference_id,
+    balance_after: 16,
+    quantity: 95,
+  });
+});
+
+Deno.test("a reference pays once, whatever action it names", async () => {
+  const body = { ...await newCustomer(backend.sql, 20), reference_id: newReference() };
+  dataOf(await deduct({ ...body, action: "chat" }));
+  for (const other of [{}, { action: "voice_message" }, { action: "chat", quantity: 2 }]) {
+    expectError(await deduct({ ...body, ...other }), { httpStatus: 409, code: "REFERENCE_REUSED" });
+  }
+  strictEqual(await balanceOf(body.phone_number), 19);
+});
+
+Deno.test("what is reserved cannot be deducted", async () => {
+  const who = await newCustomer(backend.sql, 20);
+  dataOf(await reserve({ ...who, reference_id: newReference(), credits: 15 }));
+  expectRefusal(await deduct({ ...who, credits: 6 }), 5);
+  strictEqual(dataOf(await deduct({ ...who, credits: 5 })).remaining_credits, 0);
+  strictEqual(await balanceOf(who.phone_number), 0);
+});
+
 Deno.test("a deduction stands in the history with its reference and the balance after it", async () => {
   const phone = newPhoneNumber();
   const reference_id = newReference();
@@ -228,6 +268,16 @@ Deno.test.each(
     ["credits", [1]],
     ["credits", {}],
     ["credits", ""],
+    ["action", "Chat"],
+    ["action", ""],
+    ["action", 7],
+    ["action", "a".repeat(65)],
+    ["quantity", 0],
+    ["quantity", -1],
+    ["quantity", 0.1],
+    ["quantity", "1"],
+    ["quantity", 10_000_001],
+    ["quantity", [1]],
     ["reference_id", ""],
     ["reference_id", 42],
     ["reference_id", ["a"]],

@@ -26,6 +26,7 @@ const historyPage = z.strictObject({
     reference_id: z.string().nullable(),
     created_at: z.iso.datetime({ offset: true }),
     balance_after: z.int(),
+    quantity: z.int().nullable(),
   })),
   total: z.int(),
   next_cursor: z.string().nullable(),
@@ -86,6 +87,7 @@ Deno.test("the history lists every movement with its balance, newest first", asy
         source: "image_generation",
         reference_id: null,
         balance_after: 17,
+        quantity: 1,
       },
       {
         action: "debit",
@@ -93,6 +95,7 @@ Deno.test("the history lists every movement with its balance, newest first", asy
         source: "image_generation",
         reference_id: "wamid.first",
         balance_after: 18,
+        quantity: null,
       },
       {
         action: "credit",
@@ -100,8 +103,16 @@ Deno.test("the history lists every movement with its balance, newest first", asy
         source: "payment",
         reference_id: checkout.razorpay_payment_id,
         balance_after: 23,
+        quantity: null,
       },
-      { action: "credit", credits: 3, source: "system", reference_id: "welcome", balance_after: 3 },
+      {
+        action: "credit",
+        credits: 3,
+        source: "system",
+        reference_id: "welcome",
+        balance_after: 3,
+        quantity: null,
+      },
     ].map((entry) => ({ user_id: id, ...entry })),
   );
   const times = transactions.map(({ created_at }) => Date.parse(created_at));

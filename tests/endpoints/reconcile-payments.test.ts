@@ -308,29 +308,114 @@ Deno.test("one run deletes all abandoned orders, however many there are", async 
   deepStrictEqual(left.map(({ razorpay_order_id }) => razorpay_order_id), [recent]);
 });
 
-Deno.test("a clean-up that fails is logged, and stops neither the reconciler nor the next clean-up", async () => {
-  const CLEAN_UPS = ["delete_expired_rate_counters", "delete_abandoned_orders"];
-  const purchase = await pay();
-  await shop.makeDue();
+/** Lets SQL functions fail while `act` runs. */
+async function withFailing(names: string[], act: () => Promise<void>): Promise<void> {
   const definitions = await shop.sql<{ definition: string }[]>`
     select pg_get_functiondef(proname::regproc) as definition
-    from pg_catalog.pg_proc where proname = any (${CLEAN_UPS})`;
-  strictEqual(definitions.length, CLEAN_UPS.length);
+    from pg_catalog.pg_proc where proname = any (${names})`;
+  strictEqual(definitions.length, names.length);
   for (const { definition } of definitions) {
-    await shop.sql.unsafe(definition.replace("select count(*)", "select 1 / 0 + count(*)"));
+    const [head] = definition.split("\n LANGUAGE ");
+    await shop.sql.unsafe(`${head} LANGUAGE plpgsql AS 'begin raise exception ''broken''; end'`);
   }
   try {
-    const lines = await logOf(async () => {
-      deepStrictEqual(await run(), { ...NOTHING, checked: 1, settled: 1 });
-    });
-    // The embedded Data API logs failures of its own, as objects.
-    const failures = lines.filter((text) => text.startsWith("{")).map((text) => JSON.parse(text))
-      .filter(({ level }) => level === "error");
-    deepStrictEqual(failures.map(({ cause }) => String(cause).split(":", 1)[0]), CLEAN_UPS);
+    await act();
   } finally {
     for (const { definition } of definitions) await shop.sql.unsafe(definition);
   }
+}
+
+/** The SQL functions that are named as the causes of what `act` logs as errors. */
+async function failuresOf(act: () => Promise<void>): Promise<string[]> {
+  const lines = await logOf(act);
+  // The embedded Data API logs failures of its own, as objects.
+  return lines.filter((text) => text.startsWith("{")).map((text) => JSON.parse(text))
+    .filter(({ level }) => level === "error")
+    .map(({ cause }) => String(cause).split(":", 1)[0] ?? "");
+}
+
+Deno.test("a clean-up that fails is logged, and stops neither the reconciler nor what comes after it", async () => {
+  const CLEAN_UPS = ["delete_expired_rate_counters", "delete_abandoned_orders", "run_book_check"];
+  const purchase = await pay();
+  await shop.makeDue();
+  await withFailing(CLEAN_UPS, async () => {
+    const failures = await failuresOf(async () => {
+      deepStrictEqual(await run(), { ...NOTHING, checked: 1, settled: 1 });
+    });
+    deepStrictEqual(failures, CLEAN_UPS);
+  });
   await expectBought(purchase.phone, CREDITS);
+});
+
+/** How many runs of the check of the books are recorded. */
+async function countBookChecks(): Promise<number> {
+  const { count } = one(
+    await shop.sql<{ count: number }[]>`select count(*)::int as count from public.book_checks`,
+  );
+  return count;
+}
+
+Deno.test("the books are checked even if no order can be", async () => {
+  const before = await countBookChecks();
+  await withFailing(["claim_orders_to_check"], async () => {
+    expectError(await runReconciler(), { httpStatus: 500, code: "INTERNAL" });
+  });
+  strictEqual(await countBookChecks(), before + 1);
+  // Razorpay's keys are missing.
+  await withEnvironment({ RAZORPAY_KEY_ID: undefined }, async () => {
+    expectError(await runReconciler(), { httpStatus: 500, code: "INTERNAL" });
+  });
+  strictEqual(await countBookChecks(), before + 2);
+});
+
+Deno.test("a run lists what is wrong with the books", async () => {
+  const { phone } = await buyCredits(control, newPhoneNumber(), "starter");
+  const change = async (credits: number) => {
+    await shop.sql`
+      update public.users set credits = credits + ${credits} where phone_number = ${phone}`;
+  };
+  const broken = () =>
+    shop.sql`select detail from public.list_attention() where kind = 'broken invariant'`;
+  const before = await broken();
+  await change(1);
+  await run();
+  match(
+    (await broken()).filter(({ detail }) => !before.some((old) => old.detail === detail))
+      .map(({ detail }) => detail).join(),
+    /^the balance is that after the newest entry: /,
+  );
+  await change(-1);
+  await run();
+  deepStrictEqual(await broken(), before);
+});
+
+Deno.test("after a pause, one run checks all that is new, and in smaller steps if it has to", async () => {
+  await shop.sql`
+    insert into public.book_checks (is_whole, since, before, complete_until, violation_count)
+    select false, moment, moment, moment, 0
+    from (select clock_timestamp() - interval '10 days') m (moment)`;
+  const { definition } = one(
+    await shop.sql<{ definition: string }[]>`
+    select pg_get_functiondef('public.run_book_check'::regproc) as definition`,
+  );
+  // As if the database could check 2,000 changes in time, but no more.
+  await shop.sql.unsafe(
+    definition.replace(
+      "  if run_book_check.max_changes is null",
+      "if max_changes > 2000 then raise 'slow'; end if;\n$&",
+    ),
+  );
+  try {
+    await run();
+  } finally {
+    await shop.sql.unsafe(definition);
+  }
+  const { seconds } = one(
+    await shop.sql<{ seconds: number }[]>`
+    select extract(epoch from clock_timestamp() - complete_until)::float8 as seconds
+    from public.book_checks order by id desc limit 1`,
+  );
+  ok(seconds < 120, String(seconds));
 });
 
 Deno.test("one run works through more orders than fit into a batch", async () => {

@@ -21,10 +21,29 @@ Deno.test("users makes an unknown number a user with 3 credits, and returns the 
   strictEqual(first.body.status, "SUCCESS");
   strictEqual(first.body.message, "User profile retrieved successfully");
   const { id, created_at, ...rest } = dataOf(first);
-  deepStrictEqual(rest, { phone_number: phone, credits: 3 });
+  deepStrictEqual(rest, {
+    phone_number: phone,
+    credits: 3,
+    remaining_credits: 3,
+    reserved_credits: 0,
+  });
   match(String(id), UUID);
   ok(Math.abs(Date.parse(String(created_at)) - before) < 60_000);
   deepStrictEqual((await call("GET", `users/${phone}`)).body, first.body);
+});
+
+Deno.test("a profile tells the balance from what of it can be spent", async () => {
+  const phone = newPhoneNumber();
+  const body = { phone_number: phone, reference_id: "job-1", credits: 2 };
+  dataOf(await call("POST", "bot-reserve", { body }));
+  const { credits, remaining_credits, reserved_credits } = dataOf(
+    await call("GET", `users/${phone}`),
+  );
+  deepStrictEqual({ credits, remaining_credits, reserved_credits }, {
+    credits: 3,
+    remaining_credits: 1,
+    reserved_credits: 2,
+  });
 });
 
 Deno.test("a newcomer's history holds one welcome of 3 credits from the system", async () => {

@@ -83,6 +83,33 @@ Deno.test("the packages come in the order of their prices", async () => {
   deepStrictEqual(prices, prices.toSorted((one, other) => one - other));
 });
 
+Deno.test("a page shows what actions cost now, and neither former nor planned prices", async () => {
+  await backend.sql`
+    insert into public.action_prices (action_id, unit, credits, done_message, valid_from) values
+      ('video_generation', 'video', 6, 'Video generated successfully.', now()),
+      ('video_generation', 'video', 7, 'Video generated successfully.', now() + interval '1 day')`;
+  const prices = await stranger.loadPrices();
+  deepStrictEqual(
+    prices.filter(({ action_id }) => /^v/.test(action_id)),
+    [
+      {
+        action_id: "video_generation",
+        unit: "video",
+        credits: 6,
+        per_quantity: 1,
+        minimum_credits: 1,
+      },
+      {
+        action_id: "voice_message",
+        unit: "second",
+        credits: 1,
+        per_quantity: 30,
+        minimum_credits: 1,
+      },
+    ],
+  );
+});
+
 Deno.test("a purchase ends with the credits", async () => {
   const { status, data } = z.object({
     status: z.string(),

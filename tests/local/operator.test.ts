@@ -9,6 +9,7 @@ import { formatEnvFile } from "../../local/stack/environment.ts";
 import { REPOSITORY } from "../../local/system/settings.ts";
 import { startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
+import { one } from "../support/lists.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, payForPackage } from "../support/purchases.ts";
 
@@ -97,6 +98,14 @@ Deno.test("the check of the books fails where they are not right", async () => {
     strictEqual(code, 1);
     ok(JSON.parse(stdout).length > 0);
     match(errors, /The books are not right/);
+
+    const { id } = one(
+      await backend.sql`select id from public.users where phone_number = ${phone}`,
+    );
+    const ofUser = await operator(["check", "--user", id]);
+    deepStrictEqual([ofUser.code, ofUser.stdout], [1, stdout]);
+    strictEqual((await operator(["check", "--since", "2020-01-01"])).code, 1);
+    deepStrictEqual(await printed("check", "--since", "2100-01-01"), []);
   } finally {
     await shift(-5);
   }
@@ -127,7 +136,7 @@ Deno.test("an unknown command, option or argument prints the usage", async () =>
   const mistakes = [[], ["fix"], ["find"], ["check", "now"], ["find", "a", "b"], [
     "check",
     "--all",
-  ]];
+  ], ["attention", "--since", "2020-01-01"]];
   for (const args of mistakes) {
     const { code, stdout, errors } = await operator(args);
     strictEqual(`${code} ${stdout}`, "1 ", args.join(" "));

@@ -5,12 +5,12 @@
  * @module
  */
 
-import { notStrictEqual, rejects } from "node:assert/strict";
+import { rejects } from "node:assert/strict";
 import fc from "fast-check";
 import { plans, playPlan } from "../support/payment-model.ts";
 import { KillableWorker } from "../support/killable-worker.ts";
 import { type PaymentHarness, startPaymentHarness } from "../support/payment-harness.ts";
-import { one } from "../support/lists.ts";
+import { breakRule } from "../support/mutants.ts";
 
 /** The same plans in every run; a failure names the seed and the plan. */
 const SEED = 20_261_123;
@@ -134,7 +134,7 @@ const MUTANTS = [
 Deno.test.each(MUTANTS)("the model notices when this rule is broken: $rule", async (mutant) => {
   const shop = await startPaymentHarness();
   try {
-    await breakRule(shop, mutant.in, mutant.break);
+    await breakRule(shop.sql, mutant.in, mutant.break);
     const playing = { count: TRIES, leaveOut: mutant.leaveOut, endOnFailure: true };
     await withoutLog(() => rejects(playPlans(shop, playing), /Property failed/));
   } finally {
@@ -142,22 +142,3 @@ Deno.test.each(MUTANTS)("the model notices when this rule is broken: $rule", asy
     await shop.stop().catch(() => {});
   }
 });
-
-/** Replaces passages of a database function, whatever white space they are written with. */
-async function breakRule(
-  { sql }: PaymentHarness,
-  name: string,
-  changes: readonly (readonly [before: string, after: string])[],
-): Promise<void> {
-  const { definition } = one(
-    await sql<{ definition: string }[]>`
-    select pg_get_functiondef(${name}::regproc) as definition`,
-  );
-  const broken = changes.reduce((text, [before, after]) => {
-    const passage = before.split(/\s+/).map(RegExp.escape).join("\\s+");
-    const changed = text.replaceAll(new RegExp(passage, "g"), () => after);
-    notStrictEqual(changed, text, `${name} has no ${before}`);
-    return changed;
-  }, definition);
-  await sql.unsafe(broken);
-}

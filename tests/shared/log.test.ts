@@ -44,6 +44,8 @@ Deno.test("each request leaves one line of JSON that names it and how it ended",
     status: "SUCCESS",
     request_id: id,
     credits: 3,
+    remaining_credits: 3,
+    reserved_credits: 0,
   });
 });
 

@@ -88,6 +88,7 @@ export async function startBackend(): Promise<Backend> {
       async stop() {
         try {
           await assertBooksAreRight(database.sql);
+          await assertNewBooksAreRight(database.sql);
           assertNothingLeaked();
         } finally {
           await parts.disposeAsync();
@@ -103,5 +104,12 @@ export async function startBackend(): Promise<Backend> {
 /** Fails with every violated invariant of the books. */
 export async function assertBooksAreRight(sql: postgres.Sql): Promise<void> {
   const violations = await sql`select invariant, subject, detail from public.check_invariants()`;
+  deepStrictEqual([...violations], []);
+}
+
+/** Fails with every invariant that the check of what is new finds violated in all that was ever new. */
+export async function assertNewBooksAreRight(sql: postgres.Sql): Promise<void> {
+  const violations = await sql`
+    select invariant, subject, detail from public.check_invariants(since => '-infinity')`;
   deepStrictEqual([...violations], []);
 }

@@ -161,7 +161,9 @@ begin
     outcome := 'capture_exceeds_hold';
     return next;
     return;
-  elsif v_hold.state = 'expired' and v_credits > private.remaining_credits(v_user) then
+  elsif v_hold.state = 'expired'
+    and v_credits > v_user.credits - v_user.held_credits - v_user.debt_credits
+  then
     outcome := 'hold_expired';
     return next;
     return;

@@ -160,6 +160,9 @@ begin
     or d.razorpay_payment_id in (
       select p.id from public.payments p where p.order_id = any (v_order_ids)
     );
+  -- What the check of the books found about the person. What is still wrong is found again.
+  update public.book_violations v set subject = 'erased ' || gen_random_uuid(), detail = 'erased'
+  where v.user_id = any (v_user_ids) or v.order_id = any (v_order_ids);
   perform private.replace_references(v_user_ids, v_order_ids);
   auth := private.delete_auth_users(v_phone_numbers);
 

@@ -80,8 +80,18 @@ as $$
   join public.rate_counters c on c.action = l.action and c.scope = l.scope and c.subject = 'all'
   where l.scope = 'project' and c.count >= l.max_count and c.window_ends_at > statement_timestamp()
 
+  union all
+  select 'broken invariant', v.subject, v.found_at, format('%s: %s', v.invariant, v.detail)
+  from public.book_violations v
+  where v.gone_at is null
+
+  union all
+  select 'books unchecked', 'books', c.complete_until, 'no run has checked what was written since'
+  from (select b.complete_until from public.book_checks b order by b.id desc limit 1) c
+  where c.complete_until < statement_timestamp() - interval '1 hour'
+
   order by 3;
 $$;
 
 comment on function public.list_attention is
-  'kind: flagged payment (refund it in Razorpay''s dashboard); debt; open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends).';
+  'kind: flagged payment (refund it in Razorpay''s dashboard); debt; open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called).';

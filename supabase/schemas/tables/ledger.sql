@@ -49,6 +49,14 @@ create index entries_of_reversals
   on public.credit_transactions (reference_id)
   where source in ('refund', 'dispute');
 
+create index entries_of_merges on public.credit_transactions (user_id) where source = 'merge';
+
+-- Finds what is new. The ledger is written in the order of time, so that a few bytes for each stretch of
+-- pages are enough, and the newest pages, which autovacuum has not summed up yet, are read in any case.
+create index entries_by_time
+  on public.credit_transactions
+  using brin (created_at) with (pages_per_range = 32, autosummarize = on);
+
 comment on table public.credit_transactions is
   'The ledger: every movement of every balance, numbered per user without gaps, never changed.';
 comment on column public.credit_transactions.reference_id is

@@ -23,6 +23,7 @@ create table public.payment_orders (
   tried_at timestamptz,
   checked_at timestamptz,
   placed_by text,
+  changed_at timestamptz,
   erased_at timestamptz,
   constraint an_order_grants_at_least_one_credit check (credits >= 1),
   constraint an_order_grants_at_most_a_million_credits check (credits <= 1000000),
@@ -77,6 +78,8 @@ create index payment_orders_never_checked on public.payment_orders (key_mode, ne
   where next_check_at is not null and state <> 'paid' and tried_at is null and checked_at is null;
 create index payment_orders_abandoned on public.payment_orders (created_at)
   where state <> 'paid' and tried_at is null and next_check_at is null;
+create index payment_orders_by_change on public.payment_orders (changed_at)
+  where changed_at is not null;
 
 comment on table public.payment_orders is
   'One intent to buy. What it costs and grants is fixed when it is placed, even if the package changes later.';
@@ -96,6 +99,8 @@ comment on column public.payment_orders.tried_at is
   'When the first payment on it was reported; null as long as nobody is known to have tried to pay.';
 comment on column public.payment_orders.checked_at is
   'When Razorpay was last asked about it.';
+comment on column public.payment_orders.changed_at is
+  'When the row was last written, by whomever; null if that was before the column existed.';
 comment on column public.payment_orders.placed_by is
   'SHA-256 of the network address of a stranger who placed it; null for the owner of the number, the bot and the operator.';
 comment on column public.payment_orders.erased_at is
@@ -114,6 +119,8 @@ create table public.order_references (
 create index order_references_of_an_order on public.order_references (order_id);
 -- An operator looks up a reference without knowing the user.
 create index order_references_by_reference on public.order_references (reference_id);
+create index order_references_by_time on public.order_references
+  using brin (created_at) with (pages_per_range = 32, autosummarize = on);
 
 comment on table public.order_references is
   'Which order a bot''s reference led to. Several references may have led to one order while it was open, and one reference to several: an order for each mode of the keys, and those that merged accounts bring along. The oldest counts.';

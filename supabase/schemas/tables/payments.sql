@@ -10,6 +10,7 @@ create table public.payments (
   created_at timestamptz not null default clock_timestamp(),
   granted_at timestamptz,
   remaining_after_grant integer,
+  changed_at timestamptz,
   constraint status_is_razorpays
     check (status in ('created', 'authorized', 'failed', 'captured', 'refunded')),
   constraint amount_is_positive check (amount_paise > 0),
@@ -27,6 +28,7 @@ create index payments_of_an_order on public.payments (order_id);
 create unique index one_grant_per_order on public.payments (order_id)
   where credits_granted > 0 and flag is null;
 create index payments_with_a_flag on public.payments (created_at) where flag is not null;
+create index payments_by_change on public.payments (changed_at) where changed_at is not null;
 
 alter table public.payment_orders add constraint a_paid_order_names_a_payment_of_its_own
   foreign key (razorpay_payment_id, id) references public.payments (id, order_id);
@@ -40,6 +42,8 @@ comment on column public.payments.remaining_after_grant is
   'What could be spent then: the balance less what was reserved. Null for grants from before holds, after which it was the balance.';
 comment on column public.payments.flag is
   'Marks a captured payment that buys nothing: amount_mismatch, second_payment on an order that another payment pays, or user_erased on an order of somebody who was erased before it was paid. An operator refunds what is left of it.';
+comment on column public.payments.changed_at is
+  'When the row was last written, by whomever; null if that was before the column existed.';
 
 alter table public.payments enable row level security;
 
@@ -54,6 +58,7 @@ create table public.payment_reversals (
   credits_owed integer not null default 0,
   reported_at timestamptz not null,
   created_at timestamptz not null default clock_timestamp(),
+  changed_at timestamptz,
   constraint kind_is_refund_or_dispute check (kind in ('refund', 'dispute')),
   constraint status_is_razorpays check (
     status in ('pending', 'processed', 'failed') and kind = 'refund'
@@ -76,6 +81,8 @@ create table public.payment_reversals (
 create index payment_reversals_of_a_payment on public.payment_reversals (payment_id);
 create index payment_reversals_with_a_debt on public.payment_reversals (payment_id)
   where credits_owed > 0;
+create index payment_reversals_by_change on public.payment_reversals (changed_at)
+  where changed_at is not null;
 
 comment on table public.payment_reversals is
   'Refunds and disputes: money that was returned, and the credits that were revoked for it.';
@@ -88,5 +95,7 @@ comment on column public.payment_reversals.credits_owed is
   'The part of credits_taken that the user had already spent and has not paid off yet.';
 comment on column public.payment_reversals.reported_at is
   'When Razorpay made the newest report; an older one that arrives late changes nothing.';
+comment on column public.payment_reversals.changed_at is
+  'When the row was last written, by whomever; null if that was before the column existed.';
 
 alter table public.payment_reversals enable row level security;

@@ -29,6 +29,9 @@ with (fillfactor = 70);
 
 create index users_merged_into on public.users (merged_into) where merged_into is not null;
 
+-- Finds who is new. A deduction does not change the column.
+create index users_by_time on public.users (created_at);
+
 comment on table public.users is
   'One person and a balance. Written only by the functions of this schema.';
 comment on column public.users.phone_number is
@@ -71,6 +74,8 @@ create table public.identities (
 );
 
 create index identities_of_a_user on public.identities (user_id);
+create index identities_by_time on public.identities
+  using brin (created_at) with (pages_per_range = 32, autosummarize = on);
 
 comment on table public.identities is
   'Who is who: each phone number (E.164) and each WhatsApp user id belongs to one user.';

@@ -1,16 +1,30 @@
 -- Looks for users that contradict their identities, merges or debts.
-create function private.check_accounts()
-returns table (invariant text, subject text, detail text)
-language sql
+create function private.check_accounts(user_ids uuid[])
+returns table (invariant text, subject text, detail text, user_id uuid, order_id uuid)
+language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = 'force_custom_plan'
 as $$
+#variable_conflict use_column
+begin
+  return query
+  with accounts as materialized (
+    select u.id, u.phone_number, u.merged_into, u.erased_at, u.credits, u.debt_credits, u.held_credits
+    from public.users u
+    where check_accounts.user_ids is null
+    union all
+    select u.id, u.phone_number, u.merged_into, u.erased_at, u.credits, u.debt_credits, u.held_credits
+    from unnest(check_accounts.user_ids) c (id)
+    join public.users u on u.id = c.id
+  )
   select 'every identity of a user is its own, and its number is one of them', 'user ' || u.id,
     format('number %s, %s identities, merged into %s', coalesce(u.phone_number, 'none'),
-      count(i.value), coalesce(u.merged_into::text, 'none'))
-  from public.users u
+      count(i.value), coalesce(u.merged_into::text, 'none')),
+    u.id, null::uuid
+  from accounts u
   left join public.identities i on i.user_id = u.id
-  group by u.id
+  group by u.id, u.phone_number, u.merged_into, u.erased_at
   having (count(i.value) = 0) <> (num_nonnulls(u.merged_into, u.erased_at) > 0)
     or u.phone_number is not null
       and count(*) filter (where i.kind = 'phone' and i.value = u.phone_number) = 0
@@ -18,21 +32,24 @@ as $$
 
   union all
   select 'a merged account is empty', 'user ' || u.id,
-    format('%s credits, %s owed', u.credits, u.debt_credits)
-  from public.users u
+    format('%s credits, %s owed', u.credits, u.debt_credits),
+    u.id, null
+  from accounts u
   where u.merged_into is not null and (u.credits > 0 or u.debt_credits > 0)
 
   union all
   select 'a merged account leads to the current account in one step', 'user ' || u.id,
-    format('merged into %s, which is merged into %s', u.merged_into, next.merged_into)
-  from public.users u
+    format('merged into %s, which is merged into %s', u.merged_into, next.merged_into),
+    u.id, null
+  from accounts u
   join public.users next on next.id = u.merged_into
   where next.merged_into is not null
 
   union all
   select 'no order, reference or identity belongs to a merged account', owned.subject,
-    format('user %s is merged into %s', u.id, u.merged_into)
-  from public.users u
+    format('user %s is merged into %s', u.id, u.merged_into),
+    u.id, null
+  from accounts u
   join (
     select 'order ' || o.id, o.user_id from public.payment_orders o
     union all
@@ -43,17 +60,22 @@ as $$
   where u.merged_into is not null
 
   union all
-  select 'a debt is the sum of what is owed, and is paid while there are credits that are not reserved', 'user ' || u.id,
-    format('debt %s, owed %s, balance %s', u.debt_credits, coalesce(sum(r.credits_owed), 0),
-      u.credits)
-  from public.users u
-  left join public.payment_orders o on o.user_id = u.id
-  left join public.payments p on p.order_id = o.id
-  left join public.payment_reversals r on r.payment_id = p.id
-  group by u.id
+  select 'a debt is the sum of what is owed, and is paid while there are credits that are not reserved',
+    'user ' || u.id,
+    format('debt %s, owed %s, balance %s, reserved %s', u.debt_credits,
+      coalesce(sum(r.credits_owed), 0), u.credits, u.held_credits),
+    u.id, null
+  from accounts u
+  left join (
+    public.payment_reversals r
+    join public.payments p on p.id = r.payment_id
+    join public.payment_orders o on o.id = p.order_id
+  ) on o.user_id = u.id and r.credits_owed > 0
+  group by u.id, u.debt_credits, u.credits, u.held_credits
   having u.debt_credits <> coalesce(sum(r.credits_owed), 0)
     or u.debt_credits > 0 and u.credits > u.held_credits;
+end;
 $$;
 
 comment on function private.check_accounts is
-  'Part of check_invariants.';
+  'Part of check_scope. Reads the users of user_ids and what belongs to them.';

@@ -16,7 +16,13 @@ begin
     loop
       perform private.end_hold(v_hold, 'expired');
     end loop;
-    select u.* into strict v_user from public.users u where u.id = v_user.id;
+    -- A hold that was captured in full has left its expiry behind, which none may have reached.
+    update public.users u
+    set next_hold_expiry_at = (
+      select min(h.expires_at) from public.holds h where h.user_id = u.id and h.state = 'open'
+    )
+    where u.id = v_user.id
+    returning * into strict v_user;
   end if;
   return v_user;
 end;

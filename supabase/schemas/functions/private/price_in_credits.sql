@@ -1,7 +1,4 @@
 -- What a quantity costs: so many credits for each started block of so many units, and a minimum.
---
--- Without a search_path of its own, so that PostgreSQL makes it part of the statements that charge. A
--- body that is parsed when the function is created depends on no search_path.
 create function private.price_in_credits(
   quantity integer,
   credits integer,
@@ -11,6 +8,7 @@ create function private.price_in_credits(
 returns bigint
 language sql
 immutable
+set search_path = ''
 return greatest(
   $4,
   ($1::bigint + $3 - 1) / $3 * $2

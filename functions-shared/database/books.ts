@@ -1,0 +1,17 @@
+/**
+ * The check of the books.
+ * @module
+ */
+
+import { z } from "zod";
+import { oneRow, procedure } from "shared/database/rpc.ts";
+
+/** Checks what was written since the last run, or a part of it, and records what is wrong. */
+export const runBookCheck = procedure(
+  "run_book_check",
+  () =>
+    oneRow(z.object({
+      outcome: z.enum(["caught_up", "behind", "busy"]),
+      violation_count: z.int(),
+    })),
+);

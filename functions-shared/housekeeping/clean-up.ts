@@ -1,0 +1,27 @@
+/**
+ * Deleting what nobody needs any more.
+ * @module
+ */
+
+import { deleteOldHolds, deleteOldWebhooks } from "shared/database/erasure.ts";
+import { deleteAbandonedOrders } from "shared/database/orders.ts";
+import { deleteExpiredRateCounters } from "shared/database/rate-limits.ts";
+
+/** What is deleted, and the most that one call deletes. */
+export const CLEAN_UPS = [
+  { remove: deleteExpiredRateCounters, most: 10_000 },
+  { remove: deleteAbandonedOrders, most: 1_000 },
+  { remove: deleteOldWebhooks, most: 1_000 },
+  { remove: deleteOldHolds, most: 1_000 },
+];
+
+/** Calls `remove` until it has nothing left to delete, but not again after the deadline. */
+export async function cleanUp(
+  { remove, most }: typeof CLEAN_UPS[number],
+  deadline: number,
+): Promise<void> {
+  let removed: number;
+  do {
+    removed = await remove({});
+  } while (removed === most && performance.now() < deadline);
+}

@@ -1,0 +1,30 @@
+/**
+ * Rules of database functions, broken on purpose to show that a test notices.
+ * @module
+ */
+
+import { notStrictEqual } from "node:assert/strict";
+import type postgres from "postgres";
+import { one } from "./lists.ts";
+
+/** Passages of a function, and what replaces each. */
+export type Breaks = readonly (readonly [before: string, after: string])[];
+
+/** Replaces passages of a database function, whatever white space they are written with. */
+export async function breakRule(
+  sql: postgres.ISql,
+  name: string,
+  breaks: Breaks,
+): Promise<void> {
+  const { definition } = one(
+    await sql<{ definition: string }[]>`
+    select pg_get_functiondef(${name}::regproc) as definition`,
+  );
+  const broken = breaks.reduce((text, [before, after]) => {
+    const passage = before.split(/\s+/).map(RegExp.escape).join("\\s+");
+    const changed = text.replaceAll(new RegExp(passage, "g"), () => after);
+    notStrictEqual(changed, text, `${name} has no ${before}`);
+    return changed;
+  }, definition);
+  await sql.unsafe(broken);
+}
