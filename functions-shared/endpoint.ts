@@ -5,12 +5,8 @@
  */
 
 import { z } from "zod";
-import {
-  requireBot,
-  requireOperator,
-  requireRazorpay,
-  requireSignature,
-} from "shared/auth/caller.ts";
+import { requireBot, requireRazorpay, requireSignature } from "shared/auth/caller.ts";
+import { operatorOf, requireOperator } from "shared/auth/operator.ts";
 import { type Principal, principalOf, warnOfPublicAccess } from "shared/auth/principal.ts";
 import { needsNoField, type Operation, requiredFields } from "shared/contract/operation.ts";
 import { ERRORS, RequestError } from "shared/errors.ts";
@@ -38,6 +34,8 @@ const PROTECTIVE_HEADERS = { "cache-control": "no-store", "x-content-type-option
 export interface Context {
   readonly headers: Headers;
   readonly principal: Principal;
+  /** Who acts, for the record, where an operator changes something; otherwise empty. */
+  readonly operator: string;
   /** The body as it was sent. */
   readonly bodyText: string;
 }
@@ -80,9 +78,11 @@ export function endpoint<
     const fields = operation.method === "GET"
       ? withPathField(operation, path, queryFields(url))
       : withReference(operation, request, isBodyOptional && isEmpty(body) ? {} : jsonFields(body));
-    return await handler(parse(operation, required, fields), {
+    const input = parse(operation, required, fields);
+    return await handler(input, {
       headers: request.headers,
       principal,
+      operator: operatorOf(input),
       bodyText: new TextDecoder().decode(body),
     });
   }
@@ -105,10 +105,11 @@ export function endpoint<
       const reply = await replyTo(request).catch(failure);
       const durationMs = Math.round(performance.now() - startedAt);
       logRequest({ operation, request, requestId, reply, durationMs });
-      return Response.json(reply.body, {
+      return new Response(reply.file?.text ?? JSON.stringify(reply.body), {
         status: reply.httpStatus,
         headers: {
           ...PROTECTIVE_HEADERS,
+          "content-type": reply.file?.contentType ?? "application/json",
           ...corsHeaders(operation, origin),
           ...reply.headers,
           "x-request-id": requestId,

@@ -28,10 +28,15 @@ export const ERRORS = {
   },
   INVALID_WEBHOOK_SIGNATURE: { status: 401, message: "Invalid webhook signature" },
   NOT_THE_OWNER: { status: 403, message: "This account belongs to another phone number" },
+  ACCOUNT_FROZEN: {
+    status: 403,
+    message: "This account is frozen. Please contact support.",
+  },
   NOT_FOUND: { status: 404, message: "There is nothing at this address" },
   USER_NOT_FOUND: { status: 404, message: "User not found" },
   PACKAGE_NOT_FOUND: { status: 404, message: "Package not found" },
   ORDER_NOT_FOUND: { status: 404, message: "Order not found" },
+  PAYMENT_NOT_FOUND: { status: 404, message: "Payment not found" },
   ACTION_NOT_FOUND: { status: 404, message: "There is no such action, or it is no longer offered" },
   HOLD_NOT_FOUND: { status: 404, message: "Nothing is reserved under this reference_id" },
   METHOD_NOT_ALLOWED: { status: 405, message: "This method is not allowed here" },
@@ -62,6 +67,20 @@ export const ERRORS = {
     message:
       "Credits of this user are reserved, or a payment is under way; try again when it is over",
   },
+  NOT_ENOUGH_CREDITS: {
+    status: 409,
+    message: "The account does not have as many credits that are not reserved; nothing was changed",
+  },
+  MERGED_BEFORE: {
+    status: 409,
+    message: "One of these accounts was merged into another one before",
+  },
+  PAYMENT_NOT_CAPTURED: { status: 409, message: "No money of this payment has arrived" },
+  REFUND_EXCEEDS_PAYMENT: {
+    status: 409,
+    message: "This is more than is left of the payment; nothing was refunded",
+  },
+  REFUND_REFUSED: { status: 409, message: "Razorpay refused the refund" },
   BODY_TOO_LARGE: { status: 413, message: "The request body is too large" },
   RATE_LIMITED: { status: 429, message: "Too many requests, please try again later" },
   INTERNAL: { status: 500, message: "Something went wrong on our side" },

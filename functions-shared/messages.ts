@@ -67,3 +67,7 @@ function counted(credits: number): string {
 /** The sentence while Razorpay has not confirmed a payment. */
 export const PAYMENT_NOT_CONFIRMED =
   "The payment is not confirmed yet. Please ask again in a moment.";
+
+/** The sentence while it is not known whether Razorpay has made a refund. */
+export const REFUND_NOT_CONFIRMED =
+  "The refund is not confirmed yet. Please repeat the same call in a moment.";

@@ -34,6 +34,22 @@ export function toE164(text: string, source: PhoneNumberSource): string | undefi
     : national(digits) ?? international(`+${digits}`);
 }
 
+/**
+ * Returns the number that a WhatsApp message id holds, in E.164: `wamid.` and base64, in which the other
+ * side's number is written in digits.
+ */
+export function numberInMessageId(messageId: string): string | undefined {
+  const [, encoded] = /^wamid\.([A-Za-z0-9+/]+={0,2})$/.exec(messageId) ?? [];
+  if (encoded === undefined) return undefined;
+  try {
+    const [digits] = /[0-9]{7,15}/.exec(atob(encoded)) ?? [];
+    return digits && toE164(`+${digits}`, "whatsapp");
+  } catch {
+    // Not base64 after all.
+    return undefined;
+  }
+}
+
 function international(spelling: string): string | undefined {
   const number = spelling.replace(/[^+0-9]/g, "");
   const read = dialable(number) ?? valid(number);

@@ -1,17 +1,12 @@
 /**
- * Authorizes callers that present a secret or a signature: the bot, the operator, Razorpay.
+ * Authorizes callers that present a secret or a signature of ours or Razorpay's: the bot, Razorpay.
  * @module
  */
 
 import { callerAddress } from "shared/auth/caller-address.ts";
 import { isOneOf, isSignature, verifySignature } from "shared/auth/signature.ts";
 import { countWrongSecret } from "shared/database/rate-limits.ts";
-import {
-  botSecrets,
-  ConfigurationError,
-  supabaseSecretKeys,
-  webhookSecrets,
-} from "shared/environment.ts";
+import { botSecrets, ConfigurationError, webhookSecrets } from "shared/environment.ts";
 import { rateLimited, RequestError } from "shared/errors.ts";
 
 /**
@@ -35,23 +30,6 @@ export async function requireBot(headers: Headers): Promise<void> {
       cause: new ConfigurationError("BOT_SECRET is not set, or not 32 random characters or more"),
     },
   );
-}
-
-/**
- * Authorizes the operator and the scheduler by the project's secret key, in `apikey` or as a bearer
- * token.
- *
- * @throws {RequestError} `INVALID_SECRET_KEY`.
- */
-export async function requireOperator(headers: Headers): Promise<void> {
-  if (!await isOperator(headers)) throw new RequestError("INVALID_SECRET_KEY");
-}
-
-/** Returns whether the request carries the project's secret key. */
-export async function isOperator(headers: Headers): Promise<boolean> {
-  const keys = supabaseSecretKeys();
-  const bearer = bearerToken(headers);
-  return await isOneOf(headers.get("apikey") ?? "", keys) || await isOneOf(bearer ?? "", keys);
 }
 
 /** Returns the token of an `Authorization: Bearer` header. */

@@ -8,8 +8,9 @@
  */
 
 import { decodeBase64url } from "shared/auth/base64url.ts";
-import { bearerToken, isOperator, requireBot } from "shared/auth/caller.ts";
+import { bearerToken, requireBot } from "shared/auth/caller.ts";
 import { readLinkToken } from "shared/auth/link-token.ts";
+import { isOperator } from "shared/auth/operator.ts";
 import { sessionPhoneNumber } from "shared/auth/session.ts";
 import { frontendAccess, isOpenToEverybody } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";

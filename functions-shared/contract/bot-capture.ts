@@ -59,5 +59,6 @@ export const botCapture = {
     "CAPTURE_EXCEEDS_HOLD",
     "HOLD_RELEASED",
     "HOLD_EXPIRED",
+    "ACCOUNT_FROZEN",
   ],
 } as const satisfies Operation;

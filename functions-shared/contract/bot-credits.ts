@@ -5,7 +5,7 @@
 
 import { z } from "zod";
 import { BOT_IDENTITY_FIELDS, botIdentity, byBotIdentity } from "shared/contract/bot-identity.ts";
-import { remainingCredits, reservedCredits } from "shared/contract/fields.ts";
+import { frozen, remainingCredits, reservedCredits } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { creditsOf } from "shared/messages.ts";
 
@@ -24,6 +24,7 @@ export const botCredits = {
     remaining_credits: remainingCredits,
     reserved_credits: reservedCredits,
     user_exists: z.literal(true),
+    frozen,
   }),
   successMessage: creditsOf,
   exampleMessage: creditsOf({ remaining: 2, reserved: 0 }),

@@ -58,5 +58,5 @@ export const botDeduct = {
   successMessage: done,
   exampleMessage: done("Image generated successfully.", 1),
   otherResponses: [insufficientCreditsResponse],
-  errors: ["ACTION_NOT_FOUND", "REFERENCE_REUSED", "REFERENCE_HELD"],
+  errors: ["ACTION_NOT_FOUND", "REFERENCE_REUSED", "REFERENCE_HELD", "ACCOUNT_FROZEN"],
 } as const satisfies Operation;

@@ -64,5 +64,5 @@ export const botReserve = {
   successMessage: creditsReserved,
   exampleMessage: creditsReserved(5, 15),
   otherResponses: [insufficientCreditsResponse],
-  errors: ["ACTION_NOT_FOUND", "REFERENCE_REUSED", "TOO_MANY_HOLDS"],
+  errors: ["ACTION_NOT_FOUND", "REFERENCE_REUSED", "TOO_MANY_HOLDS", "ACCOUNT_FROZEN"],
 } as const satisfies Operation;

@@ -4,7 +4,14 @@
  */
 
 import { z } from "zod";
-import { referenceId, text, timestamp } from "shared/contract/fields.ts";
+import { timestamp } from "shared/contract/fields.ts";
+import {
+  ACTION_FIELDS_REQUIRED,
+  actionFields,
+  EXAMPLE_USER_ID,
+  exampleAction,
+  userId,
+} from "shared/contract/operator.ts";
 import type { Operation } from "shared/contract/operation.ts";
 
 export const eraseUser = {
@@ -19,24 +26,14 @@ export const eraseUser = {
     "that nobody tried to pay are closed; money that comes for them later buys nothing and is shown to " +
     "operators. A repeated call returns what the first one did. Neither `reason` nor `reference_id` is " +
     "kept, because both may name the person.",
-  input: z.object({
-    user_id: z.uuid("must be a user id"),
-    operator: text(200).regex(/\S/, "must be a name"),
-    reason: text(2000).regex(/\S/, "must say why"),
-    reference_id: referenceId,
-  }),
+  input: z.object({ user_id: userId, ...actionFields }),
   examples: {
     always: {
-      summary: "The only request",
-      input: {
-        user_id: "6fd6d3b1-3b0e-4b0e-9d0b-0d9f5a5f9a10",
-        operator: "Asha",
-        reason: "Asked for it in the chat",
-        reference_id: "ticket-4711",
-      },
+      summary: "One person",
+      input: { user_id: EXAMPLE_USER_ID, ...exampleAction, reason: "Asked for it in the chat" },
     },
   },
-  missingMessage: "user_id, operator, reason and reference_id are required",
+  missingMessage: `User ID, ${ACTION_FIELDS_REQUIRED}`,
   data: z.object({
     user_id: z.uuid().describe("The account, which is another one if it had been merged."),
     erased_at: timestamp,

@@ -61,5 +61,9 @@ export const reservedCredits = z.int().min(0).describe(
   "Credits that are reserved for jobs under way.",
 );
 
+/** Whether an operator keeps the account from spending. */
+export const frozen = z.literal(true).optional()
+  .describe("Present if the account is frozen: it spends nothing until an operator unfreezes it.");
+
 /** ISO 8601 with an offset. */
 export const timestamp = z.iso.datetime({ offset: true });

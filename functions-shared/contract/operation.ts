@@ -36,6 +36,8 @@ export type Operation<
   readonly missingMessage: string;
   /** What `data` holds in the response with status `SUCCESS`. */
   readonly data: Data;
+  /** The type of the file that a success may be instead, if the request asks for one. */
+  readonly fileType?: "text/csv";
   /** Responses that are neither a success nor an error. */
   readonly otherResponses?: readonly OtherResponse<OtherData>[];
   /** The errors of this function besides those that every function can return. */

@@ -3,20 +3,31 @@
  * @module
  */
 
+import { adjustCredits } from "shared/contract/adjust-credits.ts";
 import { botCapture } from "shared/contract/bot-capture.ts";
 import { botCredits } from "shared/contract/bot-credits.ts";
-import { botLink } from "shared/contract/bot-link.ts";
 import { botDeduct } from "shared/contract/bot-deduct.ts";
+import { botLink } from "shared/contract/bot-link.ts";
 import { botPaymentLink } from "shared/contract/bot-payment-link.ts";
-import { createOrder } from "shared/contract/create-order.ts";
 import { botPrices } from "shared/contract/bot-prices.ts";
 import { botRelease } from "shared/contract/bot-release.ts";
 import { botReserve } from "shared/contract/bot-reserve.ts";
+import { checkBooks } from "shared/contract/check-books.ts";
+import { createOrder } from "shared/contract/create-order.ts";
 import { creditHistory } from "shared/contract/credit-history.ts";
 import { eraseUser } from "shared/contract/erase-user.ts";
+import { endHold } from "shared/contract/end-hold.ts";
+import { exportStatement } from "shared/contract/export-statement.ts";
+import { findCustomer } from "shared/contract/find-customer.ts";
+import { forgiveDebt } from "shared/contract/forgive-debt.ts";
+import { freezeUser } from "shared/contract/freeze-user.ts";
+import { listAttention } from "shared/contract/list-attention.ts";
+import { mergeUsers } from "shared/contract/merge-users.ts";
 import { razorpayWebhook } from "shared/contract/razorpay-webhook.ts";
 import { reconcilePayments } from "shared/contract/reconcile-payments.ts";
+import { refundPayment } from "shared/contract/refund-payment.ts";
 import { settleOrder } from "shared/contract/settle-order.ts";
+import { unfreezeUser } from "shared/contract/unfreeze-user.ts";
 import { users } from "shared/contract/users.ts";
 import { verifyPayment } from "shared/contract/verify-payment.ts";
 import type { Operation } from "shared/contract/operation.ts";
@@ -39,4 +50,15 @@ export const OPERATIONS: readonly Operation[] = [
   reconcilePayments,
   settleOrder,
   eraseUser,
+  findCustomer,
+  adjustCredits,
+  forgiveDebt,
+  freezeUser,
+  unfreezeUser,
+  refundPayment,
+  mergeUsers,
+  endHold,
+  exportStatement,
+  listAttention,
+  checkBooks,
 ];

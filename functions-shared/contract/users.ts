@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { remainingCredits, reservedCredits, timestamp } from "shared/contract/fields.ts";
+import { frozen, remainingCredits, reservedCredits, timestamp } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { phoneNumber } from "shared/contract/phone-number.ts";
 
@@ -28,6 +28,7 @@ export const users = {
     remaining_credits: remainingCredits,
     reserved_credits: reservedCredits,
     created_at: timestamp,
+    frozen,
   }),
   successMessage: "User profile retrieved successfully",
   errors: [],

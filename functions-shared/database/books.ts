@@ -15,3 +15,18 @@ export const runBookCheck = procedure(
       violation_count: z.int(),
     })),
 );
+
+/** Returns what the runs have found, and the time of the newest run. */
+export const listViolations = procedure(
+  "list_violations",
+  () =>
+    oneRow(z.object({
+      violations: z.array(z.object({
+        invariant: z.string(),
+        subject: z.string(),
+        detail: z.string(),
+        found_at: z.string(),
+      })),
+      checked_at: z.string().nullable(),
+    })),
+);

@@ -13,6 +13,7 @@ const user = z.object({
   remaining_credits: z.int(),
   reserved_credits: z.int(),
   created_at: z.string(),
+  is_frozen: z.boolean(),
 });
 
 /** Returns the user of an identity that the bot names, created on first contact. */
@@ -50,6 +51,13 @@ export const deductCredits = procedure(
         needed_credits: z.int(),
       }),
       z.object({ outcome: z.literal("too_many_credits"), needed_credits: z.int() }),
-      z.object({ outcome: z.enum(["reference_reused", "reference_held", "action_not_found"]) }),
+      z.object({
+        outcome: z.enum([
+          "reference_reused",
+          "reference_held",
+          "account_frozen",
+          "action_not_found",
+        ]),
+      }),
     ])),
 );

@@ -27,7 +27,14 @@ export const reserveCredits = procedure(
         needed_credits: z.int(),
       }),
       z.object({ outcome: z.literal("too_many_credits"), needed_credits: z.int() }),
-      z.object({ outcome: z.enum(["reference_reused", "action_not_found", "too_many_holds"]) }),
+      z.object({
+        outcome: z.enum([
+          "reference_reused",
+          "account_frozen",
+          "action_not_found",
+          "too_many_holds",
+        ]),
+      }),
     ])),
 );
 
@@ -50,6 +57,7 @@ export const captureCredits = procedure(
           "hold_not_found",
           "hold_released",
           "hold_expired",
+          "account_frozen",
           "wrong_unit",
           "capture_exceeds_hold",
         ]),

@@ -40,6 +40,45 @@ export type Database = {
         };
         Relationships: [];
       };
+      "adjustments": {
+        Row: {
+          "changed_at": string | null;
+          "created_at": string;
+          "credits": number;
+          "credits_forgiven": number;
+          "credits_owed": number;
+          "reference_id": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "changed_at"?: string | null;
+          "created_at"?: string;
+          "credits": number;
+          "credits_forgiven"?: number;
+          "credits_owed"?: number;
+          "reference_id": string;
+          "user_id": string;
+        };
+        Update: {
+          "changed_at"?: string | null;
+          "created_at"?: string;
+          "credits"?: number;
+          "credits_forgiven"?: number;
+          "credits_owed"?: number;
+          "reference_id"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "adjustments_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "users";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "book_checks": {
         Row: {
           "before": string | null;
@@ -162,19 +201,6 @@ export type Database = {
           },
         ];
       };
-      "erased_identities": {
-        Row: {
-          "hash": string;
-        };
-        ComputedFields: never;
-        Insert: {
-          "hash": string;
-        };
-        Update: {
-          "hash"?: string;
-        };
-        Relationships: [];
-      };
       "holds": {
         Row: {
           "action_id": string;
@@ -257,41 +283,76 @@ export type Database = {
       "operator_actions": {
         Row: {
           "action": string;
+          "after": Json | null;
+          "before": Json | null;
+          "completes": number | null;
           "created_at": string;
           "id": number;
           "operator": string;
           "order_id": string | null;
           "outcome": string;
+          "payment_id": string | null;
           "reason": string;
+          "reference_id": string | null;
+          "request": Json | null;
+          "result": Json | null;
           "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
           "action"?: string;
+          "after"?: Json | null;
+          "before"?: Json | null;
+          "completes"?: number | null;
           "created_at"?: string;
           "id"?: never;
           "operator": string;
           "order_id"?: string | null;
           "outcome": string;
+          "payment_id"?: string | null;
           "reason": string;
+          "reference_id"?: string | null;
+          "request"?: Json | null;
+          "result"?: Json | null;
           "user_id"?: string | null;
         };
         Update: {
           "action"?: string;
+          "after"?: Json | null;
+          "before"?: Json | null;
+          "completes"?: number | null;
           "created_at"?: string;
           "id"?: never;
           "operator"?: string;
           "order_id"?: string | null;
           "outcome"?: string;
+          "payment_id"?: string | null;
           "reason"?: string;
+          "reference_id"?: string | null;
+          "request"?: Json | null;
+          "result"?: Json | null;
           "user_id"?: string | null;
         };
         Relationships: [
+          {
+            foreignKeyName: "operator_actions_completes_fkey";
+            columns: ["completes"];
+            isOneToOne: false;
+            referencedRelation: "operator_actions";
+            referencedColumns: ["id"];
+          },
           {
             foreignKeyName: "operator_actions_order_id_fkey";
             columns: ["order_id"];
             isOneToOne: false;
             referencedRelation: "payment_orders";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "operator_actions_payment_id_fkey";
+            columns: ["payment_id"];
+            isOneToOne: false;
+            referencedRelation: "payments";
             referencedColumns: ["id"];
           },
           {
@@ -374,7 +435,6 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "currency": string;
-          "erased_at": string | null;
           "expires_at": string | null;
           "id": string;
           "key_mode": string;
@@ -403,7 +463,6 @@ export type Database = {
           "created_at"?: string;
           "credits": number;
           "currency"?: string;
-          "erased_at"?: string | null;
           "expires_at"?: string | null;
           "id"?: string;
           "key_mode": string;
@@ -431,7 +490,6 @@ export type Database = {
           "created_at"?: string;
           "credits"?: number;
           "currency"?: string;
-          "erased_at"?: string | null;
           "expires_at"?: string | null;
           "id"?: string;
           "key_mode"?: string;
@@ -480,6 +538,7 @@ export type Database = {
           "amount_paise": number;
           "changed_at": string | null;
           "created_at": string;
+          "credits_forgiven": number;
           "credits_owed": number;
           "credits_taken": number;
           "id": string;
@@ -494,6 +553,7 @@ export type Database = {
           "amount_paise": number;
           "changed_at"?: string | null;
           "created_at"?: string;
+          "credits_forgiven"?: number;
           "credits_owed"?: number;
           "credits_taken"?: number;
           "id": string;
@@ -507,6 +567,7 @@ export type Database = {
           "amount_paise"?: number;
           "changed_at"?: string | null;
           "created_at"?: string;
+          "credits_forgiven"?: number;
           "credits_owed"?: number;
           "credits_taken"?: number;
           "id"?: string;
@@ -648,11 +709,10 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "debt_credits": number;
-          "erased_at": string | null;
+          "frozen_at": string | null;
           "has_merged": boolean;
           "held_credits": number;
           "id": string;
-          "is_without_welcome": boolean;
           "merged_into": string | null;
           "next_hold_expiry_at": string | null;
           "open_holds": number;
@@ -664,11 +724,10 @@ export type Database = {
           "created_at"?: string;
           "credits": number;
           "debt_credits"?: number;
-          "erased_at"?: string | null;
+          "frozen_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
-          "is_without_welcome"?: boolean;
           "merged_into"?: string | null;
           "next_hold_expiry_at"?: string | null;
           "open_holds"?: number;
@@ -679,11 +738,10 @@ export type Database = {
           "created_at"?: string;
           "credits"?: number;
           "debt_credits"?: number;
-          "erased_at"?: string | null;
+          "frozen_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
-          "is_without_welcome"?: boolean;
           "merged_into"?: string | null;
           "next_hold_expiry_at"?: string | null;
           "open_holds"?: number;
@@ -742,6 +800,35 @@ export type Database = {
       [_ in never]: never;
     };
     Functions: {
+      "adjust_credits": {
+        Args: {
+          "allow_debt"?: boolean;
+          "credits": number;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+          "user_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
+      "ask_refund": {
+        Args: {
+          "amount_paise"?: number;
+          "operator": string;
+          "payment_id": string;
+          "reason": string;
+          "reference_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "refund_key": string;
+          "refund_paise": number;
+          "result": Json;
+        }[];
+      };
       "attach_payment_link": {
         Args: {
           "expires_at": string;
@@ -796,7 +883,6 @@ export type Database = {
         Args: {
           "action"?: string;
           "credits"?: number;
-          "identity_hashes"?: (string)[];
           "phone_number"?: string;
           "quantity"?: number;
           "reference_id"?: string;
@@ -813,16 +899,17 @@ export type Database = {
       };
       "delete_abandoned_orders": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_expired_rate_counters": { Args: Record<PropertyKey, never>; Returns: number };
-      "delete_old_holds": { Args: Record<PropertyKey, never>; Returns: number };
-      "delete_old_webhooks": { Args: Record<PropertyKey, never>; Returns: number };
-      "erase_user": {
-        Args: { "identity_hashes"?: Json; "operator": string; "reason": string; "user_id": string };
+      "end_hold_by_hand": {
+        Args: {
+          "hold_reference_id": string;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+          "user_id": string;
+        };
         Returns: {
-          "auth": string;
-          "erased_at": string;
-          "erased_user_id": string;
-          "identities": (string)[];
           "outcome": string;
+          "result": Json;
         }[];
       };
       "expire_holds": {
@@ -832,6 +919,22 @@ export type Database = {
           "failed": number;
           "last_user_id": string;
           "users": number;
+        }[];
+      };
+      "export_statement": {
+        Args: { "max_entries": number; "since"?: string; "until"?: string; "user_id": string };
+        Returns: {
+          "closing_balance": number;
+          "entries": Json;
+          "opening_balance": number;
+          "outcome": string;
+        }[];
+      };
+      "find_customers": {
+        Args: { "phone_numbers"?: (string)[]; "search": string };
+        Returns: {
+          "customers": Json;
+          "unclaimed_orders": Json;
         }[];
       };
       "find_order": {
@@ -861,18 +964,40 @@ export type Database = {
         }[];
       };
       "finish_order_check": { Args: { "order_id": string }; Returns: undefined };
+      "finish_refund": {
+        Args: { "reference_id": string; "refund"?: Json; "refusal"?: string };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "finish_webhook": { Args: { "delivery_id": number; "outcome": string }; Returns: undefined };
-      "get_user": {
+      "forgive_debt": {
         Args: {
-          "caller_address"?: string;
-          "identity_hashes"?: (string)[];
-          "link_user_id"?: string;
-          "phone_number"?: string;
-          "whatsapp_user_id"?: string;
+          "credits"?: number;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+          "user_id": string;
         };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
+      "freeze_user": {
+        Args: { "operator": string; "reason": string; "reference_id": string; "user_id": string };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
+      "get_user": {
+        Args: { "caller_address"?: string; "phone_number"?: string; "whatsapp_user_id"?: string };
         Returns: {
           "created_at": string;
           "credits": number;
+          "is_frozen": boolean;
           "outcome": string;
           "remaining_credits": number;
           "reserved_credits": number;
@@ -911,12 +1036,31 @@ export type Database = {
           "packages": Json;
         }[];
       };
+      "list_violations": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "checked_at": string;
+          "violations": Json;
+        }[];
+      };
       "merge_users": { Args: { "from_user_id": string; "into_user_id": string }; Returns: string };
+      "merge_users_by_hand": {
+        Args: {
+          "from_user_id": string;
+          "into_user_id": string;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "place_order": {
         Args: {
           "caller_address"?: string;
           "channel"?: string;
-          "identity_hashes"?: (string)[];
           "is_proven"?: boolean;
           "key_mode": string;
           "package_id": string;
@@ -952,7 +1096,6 @@ export type Database = {
         Args: { "operator": string; "order_id": string; "outcome": string; "reason": string };
         Returns: undefined;
       };
-      "refresh_samples": { Args: Record<PropertyKey, never>; Returns: undefined };
       "release_hold": {
         Args: { "phone_number"?: string; "reference_id"?: string; "whatsapp_user_id"?: string };
         Returns: {
@@ -967,7 +1110,6 @@ export type Database = {
           "action"?: string;
           "credits"?: number;
           "expires_in_seconds"?: number;
-          "identity_hashes"?: (string)[];
           "phone_number"?: string;
           "quantity"?: number;
           "reference_id"?: string;
@@ -994,7 +1136,6 @@ export type Database = {
         Args: {
           "amount_paise": number;
           "currency": string;
-          "identity_hashes"?: (string)[];
           "payment_status": string;
           "razorpay_order_id": string;
           "razorpay_payment_id": string;
@@ -1004,9 +1145,14 @@ export type Database = {
         Returns: {
           "credits_added": number;
           "outcome": string;
-          "phone_number": string;
           "remaining_credits": number;
-          "whatsapp_user_id": string;
+        }[];
+      };
+      "unfreeze_user": {
+        Args: { "operator": string; "reason": string; "reference_id": string; "user_id": string };
+        Returns: {
+          "outcome": string;
+          "result": Json;
         }[];
       };
     };

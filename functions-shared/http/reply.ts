@@ -16,6 +16,8 @@ export interface Reply<Data = unknown> {
   readonly event?: string | undefined;
   readonly httpStatus: number;
   readonly headers?: Record<string, string>;
+  /** Sent in place of the body, which is then for the log only. */
+  readonly file?: { readonly contentType: string; readonly text: string };
   readonly body: {
     readonly status: string;
     readonly message: string;
@@ -43,6 +45,21 @@ export function success<const Data>(
     httpStatus: 200,
     headers: replayed ? { "idempotent-replayed": "true" } : {},
     body: { status: "SUCCESS", message, data },
+  };
+}
+
+/** 200 with a CSV file to save. */
+export function csvFile(
+  name: string,
+  text: string,
+  { userId }: { userId?: string } = {},
+): Reply<never> {
+  return {
+    userId,
+    httpStatus: 200,
+    headers: { "content-disposition": `attachment; filename="${name}"` },
+    file: { contentType: "text/csv; charset=utf-8", text },
+    body: { status: "SUCCESS", message: name },
   };
 }
 

@@ -38,6 +38,7 @@ export const refund = z.object({
   id: z.string().regex(/^rfnd_[A-Za-z0-9]{14}$/),
   amount: z.int().min(0),
   status: z.enum(["pending", "processed", "failed"]),
+  receipt: z.string().nullish(),
   created_at: z.int(),
 });
 

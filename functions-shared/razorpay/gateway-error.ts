@@ -14,9 +14,12 @@ export class GatewayError extends Error {
    * response is not what the API documents.
    */
   readonly kind: "unavailable" | "denied" | "refused" | "invalid";
+  /** What Razorpay said, for operators. */
+  readonly reason: string;
 
   constructor(kind: GatewayError["kind"], reason: string) {
     super(`Razorpay ${kind}: ${reason}`);
     this.kind = kind;
+    this.reason = reason;
   }
 }

@@ -30,20 +30,14 @@ const collectionOf = <Item extends z.ZodType>(item: Item) => z.object({ items: z
 export class PaymentGateway {
   readonly keyId: string;
   readonly mode: "test" | "live";
+  readonly #credentials: RazorpayCredentials;
   readonly #razorpay: Razorpay;
 
-  constructor({ keyId, keySecret, mode, apiUrl }: RazorpayCredentials) {
-    this.keyId = keyId;
-    this.mode = mode;
-    this.#razorpay = new Razorpay({ key_id: keyId, key_secret: keySecret });
-    // The package has no options for these, so they are set on its HTTP client. Razorpay never
-    // redirects, and a redirect must not receive the key.
-    Object.assign(httpDefaults(this.#razorpay), {
-      baseURL: apiUrl,
-      timeout: TIMEOUT_MS,
-      maxRedirects: 0,
-      adapter: "fetch",
-    });
+  constructor(credentials: RazorpayCredentials) {
+    this.keyId = credentials.keyId;
+    this.mode = credentials.mode;
+    this.#credentials = credentials;
+    this.#razorpay = connect(credentials);
   }
 
   /**
@@ -105,6 +99,43 @@ export class PaymentGateway {
   }
 
   /**
+   * Returns money of a payment, once for each `key`, which is also the refund's receipt.
+   *
+   * @throws {GatewayError} `refused` only if no refund has this key. Otherwise one may have been made,
+   * and the same call finds it.
+   */
+  async refundPayment(
+    { paymentId, amountPaise, key }: {
+      paymentId: string;
+      amountPaise: number;
+      /** 10 to 40 characters of A-Z, a-z, 0-9, - and _. */
+      key: string;
+    },
+  ): Promise<GatewayRefund> {
+    const earlier = await this.#findRefund(paymentId, key);
+    if (earlier !== undefined) return earlier;
+    // The package sends no other header with a single request.
+    const razorpay = connect(this.#credentials, { "x-refund-idempotency": key });
+    try {
+      return await ask(
+        refund,
+        () => razorpay.payments.refund(paymentId, { amount: amountPaise, receipt: key }),
+      );
+    } catch (error) {
+      // The response to an earlier attempt was lost, and its refund was not listed yet.
+      const made = error instanceof GatewayError && error.kind === "refused"
+        ? await this.#findRefund(paymentId, key)
+        : undefined;
+      if (made !== undefined) return made;
+      throw error;
+    }
+  }
+
+  async #findRefund(paymentId: string, key: string): Promise<GatewayRefund | undefined> {
+    return (await this.fetchRefunds(paymentId)).find(({ receipt }) => receipt === key);
+  }
+
+  /**
    * Creates a payment link for one full payment. Razorpay sends nothing to the customer: the bot
    * posts the link in the chat. If the reference has a link already, that link is returned.
    *
@@ -162,6 +193,24 @@ export class PaymentGateway {
   }
 }
 
+function connect(
+  { keyId, keySecret, apiUrl }: RazorpayCredentials,
+  headers: Record<string, string> = {},
+): Razorpay {
+  const razorpay = new Razorpay({ key_id: keyId, key_secret: keySecret });
+  // The package has no options for these, so they are set on its HTTP client. Razorpay never redirects,
+  // and a redirect must not receive the key.
+  const defaults = httpDefaults(razorpay);
+  Object.assign(defaults, {
+    baseURL: apiUrl,
+    timeout: TIMEOUT_MS,
+    maxRedirects: 0,
+    adapter: "fetch",
+  });
+  Object.assign(defaults.headers, headers);
+  return razorpay;
+}
+
 /** Returns the gateway for the configured key. @throws {ConfigurationError} */
 export function createGateway(): PaymentGateway {
   return new PaymentGateway(razorpayCredentials());
@@ -200,12 +249,13 @@ function failureOf(rejection: unknown): GatewayError {
 
 function kindOf(statusCode: number): GatewayError["kind"] {
   if (statusCode === 401 || statusCode === 403) return "denied";
-  if (statusCode === 429 || statusCode >= 500) return "unavailable";
+  // 409: the same request is still at work.
+  if (statusCode === 409 || statusCode === 429 || statusCode >= 500) return "unavailable";
   return statusCode >= 400 ? "refused" : "invalid";
 }
 
 /** The defaults of the axios instance inside the package, which its types do not show. */
-function httpDefaults(razorpay: Razorpay): object {
-  const { api } = razorpay as unknown as { api: { rq: { defaults: object } } };
+function httpDefaults(razorpay: Razorpay): { headers: object } {
+  const { api } = razorpay as unknown as { api: { rq: { defaults: { headers: object } } } };
   return api.rq.defaults;
 }

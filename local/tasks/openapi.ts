@@ -236,13 +236,17 @@ function responsesOf(operation: Operation): Json {
     })),
   ];
   const byStatus = Map.groupBy(responses, ({ httpStatus }) => httpStatus);
+  const file = operation.fileType && { [operation.fileType]: { schema: { type: "string" } } };
   return Object.fromEntries(
     [...byStatus].sort(([one], [other]) => one - other).map(([httpStatus, group]) => [
       httpStatus,
       {
         description: group.map(({ description }) => description).join(" | "),
         headers: { "x-request-id": { $ref: "#/components/headers/x-request-id" } },
-        content: { "application/json": { schema: oneOf(group.map(({ schema }) => schema)) } },
+        content: {
+          "application/json": { schema: oneOf(group.map(({ schema }) => schema)) },
+          ...(httpStatus === 200 && file),
+        },
       },
     ]),
   );

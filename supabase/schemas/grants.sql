@@ -12,6 +12,8 @@ grant execute on function private.session_user_id to authenticated;
 
 -- The Edge Functions hold the secret key. Nobody else calls a function.
 grant execute on function
+  public.adjust_credits,
+  public.ask_refund,
   public.attach_payment_link,
   public.attach_razorpay_order,
   public.capture_credits,
@@ -23,17 +25,25 @@ grant execute on function
   public.delete_expired_rate_counters,
   public.delete_old_holds,
   public.delete_old_webhooks,
+  public.end_hold_by_hand,
   public.erase_user,
   public.expire_holds,
+  public.export_statement,
+  public.find_customers,
   public.find_order,
   public.find_payments,
   public.finish_order_check,
+  public.finish_refund,
   public.finish_webhook,
+  public.forgive_debt,
+  public.freeze_user,
   public.get_user,
   public.list_attention,
   public.list_credit_transactions,
   public.list_prices,
+  public.list_violations,
   public.merge_users,
+  public.merge_users_by_hand,
   public.place_order,
   public.receive_webhook,
   public.record_operator_action,
@@ -41,5 +51,6 @@ grant execute on function
   public.release_hold,
   public.reserve_credits,
   public.run_book_check,
-  public.settle_payment
+  public.settle_payment,
+  public.unfreeze_user
 to service_role;

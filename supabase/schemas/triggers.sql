@@ -42,3 +42,7 @@ create trigger payments_note_their_change
 create trigger payment_reversals_note_their_change
   before insert or update on public.payment_reversals
   for each row execute function private.note_change();
+
+create trigger adjustments_note_their_change
+  before insert or update on public.adjustments
+  for each row execute function private.note_change();

@@ -15,6 +15,8 @@ import { one } from "../support/lists.ts";
 
 /** What the secret key may call: the functions behind the endpoints, and nothing else. */
 const PUBLISHED_FUNCTIONS = [
+  "adjust_credits",
+  "ask_refund",
   "attach_payment_link",
   "attach_razorpay_order",
   "capture_credits",
@@ -27,16 +29,24 @@ const PUBLISHED_FUNCTIONS = [
   "delete_old_holds",
   "delete_old_webhooks",
   "erase_user",
+  "end_hold_by_hand",
   "expire_holds",
+  "export_statement",
+  "find_customers",
   "find_order",
   "find_payments",
   "finish_order_check",
+  "finish_refund",
   "finish_webhook",
+  "forgive_debt",
+  "freeze_user",
   "get_user",
   "list_attention",
   "list_credit_transactions",
   "list_prices",
+  "list_violations",
   "merge_users",
+  "merge_users_by_hand",
   "place_order",
   "receive_webhook",
   "record_operator_action",
@@ -45,6 +55,7 @@ const PUBLISHED_FUNCTIONS = [
   "reserve_credits",
   "run_book_check",
   "settle_payment",
+  "unfreeze_user",
 ];
 
 /** What a page may read without a session, and its own rows with one. */

@@ -448,7 +448,7 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
       noticedBy: accounts("where next.merged_into is not null", "where next.merged_into = u.id"),
     },
   },
-  "no order, reference or identity belongs to a merged account": {
+  "no order, reference, adjustment or identity belongs to a merged account": {
     "an order does": {
       statements: [
         `update public.payment_orders set user_id = '${EMPTY}' where id = ${orderOf(PAYMENT)}`,

@@ -12,6 +12,7 @@ import { z } from "zod";
 import type { Operation } from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { ERRORS } from "shared/errors.ts";
+import adjustCredits from "../../supabase/functions/adjust-credits/index.ts";
 import botCapture from "../../supabase/functions/bot-capture/index.ts";
 import botCredits from "../../supabase/functions/bot-credits/index.ts";
 import botDeduct from "../../supabase/functions/bot-deduct/index.ts";
@@ -20,12 +21,22 @@ import botPaymentLink from "../../supabase/functions/bot-payment-link/index.ts";
 import botPrices from "../../supabase/functions/bot-prices/index.ts";
 import botRelease from "../../supabase/functions/bot-release/index.ts";
 import botReserve from "../../supabase/functions/bot-reserve/index.ts";
+import checkBooks from "../../supabase/functions/check-books/index.ts";
 import createOrder from "../../supabase/functions/create-order/index.ts";
 import creditHistory from "../../supabase/functions/credit-history/index.ts";
 import eraseUser from "../../supabase/functions/erase-user/index.ts";
+import endHold from "../../supabase/functions/end-hold/index.ts";
+import exportStatement from "../../supabase/functions/export-statement/index.ts";
+import findCustomer from "../../supabase/functions/find-customer/index.ts";
+import forgiveDebt from "../../supabase/functions/forgive-debt/index.ts";
+import freezeUser from "../../supabase/functions/freeze-user/index.ts";
+import listAttention from "../../supabase/functions/list-attention/index.ts";
+import mergeUsers from "../../supabase/functions/merge-users/index.ts";
 import razorpayWebhook from "../../supabase/functions/razorpay-webhook/index.ts";
 import reconcilePayments from "../../supabase/functions/reconcile-payments/index.ts";
+import refundPayment from "../../supabase/functions/refund-payment/index.ts";
 import settleOrder from "../../supabase/functions/settle-order/index.ts";
+import unfreezeUser from "../../supabase/functions/unfreeze-user/index.ts";
 import users from "../../supabase/functions/users/index.ts";
 import verifyPayment from "../../supabase/functions/verify-payment/index.ts";
 
@@ -46,6 +57,17 @@ const FUNCTIONS = {
   "reconcile-payments": reconcilePayments,
   "settle-order": settleOrder,
   "erase-user": eraseUser,
+  "find-customer": findCustomer,
+  "adjust-credits": adjustCredits,
+  "forgive-debt": forgiveDebt,
+  "freeze-user": freezeUser,
+  "unfreeze-user": unfreezeUser,
+  "refund-payment": refundPayment,
+  "merge-users": mergeUsers,
+  "end-hold": endHold,
+  "export-statement": exportStatement,
+  "list-attention": listAttention,
+  "check-books": checkBooks,
 };
 
 /** A function of the API. */

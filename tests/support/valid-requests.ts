@@ -19,6 +19,13 @@ export interface ValidRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** Who does something as an operator, and why. */
+const action = (name: string) => ({
+  operator: "An operator",
+  reason: "The customer asked",
+  reference_id: `${name} ${randomUUID()}`,
+});
+
 /** Makes the users and orders that the requests refer to. */
 export async function validRequests(
   { environment, razorpay, sql }: Backend,
@@ -27,7 +34,10 @@ export async function validRequests(
   const package_id = "starter";
   const { checkout } = await payForPackage(razorpay.control, phone_number, package_id);
   const { user_id } = one(await sql`select user_id from public.get_user(${phone_number})`);
-  for (const reference of ["to-capture", "to-release"]) {
+  const { user_id: other_user_id } = one(
+    await sql`select user_id from public.get_user(${newPhoneNumber()})`,
+  );
+  for (const reference of ["to-capture", "to-release", "to-end"]) {
     await sql`
       select from public.reserve_credits(
         phone_number => ${phone_number}, reference_id => ${reference}, credits => 1
@@ -68,6 +78,25 @@ export async function validRequests(
       operator: "An operator",
       reason: "The customer asked",
     },
+    "find-customer": { query: phone_number },
+    "adjust-credits": { user_id, credits: 1, allow_debt: false, ...action("adjust") },
+    "forgive-debt": { user_id, credits: 1, ...action("forgive") },
+    "freeze-user": { user_id: other_user_id, ...action("freeze") },
+    "unfreeze-user": { user_id: other_user_id, ...action("unfreeze") },
+    "refund-payment": {
+      payment_id: checkout.razorpay_payment_id,
+      amount_paise: 100,
+      ...action("refund"),
+    },
+    "merge-users": {
+      from_user_id: other_user_id,
+      into_user_id: user_id,
+      ...action("merge"),
+    },
+    "end-hold": { user_id, hold_reference_id: "to-end", ...action("end-hold") },
+    "export-statement": { user_id, from: "2026-01-01", to: "2100-01-01T00:00:00Z", format: "json" },
+    "list-attention": {},
+    "check-books": {},
   };
   const credentials: Record<Operation["caller"], Record<string, string>> = {
     bot: { "x-bot-secret": environment.BOT_SECRET },

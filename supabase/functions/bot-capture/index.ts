@@ -49,6 +49,8 @@ export default endpoint(botCapture, async (input) => {
       throw new RequestError("CAPTURE_EXCEEDS_HOLD");
     case "hold_released":
       throw new RequestError("HOLD_RELEASED");
+    case "account_frozen":
+      throw new RequestError("ACCOUNT_FROZEN");
     case "hold_expired":
       throw new RequestError("HOLD_EXPIRED");
   }

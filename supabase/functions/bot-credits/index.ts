@@ -10,10 +10,15 @@ import { success } from "shared/http/reply.ts";
 
 export default endpoint(botCredits, async ({ phone_number, whatsapp_user_id }) => {
   const user = await getUser({ phone_number, whatsapp_user_id });
-  const { user_id: userId, remaining_credits, reserved_credits } = user;
+  const { user_id: userId, remaining_credits, reserved_credits, is_frozen } = user;
   return success(
     botCredits.successMessage({ remaining: remaining_credits, reserved: reserved_credits }),
-    { remaining_credits, reserved_credits, user_exists: true },
+    {
+      remaining_credits,
+      reserved_credits,
+      user_exists: true,
+      ...(is_frozen && { frozen: true }),
+    },
     { userId },
   );
 });

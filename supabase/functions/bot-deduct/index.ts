@@ -47,6 +47,8 @@ export default endpoint(botDeduct, async (input) => {
       });
     case "action_not_found":
       throw new RequestError("ACTION_NOT_FOUND");
+    case "account_frozen":
+      throw new RequestError("ACCOUNT_FROZEN");
     case "reference_reused":
       throw new RequestError("REFERENCE_REUSED");
     case "reference_held":

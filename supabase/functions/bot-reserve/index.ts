@@ -51,6 +51,8 @@ export default endpoint(botReserve, async (input) => {
       throw new RequestError("INVALID_REQUEST", { message: costsTooMuch(hold.needed_credits) });
     case "action_not_found":
       throw new RequestError("ACTION_NOT_FOUND");
+    case "account_frozen":
+      throw new RequestError("ACCOUNT_FROZEN");
     case "reference_reused":
       throw new RequestError("REFERENCE_REUSED");
     case "too_many_holds":

@@ -12,7 +12,7 @@ import { RequestError } from "shared/errors.ts";
 import { logFailure } from "shared/http/log.ts";
 import { success } from "shared/http/reply.ts";
 
-export default endpoint(contract, async ({ user_id, operator, reason }) => {
+export default endpoint(contract, async ({ user_id, reason }, { operator }) => {
   const erasure = await eraseUser({ user_id, operator, reason });
   switch (erasure.outcome) {
     case "erased":

@@ -11,7 +11,7 @@ import { success } from "shared/http/reply.ts";
 import { checkOrder } from "shared/payments/check-order.ts";
 import { createGateway } from "shared/razorpay/gateway.ts";
 
-export default endpoint(settleOrder, async ({ order: search, operator, reason }) => {
+export default endpoint(settleOrder, async ({ order: search, reason }, { operator }) => {
   const [found, another] = await findPayments({ search });
   if (found === undefined) throw new RequestError("ORDER_NOT_FOUND");
   if (another !== undefined) {

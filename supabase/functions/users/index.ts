@@ -32,6 +32,7 @@ export default endpoint(users, async ({ phone_number }, { headers, principal }) 
       remaining_credits: user.remaining_credits,
       reserved_credits: user.reserved_credits,
       created_at: user.created_at,
+      ...(user.is_frozen && { frozen: true }),
     },
     { userId: user.user_id },
   );

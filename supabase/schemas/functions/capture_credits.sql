@@ -161,6 +161,11 @@ begin
     outcome := 'capture_exceeds_hold';
     return next;
     return;
+  elsif v_hold.state = 'expired' and v_credits > 0 and v_user.frozen_at is not null then
+    -- Its credits had returned to the account, so this would be a new charge.
+    outcome := 'account_frozen';
+    return next;
+    return;
   elsif v_hold.state = 'expired'
     and v_credits > v_user.credits - v_user.held_credits - v_user.debt_credits
   then
@@ -181,4 +186,4 @@ end;
 $$;
 
 comment on function public.capture_credits is
-  'One row. In the unit of the reservation, quantity or credits; neither is all of it, and none of it releases it. outcome: captured (is_late: after the hold had expired, and charged anew); replayed (captured before: the figures are those of the first call); reference_reused (charged before, another amount); hold_not_found; hold_released; hold_expired (and too few credits are left); wrong_unit; capture_exceeds_hold. Only captured changes anything.';
+  'One row. In the unit of the reservation, quantity or credits; neither is all of it, and none of it releases it. outcome: captured (is_late: after the hold had expired, and charged anew); replayed (captured before: the figures are those of the first call); reference_reused (charged before, another amount); hold_not_found; hold_released; hold_expired (and too few credits are left); account_frozen (and the hold has expired); wrong_unit; capture_exceeds_hold. Only captured changes anything.';

@@ -68,6 +68,7 @@ begin
     where u.phone_number = deduct_credits.phone_number
       and u.credits - u.held_credits - u.debt_credits >= p.credits
       and p.credits <= v_max_credits
+      and u.frozen_at is null
       -- A hold may have expired, which returns its credits.
       and (u.next_hold_expiry_at is null or u.next_hold_expiry_at > clock_timestamp())
     returning u.id, u.transaction_count, u.credits as balance,
@@ -152,6 +153,12 @@ begin
     end if;
   end if;
 
+  if v_user.frozen_at is not null then
+    outcome := 'account_frozen';
+    return next;
+    return;
+  end if;
+
   v_price := private.find_price(v_action, v_quantity, deduct_credits.credits);
   needed_credits := v_price.credits;
   done_message := v_price.done_message;
@@ -174,4 +181,4 @@ end;
 $$;
 
 comment on function public.deduct_credits is
-  'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call returned); reference_reused (charged before for another request); reference_held (reserved and not captured); action_not_found (unknown, retired, or not priced yet); too_many_credits (more than one call may spend); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits); identity_hashes_needed (see private.is_welcome). Only deducted changes anything.';
+  'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call returned); reference_reused (charged before for another request); reference_held (reserved and not captured); account_frozen; action_not_found (unknown, retired, or not priced yet); too_many_credits (more than one call may spend); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits); identity_hashes_needed (see private.is_welcome). Only deducted changes anything.';

@@ -125,6 +125,12 @@ begin
       and p.status in ('created', 'authorized')
       -- Razorpay returns what was not captured long before it is no longer asked.
       and o.next_check_at is not null
+  ) or exists (
+    -- A refund that an operator has asked for, and of which nobody knows yet whether it was made.
+    select from public.operator_actions a
+    where a.order_id = any (v_order_ids)
+      and a.outcome = 'asked'
+      and not exists (select from public.operator_actions c where c.completes = a.id)
   ) then
     outcome := 'user_in_use';
     return next;
@@ -167,8 +173,9 @@ begin
   auth := private.delete_auth_users(v_phone_numbers);
 
   -- The record names nobody, so the reason, in which an operator may have named the person, is not kept.
-  insert into public.operator_actions (action, user_id, operator, reason, outcome)
-  values ('erase-user', v_user.id, erase_user.operator, 'erased', auth);
+  perform private.record_action(
+    'erase-user', erase_user.operator, 'erased', auth, user_id => v_user.id
+  );
 
   delete from public.rate_counters c
   where c.subject = any (v_phone_numbers || v_whatsapp_user_ids);
@@ -181,4 +188,4 @@ end;
 $$;
 
 comment on function public.erase_user is
-  'One row. outcome: erased; replayed (erased before); user_not_found; user_in_use (a hold is open, or a payment was tried and neither failed nor succeeded); hashes_needed (nothing was changed: call again with identity_hashes, an object with the keyed hash of each of identities). auth: see private.delete_auth_users. An account that was merged stands for the one that it was merged into.';
+  'One row. outcome: erased; replayed (erased before); user_not_found; user_in_use (a hold is open, or a payment was tried and neither failed nor succeeded, or a refund was asked for and is not known to have been made); hashes_needed (nothing was changed: call again with identity_hashes, an object with the keyed hash of each of identities). auth: see private.delete_auth_users. An account that was merged stands for the one that it was merged into.';

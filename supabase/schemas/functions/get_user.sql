@@ -13,7 +13,8 @@ returns table (
   created_at timestamptz,
   retry_after_seconds integer,
   remaining_credits integer,
-  reserved_credits integer
+  reserved_credits integer,
+  is_frozen boolean
 )
 language plpgsql
 security definer
@@ -63,7 +64,8 @@ begin
     return;
   end if;
   return query select 'found', v_user.id, v_user.credits, v_user.created_at, 0,
-    private.remaining_credits(v_user), private.reserved_credits(v_user);
+    private.remaining_credits(v_user), private.reserved_credits(v_user),
+    v_user.frozen_at is not null;
 end;
 $$;
 

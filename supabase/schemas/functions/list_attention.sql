@@ -17,16 +17,22 @@ as $$
     ), 0)
 
   union all
-  select 'debt', coalesce(u.phone_number, u.id::text), min(r.created_at),
-    format('%s credits were spent before their money went back', u.debt_credits)
-  from public.payment_reversals r
-  join public.payments p on p.id = r.payment_id
-  join public.payment_orders o on o.id = p.order_id
-  join public.users u on u.id = o.user_id
-  where r.credits_owed > 0
-    -- Whoever was erased will never have the credits to pay it.
-    and u.erased_at is null
+  select 'debt', coalesce(u.phone_number, u.id::text), min(d.created_at),
+    format('%s credits were spent before they were taken back', u.debt_credits)
+  from private.debts d
+  join public.users u on u.id = d.user_id
+  -- Whoever was erased will never have the credits to pay it.
+  where u.erased_at is null
   group by u.id
+
+  union all
+  select 'unfinished refund', a.reference_id, a.created_at,
+    format('%s asked Razorpay to refund %s paise of %s, and what came of it is not known; ask again with '
+      'the same reference', a.operator, a.after ->> 'amount_paise', a.payment_id)
+  from public.operator_actions a
+  where a.outcome = 'asked'
+    and a.created_at < statement_timestamp() - interval '1 minute'
+    and not exists (select from public.operator_actions c where c.completes = a.id)
 
   union all
   select 'open order', o.id::text, o.created_at,
@@ -94,4 +100,4 @@ as $$
 $$;
 
 comment on function public.list_attention is
-  'kind: flagged payment (refund it in Razorpay''s dashboard); debt; open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called).';
+  'kind: flagged payment (refund it in Razorpay''s dashboard); debt; unfinished refund (call refund-payment again with the same reference); open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called).';

@@ -71,11 +71,14 @@ begin
       -- their payment belong to an identity, and move with it.
       update public.payment_orders o set user_id = v_into.id where o.user_id = v_from.id;
       update public.order_references r set user_id = v_into.id where r.user_id = v_from.id;
+      update public.adjustments a set user_id = v_into.id where a.user_id = v_from.id;
       update public.users u
       set debt_credits = u.debt_credits + v_from.debt_credits,
-          has_merged = true
+          has_merged = true,
+          -- Nobody gets rid of a freeze by a merge.
+          frozen_at = least(u.frozen_at, v_from.frozen_at)
       where u.id = v_into.id;
-      update public.users u set debt_credits = 0 where u.id = v_from.id;
+      update public.users u set debt_credits = 0, frozen_at = null where u.id = v_from.id;
       perform private.collect_debts(v_into.id);
 
       -- Accounts that were merged into this one earlier follow it, so that merged_into always leads to

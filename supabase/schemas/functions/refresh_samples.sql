@@ -14,7 +14,8 @@ begin
   analyze public.credit_transactions (reference_id);
   analyze public.holds (reference_id);
   analyze public.order_references (reference_id);
-  analyze public.operator_actions (reason);
+  analyze public.operator_actions (reason, reference_id);
+  analyze public.adjustments (reference_id);
   analyze public.rate_counters (subject);
   -- Skipped with a warning where another role owns it.
   if to_regclass('auth.users') is not null then

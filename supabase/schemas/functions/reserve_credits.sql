@@ -85,6 +85,7 @@ begin
       ) is null
       and u.credits - u.held_credits - u.debt_credits >= p.credits
       and p.credits <= v_max_credits
+      and u.frozen_at is null
       and u.open_holds < (select s.value from public.settings s where s.name = 'max_open_holds')
       and (u.next_hold_expiry_at is null or u.next_hold_expiry_at > clock_timestamp())
     returning u.id, u.credits - u.held_credits - u.debt_credits as remaining, p.id as price_id,
@@ -163,6 +164,12 @@ begin
     return;
   end if;
 
+  if v_user.frozen_at is not null then
+    outcome := 'account_frozen';
+    return next;
+    return;
+  end if;
+
   v_price := private.find_price(v_action, v_quantity, reserve_credits.credits);
   needed_credits := v_price.credits;
   if v_price.price_id is null then
@@ -197,4 +204,4 @@ end;
 $$;
 
 comment on function public.reserve_credits is
-  'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. expires_in_seconds: 600 if left out. outcome: reserved; replayed (reserved before: the figures are those of the first call, and state is open or captured, as it is now); reference_reused (reserved before for another request, or charged by a deduction); action_not_found and too_many_credits as in deduct_credits; too_many_holds (open at the same time); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits, the sum of the user''s holds); identity_hashes_needed (see private.is_welcome). Only reserved changes anything.';
+  'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. expires_in_seconds: 600 if left out. outcome: reserved; replayed (reserved before: the figures are those of the first call, and state is open or captured, as it is now); reference_reused (reserved before for another request, or charged by a deduction); account_frozen; action_not_found and too_many_credits as in deduct_credits; too_many_holds (open at the same time); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits, the sum of the user''s holds); identity_hashes_needed (see private.is_welcome). Only reserved changes anything.';

@@ -35,12 +35,13 @@ create unique index one_charge_per_reference
     and source not in ('system', 'payment', 'refund', 'dispute', 'merge', 'adjustment');
 
 -- A reversal may have several entries, because a refund can fail and a dispute can be won later, and
--- because credits can be taken in parts; payment_reversals keeps count of those.
-create unique index one_entry_per_cause
+-- because credits can be taken in parts; payment_reversals keeps count of those. So may an adjustment,
+-- for the last of these reasons; adjustments keeps count of its parts.
+create unique index one_entry_per_grant_or_merge
   on public.credit_transactions (user_id, source, reference_id)
-  where source in ('system', 'payment', 'merge', 'adjustment');
+  where source in ('system', 'payment', 'merge');
 
--- These two find what a payment led to, also after a merge.
+-- These find what a payment, a reversal or an adjustment led to, also after a merge.
 create index entries_of_payments
   on public.credit_transactions (reference_id)
   where source = 'payment';
@@ -48,6 +49,10 @@ create index entries_of_payments
 create index entries_of_reversals
   on public.credit_transactions (reference_id)
   where source in ('refund', 'dispute');
+
+create index entries_of_adjustments
+  on public.credit_transactions (reference_id)
+  where source = 'adjustment';
 
 create index entries_of_merges on public.credit_transactions (user_id) where source = 'merge';
 

@@ -7,15 +7,44 @@ create table public.operator_actions (
   created_at timestamptz not null default clock_timestamp(),
   action text not null default 'settle-order',
   user_id uuid references public.users (id),
+  payment_id text references public.payments (id),
+  reference_id text,
+  request jsonb,
+  before jsonb,
+  after jsonb,
+  result jsonb,
+  completes bigint references public.operator_actions (id),
   constraint operator_is_named check (operator ~ '\S'),
-  constraint reason_is_given check (reason ~ '\S')
+  constraint reason_is_given check (reason ~ '\S'),
+  constraint action_is_named_after_its_function check (action ~ '^[a-z]+(-[a-z]+)*$'),
+  constraint a_reference_is_kept_with_its_request check ((reference_id is null) = (request is null))
 );
 
 create index operator_actions_on_an_order on public.operator_actions (order_id);
 create index operator_actions_on_a_user on public.operator_actions (user_id)
   where user_id is not null;
+create index operator_actions_on_a_payment on public.operator_actions (payment_id)
+  where payment_id is not null;
+create unique index one_action_per_reference on public.operator_actions (reference_id)
+  where reference_id is not null;
+create unique index one_completion_per_action on public.operator_actions (completes)
+  where completes is not null;
+create index operator_actions_that_asked on public.operator_actions (created_at)
+  where outcome = 'asked';
 
 comment on table public.operator_actions is
-  'Who settled an order by hand, when and why.';
+  'What operators did: who, what, to whom and why, with the state before and after. Written in the same transaction as the action itself.';
+comment on column public.operator_actions.action is
+  'The Edge Function that was called.';
+comment on column public.operator_actions.user_id is
+  'Whose account it is about, as it was then: the account may have been merged since.';
+comment on column public.operator_actions.reference_id is
+  'Makes the call safe to repeat: the same request again gets the same result, another one is refused. Null for settle-order, which is safe anyway, and in a row that completes another.';
+comment on column public.operator_actions.request is
+  'What was asked for, without operator and reason. A repeated call is compared with it.';
+comment on column public.operator_actions.result is
+  'What the call returned, which a repeated call returns again.';
+comment on column public.operator_actions.completes is
+  'The row that says what was asked of Razorpay, if this one says what came of it.';
 
 alter table public.operator_actions enable row level security;

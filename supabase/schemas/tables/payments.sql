@@ -59,6 +59,7 @@ create table public.payment_reversals (
   reported_at timestamptz not null,
   created_at timestamptz not null default clock_timestamp(),
   changed_at timestamptz,
+  credits_forgiven integer not null default 0,
   constraint kind_is_refund_or_dispute check (kind in ('refund', 'dispute')),
   constraint status_is_razorpays check (
     status in ('pending', 'processed', 'failed') and kind = 'refund'
@@ -75,7 +76,10 @@ create table public.payment_reversals (
       else true
     end
   ),
-  constraint nobody_owes_more_than_was_taken check (credits_owed between 0 and credits_taken)
+  constraint nobody_owes_more_than_was_taken check (
+    credits_owed >= 0 and credits_forgiven >= 0
+    and credits_owed + credits_forgiven <= credits_taken
+  )
 );
 
 create index payment_reversals_of_a_payment on public.payment_reversals (payment_id);
@@ -90,9 +94,11 @@ comment on column public.payment_reversals.id is 'Razorpay''s refund or dispute 
 comment on column public.payment_reversals.is_money_gone is
   'Whether the amount has left our account: a processed refund, a lost dispute.';
 comment on column public.payment_reversals.credits_taken is
-  'Credits that this reversal revokes; the ledger holds credits_taken minus credits_owed of them.';
+  'Credits that this reversal revokes; the ledger holds credits_taken minus credits_owed minus credits_forgiven of them.';
 comment on column public.payment_reversals.credits_owed is
   'The part of credits_taken that the user had already spent and has not paid off yet.';
+comment on column public.payment_reversals.credits_forgiven is
+  'The part of credits_taken that the user owed and that an operator forgave.';
 comment on column public.payment_reversals.reported_at is
   'When Razorpay made the newest report; an older one that arrives late changes nothing.';
 comment on column public.payment_reversals.changed_at is

@@ -10,6 +10,7 @@ create table public.users (
   open_holds integer not null default 0,
   next_hold_expiry_at timestamptz,
   has_merged boolean not null default false,
+  frozen_at timestamptz,
   erased_at timestamptz,
   is_without_welcome boolean not null default false,
   constraint phone_number_is_e164 check (phone_number ~ '^\+[1-9][0-9]{6,14}$'),
@@ -50,6 +51,8 @@ comment on column public.users.next_hold_expiry_at is
   'No open hold expires before this moment. Null without open holds.';
 comment on column public.users.has_merged is
   'Whether another account was merged into this one, so that its history counts too.';
+comment on column public.users.frozen_at is
+  'Since when an operator keeps the account from spending. Null if it may spend.';
 comment on column public.users.erased_at is
   'When the person was erased: nothing says any more whose account this was, and nobody reaches it.';
 comment on column public.users.is_without_welcome is

@@ -25,6 +25,9 @@ begin
       select h.user_id from public.holds h
       where h.ended_at >= changed_users.since and h.ended_at < changed_users.before
       union
+      select a.user_id from public.adjustments a
+      where a.changed_at >= changed_users.since and a.changed_at < changed_users.before
+      union
       select o.user_id
       from unnest(changed_users.order_ids) c (id)
       join public.payment_orders o on o.id = c.id
@@ -42,4 +45,4 @@ end;
 $$;
 
 comment on function private.changed_users is
-  'Part of check_changes. Those with new entries, holds that opened or ended, new users, those with a new identity, and the owners of order_ids; and the accounts that were merged into any of them. Not those whose row alone has changed.';
+  'Part of check_changes. Those with new entries, holds that opened or ended, adjustments that changed, new users, those with a new identity, and the owners of order_ids; and the accounts that were merged into any of them. Not those whose row alone has changed.';

@@ -46,7 +46,7 @@ begin
   where next.merged_into is not null
 
   union all
-  select 'no order, reference or identity belongs to a merged account', owned.subject,
+  select 'no order, reference, adjustment or identity belongs to a merged account', owned.subject,
     format('user %s is merged into %s', u.id, u.merged_into),
     u.id, null
   from accounts u
@@ -56,23 +56,34 @@ begin
     select 'identity ' || i.value, i.user_id from public.identities i
     union all
     select 'reference ' || r.reference_id, r.user_id from public.order_references r
+    union all
+    select 'adjustment ' || a.reference_id, a.user_id from public.adjustments a
   ) owned (subject, user_id) on owned.user_id = u.id
   where u.merged_into is not null
 
   union all
   select 'a debt is the sum of what is owed, and is paid while there are credits that are not reserved',
     'user ' || u.id,
-    format('debt %s, owed %s, balance %s, reserved %s', u.debt_credits,
-      coalesce(sum(r.credits_owed), 0), u.credits, u.held_credits),
+    format('debt %s, owed %s, balance %s, reserved %s', u.debt_credits, sum(u.credits_owed),
+      u.credits, u.held_credits),
     u.id, null
-  from accounts u
-  left join (
-    public.payment_reversals r
-    join public.payments p on p.id = r.payment_id
-    join public.payment_orders o on o.id = p.order_id
-  ) on o.user_id = u.id and r.credits_owed > 0
+  from (
+    select u.*, 0 as credits_owed from accounts u
+    union all
+    select u.*, r.credits_owed
+    from accounts u
+    join public.payment_orders o on o.user_id = u.id
+    join public.payments p on p.order_id = o.id
+    join public.payment_reversals r on r.payment_id = p.id
+    where r.credits_owed > 0
+    union all
+    select u.*, a.credits_owed
+    from accounts u
+    join public.adjustments a on a.user_id = u.id
+    where a.credits_owed > 0
+  ) u
   group by u.id, u.debt_credits, u.credits, u.held_credits
-  having u.debt_credits <> coalesce(sum(r.credits_owed), 0)
+  having u.debt_credits <> sum(u.credits_owed)
     or u.debt_credits > 0 and u.credits > u.held_credits;
 end;
 $$;

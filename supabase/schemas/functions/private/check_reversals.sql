@@ -39,7 +39,8 @@ begin
 
   union all
   select 'the ledger holds what a reversal took', 'reversal ' || r.id,
-    format('taken %s, owed %s, ledger %s', r.credits_taken, r.credits_owed,
+    format('taken %s, owed %s, forgiven %s, ledger %s', r.credits_taken, r.credits_owed,
+      r.credits_forgiven,
       coalesce(sum(case t.action when 'debit' then t.credits else -t.credits end), 0)),
     null, o.id
   from orders o
@@ -53,7 +54,7 @@ begin
       and t.reference_id = r.id and t.source = r.kind
       and coalesce(u.merged_into, u.id) = o.user_id
   group by r.id, o.id
-  having r.credits_taken - r.credits_owed
+  having r.credits_taken - r.credits_owed - r.credits_forgiven
     <> coalesce(sum(case t.action when 'debit' then t.credits else -t.credits end), 0);
 end;
 $$;

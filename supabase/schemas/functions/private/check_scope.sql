@@ -21,7 +21,9 @@ as $$
   union
   select c.* from private.check_payments($4) c
   union
-  select c.* from private.check_reversals($4) c;
+  select c.* from private.check_reversals($4) c
+  union
+  select c.* from private.check_adjustments($1, $2, $3) c;
 $$;
 
 comment on function private.check_scope is

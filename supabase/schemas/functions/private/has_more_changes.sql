@@ -35,6 +35,9 @@ begin
       union all
       select from public.payment_reversals r
       where r.changed_at >= has_more_changes.since and r.changed_at < has_more_changes.before
+      union all
+      select from public.adjustments a
+      where a.changed_at >= has_more_changes.since and a.changed_at < has_more_changes.before
       -- Enough to know.
       limit has_more_changes.max_changes + 1
     ) changes

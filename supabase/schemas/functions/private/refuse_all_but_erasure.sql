@@ -6,6 +6,8 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  v_replaced constant text[] :=
+    array['reason', 'reference_id', 'request', 'before', 'after', 'result'];
   v_old constant jsonb := to_jsonb(old);
   v_new jsonb;
   v_context text;
@@ -26,7 +28,13 @@ begin
               where u.id = (v_old ->> 'user_id')::uuid and u.erased_at is not null
             )
           when 'operator_actions' then
-            v_new - 'reason' = v_old - 'reason' and v_new ->> 'reason' = 'erased'
+            v_new - v_replaced = v_old - v_replaced
+            and v_new ->> 'reason' = 'erased'
+            and coalesce(v_new ->> 'reference_id' ~ '^erased [0-9a-f-]{36}$', true)
+            and coalesce(v_new -> 'request' in ('{}', 'null', v_old -> 'request'), true)
+            and coalesce(v_new -> 'before' in ('null', v_old -> 'before'), true)
+            and coalesce(v_new -> 'after' in ('null', v_old -> 'after'), true)
+            and coalesce(v_new -> 'result' in ('null', v_old -> 'result'), true)
           else false
         end
       )

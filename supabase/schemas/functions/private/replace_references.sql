@@ -17,6 +17,8 @@ begin
     select h.reference_id from public.holds h where h.user_id = any (user_ids)
     union
     select r.reference_id from public.order_references r where r.user_id = any (user_ids)
+    union
+    select a.reference_id from public.adjustments a where a.user_id = any (user_ids)
   ),
   replaced as materialized (
     select n.reference_id, 'erased ' || gen_random_uuid() as replacement from named n
@@ -32,12 +34,27 @@ begin
     update public.holds h set reference_id = r.replacement
     from replaced r
     where h.user_id = any (user_ids) and h.reference_id = r.reference_id
+  ),
+  in_adjustments as (
+    update public.adjustments a set reference_id = r.replacement
+    from replaced r
+    where a.user_id = any (user_ids) and a.reference_id = r.reference_id
   )
   update public.order_references o set reference_id = r.replacement
   from replaced r
   where o.user_id = any (user_ids) and o.reference_id = r.reference_id;
 
-  update public.operator_actions a set reason = 'erased'
+  -- What was refunded, and how much, names nobody.
+  update public.operator_actions a
+  set reason = 'erased',
+      reference_id = case when a.reference_id is not null then 'erased ' || gen_random_uuid() end,
+      request = case
+        when a.action = 'refund-payment' then a.request
+        when a.request is not null then '{}'
+      end,
+      before = case when a.action = 'refund-payment' then a.before end,
+      after = case when a.action = 'refund-payment' then a.after end,
+      result = case when a.action = 'refund-payment' then a.result end
   where (a.order_id = any (order_ids) or a.user_id = any (user_ids)) and a.reason <> 'erased';
 end;
 $$;

@@ -1,0 +1,102 @@
+/**
+ * The contract of `POST find-customer`.
+ * @module
+ */
+
+import { z } from "zod";
+import { remainingCredits, reservedCredits, text, timestamp } from "shared/contract/fields.ts";
+import { entry } from "shared/contract/operator.ts";
+import type { Operation } from "shared/contract/operation.ts";
+
+/** An order with its newest payments. */
+export const customerOrder = z.object({
+  order_id: z.uuid(),
+  state: z.enum(["pending", "open", "paid"]),
+  channel: z.enum(["checkout", "link"]),
+  phone_number: z.string().nullable(),
+  whatsapp_user_id: z.string().nullable(),
+  package_id: z.string(),
+  credits: z.int(),
+  amount_paise: z.int(),
+  razorpay_order_id: z.string().nullable(),
+  created_at: timestamp,
+  paid_at: timestamp.nullable(),
+  payments: z.array(z.object({
+    payment_id: z.string(),
+    status: z.string(),
+    amount_paise: z.int(),
+    returned_paise: z.int().describe("What was refunded, or lost in a dispute."),
+    credits_granted: z.int(),
+    flag: z.string().nullable().describe("Why it bought nothing."),
+    created_at: timestamp,
+  })).describe("The newest 20."),
+});
+
+/** A customer with what is needed to help them. */
+export const customer = z.object({
+  user_id: z.uuid(),
+  phone_number: z.string().nullable(),
+  created_at: timestamp,
+  credits: z.int().min(0).describe("The balance."),
+  remaining_credits: remainingCredits,
+  reserved_credits: reservedCredits,
+  debt_credits: z.int().min(0),
+  frozen: z.boolean(),
+  frozen_at: timestamp.nullable(),
+  flags: z.array(z.string()).describe(
+    "What is unusual: `frozen`, `debt`, `flagged_payment`, `unfinished_refund`; other words may join.",
+  ),
+  identities: z.array(z.object({ kind: z.string(), value: z.string() })),
+  merged_user_ids: z.array(z.uuid()).describe("Accounts that were merged into this one."),
+  entries: z.array(entry).describe("The newest 20."),
+  holds: z.array(z.object({
+    reference_id: z.string(),
+    action: z.string(),
+    credits: z.int(),
+    created_at: timestamp,
+    expires_at: timestamp,
+  })).describe("Open reservations."),
+  orders: z.array(customerOrder).describe("The newest 20."),
+  actions: z.array(z.object({
+    created_at: timestamp,
+    action: z.string(),
+    operator: z.string(),
+    reason: z.string(),
+    outcome: z.string(),
+    reference_id: z.string().nullable(),
+  })).describe("What operators did, the newest 20."),
+});
+
+export const findCustomer = {
+  name: "find-customer",
+  method: "POST",
+  caller: "operator",
+  summary: "Find a customer, with what is needed to help them",
+  description:
+    "A reference of a charge is kept by user, and cannot be searched for. The WhatsApp message id that " +
+    "it mostly is can: it holds the customer's number.",
+  input: z.object({
+    query: text(300).regex(/\S/, "must not be blank").describe(
+      "A phone number in any spelling, a WhatsApp user id or message id, a user id, an id of " +
+        "Razorpay's (order, payment, payment link, refund, dispute), our order id or receipt, the " +
+        "reference of a payment link, or that of an operator's action.",
+    ),
+  }),
+  examples: {
+    byPhoneNumber: { summary: "By phone number", input: { query: "98765 43210" } },
+    byPayment: {
+      summary: "By the payment id of the customer's receipt",
+      input: { query: "pay_RB58MiP5SPFYyM" },
+    },
+  },
+  missingMessage: "Query is required",
+  data: z.object({
+    customers: z.array(customer).describe("At most 10."),
+    unclaimed_orders: z.array(customerOrder).describe(
+      "Orders for numbers that are no customers' yet: they become one with their first payment. At " +
+        "most 20.",
+    ),
+  }),
+  successMessage: "Search finished",
+  errors: [],
+} as const satisfies Operation;

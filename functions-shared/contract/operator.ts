@@ -1,0 +1,52 @@
+/**
+ * What the functions for operators have in common.
+ * @module
+ */
+
+import { z } from "zod";
+import { referenceId, text, timestamp } from "shared/contract/fields.ts";
+
+/** Who acts and why, in every request that changes something. */
+export const actionFields = {
+  operator: text(200).regex(/\S/, "must be a name").describe("Who acts, for the record."),
+  reason: text(2000).regex(/\S/, "must say why").describe("Why, for the record."),
+  reference_id: referenceId.meta({
+    description: "Makes the call safe to repeat: the number of the ticket or case it is for.",
+    examples: ["ticket-4711"],
+  }),
+};
+
+/** The fields of {@linkcode actionFields} in an example. */
+export const exampleAction = {
+  operator: "Asha",
+  reason: "The video came out black",
+  reference_id: "ticket-4711",
+};
+
+/** The end of the sentence for a request that lacks a required field. */
+export const ACTION_FIELDS_REQUIRED = "operator, reason and reference ID are required";
+
+/** What the description of each of these functions says. */
+export const RECORDED =
+  "Who did it, and why, is recorded permanently. The same request with the same `reference_id` (or " +
+  "`Idempotency-Key` header, if the body has none) is answered as the first one was and changes " +
+  "nothing.";
+
+/** A user, as operators name one. */
+export const userId = z.uuid("must be a UUID").describe(
+  "If the account was merged into another one, that one is meant.",
+);
+
+/** The user of the examples. */
+export const EXAMPLE_USER_ID = "ce966eac-3f68-47a9-af05-f70448bdf4ff";
+
+/** An entry of an account's history, as operators see it. */
+export const entry = z.object({
+  sequence_number: z.int().min(1),
+  created_at: timestamp,
+  action: z.enum(["credit", "debit"]),
+  credits: z.int().min(1),
+  source: z.string(),
+  reference_id: z.string().nullable(),
+  balance_after: z.int().min(0),
+});

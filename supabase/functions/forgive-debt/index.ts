@@ -1,0 +1,29 @@
+/**
+ * POST /forgive-debt: an operator forgives what a user owes, or a part of it.
+ *
+ * Safe to repeat: the same request with the same `reference_id` changes nothing.
+ * @module
+ */
+
+import { forgiveDebt } from "shared/contract/forgive-debt.ts";
+import * as operators from "shared/database/operators.ts";
+import { endpoint } from "shared/endpoint.ts";
+import { RequestError } from "shared/errors.ts";
+import { success } from "shared/http/reply.ts";
+
+export default endpoint(forgiveDebt, async (input, { operator }) => {
+  const { user_id, credits, reason, reference_id } = input;
+  const action = await operators.forgiveDebt({ user_id, credits, operator, reason, reference_id });
+  switch (action.outcome) {
+    case "done":
+    case "replayed":
+      return success(forgiveDebt.successMessage, action.result, {
+        replayed: action.outcome === "replayed",
+        userId: action.result.user_id,
+      });
+    case "user_not_found":
+      throw new RequestError("USER_NOT_FOUND");
+    case "reference_reused":
+      throw new RequestError("REFERENCE_REUSED");
+  }
+});

@@ -1,0 +1,29 @@
+/**
+ * POST /freeze-user: an operator keeps an account from spending.
+ *
+ * Safe to repeat: the same request with the same `reference_id` changes nothing.
+ * @module
+ */
+
+import { freezeUser } from "shared/contract/freeze-user.ts";
+import * as operators from "shared/database/operators.ts";
+import { endpoint } from "shared/endpoint.ts";
+import { RequestError } from "shared/errors.ts";
+import { success } from "shared/http/reply.ts";
+
+export default endpoint(freezeUser, async (input, { operator }) => {
+  const { user_id, reason, reference_id } = input;
+  const action = await operators.freezeUser({ user_id, operator, reason, reference_id });
+  switch (action.outcome) {
+    case "done":
+    case "replayed":
+      return success(freezeUser.successMessage, action.result, {
+        replayed: action.outcome === "replayed",
+        userId: action.result.user_id,
+      });
+    case "user_not_found":
+      throw new RequestError("USER_NOT_FOUND");
+    case "reference_reused":
+      throw new RequestError("REFERENCE_REUSED");
+  }
+});

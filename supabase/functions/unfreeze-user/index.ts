@@ -1,0 +1,29 @@
+/**
+ * POST /unfreeze-user: an operator lets a frozen account spend again.
+ *
+ * Safe to repeat: the same request with the same `reference_id` changes nothing.
+ * @module
+ */
+
+import { unfreezeUser } from "shared/contract/unfreeze-user.ts";
+import * as operators from "shared/database/operators.ts";
+import { endpoint } from "shared/endpoint.ts";
+import { RequestError } from "shared/errors.ts";
+import { success } from "shared/http/reply.ts";
+
+export default endpoint(unfreezeUser, async (input, { operator }) => {
+  const { user_id, reason, reference_id } = input;
+  const action = await operators.unfreezeUser({ user_id, operator, reason, reference_id });
+  switch (action.outcome) {
+    case "done":
+    case "replayed":
+      return success(unfreezeUser.successMessage, action.result, {
+        replayed: action.outcome === "replayed",
+        userId: action.result.user_id,
+      });
+    case "user_not_found":
+      throw new RequestError("USER_NOT_FOUND");
+    case "reference_reused":
+      throw new RequestError("REFERENCE_REUSED");
+  }
+});

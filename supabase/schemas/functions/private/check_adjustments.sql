@@ -1,0 +1,61 @@
+-- Looks for adjustments that changed a balance by more or less than they say.
+create function private.check_adjustments(since timestamptz, before timestamptz, user_ids uuid[])
+returns table (invariant text, subject text, detail text, user_id uuid, order_id uuid)
+language plpgsql
+stable
+set search_path = ''
+set plan_cache_mode = 'force_custom_plan'
+as $$
+#variable_conflict use_column
+begin
+  return query
+  with adjustments as not materialized (
+    select a.* from public.adjustments a where check_adjustments.user_ids is null
+    union all
+    select a.*
+    from unnest(check_adjustments.user_ids) c (id)
+    join public.adjustments a on a.user_id = c.id
+  ),
+  -- See check_ledger.
+  new_entries as materialized (
+    select t.* from public.credit_transactions t
+    where t.created_at >= check_adjustments.since and t.created_at < check_adjustments.before
+  ),
+  entries as not materialized (
+    select t.* from public.credit_transactions t
+    where check_adjustments.since is null
+      and (check_adjustments.user_ids is null or t.user_id = any (check_adjustments.user_ids))
+    union all
+    select n.* from new_entries n where check_adjustments.since is not null
+  )
+  select 'the ledger holds what an adjustment asked for', 'adjustment ' || a.reference_id,
+    format('asked for %s, owed %s, forgiven %s, ledger %s', a.credits, a.credits_owed,
+      a.credits_forgiven,
+      coalesce(sum(case t.action when 'credit' then t.credits else -t.credits end), 0)),
+    a.user_id, null::uuid
+  from adjustments a
+  left join (
+    public.credit_transactions t
+    join public.users u on u.id = t.user_id
+  )
+    on t.source = 'adjustment'
+      and t.reference_id = a.reference_id
+      and coalesce(u.merged_into, u.id) = a.user_id
+  group by a.reference_id, a.user_id, a.credits, a.credits_owed, a.credits_forgiven
+  having a.credits + a.credits_owed + a.credits_forgiven
+    <> coalesce(sum(case t.action when 'credit' then t.credits else -t.credits end), 0)
+
+  union all
+  select 'every entry of an adjustment belongs to one', 'entry ' || t.id,
+    format('reference %s', t.reference_id),
+    t.user_id, null
+  from entries t
+  join public.users u on u.id = t.user_id
+  left join public.adjustments a
+    on a.reference_id = t.reference_id and a.user_id = coalesce(u.merged_into, u.id)
+  where t.source = 'adjustment' and a.reference_id is null;
+end;
+$$;
+
+comment on function private.check_adjustments is
+  'Part of check_scope. Reads the adjustments of user_ids with their entries; and the histories of user_ids or, with since, the entries of that time.';
