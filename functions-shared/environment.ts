@@ -185,6 +185,51 @@ export function razorpayCredentials(): RazorpayCredentials {
   };
 }
 
+/** More would be a queue of messages, and not a bot with a stand-by and a log. */
+const MAX_EVENT_ADDRESSES = 3;
+
+/**
+ * Returns the addresses that are told of events; none if unset.
+ *
+ * @throws {ConfigurationError} for too many, and for one that is not allowed. What is sent names
+ * people, so nobody on the way may read it.
+ */
+export function eventAddresses(): string[] {
+  const texts = (optional("EVENTS_URL") ?? "").split(/[\s,]+/).filter((text) => text !== "");
+  const urls = new Set(texts.map((text) => {
+    const url = URL.parse(text);
+    const isSafe = url?.protocol === "https:" ||
+      url?.protocol === "http:" && LOOPBACK.has(url.hostname);
+    if (!isSafe || url.username !== "" || url.password !== "" || url.hash !== "") {
+      throw new ConfigurationError("EVENTS_URL has an address that does not begin with https://");
+    }
+    return url.href;
+  }));
+  if (urls.size > MAX_EVENT_ADDRESSES) {
+    throw new ConfigurationError(`EVENTS_URL has more than ${MAX_EVENT_ADDRESSES} addresses`);
+  }
+  return [...urls];
+}
+
+/**
+ * Returns the secrets that sign events now: two during a rotation.
+ *
+ * @throws {ConfigurationError} if there is none, or one that is not as Standard Webhooks wants it.
+ */
+export function eventSecrets(): string[] {
+  const secrets = [required("EVENTS_SECRET"), optional("EVENTS_SECRET_PREVIOUS")]
+    .filter((secret) => secret !== undefined);
+  if (!secrets.every((secret) => EVENT_SECRET.test(secret))) {
+    throw new ConfigurationError(
+      "EVENTS_SECRET, or the previous one, is not whsec_ and 24 to 64 bytes in base64",
+    );
+  }
+  return secrets;
+}
+
+const EVENT_SECRET = /^whsec_([A-Za-z0-9+/]{4}){8,21}([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** The names of this machine. */
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 /** Only a stand-in on this machine may replace Razorpay, because it receives the key's secret. */

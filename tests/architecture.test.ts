@@ -11,7 +11,7 @@ import { posix } from "node:path";
 const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "functions-shared": [
     ["endpoint.ts"],
-    ["payments", "auth", "housekeeping"],
+    ["payments", "auth", "events", "housekeeping"],
     ["database", "http"],
     ["contract"],
     ["razorpay", "phone-number.ts"],

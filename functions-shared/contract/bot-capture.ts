@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { BOT_IDENTITY_FIELDS, botIdentity, byBotIdentity } from "shared/contract/bot-identity.ts";
 import { captureFields, quantityOrCredits } from "shared/contract/charge.ts";
-import { referenceId, remainingCredits } from "shared/contract/fields.ts";
+import { lowBalance, referenceId, remainingCredits } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { done } from "shared/messages.ts";
 
@@ -50,6 +50,7 @@ export const botCapture = {
     remaining_credits: remainingCredits,
     captured_credits: z.int().min(0).describe("What was charged."),
     late: z.literal(true).optional().describe("Only if the reservation had expired before."),
+    low_balance: lowBalance,
   }),
   successMessage: done,
   exampleMessage: done("Video generated successfully.", 15),

@@ -5,7 +5,7 @@
 
 import { z } from "zod";
 import { BOT_IDENTITY_FIELDS, botIdentity, byBotIdentity } from "shared/contract/bot-identity.ts";
-import { frozen, remainingCredits, reservedCredits } from "shared/contract/fields.ts";
+import { frozen, lowBalance, remainingCredits, reservedCredits } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { creditsOf } from "shared/messages.ts";
 
@@ -23,6 +23,7 @@ export const botCredits = {
   data: z.object({
     remaining_credits: remainingCredits,
     reserved_credits: reservedCredits,
+    low_balance: lowBalance,
     user_exists: z.literal(true),
     frozen,
   }),

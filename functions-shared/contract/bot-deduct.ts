@@ -10,7 +10,7 @@ import {
   insufficientCreditsResponse,
   quantityOrCredits,
 } from "shared/contract/charge.ts";
-import { referenceId, remainingCredits } from "shared/contract/fields.ts";
+import { lowBalance, referenceId, remainingCredits } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 import { done } from "shared/messages.ts";
 
@@ -54,7 +54,7 @@ export const botDeduct = {
     },
   },
   missingMessage: "Phone number is required",
-  data: z.object({ remaining_credits: remainingCredits }),
+  data: z.object({ remaining_credits: remainingCredits, low_balance: lowBalance }),
   successMessage: done,
   exampleMessage: done("Image generated successfully.", 1),
   otherResponses: [insufficientCreditsResponse],

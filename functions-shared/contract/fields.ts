@@ -56,6 +56,11 @@ export const wholeNumberText = (min: number, max: number) =>
 export const remainingCredits = z.int().min(0)
   .describe("Credits that can be spent: the balance, less what is reserved or owed.");
 
+/** Whether a user is running out of credits. */
+export const lowBalance = z.literal(true).optional().describe(
+  "Only if the balance is at the threshold or below, so that the bot can say so.",
+);
+
 /** What a user has reserved in all. */
 export const reservedCredits = z.int().min(0).describe(
   "Credits that are reserved for jobs under way.",

@@ -15,6 +15,7 @@ import { botReserve } from "shared/contract/bot-reserve.ts";
 import { checkBooks } from "shared/contract/check-books.ts";
 import { createOrder } from "shared/contract/create-order.ts";
 import { creditHistory } from "shared/contract/credit-history.ts";
+import { deliverEvents } from "shared/contract/deliver-events.ts";
 import { eraseUser } from "shared/contract/erase-user.ts";
 import { endHold } from "shared/contract/end-hold.ts";
 import { exportStatement } from "shared/contract/export-statement.ts";
@@ -48,6 +49,7 @@ export const OPERATIONS: readonly Operation[] = [
   botLink,
   razorpayWebhook,
   reconcilePayments,
+  deliverEvents,
   settleOrder,
   eraseUser,
   findCustomer,

@@ -12,6 +12,7 @@ const user = z.object({
   credits: z.int(),
   remaining_credits: z.int(),
   reserved_credits: z.int(),
+  low_balance: z.boolean(),
   created_at: z.string(),
   is_frozen: z.boolean(),
 });
@@ -42,6 +43,7 @@ export const deductCredits = procedure(
         user_id: z.uuid(),
         remaining_credits: z.int(),
         done_message: z.string(),
+        low_balance: z.boolean(),
       }),
       z.object({
         outcome: z.literal("insufficient_credits"),

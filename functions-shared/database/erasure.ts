@@ -46,5 +46,8 @@ export const refreshSamples = procedure("refresh_samples", nothing);
 /** Deletes deliveries of Razorpay's webhook whose time is over, at most 1,000. Returns how many. */
 export const deleteOldWebhooks = procedure("delete_old_webhooks", () => z.int());
 
+/** Deletes events whose time is over, at most 1,000. Returns how many. */
+export const deleteOldEvents = procedure("delete_old_events", () => z.int());
+
 /** Deletes holds that ended long ago without a charge, at most 1,000. Returns how many. */
 export const deleteOldHolds = procedure("delete_old_holds", () => z.int());

@@ -50,6 +50,8 @@ export const captureCredits = procedure(
         captured_credits: z.int(),
         is_late: z.boolean().nullable(),
         done_message: z.string(),
+        // Not known of a hold that ended before there was a threshold.
+        low_balance: z.boolean().nullable(),
       }),
       z.object({
         outcome: z.enum([

@@ -201,9 +201,169 @@ export type Database = {
           },
         ];
       };
+      "event_addresses": {
+        Row: {
+          "created_at": string;
+          "failing_since": string | null;
+          "failures": number;
+          "id": number;
+          "named_at": string;
+          "next_probe_at": string | null;
+          "not_before": string | null;
+          "paused_at": string | null;
+          "removed_at": string | null;
+          "url": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "failing_since"?: string | null;
+          "failures"?: number;
+          "id"?: never;
+          "named_at"?: string;
+          "next_probe_at"?: string | null;
+          "not_before"?: string | null;
+          "paused_at"?: string | null;
+          "removed_at"?: string | null;
+          "url": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "failing_since"?: string | null;
+          "failures"?: number;
+          "id"?: never;
+          "named_at"?: string;
+          "next_probe_at"?: string | null;
+          "not_before"?: string | null;
+          "paused_at"?: string | null;
+          "removed_at"?: string | null;
+          "url"?: string;
+        };
+        Relationships: [];
+      };
+      "event_deliveries": {
+        Row: {
+          "address_id": number;
+          "attempts": number;
+          "created_at": string;
+          "event_id": string;
+          "finished_at": string | null;
+          "give_up_at": string;
+          "last_attempt_at": string | null;
+          "last_error": string | null;
+          "last_status": number | null;
+          "lease_token": string | null;
+          "next_attempt_at": string | null;
+          "state": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "address_id": number;
+          "attempts"?: number;
+          "created_at"?: string;
+          "event_id": string;
+          "finished_at"?: string | null;
+          "give_up_at"?: string;
+          "last_attempt_at"?: string | null;
+          "last_error"?: string | null;
+          "last_status"?: number | null;
+          "lease_token"?: string | null;
+          "next_attempt_at"?: string | null;
+          "state"?: string;
+        };
+        Update: {
+          "address_id"?: number;
+          "attempts"?: number;
+          "created_at"?: string;
+          "event_id"?: string;
+          "finished_at"?: string | null;
+          "give_up_at"?: string;
+          "last_attempt_at"?: string | null;
+          "last_error"?: string | null;
+          "last_status"?: number | null;
+          "lease_token"?: string | null;
+          "next_attempt_at"?: string | null;
+          "state"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "event_deliveries_address_id_fkey";
+            columns: ["address_id"];
+            isOneToOne: false;
+            referencedRelation: "event_addresses";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "event_deliveries_event_id_fkey";
+            columns: ["event_id"];
+            isOneToOne: false;
+            referencedRelation: "events";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "events": {
+        Row: {
+          "created_at": string;
+          "credits": number | null;
+          "data": NonNullable<Json>;
+          "handed_out_at": string | null;
+          "id": string;
+          "order_id": string | null;
+          "remaining_credits": number | null;
+          "sequence_number": number | null;
+          "state": string;
+          "type": string;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "credits"?: number | null;
+          "data": NonNullable<Json>;
+          "handed_out_at"?: string | null;
+          "id"?: string;
+          "order_id"?: string | null;
+          "remaining_credits"?: number | null;
+          "sequence_number"?: number | null;
+          "state"?: string;
+          "type": string;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "created_at"?: string;
+          "credits"?: number | null;
+          "data"?: NonNullable<Json>;
+          "handed_out_at"?: string | null;
+          "id"?: string;
+          "order_id"?: string | null;
+          "remaining_credits"?: number | null;
+          "sequence_number"?: number | null;
+          "state"?: string;
+          "type"?: string;
+          "user_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "events_order_id_fkey";
+            columns: ["order_id"];
+            isOneToOne: false;
+            referencedRelation: "payment_orders";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "events_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "users";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "holds": {
         Row: {
           "action_id": string;
+          "balance_after_end": number | null;
           "captured_credits": number | null;
           "created_at": string;
           "credits": number;
@@ -220,6 +380,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "action_id": string;
+          "balance_after_end"?: number | null;
           "captured_credits"?: number | null;
           "created_at"?: string;
           "credits": number;
@@ -235,6 +396,7 @@ export type Database = {
         };
         Update: {
           "action_id"?: string;
+          "balance_after_end"?: number | null;
           "captured_credits"?: number | null;
           "created_at"?: string;
           "credits"?: number;
@@ -857,6 +1019,7 @@ export type Database = {
           "captured_credits": number;
           "done_message": string;
           "is_late": boolean;
+          "low_balance": boolean;
           "outcome": string;
           "remaining_credits": number;
           "user_id": string;
@@ -868,6 +1031,26 @@ export type Database = {
           "detail": string;
           "invariant": string;
           "subject": string;
+        }[];
+      };
+      "claim_event_deliveries": {
+        Args: { "batch_size": number; "url": string };
+        Returns: {
+          "address_id": number;
+          "created_at": string;
+          "credits": number;
+          "data": Json;
+          "event_id": string;
+          "lease_token": string;
+          "order_id": string;
+          "package_id": string;
+          "phone_number": string;
+          "reference_id": string;
+          "remaining_credits": number;
+          "sequence_number": number;
+          "type": string;
+          "user_id": string;
+          "whatsapp_user_id": string;
         }[];
       };
       "claim_orders_to_check": {
@@ -890,6 +1073,7 @@ export type Database = {
         };
         Returns: {
           "done_message": string;
+          "low_balance": boolean;
           "needed_credits": number;
           "outcome": string;
           "remaining_credits": number;
@@ -963,6 +1147,17 @@ export type Database = {
           "order_id": string;
         }[];
       };
+      "finish_event_delivery": {
+        Args: {
+          "address_id": number;
+          "error"?: string;
+          "event_id": string;
+          "http_status"?: number;
+          "lease_token": string;
+          "retry_after_seconds"?: number;
+        };
+        Returns: string;
+      };
       "finish_order_check": { Args: { "order_id": string }; Returns: undefined };
       "finish_refund": {
         Args: { "reference_id": string; "refund"?: Json; "refusal"?: string };
@@ -998,6 +1193,7 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "is_frozen": boolean;
+          "low_balance": boolean;
           "outcome": string;
           "remaining_credits": number;
           "reserved_credits": number;
@@ -1005,6 +1201,7 @@ export type Database = {
           "user_id": string;
         }[];
       };
+      "hand_out_events": { Args: { "batch_size": number; "urls": (string)[] }; Returns: number };
       "list_attention": {
         Args: Record<PropertyKey, never>;
         Returns: {

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { deleteOldHolds, deleteOldWebhooks } from "shared/database/erasure.ts";
+import { deleteOldEvents, deleteOldHolds, deleteOldWebhooks } from "shared/database/erasure.ts";
 import { deleteAbandonedOrders } from "shared/database/orders.ts";
 import { deleteExpiredRateCounters } from "shared/database/rate-limits.ts";
 
@@ -13,6 +13,7 @@ export const CLEAN_UPS = [
   { remove: deleteAbandonedOrders, most: 1_000 },
   { remove: deleteOldWebhooks, most: 1_000 },
   { remove: deleteOldHolds, most: 1_000 },
+  { remove: deleteOldEvents, most: 1_000 },
 ];
 
 /** Calls `remove` until it has nothing left to delete, but not again after the deadline. */

@@ -58,6 +58,9 @@ const TOLD = [
   "flagged",
   "failed",
   "holds_expired",
+  "handed_out",
+  "delivered",
+  "low_balance",
 ];
 
 function told(data: unknown): Record<string, unknown> {

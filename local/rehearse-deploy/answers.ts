@@ -390,6 +390,18 @@ export const REHEARSALS: readonly Rehearsal[] = [
     ],
   },
   {
+    slug: "deliver-events",
+    method: "POST",
+    exchanges: ({ secretKey }) => [
+      {
+        method: "POST",
+        headers: { apikey: secretKey },
+        body: {},
+        answer: { status: 200, body: success("Events delivered", { failed: 0 }) },
+      },
+    ],
+  },
+  {
     slug: "settle-order",
     method: "POST",
     exchanges: ({ secretKey, orderId }) => [

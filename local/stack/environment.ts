@@ -19,6 +19,8 @@ export interface StackEnvironment {
   readonly RAZORPAY_WEBHOOK_SECRET: string;
   readonly ERASURE_SECRET: string;
   readonly RAZORPAY_API_URL: string;
+  /** Signs the events that the bot is told. */
+  readonly EVENTS_SECRET: string;
 }
 
 /** Whose accounts the functions of a stack serve. */

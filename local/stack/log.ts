@@ -36,6 +36,8 @@ const logLine = z.object({
   flagged: z.int().optional(),
   failed: z.int().optional(),
   holds_expired: z.int().optional(),
+  handed_out: z.int().optional(),
+  delivered: z.int().optional(),
   message: z.string().optional(),
   cause: z.string().optional(),
 });
@@ -95,11 +97,13 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Returns whether the scheduler has called and there was nothing to do, as in most minutes. */
+/** Returns whether the scheduler has called and there was nothing to do, as almost always. */
 function isIdleRun(line: LogLine): boolean {
+  const counts = line.function === "deliver-events"
+    ? [line.handed_out, line.delivered, line.failed]
+    : [line.checked, line.settled, line.flagged, line.failed, line.holds_expired];
   return line.request_id === SCHEDULER_REQUEST_ID && line.status === "SUCCESS" &&
-    [line.checked, line.settled, line.flagged, line.failed, line.holds_expired]
-      .every((count) => count === 0);
+    counts.every((count) => count === 0);
 }
 
 /** For example `12:03:04 bot-deduct         200   12 ms  2 credits left`, in local time. */
@@ -124,7 +128,7 @@ function statusColor({ level, http_status: status = 500 }: LogLine): "green" | "
 }
 
 function happened(line: LogLine): string {
-  const runs = (["checked", "settled", "flagged", "failed"] as const)
+  const runs = (["checked", "settled", "flagged", "delivered", "failed"] as const)
     .filter((name) => line[name])
     .map((name) => `${line[name]} ${name}`);
   const word = line.status === "SUCCESS" || line.status === "ERROR" ? undefined : line.status;

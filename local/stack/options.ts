@@ -7,6 +7,7 @@
 import {
   allowedOrigins,
   ConfigurationError,
+  eventAddresses,
   frontendAccess,
   frontendUrl,
 } from "shared/environment.ts";
@@ -18,6 +19,11 @@ const RULES: readonly (readonly [name: string, read: () => unknown, rule: string
   ["FRONTEND_ACCESS", frontendAccess, "phone-proof or public"],
   ["ALLOWED_ORIGINS", origins, "origins such as https://one.example, separated by commas, or *"],
   ["FRONTEND_URL", frontendUrl, "a URL such as https://one.example/account"],
+  [
+    "EVENTS_URL",
+    eventAddresses,
+    "up to three addresses that begin with https://, or on this machine",
+  ],
   ["DEFAULT_COUNTRY", nationalCountry, "an ISO 3166-1 alpha-2 country code such as IN"],
 ];
 

@@ -8,7 +8,7 @@ import { generateApiKey } from "@supabase/lite";
 import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
-import { PRIVATE_FILE } from "../system/files.ts";
+import { PRIVATE_FILE, readIfPresent } from "../system/files.ts";
 import { TaskError } from "../system/task.ts";
 
 /** A private ES256 key, of the kind that hosted projects sign their users' sessions with. */
@@ -32,7 +32,11 @@ const savedSecrets = z.object({
   razorpayKeySecret: z.string().min(1),
   razorpayWebhookSecret: z.string().min(1),
   erasureSecret: z.string().min(32),
+  eventsSecret: z.string().startsWith("whsec_"),
 });
+
+/** The folders of earlier versions have no secret for erasures and for events. */
+const earlierSecrets = savedSecrets.partial({ erasureSecret: true, eventsSecret: true });
 
 type PrivateSessionKey = z.infer<typeof privateSessionKey>;
 
@@ -52,31 +56,31 @@ export async function generateSecrets(): Promise<Secrets> {
     razorpayKeySecret: alphanumerics(24),
     razorpayWebhookSecret: randomBytes(24).toString("base64url"),
     erasureSecret: randomBytes(32).toString("base64url"),
+    eventsSecret: `whsec_${randomBytes(32).toString("base64")}`,
   };
 }
 
 /**
- * Reads the folder's secrets, or generates them on the first run. A secret that an older folder does not
- * have yet is added.
+ * Reads the folder's secrets, or generates them on the first run. A folder of an earlier version gets
+ * those that it lacks.
  *
  * @throws {TaskError} if the file holds anything else.
  */
 export async function loadSecrets(localDir: string): Promise<Secrets> {
   const path = join(localDir, "secrets.json");
-  const generated = await generateSecrets();
-  let secrets = generated;
-  try {
-    const saved = JSON.parse(await Deno.readTextFile(path));
-    secrets = savedSecrets.parse({ erasureSecret: generated.erasureSecret, ...saved });
-    if (saved.erasureSecret === secrets.erasureSecret) return secrets;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) {
+  const saved = await readIfPresent(path);
+  const secrets = await generateSecrets();
+  if (saved !== undefined) {
+    try {
+      Object.assign(secrets, earlierSecrets.parse(JSON.parse(saved)));
+    } catch {
       throw new TaskError(
         `${path} cannot be read as the secrets of a stack. Run "deno task reset" to start over.`,
       );
     }
   }
-  await Deno.writeTextFile(path, JSON.stringify(secrets, null, 2) + "\n", { mode: PRIVATE_FILE });
+  const text = JSON.stringify(secrets, null, 2) + "\n";
+  if (text !== saved) await Deno.writeTextFile(path, text, { mode: PRIVATE_FILE });
   return secrets;
 }
 

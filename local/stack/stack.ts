@@ -71,6 +71,7 @@ export async function startStack(
       RAZORPAY_WEBHOOK_SECRET: settings.razorpayWebhookSecret ?? secrets.razorpayWebhookSecret,
       ERASURE_SECRET: settings.erasureSecret ?? secrets.erasureSecret,
       RAZORPAY_API_URL: razorpay.apiUrl,
+      EVENTS_SECRET: settings.eventsSecret ?? secrets.eventsSecret,
     };
     setEnvironment(
       settings.supabase

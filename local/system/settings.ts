@@ -46,6 +46,7 @@ export interface Settings {
   readonly botSecret: string | undefined;
   readonly razorpayWebhookSecret: string | undefined;
   readonly erasureSecret: string | undefined;
+  readonly eventsSecret: string | undefined;
   /** How the stack logs; undefined lets it depend on whether a terminal reads it. */
   readonly logFormat: LogFormat | undefined;
   /** Variables that the functions receive unchanged. */
@@ -98,6 +99,7 @@ export function parseSettings(variables: Variables): Settings {
     botSecret: botSecret(variables),
     razorpayWebhookSecret: variables.RAZORPAY_WEBHOOK_SECRET || undefined,
     erasureSecret: variables.ERASURE_SECRET || undefined,
+    eventsSecret: eventsSecret(variables),
     logFormat: logFormat(variables),
     functionOptions: Object.fromEntries(
       variablesOf("options")
@@ -155,6 +157,19 @@ function botSecret(variables: Variables): string | undefined {
   if (secret.length >= 32 && new Set(secret).size >= 8) return secret;
   throw new TaskError(
     "BOT_SECRET must have at least 32 characters, and 8 different ones. Leave it empty to have one " +
+      "generated.",
+  );
+}
+
+/** `whsec_` and 24 to 64 bytes in base64. */
+const EVENTS_SECRET = /^whsec_([A-Za-z0-9+/]{4}){8,21}([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** With another one, the functions would send nothing. */
+function eventsSecret(variables: Variables): string | undefined {
+  const secret = variables.EVENTS_SECRET || undefined;
+  if (secret === undefined || EVENTS_SECRET.test(secret)) return secret;
+  throw new TaskError(
+    "EVENTS_SECRET must be whsec_ and 24 to 64 random bytes in base64. Leave it empty to have one " +
       "generated.",
   );
 }

@@ -173,6 +173,17 @@ export const VARIABLES: readonly Variable[] = [
   },
 
   {
+    name: "EVENTS_SECRET",
+    part: "secrets",
+    description:
+      "What signs the events that the bot is told: `whsec_` and 24 to 64 random bytes in " +
+      "base64. Make one with " +
+      '`node -p \'"whsec_" + crypto.randomBytes(32).toString("base64")\'`.',
+    local: "generated",
+    example: "",
+  },
+
+  {
     name: "FRONTEND_ACCESS",
     part: "options",
     description: "What a page must prove before it reads an account. `phone-proof`: a session of " +
@@ -220,6 +231,23 @@ export const VARIABLES: readonly Variable[] = [
     name: "RAZORPAY_WEBHOOK_SECRET_PREVIOUS",
     part: "options",
     description: "The former webhook secret, which stays valid during a rotation.",
+    local: "none",
+    hosted: "none",
+    example: "",
+  },
+  {
+    name: "EVENTS_URL",
+    part: "options",
+    description: "Where the bot is told of events: up to three addresses, separated by commas or " +
+      "spaces. They begin with `https://`; on this machine, `http://127.0.0.1` will do.",
+    local: "none",
+    hosted: "nothing is sent",
+    example: "",
+  },
+  {
+    name: "EVENTS_SECRET_PREVIOUS",
+    part: "options",
+    description: "The former secret of events, which still signs them during a rotation.",
     local: "none",
     hosted: "none",
     example: "",

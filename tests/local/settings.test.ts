@@ -66,6 +66,7 @@ const IMPOSSIBLE: [string, Record<string, string>, RegExp][] = [
   ["only Razorpay's address", { RAZORPAY_API_URL: "https://api.razorpay.com" }, /needs both/],
   ["a bot secret that lets nobody in", { BOT_SECRET: "x".repeat(31) }, /at least 32 characters/],
   ["a bot secret that can be guessed", { BOT_SECRET: "x".repeat(32) }, /8 different ones/],
+  ["a secret of events that signs nothing", { EVENTS_SECRET: "whsec_c2VjcmV0" }, /whsec_ and 24/],
   [
     "a log in another format",
     { LOG_FORMAT: "xml" },
@@ -91,6 +92,7 @@ const WRONG_OPTIONS: [string, string, RegExp][] = [
   ["ALLOWED_ORIGINS", "https://one.example/", /must be origins such as/],
   ["ALLOWED_ORIGINS", "https://one.example two.example", /must be origins such as/],
   ["FRONTEND_URL", "localhost:3000", /must be a URL such as/],
+  ["EVENTS_URL", "http://bot.example", /must be up to three addresses/],
   ["DEFAULT_COUNTRY", "India", /must be an ISO 3166-1 alpha-2 country code/],
 ];
 
@@ -112,6 +114,7 @@ Deno.test("options that can work are accepted, and those that are not set are no
     ALLOWED_ORIGINS: "https://one.example, http://127.0.0.1:3000",
     FRONTEND_URL: "https://one.example/account",
     DEFAULT_COUNTRY: "de",
+    EVENTS_URL: "https://bot.example/events http://127.0.0.1:3000",
   };
   await withEnvironment(options, () => Promise.resolve(checkOptions(options)));
   checkOptions({});
@@ -149,6 +152,7 @@ Deno.test("a given project, whose accounts may be those of real people, is not o
     RAZORPAY_WEBHOOK_SECRET: "webhook",
     ERASURE_SECRET: "erasure",
     RAZORPAY_API_URL: "http://127.0.0.1:2",
+    EVENTS_SECRET: "events",
   };
   const { FRONTEND_ACCESS, ALLOWED_ORIGINS, EMBEDDED_STACK } = functionEnvironment(environment, {
     isGiven: true,
@@ -168,6 +172,7 @@ Deno.test("functions find the variables of the hosted platform", () => {
     RAZORPAY_WEBHOOK_SECRET: "webhook",
     ERASURE_SECRET: "erasure",
     RAZORPAY_API_URL: "http://127.0.0.1:2",
+    EVENTS_SECRET: "events",
   }, { sessionKey: { kty: "EC", alg: "ES256" } });
   deepStrictEqual(variables, {
     SUPABASE_URL: "http://127.0.0.1:1",
@@ -185,5 +190,6 @@ Deno.test("functions find the variables of the hosted platform", () => {
     RAZORPAY_WEBHOOK_SECRET: "webhook",
     ERASURE_SECRET: "erasure",
     RAZORPAY_API_URL: "http://127.0.0.1:2",
+    EVENTS_SECRET: "events",
   });
 });

@@ -51,7 +51,9 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
     "RAZORPAY_WEBHOOK_SECRET",
     "ERASURE_SECRET",
     "RAZORPAY_API_URL",
+    "EVENTS_SECRET",
   ]);
+  match(variables.EVENTS_SECRET, /^whsec_/);
   match(variables.SUPABASE_PUBLISHABLE_KEY, /^sb_publishable_/);
   match(variables.SUPABASE_SECRET_KEY, /^sb_secret_/);
   match(variables.RAZORPAY_KEY_ID, /^rzp_test_[A-Za-z0-9]{14}$/);

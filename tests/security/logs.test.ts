@@ -144,6 +144,10 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
     call("POST", "reconcile-payments", { body: {}, headers: OPERATOR }),
     call("POST", "reconcile-payments", { body: {}, headers: PAGE }),
   ],
+  "deliver-events": () => [
+    call("POST", "deliver-events", { body: {}, headers: OPERATOR }),
+    call("POST", "deliver-events", { body: {}, headers: PAGE }),
+  ],
   "settle-order": ({ phone, purchase: { checkout } }) => {
     const body = {
       order: checkout.razorpay_order_id,

@@ -56,6 +56,7 @@ export async function expectGuarantees(
     secrets.botSecret,
     secrets.razorpayKeySecret,
     secrets.razorpayWebhookSecret,
+    secrets.eventsSecret,
   ];
   for (const secret of hidden) ok(!received.includes(secret), "a response holds a secret");
   if (method === "OPTIONS") {

@@ -42,6 +42,7 @@ const SECRETS = [
   "razorpayKeySecret",
   "razorpayWebhookSecret",
   "erasureSecret",
+  "eventsSecret",
 ] as const;
 
 /** Starts a backend. A test file has one, and stops it with `Deno.test.afterAll`. */
@@ -77,6 +78,7 @@ export async function startBackend(): Promise<Backend> {
       RAZORPAY_WEBHOOK_SECRET: secrets.razorpayWebhookSecret,
       ERASURE_SECRET: secrets.erasureSecret,
       RAZORPAY_API_URL: razorpay.url,
+      EVENTS_SECRET: secrets.eventsSecret,
     };
     setEnvironment(functionEnvironment(environment, { sessionKey: publicSessionKey(secrets) }));
     return {

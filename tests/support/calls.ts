@@ -24,6 +24,7 @@ import botReserve from "../../supabase/functions/bot-reserve/index.ts";
 import checkBooks from "../../supabase/functions/check-books/index.ts";
 import createOrder from "../../supabase/functions/create-order/index.ts";
 import creditHistory from "../../supabase/functions/credit-history/index.ts";
+import deliverEvents from "../../supabase/functions/deliver-events/index.ts";
 import eraseUser from "../../supabase/functions/erase-user/index.ts";
 import endHold from "../../supabase/functions/end-hold/index.ts";
 import exportStatement from "../../supabase/functions/export-statement/index.ts";
@@ -55,6 +56,7 @@ const FUNCTIONS = {
   "bot-link": botLink,
   "razorpay-webhook": razorpayWebhook,
   "reconcile-payments": reconcilePayments,
+  "deliver-events": deliverEvents,
   "settle-order": settleOrder,
   "erase-user": eraseUser,
   "find-customer": findCustomer,

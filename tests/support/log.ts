@@ -34,6 +34,9 @@ export const logLine = z.strictObject({
   flagged: z.int().optional(),
   failed: z.int().optional(),
   holds_expired: z.int().optional(),
+  handed_out: z.int().optional(),
+  delivered: z.int().optional(),
+  low_balance: z.literal(true).optional(),
   cause: z.string().optional(),
 });
 

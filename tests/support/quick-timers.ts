@@ -14,21 +14,27 @@ const { timeout } = AbortSignal;
  * not get in its way.
  */
 const QUICK = {
-  "setTimeout": () =>
+  "setTimeout": (isMeant: (delayMs: number) => boolean) =>
     Object.assign(globalThis, {
       setTimeout: (act: (...args: unknown[]) => void, delayMs = 0, ...args: unknown[]) =>
-        setTimeout(() => act(...args), delayMs / SPEED),
+        setTimeout(() => act(...args), isMeant(delayMs) ? delayMs / SPEED : delayMs),
     }),
-  "AbortSignal.timeout": () =>
-    Object.assign(AbortSignal, { timeout: (delayMs: number) => timeout(delayMs / SPEED) }),
+  "AbortSignal.timeout": (isMeant: (delayMs: number) => boolean) =>
+    Object.assign(AbortSignal, {
+      timeout: (delayMs: number) => timeout(isMeant(delayMs) ? delayMs / SPEED : delayMs),
+    }),
 };
 
-/** Runs `act` while what is timed in this way, anywhere in the process, ends early. */
+/**
+ * Runs `act` while what is timed in this way, anywhere in the process, ends early: all of it, or only
+ * what has the length `onlyMs`.
+ */
 export async function withQuickTimers<Result>(
   kind: keyof typeof QUICK,
   act: () => Promise<Result>,
+  { onlyMs }: { onlyMs?: number } = {},
 ): Promise<Result> {
-  QUICK[kind]();
+  QUICK[kind]((delayMs) => onlyMs === undefined || delayMs === onlyMs);
   try {
     return await act();
   } finally {

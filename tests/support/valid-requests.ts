@@ -67,6 +67,7 @@ export async function validRequests(
     "bot-link": { phone_number },
     "razorpay-webhook": { event: "invoice.paid", created_at: 1_750_000_000, payload: {} },
     "reconcile-payments": {},
+    "deliver-events": {},
     "erase-user": {
       user_id: to_erase,
       operator: "An operator",

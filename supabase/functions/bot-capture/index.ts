@@ -32,6 +32,7 @@ export default endpoint(botCapture, async (input) => {
           remaining_credits: capture.remaining_credits,
           captured_credits: capture.captured_credits,
           ...(capture.is_late && { late: true }),
+          ...(capture.low_balance && { low_balance: true }),
         },
         { replayed: capture.outcome === "replayed", userId: capture.user_id },
       );

@@ -16,6 +16,7 @@ export default endpoint(botCredits, async ({ phone_number, whatsapp_user_id }) =
     {
       remaining_credits,
       reserved_credits,
+      ...(user.low_balance && { low_balance: true }),
       user_exists: true,
       ...(is_frozen && { frozen: true }),
     },

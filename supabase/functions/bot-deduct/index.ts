@@ -28,7 +28,10 @@ export default endpoint(botDeduct, async (input) => {
     case "replayed":
       return success(
         botDeduct.successMessage(deduction.done_message, deduction.remaining_credits),
-        { remaining_credits: deduction.remaining_credits },
+        {
+          remaining_credits: deduction.remaining_credits,
+          ...(deduction.low_balance && { low_balance: true }),
+        },
         { replayed: deduction.outcome === "replayed", userId: deduction.user_id },
       );
     case "insufficient_credits":

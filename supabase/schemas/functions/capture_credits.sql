@@ -12,7 +12,8 @@ returns table (
   remaining_credits integer,
   captured_credits integer,
   is_late boolean,
-  done_message text
+  done_message text,
+  low_balance boolean
 )
 language plpgsql
 security definer
@@ -28,6 +29,8 @@ declare
   v_quantity integer;
   v_credits bigint;
   v_is_same boolean;
+  v_balance integer;
+  v_threshold integer;
 begin
   if capture_credits.reference_id is null
     or num_nonnulls(capture_credits.credits, capture_credits.quantity) = 2
@@ -85,11 +88,17 @@ begin
     from charged c
   )
   select 'captured', c.id, c.remaining, c.credits, false,
-    (select p.done_message from public.action_prices p where p.id = c.price_id)
-  into outcome, user_id, remaining_credits, captured_credits, is_late, done_message
+    (select p.done_message from public.action_prices p where p.id = c.price_id),
+    c.balance, (select s.value from public.settings s where s.name = 'low_balance_credits')
+  into outcome, user_id, remaining_credits, captured_credits, is_late, done_message,
+    v_balance, v_threshold
   from charged c;
 
   if outcome is not null then
+    low_balance := v_balance <= v_threshold;
+    if low_balance and (v_balance = 0 or v_balance + captured_credits > v_threshold) then
+      perform private.tell_of_low_balance(user_id, v_balance + captured_credits, v_balance);
+    end if;
     return next;
     return;
   end if;
@@ -104,6 +113,7 @@ begin
     and h.reference_id = capture_credits.reference_id;
   user_id := v_user.id;
   is_late := v_hold.ended_at >= v_hold.expires_at;
+  v_threshold := private.low_balance_credits();
   select p.done_message into done_message from public.action_prices p where p.id = v_hold.price_id;
 
   -- What is left out is all of the hold.
@@ -129,6 +139,7 @@ begin
     captured_credits := v_charge.credits;
     is_late := is_late and v_hold.state = 'captured';
     done_message := private.done_message(v_charge);
+    low_balance := v_charge.balance_after <= v_threshold;
     return next;
     return;
   elsif v_hold.user_id is null then
@@ -142,6 +153,7 @@ begin
     end;
     remaining_credits := v_hold.remaining_after_end;
     captured_credits := 0;
+    low_balance := v_hold.balance_after_end <= v_threshold;
     return next;
     return;
   elsif (v_quantity is null) <> (v_hold.quantity is null) then
@@ -181,9 +193,10 @@ begin
   remaining_credits := v_hold.remaining_after_end;
   captured_credits := v_hold.captured_credits;
   is_late := v_hold.ended_at >= v_hold.expires_at;
+  low_balance := v_hold.balance_after_end <= v_threshold;
   return next;
 end;
 $$;
 
 comment on function public.capture_credits is
-  'One row. In the unit of the reservation, quantity or credits; neither is all of it, and none of it releases it. outcome: captured (is_late: after the hold had expired, and charged anew); replayed (captured before: the figures are those of the first call); reference_reused (charged before, another amount); hold_not_found; hold_released; hold_expired (and too few credits are left); account_frozen (and the hold has expired); wrong_unit; capture_exceeds_hold. Only captured changes anything.';
+  'One row. In the unit of the reservation, quantity or credits; neither is all of it, and none of it releases it. outcome: captured (is_late: after the hold had expired, and charged anew); replayed (captured before: the figures are those of the first call); reference_reused (charged before, another amount); hold_not_found; hold_released; hold_expired (and too few credits are left); account_frozen (and the hold has expired); wrong_unit; capture_exceeds_hold. low_balance, after a capture: whether the balance was at the threshold or below. Only captured changes anything.';

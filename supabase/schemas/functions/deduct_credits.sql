@@ -14,7 +14,8 @@ returns table (
   remaining_credits integer,
   reserved_credits integer,
   needed_credits bigint,
-  done_message text
+  done_message text,
+  low_balance boolean
 )
 language plpgsql
 security definer
@@ -30,6 +31,8 @@ declare
     case when deduct_credits.credits is null then coalesce(deduct_credits.quantity, 1) end;
   v_charged_credits integer;
   v_is_charged boolean;
+  v_balance integer;
+  v_threshold integer;
   v_user public.users;
   v_charge public.credit_transactions;
   v_price private.price_of_a_call;
@@ -94,13 +97,18 @@ begin
       do nothing
     returning true as is_written
   )
-  select 'deducted', c.id, c.remaining, 0, c.credits, c.done_message, c.credits, e.is_written
+  select 'deducted', c.id, c.remaining, 0, c.credits, c.done_message, c.credits, e.is_written,
+    c.balance, (select s.value from public.settings s where s.name = 'low_balance_credits')
   into outcome, user_id, remaining_credits, reserved_credits, needed_credits, done_message,
-    v_charged_credits, v_is_charged
+    v_charged_credits, v_is_charged, v_balance, v_threshold
   from charged c
   left join entry e on true;
 
   if v_is_charged then
+    low_balance := v_balance <= v_threshold;
+    if low_balance and (v_balance = 0 or v_balance + v_charged_credits > v_threshold) then
+      perform private.tell_of_low_balance(user_id, v_balance + v_charged_credits, v_balance);
+    end if;
     return next;
     return;
   elsif v_charged_credits is not null then
@@ -144,6 +152,7 @@ begin
       user_id := v_charge.user_id;
       remaining_credits := coalesce(v_charge.remaining_after, v_charge.balance_after);
       done_message := private.done_message(v_charge);
+      low_balance := v_charge.balance_after <= private.low_balance_credits();
       return next;
       return;
     elsif private.is_reference_taken(v_user.id, deduct_credits.reference_id) then
@@ -169,16 +178,18 @@ begin
   elsif v_price.credits > remaining_credits then
     outcome := 'insufficient_credits';
   else
-    perform private.post_entry(
+    v_balance := private.post_entry(
       v_user.id, 'debit', v_price.credits::integer, v_action, deduct_credits.reference_id, v_quantity,
       v_price.price_id
     );
+    perform private.tell_of_low_balance(v_user.id, v_user.credits, v_balance);
     outcome := 'deducted';
     remaining_credits := remaining_credits - v_price.credits::integer;
+    low_balance := v_balance <= private.low_balance_credits();
   end if;
   return next;
 end;
 $$;
 
 comment on function public.deduct_credits is
-  'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call returned); reference_reused (charged before for another request); reference_held (reserved and not captured); account_frozen; action_not_found (unknown, retired, or not priced yet); too_many_credits (more than one call may spend); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits); identity_hashes_needed (see private.is_welcome). Only deducted changes anything.';
+  'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call returned); reference_reused (charged before for another request); reference_held (reserved and not captured); account_frozen; action_not_found (unknown, retired, or not priced yet); too_many_credits (more than one call may spend); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits); identity_hashes_needed (see private.is_welcome). low_balance, after a charge: whether the balance was at the threshold or below. Only deducted changes anything.';

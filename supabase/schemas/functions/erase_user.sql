@@ -166,6 +166,8 @@ begin
     or d.razorpay_payment_id in (
       select p.id from public.payments p where p.order_id = any (v_order_ids)
     );
+  delete from public.events e
+  where e.user_id = any (v_user_ids) or e.order_id = any (v_order_ids);
   -- What the check of the books found about the person. What is still wrong is found again.
   update public.book_violations v set subject = 'erased ' || gen_random_uuid(), detail = 'erased'
   where v.user_id = any (v_user_ids) or v.order_id = any (v_order_ids);

@@ -14,6 +14,7 @@ returns table (
   retry_after_seconds integer,
   remaining_credits integer,
   reserved_credits integer,
+  low_balance boolean,
   is_frozen boolean
 )
 language plpgsql
@@ -65,6 +66,7 @@ begin
   end if;
   return query select 'found', v_user.id, v_user.credits, v_user.created_at, 0,
     private.remaining_credits(v_user), private.reserved_credits(v_user),
+    v_user.credits <= private.low_balance_credits(),
     v_user.frozen_at is not null;
 end;
 $$;

@@ -36,6 +36,7 @@ declare
   v_payment public.payments;
   v_reversal jsonb;
   v_was_granted boolean;
+  v_former_status text;
 begin
   for v_attempt in 1..10 loop
     begin
@@ -102,6 +103,8 @@ begin
         return;
       end if;
 
+      select p.status into v_former_status from public.payments p
+      where p.id = settle_payment.razorpay_payment_id;
       insert into public.payments as p (id, order_id, status, amount_paise, currency)
       values (settle_payment.razorpay_payment_id, v_order.id, settle_payment.payment_status,
         settle_payment.amount_paise, settle_payment.currency)
@@ -146,6 +149,15 @@ begin
   v_was_granted := v_payment.credits_granted > 0;
   select o.* into strict v_order from public.payment_orders o where o.id = v_order.id;
   select p.* into strict v_payment from public.payments p where p.id = v_payment.id;
+
+  -- Who has paid meanwhile need not hear of an attempt that failed before.
+  if v_payment.status = 'failed' and v_former_status is distinct from 'failed'
+    and v_order.state <> 'paid'
+  then
+    perform private.tell(
+      v_user_id, 'payment.failed', jsonb_build_object('payment_id', v_payment.id), v_order.id
+    );
+  end if;
 
   if v_payment.status in ('captured', 'refunded') and private.net_paise(v_payment.id) = 0 then
     -- Money that came and went buys nothing.

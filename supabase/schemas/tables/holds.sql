@@ -13,6 +13,7 @@ create table public.holds (
   ended_at timestamptz,
   captured_credits integer,
   remaining_after_end integer,
+  balance_after_end integer,
   primary key (user_id, reference_id),
   constraint state_is_known check (state in ('open', 'captured', 'released', 'expired')),
   constraint a_hold_reserves_at_least_one_credit check (credits >= 1),
@@ -49,5 +50,7 @@ comment on column public.holds.captured_credits is
   'What was charged. 0 if it was released by a capture of nothing; null if by bot-release, and while nothing is charged.';
 comment on column public.holds.remaining_after_end is
   'What could be spent after it ended.';
+comment on column public.holds.balance_after_end is
+  'The balance after it ended. Both are null in what was captured whole, whose entry says so.';
 
 alter table public.holds enable row level security;

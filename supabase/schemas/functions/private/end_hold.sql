@@ -11,6 +11,7 @@ set search_path = ''
 as $$
 declare
   v_hold public.holds;
+  v_balance_before integer;
 begin
   update public.holds h
   set state = end_hold.state,
@@ -18,6 +19,8 @@ begin
       ended_at = clock_timestamp()
   where h.user_id = (hold).user_id and h.reference_id = (hold).reference_id and h.state = (hold).state
   returning * into strict v_hold;
+
+  select u.credits into strict v_balance_before from public.users u where u.id = v_hold.user_id;
 
   -- One that has expired has returned its credits already.
   if (hold).state = 'open' then
@@ -39,11 +42,23 @@ begin
   perform private.collect_debts(v_hold.user_id);
 
   update public.holds h
-  set remaining_after_end = private.remaining_credits(u)
+  set remaining_after_end = private.remaining_credits(u),
+      balance_after_end = u.credits
   from public.users u
   where u.id = v_hold.user_id
     and h.user_id = v_hold.user_id and h.reference_id = v_hold.reference_id
   returning h.* into strict v_hold;
+
+  if end_hold.state = 'expired' then
+    perform private.tell(
+      v_hold.user_id, 'hold.expired',
+      jsonb_build_object('reference_id', v_hold.reference_id, 'released_credits', v_hold.credits)
+    );
+  end if;
+  -- A capture lowers the balance, and so does a debt that what was returned pays.
+  perform private.tell_of_low_balance(
+    v_hold.user_id, v_balance_before, v_hold.balance_after_end
+  );
   return v_hold;
 end;
 $$;

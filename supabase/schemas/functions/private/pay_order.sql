@@ -84,6 +84,13 @@ begin
         granted_at = clock_timestamp()
     from public.users u
     where p.id = v_payment_id and u.id = pay_order.user_id;
+    perform private.tell(
+      pay_order.user_id, 'credits.granted',
+      jsonb_build_object(
+        'source', 'payment', 'credits_added', v_order.credits, 'payment_id', v_payment_id
+      ),
+      v_order.id
+    );
   end if;
   perform private.apply_reversals(pay_order.user_id, v_payment_id);
   if v_is_first_grant then

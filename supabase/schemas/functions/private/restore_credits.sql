@@ -32,6 +32,9 @@ begin
     );
     perform private.collect_debts(restore_credits.user_id);
   end if;
+  perform private.tell_of_reversal(
+    restore_credits.user_id, 'credits.restored', restore_credits.reversal_id, restore_credits.credits
+  );
 end;
 $$;
 

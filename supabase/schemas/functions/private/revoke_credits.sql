@@ -6,9 +6,11 @@ set search_path = ''
 as $$
 declare
   v_kind text;
+  v_balance integer;
   v_available integer;
 begin
-  select least(u.credits - u.held_credits, revoke_credits.credits) into strict v_available
+  select u.credits, least(u.credits - u.held_credits, revoke_credits.credits)
+  into strict v_balance, v_available
   from public.users u where u.id = revoke_credits.user_id for no key update;
 
   update public.payment_reversals r
@@ -25,6 +27,12 @@ begin
       revoke_credits.user_id, 'debit', v_available, v_kind, revoke_credits.reversal_id
     );
   end if;
+  perform private.tell_of_reversal(
+    revoke_credits.user_id, 'credits.taken_back', revoke_credits.reversal_id, revoke_credits.credits
+  );
+  perform private.tell_of_low_balance(
+    revoke_credits.user_id, v_balance, v_balance - v_available
+  );
 end;
 $$;
 
