@@ -201,6 +201,19 @@ export type Database = {
           },
         ];
       };
+      "erased_identities": {
+        Row: {
+          "hash": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "hash": string;
+        };
+        Update: {
+          "hash"?: string;
+        };
+        Relationships: [];
+      };
       "event_addresses": {
         Row: {
           "created_at": string;
@@ -597,6 +610,7 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "currency": string;
+          "erased_at": string | null;
           "expires_at": string | null;
           "id": string;
           "key_mode": string;
@@ -625,6 +639,7 @@ export type Database = {
           "created_at"?: string;
           "credits": number;
           "currency"?: string;
+          "erased_at"?: string | null;
           "expires_at"?: string | null;
           "id"?: string;
           "key_mode": string;
@@ -652,6 +667,7 @@ export type Database = {
           "created_at"?: string;
           "credits"?: number;
           "currency"?: string;
+          "erased_at"?: string | null;
           "expires_at"?: string | null;
           "id"?: string;
           "key_mode"?: string;
@@ -871,10 +887,12 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "debt_credits": number;
+          "erased_at": string | null;
           "frozen_at": string | null;
           "has_merged": boolean;
           "held_credits": number;
           "id": string;
+          "is_without_welcome": boolean;
           "merged_into": string | null;
           "next_hold_expiry_at": string | null;
           "open_holds": number;
@@ -886,10 +904,12 @@ export type Database = {
           "created_at"?: string;
           "credits": number;
           "debt_credits"?: number;
+          "erased_at"?: string | null;
           "frozen_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
+          "is_without_welcome"?: boolean;
           "merged_into"?: string | null;
           "next_hold_expiry_at"?: string | null;
           "open_holds"?: number;
@@ -900,10 +920,12 @@ export type Database = {
           "created_at"?: string;
           "credits"?: number;
           "debt_credits"?: number;
+          "erased_at"?: string | null;
           "frozen_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
+          "is_without_welcome"?: boolean;
           "merged_into"?: string | null;
           "next_hold_expiry_at"?: string | null;
           "open_holds"?: number;
@@ -1066,6 +1088,7 @@ export type Database = {
         Args: {
           "action"?: string;
           "credits"?: number;
+          "identity_hashes"?: (string)[];
           "phone_number"?: string;
           "quantity"?: number;
           "reference_id"?: string;
@@ -1083,6 +1106,9 @@ export type Database = {
       };
       "delete_abandoned_orders": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_expired_rate_counters": { Args: Record<PropertyKey, never>; Returns: number };
+      "delete_old_events": { Args: Record<PropertyKey, never>; Returns: number };
+      "delete_old_holds": { Args: Record<PropertyKey, never>; Returns: number };
+      "delete_old_webhooks": { Args: Record<PropertyKey, never>; Returns: number };
       "end_hold_by_hand": {
         Args: {
           "hold_reference_id": string;
@@ -1094,6 +1120,16 @@ export type Database = {
         Returns: {
           "outcome": string;
           "result": Json;
+        }[];
+      };
+      "erase_user": {
+        Args: { "identity_hashes"?: Json; "operator": string; "reason": string; "user_id": string };
+        Returns: {
+          "auth": string;
+          "erased_at": string;
+          "erased_user_id": string;
+          "identities": (string)[];
+          "outcome": string;
         }[];
       };
       "expire_holds": {
@@ -1188,7 +1224,13 @@ export type Database = {
         }[];
       };
       "get_user": {
-        Args: { "caller_address"?: string; "phone_number"?: string; "whatsapp_user_id"?: string };
+        Args: {
+          "caller_address"?: string;
+          "identity_hashes"?: (string)[];
+          "link_user_id"?: string;
+          "phone_number"?: string;
+          "whatsapp_user_id"?: string;
+        };
         Returns: {
           "created_at": string;
           "credits": number;
@@ -1258,6 +1300,7 @@ export type Database = {
         Args: {
           "caller_address"?: string;
           "channel"?: string;
+          "identity_hashes"?: (string)[];
           "is_proven"?: boolean;
           "key_mode": string;
           "package_id": string;
@@ -1293,6 +1336,7 @@ export type Database = {
         Args: { "operator": string; "order_id": string; "outcome": string; "reason": string };
         Returns: undefined;
       };
+      "refresh_samples": { Args: Record<PropertyKey, never>; Returns: undefined };
       "release_hold": {
         Args: { "phone_number"?: string; "reference_id"?: string; "whatsapp_user_id"?: string };
         Returns: {
@@ -1307,6 +1351,7 @@ export type Database = {
           "action"?: string;
           "credits"?: number;
           "expires_in_seconds"?: number;
+          "identity_hashes"?: (string)[];
           "phone_number"?: string;
           "quantity"?: number;
           "reference_id"?: string;
@@ -1333,6 +1378,7 @@ export type Database = {
         Args: {
           "amount_paise": number;
           "currency": string;
+          "identity_hashes"?: (string)[];
           "payment_status": string;
           "razorpay_order_id": string;
           "razorpay_payment_id": string;
@@ -1342,7 +1388,9 @@ export type Database = {
         Returns: {
           "credits_added": number;
           "outcome": string;
+          "phone_number": string;
           "remaining_credits": number;
+          "whatsapp_user_id": string;
         }[];
       };
       "unfreeze_user": {
