@@ -130,10 +130,27 @@ async function wholeLife(): Promise<Person> {
     }),
   );
   const [userId, oldUserId] = [await newUser(phone), await newUser(oldPhone)];
+  const stuck = { ...both, reference_id: wamid(phone, 1) };
+  await bot("reserve", stuck);
+  const actions: [name: string, fields: Record<string, unknown>][] = [
+    ["adjust-credits", { user_id: userId, credits: -1 }],
+    ["freeze-user", { user_id: oldUserId }],
+    ["unfreeze-user", { user_id: oldUserId }],
+    ["end-hold", { user_id: userId, hold_reference_id: stuck.reference_id }],
+    ["refund-payment", { payment_id: paid.razorpay_payment_id, amount_paise: 500 }],
+  ];
+  for (const [action, fields] of actions) {
+    const why = { operator: "Asha", reason: `${name} asked`, reference_id: `${action} ${phone}` };
+    dataOf(await call("POST", action, { body: { ...fields, ...why }, headers: operatorHeaders() }));
+  }
   strictEqual(
     one(await sql`select public.merge_users(${oldUserId}, ${userId}) as outcome`).outcome,
     "merged",
   );
+  // Something that the check of the books has found.
+  await sql`
+    insert into public.book_violations (invariant, subject, detail, user_id)
+    values ('an invariant', ${`identity ${phone}`}, ${`reference ${wamid(phone)}`}, ${userId})`;
   // A delivery from before names and contacts were left out.
   await sql`
     insert into public.webhook_deliveries
@@ -155,6 +172,8 @@ const WHERE_A_LIFE_LEAVES_TRACES = [
   "auth.identities",
   "auth.users",
   "pg_catalog.pg_statistic",
+  "public.adjustments",
+  "public.book_violations",
   "public.credit_transactions",
   "public.holds",
   "public.identities",
@@ -252,6 +271,18 @@ const FORGETFUL: readonly { leaves: string[]; name: string; from: string; to: st
     name: REPLACE,
     from: "and t.reference_id = r.reference_id",
     to: "and false",
+  },
+  {
+    leaves: ["public.adjustments"],
+    name: REPLACE,
+    from: "where a.user_id = any (user_ids) and a.reference_id = r.reference_id",
+    to: "where false",
+  },
+  {
+    leaves: ["public.book_violations"],
+    name: ERASE,
+    from: "where v.user_id = any (v_user_ids) or",
+    to: "where",
   },
   {
     leaves: ["public.holds"],
@@ -359,6 +390,8 @@ Deno.test("during an erasure, every other change is refused as ever", async () =
     "truncate public.credit_transactions",
     "update public.operator_actions set reason = 'fine'",
     "update public.operator_actions set reason = 'erased', operator = 'Nobody'",
+    "update public.operator_actions set reason = 'erased', before = '{}'",
+    "update public.operator_actions set reason = 'erased', reference_id = 'mine', request = '{}'",
     "update public.operator_actions set outcome = 'settled'",
     "delete from public.operator_actions",
     "truncate public.operator_actions",

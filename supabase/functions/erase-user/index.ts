@@ -17,7 +17,7 @@ export default endpoint(contract, async ({ user_id, reason }, { operator }) => {
   switch (erasure.outcome) {
     case "erased":
     case "replayed":
-      // The person is erased, whatever becomes of this; and the database goes on with it.
+      // The person is erased, whatever becomes of this. On large tables it may have to be done by hand.
       await refreshSamples({}).catch((error) => logFailure(contract.name, error));
       return success(
         contract.successMessage,

@@ -5,7 +5,7 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '3s'
-set statement_timeout = '60s'
+set statement_timeout = '4s'
 as $$
 begin
   analyze public.users (phone_number);
@@ -14,7 +14,8 @@ begin
   analyze public.credit_transactions (reference_id);
   analyze public.holds (reference_id);
   analyze public.order_references (reference_id);
-  analyze public.operator_actions (reason, reference_id);
+  analyze public.operator_actions;
+  analyze public.book_violations;
   analyze public.adjustments (reference_id);
   analyze public.rate_counters (subject);
   -- Skipped with a warning where another role owns it.

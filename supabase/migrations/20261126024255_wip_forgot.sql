@@ -2119,7 +2119,7 @@ CREATE OR REPLACE FUNCTION public.refresh_samples()
   SECURITY DEFINER
   SET search_path TO ''
   SET lock_timeout TO '3s'
-  SET statement_timeout TO '60s'
+  SET statement_timeout TO '4s'
   AS $function$
 begin
   analyze public.users (phone_number);
@@ -2128,7 +2128,8 @@ begin
   analyze public.credit_transactions (reference_id);
   analyze public.holds (reference_id);
   analyze public.order_references (reference_id);
-  analyze public.operator_actions (reason, reference_id);
+  analyze public.operator_actions;
+  analyze public.book_violations;
   analyze public.adjustments (reference_id);
   analyze public.rate_counters (subject);
   -- Skipped with a warning where another role owns it.
