@@ -68,6 +68,9 @@ const CONTAINERS = new Set([
  */
 const HARMLESS_TEXT = /^([a-z]+_[A-Za-z0-9]{14}|[0-9a-f]{32}|[A-Za-z_.]{1,64})$/;
 
+/** Any other name may be something that a person wrote. */
+const FIELD_NAME = /^[a-z][a-z_]{0,63}$/;
+
 /** Returns the body of a webhook with every other value replaced by `null`. */
 export function blankedPayload(bodyText: string): string {
   return JSON.stringify(blanked(JSON.parse(bodyText)));
@@ -75,7 +78,9 @@ export function blankedPayload(bodyText: string): string {
 
 function blanked(fields: object): object {
   return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [name, keptValue(name, value)]),
+    Object.entries(fields)
+      .filter(([name]) => FIELD_NAME.test(name))
+      .map(([name, value]) => [name, keptValue(name, value)]),
   );
 }
 
