@@ -18,10 +18,14 @@ import {
   type CallOptions,
   dataOf,
   type FunctionName,
+  operatorHeaders,
 } from "../support/calls.ts";
-import { newCustomer, passExpiry, withMaxOpenHolds } from "../support/bot.ts";
+import { newCustomer, passExpiry, userIdOf, withMaxOpenHolds } from "../support/bot.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
+import { one } from "../support/lists.ts";
+import { act, ask } from "../support/operators.ts";
+import { settleByHand } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import {
   buyCredits,
@@ -31,6 +35,7 @@ import {
   verify,
 } from "../support/purchases.ts";
 import { withLimit } from "../support/rate-limits.ts";
+import { validRequests } from "../support/valid-requests.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -194,6 +199,18 @@ async function unprovenAnswers({ method, path }: GoodCall): Promise<Answer[]> {
   ]);
 }
 
+/** Responses to callers without the secret key. */
+async function keylessAnswers({ method, path, options = {} }: GoodCall): Promise<Answer[]> {
+  return [await call(method, path, { ...options, headers: {} })];
+}
+
+/** A customer whose account is frozen. */
+async function frozen(): Promise<{ phone_number: string }> {
+  const who = await newCustomer(backend.sql, 5);
+  dataOf(await act("freeze-user", { user_id: await userIdOf(backend.sql, who) }));
+  return who;
+}
+
 /** Fails unless the responses are documented, and are all that is documented for the path. */
 function expectAll(path: Path, method: string, answers: Answer[]): void {
   for (const answer of answers) expectDocumented(path, method, answer);
@@ -328,6 +345,7 @@ Deno.test("bot-deduct returns what the document says, and all that it says", asy
     await deduct({ phone_number, credits: 0 }),
     await deduct({ phone_number, action: "unknown" }),
     await deduct(await held()),
+    await deduct(await frozen()),
     await deduct({}),
     ...await commonAnswers(good),
     ...await strangersAnswers(good),
@@ -356,6 +374,7 @@ Deno.test("bot-reserve returns what the document says, and all that it says", as
     await reserve({ reference_id: "job-3", expires_in_seconds: 1 }),
     await reserve({ reference_id: null }),
     await withMaxOpenHolds(backend.sql, 1, () => reserve({ reference_id: "job-3" })),
+    await reserve({ ...await frozen() }),
     ...await commonAnswers(good),
     ...await strangersAnswers(good),
   ]);
@@ -389,6 +408,9 @@ Deno.test("bot-capture returns what the document says, and all that it says", as
     await capture(await held("all the rest")),
     await capture(expired),
   ];
+  const user_id = await userIdOf(backend.sql, who);
+  dataOf(await act("freeze-user", { user_id }));
+  answers.push(await capture(expired));
   const good = { method: "POST", path: "bot-capture", options: { body: job } };
   expectAll("/bot-capture", "POST", [
     ...answers,
@@ -542,6 +564,170 @@ Deno.test("verify-payment returns what the document says, and all that it says",
     await withLimit(backend.sql, "verify_payment", 0, () => verify(paid)),
     ...await commonAnswers({ method: "POST", path: "verify-payment", options: { body } }),
   ]);
+});
+
+/** What a function for operators returns, besides what all of them do. */
+const BY_OPERATORS = {
+  "find-customer": async () => {
+    const phone = newPhoneNumber();
+    const { checkout } = await buyCredits(control, phone, "starter");
+    await orderPackage(newPhoneNumber(), "starter");
+    const find = (query: unknown) =>
+      call("POST", "find-customer", { body: { query }, headers: operatorHeaders() });
+    return [
+      await find(phone),
+      await find(checkout.razorpay_payment_id),
+      await find("nobody"),
+      await find(" "),
+      await find(null),
+    ];
+  },
+  "adjust-credits": async () => {
+    const user_id = await anAccount();
+    const adjust = (fields: Record<string, unknown>) =>
+      act("adjust-credits", { user_id, credits: 1, ...fields });
+    return [
+      await adjust({ reference_id: "adjusted" }),
+      await adjust({ reference_id: "adjusted", credits: 2 }),
+      await adjust({ credits: -1000 }),
+      await adjust({ credits: 0 }),
+      await adjust({ operator: null }),
+      await adjust({ user_id: randomUUID() }),
+    ];
+  },
+  "forgive-debt": async () => {
+    const user_id = await anAccount();
+    return await simpleAnswers("forgive-debt", { user_id }, { credits: 1 });
+  },
+  "freeze-user": async () =>
+    await simpleAnswers("freeze-user", { user_id: await anAccount() }, {
+      user_id: await anAccount(),
+    }),
+  "unfreeze-user": async () =>
+    await simpleAnswers("unfreeze-user", { user_id: await anAccount() }, {
+      user_id: await anAccount(),
+    }),
+  "merge-users": async () => {
+    const fields = { from_user_id: await anAccount(), into_user_id: await anAccount() };
+    const merge = (other: Record<string, unknown>) => act("merge-users", { ...fields, ...other });
+    return [
+      await merge({ reference_id: "merged" }),
+      await merge({ reference_id: "merged", into_user_id: randomUUID() }),
+      await merge({}),
+      await merge({ into_user_id: await anAccount() }),
+      await merge({ from_user_id: randomUUID() }),
+      await merge({ from_user_id: "somebody" }),
+      await merge({ from_user_id: null }),
+    ];
+  },
+  "end-hold": async () => {
+    const who = await newCustomer(backend.sql, 5);
+    for (const reference_id of ["stuck", "charged"]) {
+      dataOf(await call("POST", "bot-reserve", { body: { ...who, reference_id } }));
+    }
+    dataOf(await call("POST", "bot-capture", { body: { ...who, reference_id: "charged" } }));
+    const user_id = await userIdOf(backend.sql, who);
+    const end = (hold_reference_id: unknown, fields: Record<string, unknown> = {}) =>
+      act("end-hold", { user_id, hold_reference_id, ...fields });
+    return [
+      await end("stuck", { reference_id: "ended" }),
+      await end("another", { reference_id: "ended" }),
+      await end("charged"),
+      await end("stuck"),
+      await end("stuck", { user_id: randomUUID() }),
+      await end(7),
+      await end(null),
+    ];
+  },
+  "refund-payment": async () => {
+    const { checkout } = await buyCredits(control, newPhoneNumber(), "starter");
+    const authorized = await payForPackage(control, newPhoneNumber(), "starter", {
+      outcome: "authorized",
+    });
+    dataOf(await settleByHand({ order: authorized.checkout.razorpay_order_id }));
+    const refunded = await buyCredits(control, newPhoneNumber(), "starter");
+    await control.refund(refunded.checkout.razorpay_payment_id, { deliver_webhooks: false });
+    const payment_id = checkout.razorpay_payment_id;
+    const refund = (fields: Record<string, unknown> = {}) =>
+      act("refund-payment", { payment_id, amount_paise: 100, ...fields });
+    const failing = async (kind: "401" | "500") => {
+      await control.addFault({ kind, method: "POST", path: "/v1/payments/*/refund" });
+      return await refund();
+    };
+    return [
+      await refund({ reference_id: "refunded" }),
+      await refund({ reference_id: "refunded", amount_paise: 200 }),
+      await refund({ amount_paise: 1_000_000 }),
+      await refund({ payment_id: `pay_${"1".repeat(14)}` }),
+      await refund({ payment_id: authorized.checkout.razorpay_payment_id }),
+      await refund({ payment_id: refunded.checkout.razorpay_payment_id }),
+      await refund({ amount_paise: 1 }),
+      await refund({ payment_id: null }),
+      await failing("401"),
+      await failing("500"),
+    ];
+  },
+  "export-statement": async () => {
+    const user_id = await anAccount();
+    return [
+      await ask(`export-statement?user_id=${user_id}`),
+      await ask(`export-statement?user_id=${randomUUID()}`),
+      await ask(`export-statement?user_id=${user_id}&format=xlsx`),
+      await ask("export-statement"),
+    ];
+  },
+} satisfies Partial<Record<FunctionName, () => Promise<Answer[]>>>;
+
+const anAccount = async () => await userIdOf(backend.sql, await newCustomer(backend.sql, 5));
+
+/** What every function for operators returns that takes a user. */
+async function simpleAnswers(
+  name: FunctionName,
+  fields: Record<string, unknown>,
+  other: Record<string, unknown>,
+): Promise<Answer[]> {
+  const reference_id = `${name} done`;
+  return [
+    await act(name, { ...fields, reference_id }),
+    await act(name, { ...fields, reference_id, ...other }),
+    await act(name, { ...fields, user_id: randomUUID() }),
+    await act(name, { ...fields, user_id: "somebody" }),
+    await act(name, { ...fields, reason: null }),
+  ];
+}
+
+const requests = await validRequests(backend);
+
+for (const name of Object.keys(BY_OPERATORS) as (keyof typeof BY_OPERATORS)[]) {
+  Deno.test(`${name} returns what the document says, and all that it says`, async () => {
+    const { operation, fields } = one(requests.filter(({ operation }) => operation.name === name));
+    const query = new URLSearchParams(
+      Object.entries(fields).map(([field, value]) => [field, String(value)]),
+    );
+    const isRead = operation.method === "GET";
+    const good = {
+      method: operation.method,
+      path: isRead ? `${name}?${query}` : name,
+      options: { headers: operatorHeaders(), ...(!isRead && { body: fields }) },
+    };
+    expectAll(`/${name}`, operation.method, [
+      ...await BY_OPERATORS[name](),
+      ...await commonAnswers(good),
+      ...await keylessAnswers(good),
+    ]);
+  });
+}
+
+Deno.test("what operators list is what the document says", async () => {
+  for (const name of ["list-attention", "check-books"] as const) {
+    const good = { method: "GET", path: name, options: { headers: operatorHeaders() } };
+    const answers = [
+      await ask(name),
+      ...await commonAnswers(good),
+      ...await keylessAnswers(good),
+    ];
+    for (const answer of answers) expectDocumented(`/${name}`, "GET", answer);
+  }
 });
 
 Deno.test("an answer that breaks the contract would be noticed", async () => {

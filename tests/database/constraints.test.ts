@@ -217,7 +217,6 @@ Deno.test.each(
     ["holds", { ...ENDED, state: "released", captured_credits: 1 }, CAPTURE_CONSTRAINT],
     ["holds", { ...ENDED, state: "expired", captured_credits: 0 }, CAPTURE_CONSTRAINT],
     ["holds", { reference_id: "known" }, "holds_pkey"],
-    ["holds", { user_id: "00000000-0000-4000-8000-000000000009" }, "holds_user_id_fkey"],
 
     ["settings", { name: "max_holds" }, "name_is_known"],
     ["settings", { value: -1 }, "value_is_never_negative"],

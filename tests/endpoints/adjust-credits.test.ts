@@ -7,6 +7,7 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { fundsOf, newCustomer, newReference, release, reserve, userIdOf } from "../support/bot.ts";
 import { dataOf, expectError } from "../support/calls.ts";
+import { toldAbout } from "../support/events.ts";
 import { one } from "../support/lists.ts";
 import { act, adjust, expectOnce, newTicket, recordOf } from "../support/operators.ts";
 import { expectBought, historyOf, spend, usePaymentHarness } from "../support/payment-harness.ts";
@@ -150,6 +151,28 @@ Deno.test("adjustments and deductions at once leave no credit uncounted", async 
   const deducted = deductions.filter((deduction) => deduction !== "refused").length;
   for (const answer of answers) if (answer.httpStatus !== 200) expectError(answer, NOT_ENOUGH);
   strictEqual(await fundsOf(who), `${20 - 3 * count - deducted}/0`);
+});
+
+Deno.test("the bot is told of each adjustment, once, and of what it left", async () => {
+  const { who, user_id } = await customer(10);
+  const request = { user_id, credits: 5, reference_id: newTicket() };
+  for (let time = 1; time <= 2; time++) dataOf(await act("adjust-credits", request));
+  await adjust(user_id, -14);
+  await adjust(user_id, -4, { allow_debt: true });
+  expectError(await act("adjust-credits", { user_id, credits: -1 }), NOT_ENOUGH);
+  deepStrictEqual(await toldAbout(sql, who.phone_number), [
+    { type: "credits.granted", data: { source: "adjustment", credits_added: 5 } },
+    {
+      type: "credits.taken_back",
+      data: { source: "adjustment", credits_taken: 14, debt_credits: 0 },
+    },
+    { type: "credits.low", data: { threshold_credits: 1 } },
+    {
+      type: "credits.taken_back",
+      data: { source: "adjustment", credits_taken: 4, debt_credits: 3 },
+    },
+    { type: "credits.exhausted", data: {} },
+  ]);
 });
 
 Deno.test("an account that was merged into another one stands for that one, with its debt", async () => {

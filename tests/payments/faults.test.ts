@@ -10,7 +10,7 @@ import { assertBooksAreRight } from "../support/backend.ts";
 import { type Answer, call } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
-import { type Death, KillableWorker } from "../support/killable-worker.ts";
+import { KillableWorker, killAtEveryStep } from "../support/killable-worker.ts";
 import {
   deliver,
   deliverAll,
@@ -185,15 +185,6 @@ Deno.test(
     }
   },
 );
-
-/** Calls `run` once for each possible death: at each step, before and after it was carried out. */
-async function killAtEveryStep(run: (death: Death) => Promise<{ died: boolean }>): Promise<void> {
-  for (const carriedOut of [false, true]) {
-    let step = 1;
-    while ((await run({ step, carriedOut })).died) step += 1;
-    ok(step > 1, "there was no step to die at");
-  }
-}
 
 Deno.test.each(Object.entries(OPERATIONS))(
   "%s may be killed at any step, and what was paid and kept is there in the end",

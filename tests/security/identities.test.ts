@@ -135,6 +135,15 @@ const USES: Record<"whatsapp" | "page", Record<string, Use>> = {
   whatsapp: {
     "bot-credits": async (digits) => dataOf(await call("GET", `bot-credits/${digits}`)),
     "bot-deduct": useAsBot("bot-deduct"),
+    "bot-reserve": useAsBot("bot-reserve", { reference_id: "job" }),
+    "bot-capture": async (digits) => {
+      await useAsBot("bot-reserve", { reference_id: "job" })(digits);
+      await useAsBot("bot-capture", { reference_id: "job" })(digits);
+    },
+    "bot-release": async (digits) => {
+      await useAsBot("bot-reserve", { reference_id: "job" })(digits);
+      await useAsBot("bot-release", { reference_id: "job" })(digits);
+    },
     "bot-link": useAsBot("bot-link"),
     "bot-payment-link": useAsBot("bot-payment-link", { package_id: "starter" }),
   },

@@ -7,11 +7,12 @@ import { ok, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { setEnvironment } from "../../local/stack/stack.ts";
-import { call, dataOf } from "../support/calls.ts";
+import { call, dataOf, type FunctionName, send } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { closedUrl, quotingServer } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { linkTokenOf, signedIn } from "../support/proofs.ts";
+import { act } from "../support/operators.ts";
 import { payForPackage, type Purchase } from "../support/purchases.ts";
 import {
   deliver,
@@ -86,6 +87,29 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
       call("POST", "bot-deduct", { body: {}, headers: { "idempotency-key": reference } }),
     ];
   },
+  "bot-reserve": ({ phone, reference }) => {
+    const body = { phone_number: phone, reference_id: `${reference} hold` };
+    return [
+      call("POST", "bot-reserve", { body }),
+      call("POST", "bot-reserve", { body: { ...body, credits: 1000 } }),
+      call("POST", "bot-reserve", { body: { ...body, action: `${phone}` } }),
+    ];
+  },
+  "bot-capture": ({ phone, reference }) => {
+    const body = { phone_number: phone, reference_id: `${reference} hold` };
+    return [
+      call("POST", "bot-capture", { body }),
+      call("POST", "bot-capture", { body: { ...body, reference_id: reference } }),
+    ];
+  },
+  "bot-release": ({ phone, reference }) => {
+    const body = { phone_number: phone, reference_id: `${reference} hold` };
+    return [
+      call("POST", "bot-release", { body }),
+      call("POST", "bot-release", { body: { ...body, reference_id: phone } }),
+    ];
+  },
+  "bot-prices": () => [call("GET", "bot-prices")],
   "bot-link": ({ phone, whatsappUserId }) => [
     call("POST", "bot-link", { body: { phone_number: phone } }),
     call("POST", "bot-link", { body: { whatsapp_user_id: whatsappUserId } }),
@@ -160,7 +184,53 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
       settleByHand(body, PAGE),
     ];
   },
+  "find-customer": ({ phone, whatsappUserId, reference }) =>
+    [phone, whatsappUserId, reference, `${phone}!`].map((query) =>
+      call("POST", "find-customer", { body: { query }, headers: OPERATOR })
+    ),
+  "export-statement": ({ userId, phone }) => [
+    call("GET", `export-statement?user_id=${userId}`, { headers: OPERATOR }),
+    send("GET", `export-statement?user_id=${userId}&format=csv`, { headers: OPERATOR }),
+    call("GET", `export-statement?user_id=${phone}`, { headers: OPERATOR }),
+  ],
+  "list-attention": () => [call("GET", "list-attention", { headers: OPERATOR })],
+  "check-books": () => [call("GET", "check-books", { headers: OPERATOR })],
+  "adjust-credits": byOperator("adjust-credits", ({ userId }) => ({ user_id: userId, credits: 1 })),
+  "forgive-debt": byOperator("forgive-debt", ({ userId }) => ({ user_id: userId })),
+  "freeze-user": byOperator("freeze-user", ({ userId }) => ({ user_id: userId })),
+  "unfreeze-user": byOperator("unfreeze-user", ({ userId }) => ({ user_id: userId })),
+  "merge-users": byOperator("merge-users", ({ userId }) => ({
+    from_user_id: userId,
+    into_user_id: randomUUID(),
+  })),
+  "end-hold": byOperator("end-hold", ({ userId, reference }) => ({
+    user_id: userId,
+    hold_reference_id: reference,
+  })),
+  "refund-payment": byOperator("refund-payment", ({ purchase: { checkout } }) => ({
+    payment_id: checkout.razorpay_payment_id,
+    amount_paise: 100,
+  })),
 };
+
+/** Requests of an operator who mentions the customer wherever there is room for words. */
+function byOperator(name: FunctionName, fields: (customer: Customer) => Record<string, unknown>) {
+  return (customer: Customer) => {
+    const { phone, reference } = customer;
+    const action = {
+      ...fields(customer),
+      operator: `Somebody, ${phone}`,
+      reason: `Asked for by ${phone} about ${reference}`,
+      reference_id: `${name} for ${phone}`,
+    };
+    return [
+      act(name, action, OPERATOR),
+      act(name, action, OPERATOR),
+      act(name, { ...action, user_id: phone, payment_id: phone, from_user_id: phone }, OPERATOR),
+      act(name, action, PAGE),
+    ];
+  };
+}
 
 const quotingRazorpay = quotingServer();
 Deno.test.afterAll(() => quotingRazorpay.stop());

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { ok } from "node:assert/strict";
 import {
   createServer,
   type IncomingMessage,
@@ -84,5 +85,16 @@ export class KillableWorker {
     );
     passedOn.on("error", () => request.socket.destroy());
     request.pipe(passedOn);
+  }
+}
+
+/** Calls `run` once for each possible death: at each step, before and after it was carried out. */
+export async function killAtEveryStep(
+  run: (death: Death) => Promise<{ died: boolean }>,
+): Promise<void> {
+  for (const carriedOut of [false, true]) {
+    let step = 1;
+    while ((await run({ step, carriedOut })).died) step += 1;
+    ok(step > 1, "there was no step to die at");
   }
 }

@@ -9,7 +9,7 @@ import type { Operation } from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import type { Backend } from "./backend.ts";
 import { newPhoneNumber } from "./phone-numbers.ts";
-import { payForPackage } from "./purchases.ts";
+import { buyCredits, payForPackage } from "./purchases.ts";
 import { one } from "./lists.ts";
 
 /** The fields and headers of a request that succeeds. */
@@ -34,6 +34,7 @@ export async function validRequests(
   const package_id = "starter";
   const { checkout } = await payForPackage(razorpay.control, phone_number, package_id);
   const { user_id } = one(await sql`select user_id from public.get_user(${phone_number})`);
+  const bought = await buyCredits(razorpay.control, newPhoneNumber(), package_id);
   const { user_id: other_user_id } = one(
     await sql`select user_id from public.get_user(${newPhoneNumber()})`,
   );
@@ -85,7 +86,7 @@ export async function validRequests(
     "freeze-user": { user_id: other_user_id, ...action("freeze") },
     "unfreeze-user": { user_id: other_user_id, ...action("unfreeze") },
     "refund-payment": {
-      payment_id: checkout.razorpay_payment_id,
+      payment_id: bought.checkout.razorpay_payment_id,
       amount_paise: 100,
       ...action("refund"),
     },

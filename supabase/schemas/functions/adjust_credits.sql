@@ -27,6 +27,7 @@ declare
   v_user public.users;
   v_before jsonb;
   v_taken integer;
+  v_balance integer;
 begin
   if adjust_credits.credits is null or adjust_credits.credits = 0
     or abs(adjust_credits.credits) > v_max_credits
@@ -77,7 +78,25 @@ begin
     end if;
   end if;
 
+  v_balance := v_user.credits;
   select u.* into strict v_user from public.users u where u.id = v_user.id;
+  if adjust_credits.credits > 0 then
+    perform private.tell(
+      v_user.id, 'credits.granted',
+      jsonb_build_object('source', 'adjustment', 'credits_added', adjust_credits.credits)
+    );
+  else
+    perform private.tell(
+      v_user.id, 'credits.taken_back',
+      jsonb_build_object(
+        'source', 'adjustment',
+        'credits_taken', -adjust_credits.credits,
+        'debt_credits', v_user.debt_credits
+      )
+    );
+    perform private.tell_of_low_balance(v_user.id, v_balance, v_user.credits);
+  end if;
+
   outcome := 'done';
   result := jsonb_build_object(
     'user_id', v_user.id, 'credits', v_user.credits, 'debt_credits', v_user.debt_credits

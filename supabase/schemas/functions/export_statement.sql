@@ -20,7 +20,7 @@ as $$
 #variable_conflict use_column
 declare
   v_before integer := 0;
-  v_last integer := 0;
+  v_last integer;
 begin
   if not exists (select from public.users u where u.id = export_statement.user_id) then
     outcome := 'user_not_found';
@@ -44,8 +44,11 @@ begin
   where t.user_id = export_statement.user_id and t.created_at < export_statement.until
   order by t.sequence_number desc
   limit 1;
-  v_last := greatest(v_before, v_last);
-  closing_balance := coalesce(closing_balance, opening_balance);
+  -- Nothing has happened in the period.
+  if v_last is null or v_last <= v_before then
+    v_last := v_before;
+    closing_balance := opening_balance;
+  end if;
 
   if v_last - v_before > export_statement.max_entries then
     outcome := 'too_many_entries';

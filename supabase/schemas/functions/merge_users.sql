@@ -80,6 +80,9 @@ begin
       where u.id = v_into.id;
       update public.users u set debt_credits = 0, frozen_at = null where u.id = v_from.id;
       perform private.collect_debts(v_into.id);
+      if v_from.frozen_at is not null and v_into.frozen_at is null then
+        perform private.tell(v_into.id, 'user.frozen');
+      end if;
 
       -- Accounts that were merged into this one earlier follow it, so that merged_into always leads to
       -- the current account in one step.

@@ -35,6 +35,7 @@ begin
     set frozen_at = case when is_frozen then clock_timestamp() end
     where u.id = v_user.id
     returning * into v_user;
+    perform private.tell(v_user.id, case when is_frozen then 'user.frozen' else 'user.unfrozen' end);
   end if;
 
   outcome := 'done';
