@@ -29,6 +29,7 @@ const MAX_LANES = 4;
 /** The files that take longest. They come first, so that none of them is left alone in the end. */
 const LONG_FILES = [
   "tests/payments/model.test.ts",
+  "tests/payments/credit-model.test.ts",
   "tests/local/stack.test.ts",
   "tests/payments/faults.test.ts",
 ];

@@ -387,7 +387,7 @@ export type Database = {
           "reference_id": string;
           "remaining_after": number;
           "remaining_after_end": number | null;
-          "state": string;
+          "state": Database["public"]["Enums"]["hold_state"];
           "user_id": string;
         };
         ComputedFields: never;
@@ -404,7 +404,7 @@ export type Database = {
           "reference_id": string;
           "remaining_after": number;
           "remaining_after_end"?: number | null;
-          "state"?: string;
+          "state"?: Database["public"]["Enums"]["hold_state"];
           "user_id": string;
         };
         Update: {
@@ -420,7 +420,7 @@ export type Database = {
           "reference_id"?: string;
           "remaining_after"?: number;
           "remaining_after_end"?: number | null;
-          "state"?: string;
+          "state"?: Database["public"]["Enums"]["hold_state"];
           "user_id"?: string;
         };
         Relationships: [];
@@ -1402,7 +1402,7 @@ export type Database = {
       };
     };
     Enums: {
-      [_ in never]: never;
+      "hold_state": "open" | "captured" | "released" | "expired";
     };
     CompositeTypes: {
       [_ in never]: never;
@@ -1513,6 +1513,8 @@ export type CompositeTypes<
 
 export const Constants = {
   "public": {
-    Enums: {},
+    Enums: {
+      "hold_state": ["open", "captured", "released", "expired"],
+    },
   },
 } as const;

@@ -34,6 +34,12 @@ const COLD_STARTS: readonly ColdStart[] = [
     path: "/bot-deduct",
     body: JSON.stringify({ phone_number: WRONG_NUMBER }),
   },
+  {
+    name: "bot-reserve",
+    path: "/bot-reserve",
+    body: JSON.stringify({ phone_number: WRONG_NUMBER, reference_id: "a" }),
+  },
+  { name: "bot-prices", path: "/bot-prices?unknown=1&unknown=2" },
   { name: "users", path: `/users/${WRONG_NUMBER}` },
   { name: "credit-history", path: "/credit-history/nobody" },
 ];

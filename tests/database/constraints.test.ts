@@ -53,7 +53,6 @@ const HOLDING = {
 const ENDED = { ended_at: new Date() };
 
 const HOLDING_CONSTRAINT = "a_user_with_open_holds_says_how_many_and_until_when";
-const CAPTURE_CONSTRAINT = "no_more_is_captured_than_was_held";
 
 /** A valid row for each table, in which a test replaces columns by invalid values. */
 const SOUND = {
@@ -206,16 +205,35 @@ Deno.test.each(
     ["action_prices", { done_message: "" }, "done_message_is_not_blank"],
     ["action_prices", { valid_until: new Date(0) }, "a_price_ends_after_it_began"],
 
-    ["holds", { ...ENDED, state: "lost" }, "state_is_known"],
-    ["holds", { credits: 0 }, "a_hold_reserves_at_least_one_credit"],
-    ["holds", { ended_at: new Date() }, "an_ended_hold_says_when"],
-    ["holds", { state: "expired" }, "an_ended_hold_says_when"],
-    ["holds", { captured_credits: 1 }, "no_more_is_captured_than_was_held"],
-    ["holds", { ...ENDED, state: "captured", captured_credits: 6 }, CAPTURE_CONSTRAINT],
-    ["holds", { ...ENDED, state: "captured", captured_credits: 0 }, CAPTURE_CONSTRAINT],
-    ["holds", { ...ENDED, state: "captured", captured_credits: null }, CAPTURE_CONSTRAINT],
-    ["holds", { ...ENDED, state: "released", captured_credits: 1 }, CAPTURE_CONSTRAINT],
-    ["holds", { ...ENDED, state: "expired", captured_credits: 0 }, CAPTURE_CONSTRAINT],
+    ["holds", { credits: 0 }, "a_hold_charges_no_more_than_it_reserves"],
+    ["holds", { ended_at: new Date() }, "an_ended_hold_says_when_and_what"],
+    ["holds", { state: "expired" }, "an_ended_hold_says_when_and_what"],
+    ["holds", { captured_credits: 1 }, "an_ended_hold_says_when_and_what"],
+    [
+      "holds",
+      { ...ENDED, state: "captured", captured_credits: 6 },
+      "a_hold_charges_no_more_than_it_reserves",
+    ],
+    [
+      "holds",
+      { ...ENDED, state: "released", captured_credits: -1 },
+      "a_hold_charges_no_more_than_it_reserves",
+    ],
+    [
+      "holds",
+      { ...ENDED, state: "captured", captured_credits: 0 },
+      "an_ended_hold_says_when_and_what",
+    ],
+    [
+      "holds",
+      { ...ENDED, state: "captured", captured_credits: null },
+      "an_ended_hold_says_when_and_what",
+    ],
+    [
+      "holds",
+      { ...ENDED, state: "released", captured_credits: 1 },
+      "an_ended_hold_says_when_and_what",
+    ],
     ["holds", { reference_id: "known" }, "holds_pkey"],
 
     ["settings", { name: "max_holds" }, "name_is_known"],

@@ -75,6 +75,26 @@ const RACES = {
       deepStrictEqual(await chargesOf(sql, who), [`${JOB}: 2 for image_generation, 8 left`]);
     },
 
+  "one reference is charged once by many at once who name a WhatsApp user id, or while something is reserved":
+    async (database) => {
+      const { sql } = database;
+      const whatsappId = newWhatsappId();
+      await sql`select from public.get_user(null, ${whatsappId})`;
+      const reserved = await userWithCredits(sql, 3);
+      await reserve(sql, reserved, "another job");
+      for (const [who, left] of [[{ whatsappId }, 2], [reserved, 1]] as const) {
+        const call = (sql: postgres.ISql) => deduct(sql, who, JOB);
+        const { first, followers } = await takeTurns(
+          database,
+          call,
+          Array.from({ length: FOLLOWERS }, () => call),
+        );
+        deepStrictEqual(outcomeOf(first), ["deducted", left]);
+        for (const follower of followers) deepStrictEqual(outcomeOf(follower), ["replayed", left]);
+        deepStrictEqual(await chargesOf(sql, who), [`${JOB}: 1 for image_generation, 2 left`]);
+      }
+    },
+
   "one reference that many reserve at once is reserved once, and the others repeat the first":
     async (database) => {
       const { sql } = database;
@@ -430,7 +450,6 @@ const RACES = {
   "a deduction with the WhatsApp user id alone behind a first contact with both repeats it": async (
     database,
   ) => {
-    const { sql } = database;
     const both = { phone: newPhoneNumber(), whatsappId: newWhatsappId() };
     const answer = await inTurn(
       database,

@@ -229,7 +229,7 @@ Deno.test("one user has at most as many open holds as the setting allows", async
 Deno.test("every answer says what is left besides what is reserved", async () => {
   const who = await userWithCredits(sql, 30);
   await reserve(sql, who, "reserved", { credits: 10 });
-  const { phone = null } = who;
+  const { phone } = who;
   const profile = one(
     await sql`
     select credits, remaining_credits, reserved_credits from public.get_user(${phone})`,

@@ -28,6 +28,7 @@ import { REPOSITORY } from "../../local/system/settings.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { balancesOf, capture, deduct, release, reserve } from "../support/holds.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { first, one } from "../support/lists.ts";
 
@@ -179,6 +180,10 @@ interface Filling {
   readonly owners: Map<string, string>;
   /** Razorpay's ids of orders that are still to be paid, with the number that gets the credits. */
   readonly unpaid: Map<string, string>;
+  /** What was charged for a reference, by the number or WhatsApp user id that repeats the call. */
+  readonly charged: Acknowledged[];
+  /** The number of a user with a debt. */
+  readonly indebted: string;
 }
 
 /** Fills a database of the first version with everything that can occur in it. */
@@ -191,10 +196,13 @@ async function fill(sql: postgres.Sql): Promise<Filling> {
   const disputed = newPhoneNumber();
   const twice = newPhoneNumber();
   const wrong = newPhoneNumber();
+  const charged: Acknowledged[] = [];
   for (const phone of [pending, open, paid, refunded, indebted, disputed, twice, wrong]) {
     await sql`select public.get_user(${phone})`;
-    await sql`select public.deduct_credits(${phone}, 1, ${`job-${phone}`})`;
+    const reference = `job-${phone}`;
+    await sql`select public.deduct_credits(${phone}, 1, ${reference})`;
     await sql`select public.deduct_credits(${phone}, 1)`;
+    charged.push({ phone, reference, remaining: 2 });
   }
   await sql`select public.deduct_credits(null, 1, 'first', 'IN.1234567890')`;
 
@@ -239,6 +247,20 @@ async function fill(sql: postgres.Sql): Promise<Filling> {
   await sql`
     select public.merge_users(a.user_id, b.user_id)
     from public.get_user(${open}) a, public.get_user(${paid}) b`;
+  // Each of these has charged one reference, and one a reference that looks like an entry of ours.
+  const [gone, staying] = [newPhoneNumber(), newPhoneNumber()];
+  for (const [phone, credits] of [[gone, 2], [staying, 1]] as const) {
+    await sql`select public.deduct_credits(${phone}, ${credits}, 'both')`;
+  }
+  await sql`select public.deduct_credits(${staying}, 1, 'welcome')`;
+  await sql`
+    select public.merge_users(a.user_id, b.user_id)
+    from public.get_user(${gone}) a, public.get_user(${staying}) b`;
+  for (const phone of [gone, staying]) {
+    charged.push({ phone, reference: "both", remaining: 2 });
+    charged.push({ phone, reference: "welcome", remaining: 1 });
+  }
+
   await sql`
     select public.finish_webhook(public.receive_webhook('event', 'payment.captured', '{}'), 'settled')`;
   const unpaid = new Map<string, string>();
@@ -264,6 +286,8 @@ async function fill(sql: postgres.Sql): Promise<Filling> {
     gaining: paid,
     owners: new Map(orders.map(({ id, owner }) => [id, owner])),
     unpaid: unpaid.set("order_of_an_id0", "IN.1234567890"),
+    charged,
+    indebted,
   };
 }
 
@@ -321,6 +345,52 @@ async function assertOrdersAreWhose(
     strictEqual(await settle(sql, razorpayOrderId, newId("pay")), "settled");
     strictEqual(await balance(), before + credits);
   }
+}
+
+/**
+ * Fails unless references from before are still charged, whoever of two that were merged repeats the
+ * call, and whichever function it calls.
+ */
+async function assertChargesAreKnown(sql: postgres.Sql, { charged }: Filling): Promise<void> {
+  const before = await ledger(sql);
+  for (const { phone, reference, remaining } of charged) {
+    const who = { phone };
+    const again = await deduct(sql, who, reference, { credits: 1 });
+    deepStrictEqual([again.outcome, again.remaining_credits], ["replayed", remaining]);
+    strictEqual((await deduct(sql, who, reference)).outcome, "replayed");
+    strictEqual((await deduct(sql, who, reference, { credits: 2 })).outcome, "reference_reused");
+    strictEqual((await reserve(sql, who, reference)).outcome, "reference_reused");
+    strictEqual((await capture(sql, who, reference, { credits: 1 })).outcome, "replayed");
+    strictEqual((await release(sql, who, reference)).outcome, "hold_captured");
+  }
+  deepStrictEqual(await ledger(sql), before);
+}
+
+/** Fails unless a user with a debt pays it, and can then reserve what is left. */
+async function assertDebtIsPaid(sql: postgres.Sql, { indebted }: Filling): Promise<void> {
+  const who = { phone: indebted };
+  const { debt } = await balancesOf(sql, who);
+  ok(debt > 0);
+  strictEqual((await reserve(sql, who, "after the update")).outcome, "insufficient_credits");
+  await buy(sql, indebted, "popular");
+  const left = 75 - debt;
+  deepStrictEqual(await balancesOf(sql, who), { credits: left, held: 0, debt: 0, remaining: left });
+  strictEqual((await reserve(sql, who, "after the update")).remaining_credits, left - 1);
+}
+
+/** Which users know that an account was merged into them. */
+async function haveMerged(sql: postgres.Sql): Promise<string[]> {
+  const rows = await sql`select id from public.users where has_merged order by id`;
+  return rows.map(({ id }) => id);
+}
+
+/** The indexes of the ledger that PostgreSQL uses, each as its definition. */
+async function keysOfTheLedger(sql: postgres.Sql): Promise<string[]> {
+  const rows = await sql`
+    select pg_get_indexdef(i.indexrelid) as definition from pg_catalog.pg_index i
+    where i.indrelid = 'public.credit_transactions'::regclass and i.indisvalid
+    order by definition`;
+  return rows.map(({ definition }) => definition);
 }
 
 /** Sums up what the database holds, to prove that the filling did its work. */
@@ -464,7 +534,7 @@ Deno.test("a database of the first version is brought up to date while deduction
       flags: ["amount_mismatch", "second_payment"],
       sources: ["dispute", "image_generation", "merge", "payment", "refund", "system"],
       reversals: ["dispute", "refund"],
-      merged: 2,
+      merged: 3,
       indebted: 1,
     });
     const before = await ledger(old.sql);
@@ -487,7 +557,13 @@ Deno.test("a database of the first version is brought up to date while deduction
       await listDifferences(old.url, fresh.url, await filledTables(fresh.url)),
       [],
     );
+    deepStrictEqual(await keysOfTheLedger(old.sql), await keysOfTheLedger(fresh.sql));
+    const intoWhom = await old.sql`
+      select distinct merged_into as id from public.users where merged_into is not null order by id`;
+    deepStrictEqual(await haveMerged(old.sql), intoWhom.map(({ id }) => id));
     await assertBooksAreRight(old.sql);
+    await assertChargesAreKnown(old.sql, filling);
+    await assertDebtIsPaid(old.sql, filling);
     await assertOrdersAreWhose(old.sql, filling);
     await assertBooksAreRight(old.sql);
     const after = new Set(await ledger(old.sql));

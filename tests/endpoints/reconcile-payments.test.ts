@@ -6,6 +6,7 @@
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { z } from "zod";
+import { fundsOf, newCustomer, passExpiry, reserve, userIdOf } from "../support/bot.ts";
 import { call, dataOf, expectError, operatorHeaders } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { logOf } from "../support/log.ts";
@@ -516,6 +517,80 @@ Deno.test("after a pause, one run checks all that is new, and in smaller steps i
     from public.book_checks order by id desc limit 1`,
   );
   ok(seconds < 120, String(seconds));
+});
+
+Deno.test("holds that have expired end first, whoever they are of and whatever Razorpay does", async () => {
+  const holders = await Promise.all(Array.from({ length: 60 }, () => newCustomer(shop.sql, 5)));
+  for (const who of holders) {
+    dataOf(await reserve({ ...who, reference_id: "job-1", credits: 2 }));
+    dataOf(await reserve({ ...who, reference_id: "job-2", credits: 1 }));
+    await passExpiry(shop.sql, who, "job-1");
+  }
+  const openHolds = async () =>
+    one(
+      await shop.sql<{ count: number; held: number }[]>`
+      select count(*)::int, (select sum(held_credits)::int from public.users) as held
+      from public.holds where state = 'open'`,
+    );
+  deepStrictEqual(await openHolds(), { count: 120, held: 180 });
+
+  await withEnvironment({ RAZORPAY_KEY_ID: undefined }, async () => {
+    expectError(await runReconciler(), { httpStatus: 500, code: "INTERNAL" });
+  });
+  deepStrictEqual(await openHolds(), { count: 60, held: 60 });
+
+  for (const who of holders) await passExpiry(shop.sql, who, "job-2");
+  deepStrictEqual(await run(), { ...NOTHING, holds_expired: 60 });
+  deepStrictEqual(await openHolds(), { count: 0, held: 0 });
+  strictEqual(await fundsOf(first(holders)), "5/0");
+});
+
+Deno.test("holds that cannot be ended are logged, and stop neither the other holds nor the payments", async () => {
+  const [stuck, other] = [await newCustomer(shop.sql, 5), await newCustomer(shop.sql, 5)];
+  for (const who of [stuck, other]) {
+    dataOf(await reserve({ ...who, reference_id: "job-1" }));
+    await passExpiry(shop.sql, who, "job-1");
+  }
+  const purchase = await pay();
+  await shop.makeDue();
+  await shop.sql.unsafe(`
+    alter table public.holds add constraint stuck
+      check (user_id <> '${await userIdOf(shop.sql, stuck)}' or state = 'open') not valid`);
+  const causesOf = async (totals: object) => {
+    const lines = await logOf(async () => deepStrictEqual(await run(), totals));
+    return lines.filter((text) => text.startsWith("{")).map((text) => JSON.parse(text))
+      .filter(({ level }) => level === "error").map(({ cause }) => cause);
+  };
+  try {
+    deepStrictEqual(
+      await causesOf({ ...NOTHING, holds_expired: 1, checked: 1, settled: 1 }),
+      ["1 expired holds could not be ended; the database's log says why"],
+    );
+    // What has expired blocks nothing all the same.
+    strictEqual(await fundsOf(stuck), "5/0");
+    strictEqual(await fundsOf(other), "5/0");
+  } finally {
+    await shop.sql`alter table public.holds drop constraint stuck`;
+  }
+  await expectBought(purchase.phone, CREDITS);
+  deepStrictEqual(await causesOf({ ...NOTHING, holds_expired: 1 }), []);
+});
+
+Deno.test("if holds cannot be looked for at all, that is logged, and the payments are settled", async () => {
+  const purchase = await pay();
+  await shop.makeDue();
+  await shop.sql`alter function public.expire_holds rename to expire_no_holds`;
+  try {
+    const lines = await logOf(async () => {
+      deepStrictEqual(await run(), { ...NOTHING, checked: 1, settled: 1 });
+    });
+    const failures = lines.filter((text) => text.startsWith("{")).map((text) => JSON.parse(text))
+      .filter(({ level }) => level === "error");
+    match(one(failures).cause, /^expire_holds: /);
+  } finally {
+    await shop.sql`alter function public.expire_no_holds rename to expire_holds`;
+  }
+  await expectBought(purchase.phone, CREDITS);
 });
 
 Deno.test("one run works through more orders than fit into a batch", async () => {

@@ -12,6 +12,7 @@ import { assertBooksAreRight, startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { openConnections } from "../support/connections.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { userWithCredits } from "../support/holds.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { at, one } from "../support/lists.ts";
 
@@ -55,24 +56,6 @@ async function deductAll(
   return rows.flat();
 }
 
-/** A user with exactly this balance: a welcome that is larger than usual. */
-async function userWithCredits(sql: postgres.Sql, credits: number): Promise<string> {
-  const phone = newPhoneNumber();
-  await sql`
-    with newcomer as (
-      insert into public.users (phone_number, credits, transaction_count)
-      values (${phone}, ${credits}, 1)
-      returning id
-    ), identity as (
-      insert into public.identities (kind, value, user_id)
-      select 'phone', ${phone}, id from newcomer
-    )
-    insert into public.credit_transactions
-      (user_id, sequence_number, action, credits, source, reference_id, balance_after)
-    select id, 1, 'credit', ${credits}, 'system', 'welcome', ${credits} from newcomer`;
-  return phone;
-}
-
 /** What the ledger says about a user's deductions. */
 interface Ledger {
   balance: number;
@@ -103,7 +86,7 @@ function countOutcomes(outcomes: string[]): Record<string, number> {
 
 /** 200 deductions at once on 37 credits. Throws unless exactly 37 are served. */
 async function check200On37(database: TestDatabase, functionName: string): Promise<void> {
-  const phone = await userWithCredits(database.sql, 37);
+  const { phone } = await userWithCredits(database.sql, 37);
   const rows = await deductAll(
     database,
     functionName,
@@ -130,7 +113,7 @@ async function check300OnThreefoldReferences(
   database: TestDatabase,
   functionName: string,
 ): Promise<void> {
-  const phone = await userWithCredits(database.sql, 500);
+  const { phone } = await userWithCredits(database.sql, 500);
   const deductions = Array.from({ length: 300 }, (_, index) => ({
     phone,
     reference: `job-${Math.floor(index / 3)}`,
@@ -162,7 +145,7 @@ Deno.test("300 deductions at once with every reference three times: 100 are char
 });
 
 Deno.test("deductions of several credits at once never overdraw, and waste no credit that fits", async () => {
-  const phone = await userWithCredits(backend.sql, 50);
+  const { phone } = await userWithCredits(backend.sql, 50);
   const rows = await deductAll(
     backend.database,
     "public.deduct_credits",
@@ -188,7 +171,7 @@ Deno.test("deductions by 20 newcomers at once welcome each of them once", async 
 });
 
 Deno.test("60 calls of bot-deduct at once on 37 credits: 37 are served", async () => {
-  const phone = await userWithCredits(backend.sql, 37);
+  const { phone } = await userWithCredits(backend.sql, 37);
   const answers = await Promise.all(
     Array.from({ length: 60 }, () => call("POST", "bot-deduct", { body: { phone_number: phone } })),
   );
@@ -205,7 +188,7 @@ Deno.test("60 calls of bot-deduct at once on 37 credits: 37 are served", async (
 });
 
 Deno.test("60 calls of bot-deduct at once with every reference three times: 20 are charged", async () => {
-  const phone = await userWithCredits(backend.sql, 30);
+  const { phone } = await userWithCredits(backend.sql, 30);
   const answers = await Promise.all(
     Array.from({ length: 60 }, (_, index) => {
       const reference_id = `job-${index % 20}`;

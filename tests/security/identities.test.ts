@@ -130,20 +130,20 @@ type Use = (digits: string) => Promise<unknown>;
 const useAsBot = (name: string, fields: Record<string, unknown> = {}): Use => async (digits) =>
   dataOf(await call("POST", name, { body: { phone_number: digits, ...fields } }));
 
+const useWithoutHold = (name: string): Use => async (digits) =>
+  expectError(await call("POST", name, { body: { phone_number: digits, reference_id: "job-1" } }), {
+    httpStatus: 404,
+    code: "HOLD_NOT_FOUND",
+  });
+
 /** Every function that takes a number, used in a way that leaves an account behind. */
 const USES: Record<"whatsapp" | "page", Record<string, Use>> = {
   whatsapp: {
     "bot-credits": async (digits) => dataOf(await call("GET", `bot-credits/${digits}`)),
     "bot-deduct": useAsBot("bot-deduct"),
-    "bot-reserve": useAsBot("bot-reserve", { reference_id: "job" }),
-    "bot-capture": async (digits) => {
-      await useAsBot("bot-reserve", { reference_id: "job" })(digits);
-      await useAsBot("bot-capture", { reference_id: "job" })(digits);
-    },
-    "bot-release": async (digits) => {
-      await useAsBot("bot-reserve", { reference_id: "job" })(digits);
-      await useAsBot("bot-release", { reference_id: "job" })(digits);
-    },
+    "bot-reserve": useAsBot("bot-reserve", { reference_id: "job-1" }),
+    "bot-capture": useWithoutHold("bot-capture"),
+    "bot-release": useWithoutHold("bot-release"),
     "bot-link": useAsBot("bot-link"),
     "bot-payment-link": useAsBot("bot-payment-link", { package_id: "starter" }),
   },

@@ -55,11 +55,16 @@ async function newCustomer(): Promise<Customer> {
   const phone = newPhoneNumber();
   const purchase = await payForPackage(control, phone, "starter");
   const events = await shop.eventsAbout(purchase.checkout.razorpay_payment_id);
+  const reference = `wamid.${randomUUID()}`;
+  for (const held of ["captured", "released"]) {
+    const body = { phone_number: phone, reference_id: `${reference}-${held}` };
+    dataOf(await call("POST", "bot-reserve", { body }));
+  }
   return {
     phone,
     userId: await newUser(phone),
     whatsappUserId: `IN.${randomUUID().replaceAll("-", "")}`,
-    reference: `wamid.${randomUUID()}`,
+    reference,
     wrongSecret: newSecret(),
     link: { "x-access-token": await linkTokenOf(phone) },
     session: await signedIn(shop, phone),
@@ -88,28 +93,34 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
     ];
   },
   "bot-reserve": ({ phone, reference }) => {
-    const body = { phone_number: phone, reference_id: `${reference} hold` };
+    const body = { phone_number: phone, reference_id: `${reference}-held` };
     return [
       call("POST", "bot-reserve", { body }),
       call("POST", "bot-reserve", { body: { ...body, credits: 1000 } }),
-      call("POST", "bot-reserve", { body: { ...body, action: `${phone}` } }),
+      call("POST", "bot-reserve", { body: { ...body, action: phone } }),
+      call("POST", "bot-reserve", { body: {}, headers: { "idempotency-key": reference } }),
     ];
   },
   "bot-capture": ({ phone, reference }) => {
-    const body = { phone_number: phone, reference_id: `${reference} hold` };
+    const body = { phone_number: phone, reference_id: `${reference}-captured` };
     return [
       call("POST", "bot-capture", { body }),
-      call("POST", "bot-capture", { body: { ...body, reference_id: reference } }),
+      call("POST", "bot-capture", { body: { ...body, reference_id: `${reference}-unknown` } }),
+      call("POST", "bot-capture", { body: { ...body, credits: phone } }),
     ];
   },
   "bot-release": ({ phone, reference }) => {
-    const body = { phone_number: phone, reference_id: `${reference} hold` };
+    const body = { phone_number: phone, reference_id: `${reference}-released` };
     return [
       call("POST", "bot-release", { body }),
-      call("POST", "bot-release", { body: { ...body, reference_id: phone } }),
+      call("POST", "bot-release", { body: { ...body, reference_id: `${reference}-unknown` } }),
+      call("POST", "bot-release", { body: { ...body, phone_number: `${phone} home` } }),
     ];
   },
-  "bot-prices": () => [call("GET", "bot-prices")],
+  "bot-prices": ({ wrongSecret }) => [
+    call("GET", "bot-prices"),
+    call("GET", "bot-prices", { headers: { "x-bot-secret": wrongSecret } }),
+  ],
   "bot-link": ({ phone, whatsappUserId }) => [
     call("POST", "bot-link", { body: { phone_number: phone } }),
     call("POST", "bot-link", { body: { whatsapp_user_id: whatsappUserId } }),

@@ -163,7 +163,10 @@ export async function holdsOf(sql: postgres.ISql, who: Who): Promise<Record<stri
 }
 
 /** Makes a user with exactly this balance: a welcome that is larger or smaller than usual. */
-export async function userWithCredits(sql: postgres.ISql, credits: number): Promise<Who> {
+export async function userWithCredits(
+  sql: postgres.ISql,
+  credits: number,
+): Promise<{ readonly phone: string }> {
   const phone = newPhoneNumber();
   await sql`
     with newcomer as (

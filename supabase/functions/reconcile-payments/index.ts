@@ -26,6 +26,8 @@ const BATCH_SIZE = 10;
 /** The platform ends a call after 150 seconds without a response; the slowest batch fits in the rest. */
 const TIME_BUDGET_MS = 60_000;
 
+const NO_HOLDS = { expired: 0, failed: 0 };
+
 /** Outcomes of captured money that bought nothing. */
 const FLAGGED: ReadonlySet<Settlement["outcome"]> = new Set([
   "amount_mismatch",
@@ -35,9 +37,10 @@ const FLAGGED: ReadonlySet<Settlement["outcome"]> = new Set([
 
 export default endpoint(reconcilePayments, async (_input) => {
   // First, so that no failure of Razorpay keeps back credits; and its own failure keeps back no payment.
-  const holds = await endExpiredHolds().catch(log);
-  if (holds !== undefined && holds.failed > 0) {
-    log(`${holds.failed} expired holds could not be ended; the database's log says why`);
+  const [holds] = await Promise.allSettled([endExpiredHolds()]);
+  const { expired, failed } = holds.status === "fulfilled" ? holds.value : NO_HOLDS;
+  if (failed > 0) {
+    log(`${failed} expired holds could not be ended; the database's log says why`);
   }
 
   const deadline = performance.now() + TIME_BUDGET_MS;
@@ -45,20 +48,25 @@ export default endpoint(reconcilePayments, async (_input) => {
   try {
     totals = await reconcile(deadline);
   } catch (error) {
-    await checkBooks(deadline).catch((other) => {
+    const [books] = await Promise.allSettled([checkBooks(deadline)]);
+    for (const result of [holds, books]) {
       // While the database is away, one line says so.
-      if (!(other instanceof RequestError && other.code === "UNAVAILABLE")) log(other);
-    });
+      if (result.status === "rejected" && !(isOutage(error) && isOutage(result.reason))) {
+        log(result.reason);
+      }
+    }
     throw error;
   }
 
+  if (holds.status === "rejected") log(holds.reason);
   for (const task of CLEAN_UPS) await cleanUp(task, deadline).catch(log);
   await checkBooks(deadline).catch(log);
-  return success(reconcilePayments.successMessage, {
-    ...totals,
-    holds_expired: holds?.expired ?? 0,
-  });
+  return success(reconcilePayments.successMessage, { ...totals, holds_expired: expired });
 });
+
+function isOutage(error: unknown): boolean {
+  return error instanceof RequestError && error.code === "UNAVAILABLE";
+}
 
 /** Logs what fails without stopping the run. */
 function log(error: unknown): undefined {

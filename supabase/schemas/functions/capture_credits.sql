@@ -187,7 +187,10 @@ begin
   end if;
 
   v_hold := private.end_hold(
-    v_hold, case v_credits when 0 then 'released' else 'captured' end, v_credits::integer, v_quantity
+    v_hold,
+    (case v_credits when 0 then 'released' else 'captured' end)::public.hold_state,
+    v_credits::integer,
+    v_quantity
   );
   outcome := 'captured';
   remaining_credits := v_hold.remaining_after_end;

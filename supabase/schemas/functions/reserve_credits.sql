@@ -143,7 +143,7 @@ begin
   select h.* into v_hold from public.holds h
   where h.user_id = coalesce(v_charge.user_id, v_user.id)
     and h.reference_id = reserve_credits.reference_id
-    and h.state = case when v_charge.user_id is null then 'open' else 'captured' end;
+    and h.state = (case when v_charge.user_id is null then 'open' else 'captured' end)::public.hold_state;
   if v_hold.user_id is not null
     and private.is_same_request(
       v_hold.action_id, v_hold.quantity, v_hold.credits,

@@ -1,3 +1,8 @@
+create type public.hold_state as enum ('open', 'captured', 'released', 'expired');
+
+comment on type public.hold_state is
+  'open: its credits are reserved, until it expires. captured: charged, with an entry in the ledger. released, expired: its credits were returned.';
+
 create table public.holds (
   -- Users are never deleted, and a foreign key would lock the row that each reservation has just locked.
   user_id uuid not null,
@@ -6,7 +11,7 @@ create table public.holds (
   quantity integer,
   price_id integer not null,
   credits integer not null,
-  state text not null default 'open',
+  state public.hold_state not null default 'open',
   created_at timestamptz not null default clock_timestamp(),
   expires_at timestamptz not null,
   remaining_after integer not null,
@@ -15,16 +20,12 @@ create table public.holds (
   remaining_after_end integer,
   balance_after_end integer,
   primary key (user_id, reference_id),
-  constraint state_is_known check (state in ('open', 'captured', 'released', 'expired')),
-  constraint a_hold_reserves_at_least_one_credit check (credits >= 1),
-  constraint an_ended_hold_says_when check ((ended_at is null) = (state = 'open')),
-  -- A capture of nothing releases the hold.
-  constraint no_more_is_captured_than_was_held check (
-    case state
-      when 'captured' then coalesce(captured_credits, 0) between 1 and credits
-      when 'released' then coalesce(captured_credits, 0) = 0
-      else captured_credits is null
-    end
+  -- Few and short, because PostgreSQL reads the text of every constraint again for each statement.
+  constraint a_hold_charges_no_more_than_it_reserves
+    check (credits >= 1 and coalesce(captured_credits, 0) between 0 and credits),
+  constraint an_ended_hold_says_when_and_what check (
+    (ended_at is null) = (state = 'open')
+    and (coalesce(captured_credits, 0) > 0) = (state = 'captured')
   )
 )
 -- Every hold is written twice, when it opens and when it ends.
@@ -42,8 +43,6 @@ comment on column public.holds.quantity is
   'In the unit of the action; null where the bot named the credits.';
 comment on column public.holds.price_id is
   'The row of action_prices that applied when the hold opened, which also prices its capture. No foreign key: every reservation would lock the same few rows.';
-comment on column public.holds.state is
-  'open: its credits are reserved, until expires_at. captured: charged, with an entry in the ledger. released, expired: its credits were returned.';
 comment on column public.holds.remaining_after is
   'What could be spent after it opened, which every repeated call returns.';
 comment on column public.holds.captured_credits is

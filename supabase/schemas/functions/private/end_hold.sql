@@ -1,7 +1,7 @@
 -- Ends a hold: returns what it reserved, charges what is captured, and collects what the user owes.
 create function private.end_hold(
   hold public.holds,
-  state text,
+  state public.hold_state,
   captured_credits integer default null,
   captured_quantity integer default null
 )

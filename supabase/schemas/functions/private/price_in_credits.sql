@@ -6,13 +6,18 @@ create function private.price_in_credits(
   minimum_credits integer
 )
 returns bigint
-language sql
+-- Not in SQL, which would be planned anew for every call.
+language plpgsql
 immutable
 set search_path = ''
-return greatest(
-  $4,
-  ($1::bigint + $3 - 1) / $3 * $2
-);
+as $$
+begin
+  return greatest(
+    minimum_credits,
+    (quantity::bigint + per_quantity - 1) / per_quantity * credits
+  );
+end;
+$$;
 
 comment on function private.price_in_credits is
   'Whole credits, rounded up for each started block. Quantities up to ten million and prices up to a thousand credits cannot overflow it.';

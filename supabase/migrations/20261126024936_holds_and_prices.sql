@@ -97,29 +97,13 @@ ALTER TABLE "public"."book_violations"
 REVOKE ALL ON TABLE "public"."book_violations" FROM "anon", "authenticated", "service_role";
 
 CREATE TABLE "public"."holds" (
-  "user_id"             uuid                     NOT NULL,
-  "reference_id"        text                     NOT NULL,
-  "action_id"           text                     NOT NULL,
-  "quantity"            integer,
-  "price_id"            integer                  NOT NULL,
-  "credits"             integer                  NOT NULL,
-  "state"               text                     NOT NULL DEFAULT 'open'::text,
-  "created_at"          timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-  "expires_at"          timestamp with time zone NOT NULL,
-  "remaining_after"     integer                  NOT NULL,
-  "ended_at"            timestamp with time zone,
-  "captured_credits"    integer,
-  "remaining_after_end" integer,
-  CONSTRAINT "a_hold_reserves_at_least_one_credit" CHECK ((credits >= 1)),
-  CONSTRAINT "an_ended_hold_says_when" CHECK (((ended_at IS NULL) = (state = 'open'::text))),
-  CONSTRAINT "holds_pkey" PRIMARY KEY (user_id, reference_id),
-  CONSTRAINT "no_more_is_captured_than_was_held" CHECK (
-CASE state
-    WHEN 'captured'::text THEN ((COALESCE(captured_credits, 0) >= 1) AND (COALESCE(captured_credits, 0) <= credits))
-    WHEN 'released'::text THEN (COALESCE(captured_credits, 0) = 0)
-    ELSE (captured_credits IS NULL)
-END),
-  CONSTRAINT "state_is_known" CHECK ((state = ANY (ARRAY['open'::text, 'captured'::text, 'released'::text, 'expired'::text])))
+  "user_id"      uuid    NOT NULL,
+  "reference_id" text    NOT NULL,
+  "action_id"    text    NOT NULL,
+  "quantity"     integer,
+  "price_id"     integer NOT NULL,
+  "credits"      integer NOT NULL,
+  CONSTRAINT "holds_pkey" PRIMARY KEY (user_id, reference_id)
 );
 
 ALTER TABLE "public"."holds"
@@ -178,6 +162,34 @@ CREATE TYPE "private"."price_of_a_call" AS (
   "credits"      bigint,
   "done_message" text
 );
+
+CREATE TYPE "public"."hold_state" AS ENUM (
+  'open',
+  'captured',
+  'released',
+  'expired'
+);
+
+ALTER TABLE "public"."holds"
+  ADD COLUMN "state" public.hold_state NOT NULL DEFAULT 'open'::public.hold_state;
+
+ALTER TABLE "public"."holds"
+  ADD COLUMN "created_at" timestamp WITH time zone NOT NULL DEFAULT clock_timestamp();
+
+ALTER TABLE "public"."holds"
+  ADD COLUMN "expires_at" timestamp WITH time zone NOT NULL;
+
+ALTER TABLE "public"."holds"
+  ADD COLUMN "remaining_after" integer NOT NULL;
+
+ALTER TABLE "public"."holds"
+  ADD COLUMN "ended_at" timestamp WITH time zone;
+
+ALTER TABLE "public"."holds"
+  ADD COLUMN "captured_credits" integer;
+
+ALTER TABLE "public"."holds"
+  ADD COLUMN "remaining_after_end" integer;
 
 CREATE OR REPLACE FUNCTION private.changed_orders (
   since  timestamp with time zone,
@@ -1166,9 +1178,9 @@ $function$;
 
 CREATE OR REPLACE FUNCTION private.end_hold (
   hold              public.holds,
-  state             text,
-  captured_credits  integer      DEFAULT NULL::integer,
-  captured_quantity integer      DEFAULT NULL::integer
+  state             public.hold_state,
+  captured_credits  integer           DEFAULT NULL::integer,
+  captured_quantity integer           DEFAULT NULL::integer
 )
   RETURNS public.holds
   LANGUAGE plpgsql
@@ -1754,10 +1766,17 @@ CREATE OR REPLACE FUNCTION private.price_in_credits (
   minimum_credits integer
 )
   RETURNS bigint
-  LANGUAGE sql
+  LANGUAGE plpgsql
   IMMUTABLE
   SET search_path TO ''
-RETURN GREATEST((minimum_credits)::bigint, (((((quantity)::bigint + per_quantity) - 1) / per_quantity) * credits));
+  AS $function$
+begin
+  return greatest(
+    minimum_credits,
+    (quantity::bigint + per_quantity - 1) / per_quantity * credits
+  );
+end;
+$function$;
 
 CREATE OR REPLACE FUNCTION private.release_common_holds (
   from_user_id uuid,
@@ -2025,7 +2044,10 @@ begin
   end if;
 
   v_hold := private.end_hold(
-    v_hold, case v_credits when 0 then 'released' else 'captured' end, v_credits::integer, v_quantity
+    v_hold,
+    (case v_credits when 0 then 'released' else 'captured' end)::public.hold_state,
+    v_credits::integer,
+    v_quantity
   );
   outcome := 'captured';
   remaining_credits := v_hold.remaining_after_end;
@@ -2848,7 +2870,7 @@ begin
   select h.* into v_hold from public.holds h
   where h.user_id = coalesce(v_charge.user_id, v_user.id)
     and h.reference_id = reserve_credits.reference_id
-    and h.state = case when v_charge.user_id is null then 'open' else 'captured' end;
+    and h.state = (case when v_charge.user_id is null then 'open' else 'captured' end)::public.hold_state;
   if v_hold.user_id is not null
     and private.is_same_request(
       v_hold.action_id, v_hold.quantity, v_hold.credits,
@@ -3206,6 +3228,13 @@ begin
 end;
 $function$;
 
+ALTER TABLE "public"."holds"
+  ADD CONSTRAINT "a_hold_charges_no_more_than_it_reserves" CHECK (((credits >= 1) AND ((COALESCE(captured_credits, 0) >= 0) AND (COALESCE(captured_credits, 0) <= credits))));
+
+ALTER TABLE "public"."holds"
+  ADD CONSTRAINT "an_ended_hold_says_when_and_what"
+    CHECK ((((ended_at IS NULL) = (state = 'open'::public.hold_state)) AND ((COALESCE(captured_credits, 0) > 0) = (state = 'captured'::public.hold_state))));
+
 CREATE VIEW "private"."current_prices" AS  SELECT id,
     action_id,
     unit,
@@ -3235,7 +3264,7 @@ CREATE UNIQUE INDEX one_open_violation ON public.book_violations USING btree (in
   WHERE (gone_at IS NULL);
 
 CREATE INDEX open_holds_of_a_user ON public.holds USING btree (user_id, expires_at)
-  WHERE (state = 'open'::text);
+  WHERE (state = 'open'::public.hold_state);
 
 CREATE INDEX payment_reversals_by_change ON public.payment_reversals USING btree (changed_at)
   WHERE (changed_at IS NOT NULL);
@@ -3316,8 +3345,6 @@ COMMENT ON COLUMN "public"."holds"."remaining_after" IS 'What could be spent aft
 
 COMMENT ON COLUMN "public"."holds"."remaining_after_end" IS 'What could be spent after it ended.';
 
-COMMENT ON COLUMN "public"."holds"."state" IS 'open: its credits are reserved, until expires_at. captured: charged, with an entry in the ledger. released, expired: its credits were returned.';
-
 COMMENT ON COLUMN "public"."payment_orders"."changed_at" IS 'When the row was last written, by whomever; null if that was before the column existed.';
 
 COMMENT ON COLUMN "public"."payment_reversals"."changed_at" IS 'When the row was last written, by whomever; null if that was before the column existed.';
@@ -3364,7 +3391,7 @@ COMMENT ON FUNCTION "private"."done_message"(public.credit_transactions) IS 'Not
 
 COMMENT ON FUNCTION "private"."end_expired_holds"(public.users) IS 'Takes and returns the row of a locked user. To be called before anything looks at what is reserved.';
 
-COMMENT ON FUNCTION "private"."end_hold"(public.holds, text, integer, integer) IS 'state: captured, released or expired. hold: as it is now, of a user who is locked. Returns it as it is then.';
+COMMENT ON FUNCTION "private"."end_hold"(public.holds, public.hold_state, integer, integer) IS 'state: captured, released or expired. hold: as it is now, of a user who is locked. Returns it as it is then.';
 
 COMMENT ON FUNCTION "private"."find_charge"(uuid, text) IS 'Null if the reference has paid for nothing, neither here nor in an account that was merged into this one.';
 
@@ -3431,6 +3458,8 @@ COMMENT ON TABLE "public"."book_violations" IS 'What the check of the books has 
 COMMENT ON TABLE "public"."holds" IS 'Credits that are reserved for a job under way, one row for each reference of a user. A reference whose hold was released or has expired may be reserved again.';
 
 COMMENT ON TABLE "public"."settings" IS 'Figures that operators may change. Every setting has its row.';
+
+COMMENT ON TYPE "public"."hold_state" IS 'open: its credits are reserved, until it expires. captured: charged, with an entry in the ledger. released, expired: its credits were returned.';
 
 COMMENT ON VIEW "private"."current_prices" IS 'One row for each action that is not retired and whose first price applies already.';
 
@@ -3518,11 +3547,11 @@ REVOKE ALL ON FUNCTION "private"."end_expired_holds"(public.users) FROM "postgre
 
 GRANT EXECUTE ON FUNCTION "private"."end_expired_holds"(public.users) TO "postgres";
 
-REVOKE ALL ON FUNCTION "private"."end_hold"(public.holds, text, integer, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION "private"."end_hold"(public.holds, public.hold_state, integer, integer) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION "private"."end_hold"(public.holds, text, integer, integer) FROM "postgres";
+REVOKE ALL ON FUNCTION "private"."end_hold"(public.holds, public.hold_state, integer, integer) FROM "postgres";
 
-GRANT EXECUTE ON FUNCTION "private"."end_hold"(public.holds, text, integer, integer) TO "postgres";
+GRANT EXECUTE ON FUNCTION "private"."end_hold"(public.holds, public.hold_state, integer, integer) TO "postgres";
 
 REVOKE ALL ON FUNCTION "private"."find_charge"(uuid, text) FROM PUBLIC;
 
