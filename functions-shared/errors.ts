@@ -35,6 +35,7 @@ export const ERRORS = {
   NOT_FOUND: { status: 404, message: "There is nothing at this address" },
   USER_NOT_FOUND: { status: 404, message: "User not found" },
   PACKAGE_NOT_FOUND: { status: 404, message: "Package not found" },
+  EVENT_NOT_FOUND: { status: 404, message: "Event not found" },
   ORDER_NOT_FOUND: { status: 404, message: "Order not found" },
   PAYMENT_NOT_FOUND: { status: 404, message: "Payment not found" },
   ACTION_NOT_FOUND: { status: 404, message: "There is no such action, or it is no longer offered" },

@@ -4,22 +4,11 @@
  */
 
 import { z } from "zod";
-import { entry, EXAMPLE_USER_ID } from "shared/contract/operator.ts";
+import { entry, EXAMPLE_USER_ID, moment } from "shared/contract/operator.ts";
 import type { Operation } from "shared/contract/operation.ts";
 
 /** The most entries of one statement. */
 export const MAX_STATEMENT_ENTRIES = 10_000;
-
-const date = z.iso.date();
-const time = z.iso.datetime({ offset: true });
-
-/** A date, which is its first moment in UTC, or a time. Parsed, it is a time. */
-const moment = z.string("must be a string")
-  .refine(
-    (text) => date.safeParse(text).success || time.safeParse(text).success,
-    "must be a date or a time, such as 2026-11-01 or 2026-11-01T09:30:00Z",
-  )
-  .transform((text) => text.length === 10 ? `${text}T00:00:00Z` : text);
 
 export const exportStatement = {
   name: "export-statement",

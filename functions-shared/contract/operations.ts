@@ -27,6 +27,7 @@ import { mergeUsers } from "shared/contract/merge-users.ts";
 import { razorpayWebhook } from "shared/contract/razorpay-webhook.ts";
 import { reconcilePayments } from "shared/contract/reconcile-payments.ts";
 import { refundPayment } from "shared/contract/refund-payment.ts";
+import { resendEvents } from "shared/contract/resend-events.ts";
 import { settleOrder } from "shared/contract/settle-order.ts";
 import { unfreezeUser } from "shared/contract/unfreeze-user.ts";
 import { users } from "shared/contract/users.ts";
@@ -60,6 +61,7 @@ export const OPERATIONS: readonly Operation[] = [
   refundPayment,
   mergeUsers,
   endHold,
+  resendEvents,
   exportStatement,
   listAttention,
   checkBooks,

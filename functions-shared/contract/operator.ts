@@ -40,6 +40,17 @@ export const userId = z.uuid("must be a UUID").describe(
 /** The user of the examples. */
 export const EXAMPLE_USER_ID = "ce966eac-3f68-47a9-af05-f70448bdf4ff";
 
+const date = z.iso.date();
+const time = z.iso.datetime({ offset: true });
+
+/** A date, which is its first moment in UTC, or a time. Parsed, it is a time. */
+export const moment = z.string("must be a string")
+  .refine(
+    (text) => date.safeParse(text).success || time.safeParse(text).success,
+    "must be a date or a time, such as 2026-11-01 or 2026-11-01T09:30:00Z",
+  )
+  .transform((text) => text.length === 10 ? `${text}T00:00:00Z` : text);
+
 /** An entry of an account's history, as operators see it. */
 export const entry = z.object({
   sequence_number: z.int().min(1),

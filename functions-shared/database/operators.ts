@@ -64,6 +64,12 @@ export const endHold = procedure(
     ),
 );
 
+/** Sends events again. */
+export const resendEvents = procedure(
+  "resend_events",
+  () => actionOf(z.object({ resent: z.int() }), ["event_not_found", "too_many_events"]),
+);
+
 const refundOutcome = [
   z.object({
     outcome: z.literal("refunded"),

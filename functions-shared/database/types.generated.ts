@@ -201,25 +201,13 @@ export type Database = {
           },
         ];
       };
-      "erased_identities": {
-        Row: {
-          "hash": string;
-        };
-        ComputedFields: never;
-        Insert: {
-          "hash": string;
-        };
-        Update: {
-          "hash"?: string;
-        };
-        Relationships: [];
-      };
       "event_addresses": {
         Row: {
           "created_at": string;
           "failing_since": string | null;
           "failures": number;
           "id": number;
+          "last_failure": string | null;
           "named_at": string;
           "next_probe_at": string | null;
           "not_before": string | null;
@@ -233,6 +221,7 @@ export type Database = {
           "failing_since"?: string | null;
           "failures"?: number;
           "id"?: never;
+          "last_failure"?: string | null;
           "named_at"?: string;
           "next_probe_at"?: string | null;
           "not_before"?: string | null;
@@ -245,6 +234,7 @@ export type Database = {
           "failing_since"?: string | null;
           "failures"?: number;
           "id"?: never;
+          "last_failure"?: string | null;
           "named_at"?: string;
           "next_probe_at"?: string | null;
           "not_before"?: string | null;
@@ -387,7 +377,7 @@ export type Database = {
           "reference_id": string;
           "remaining_after": number;
           "remaining_after_end": number | null;
-          "state": Database["public"]["Enums"]["hold_state"];
+          "state": string;
           "user_id": string;
         };
         ComputedFields: never;
@@ -404,7 +394,7 @@ export type Database = {
           "reference_id": string;
           "remaining_after": number;
           "remaining_after_end"?: number | null;
-          "state"?: Database["public"]["Enums"]["hold_state"];
+          "state"?: string;
           "user_id": string;
         };
         Update: {
@@ -420,7 +410,7 @@ export type Database = {
           "reference_id"?: string;
           "remaining_after"?: number;
           "remaining_after_end"?: number | null;
-          "state"?: Database["public"]["Enums"]["hold_state"];
+          "state"?: string;
           "user_id"?: string;
         };
         Relationships: [];
@@ -610,7 +600,6 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "currency": string;
-          "erased_at": string | null;
           "expires_at": string | null;
           "id": string;
           "key_mode": string;
@@ -639,7 +628,6 @@ export type Database = {
           "created_at"?: string;
           "credits": number;
           "currency"?: string;
-          "erased_at"?: string | null;
           "expires_at"?: string | null;
           "id"?: string;
           "key_mode": string;
@@ -667,7 +655,6 @@ export type Database = {
           "created_at"?: string;
           "credits"?: number;
           "currency"?: string;
-          "erased_at"?: string | null;
           "expires_at"?: string | null;
           "id"?: string;
           "key_mode"?: string;
@@ -887,12 +874,10 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "debt_credits": number;
-          "erased_at": string | null;
           "frozen_at": string | null;
           "has_merged": boolean;
           "held_credits": number;
           "id": string;
-          "is_without_welcome": boolean;
           "merged_into": string | null;
           "next_hold_expiry_at": string | null;
           "open_holds": number;
@@ -904,12 +889,10 @@ export type Database = {
           "created_at"?: string;
           "credits": number;
           "debt_credits"?: number;
-          "erased_at"?: string | null;
           "frozen_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
-          "is_without_welcome"?: boolean;
           "merged_into"?: string | null;
           "next_hold_expiry_at"?: string | null;
           "open_holds"?: number;
@@ -920,12 +903,10 @@ export type Database = {
           "created_at"?: string;
           "credits"?: number;
           "debt_credits"?: number;
-          "erased_at"?: string | null;
           "frozen_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
-          "is_without_welcome"?: boolean;
           "merged_into"?: string | null;
           "next_hold_expiry_at"?: string | null;
           "open_holds"?: number;
@@ -1088,7 +1069,6 @@ export type Database = {
         Args: {
           "action"?: string;
           "credits"?: number;
-          "identity_hashes"?: (string)[];
           "phone_number"?: string;
           "quantity"?: number;
           "reference_id"?: string;
@@ -1106,9 +1086,6 @@ export type Database = {
       };
       "delete_abandoned_orders": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_expired_rate_counters": { Args: Record<PropertyKey, never>; Returns: number };
-      "delete_old_events": { Args: Record<PropertyKey, never>; Returns: number };
-      "delete_old_holds": { Args: Record<PropertyKey, never>; Returns: number };
-      "delete_old_webhooks": { Args: Record<PropertyKey, never>; Returns: number };
       "end_hold_by_hand": {
         Args: {
           "hold_reference_id": string;
@@ -1120,16 +1097,6 @@ export type Database = {
         Returns: {
           "outcome": string;
           "result": Json;
-        }[];
-      };
-      "erase_user": {
-        Args: { "identity_hashes"?: Json; "operator": string; "reason": string; "user_id": string };
-        Returns: {
-          "auth": string;
-          "erased_at": string;
-          "erased_user_id": string;
-          "identities": (string)[];
-          "outcome": string;
         }[];
       };
       "expire_holds": {
@@ -1224,13 +1191,7 @@ export type Database = {
         }[];
       };
       "get_user": {
-        Args: {
-          "caller_address"?: string;
-          "identity_hashes"?: (string)[];
-          "link_user_id"?: string;
-          "phone_number"?: string;
-          "whatsapp_user_id"?: string;
-        };
+        Args: { "caller_address"?: string; "phone_number"?: string; "whatsapp_user_id"?: string };
         Returns: {
           "created_at": string;
           "credits": number;
@@ -1300,7 +1261,6 @@ export type Database = {
         Args: {
           "caller_address"?: string;
           "channel"?: string;
-          "identity_hashes"?: (string)[];
           "is_proven"?: boolean;
           "key_mode": string;
           "package_id": string;
@@ -1336,7 +1296,6 @@ export type Database = {
         Args: { "operator": string; "order_id": string; "outcome": string; "reason": string };
         Returns: undefined;
       };
-      "refresh_samples": { Args: Record<PropertyKey, never>; Returns: undefined };
       "release_hold": {
         Args: { "phone_number"?: string; "reference_id"?: string; "whatsapp_user_id"?: string };
         Returns: {
@@ -1346,12 +1305,25 @@ export type Database = {
           "user_id": string;
         }[];
       };
+      "resend_events": {
+        Args: {
+          "created_before"?: string;
+          "created_from"?: string;
+          "event_id"?: string;
+          "operator": string;
+          "reason": string;
+          "reference_id": string;
+        };
+        Returns: {
+          "outcome": string;
+          "result": Json;
+        }[];
+      };
       "reserve_credits": {
         Args: {
           "action"?: string;
           "credits"?: number;
           "expires_in_seconds"?: number;
-          "identity_hashes"?: (string)[];
           "phone_number"?: string;
           "quantity"?: number;
           "reference_id"?: string;
@@ -1378,7 +1350,6 @@ export type Database = {
         Args: {
           "amount_paise": number;
           "currency": string;
-          "identity_hashes"?: (string)[];
           "payment_status": string;
           "razorpay_order_id": string;
           "razorpay_payment_id": string;
@@ -1388,9 +1359,7 @@ export type Database = {
         Returns: {
           "credits_added": number;
           "outcome": string;
-          "phone_number": string;
           "remaining_credits": number;
-          "whatsapp_user_id": string;
         }[];
       };
       "unfreeze_user": {
@@ -1402,7 +1371,7 @@ export type Database = {
       };
     };
     Enums: {
-      "hold_state": "open" | "captured" | "released" | "expired";
+      [_ in never]: never;
     };
     CompositeTypes: {
       [_ in never]: never;
@@ -1513,8 +1482,6 @@ export type CompositeTypes<
 
 export const Constants = {
   "public": {
-    Enums: {
-      "hold_state": ["open", "captured", "released", "expired"],
-    },
+    Enums: {},
   },
 } as const;

@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod";
+import { EVENTS } from "shared/contract/events.ts";
 import { errorsOf, type Operation } from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { type ErrorCode, ERRORS } from "shared/errors.ts";
@@ -31,6 +32,22 @@ export function endpointTable(): string {
     ]),
   );
 }
+
+/** Every event: its type, what it means, and what its `data` holds besides what all have. */
+export function eventTable(): string {
+  return table(
+    ["Type", "Meaning", "In `data` besides"],
+    EVENTS.map(({ type, description, body, example }) => {
+      const { data } = eventBody.parse(z.toJSONSchema(body)).properties;
+      const fields = Object.keys(data.properties).filter((name) => name in example);
+      return [`\`${type}\``, description, fields.map((name) => `\`${name}\``).join(", ")];
+    }),
+  );
+}
+
+const eventBody = z.object({
+  properties: z.object({ data: z.object({ properties: z.record(z.string(), z.unknown()) }) }),
+});
 
 /** Every error, in the order of the HTTP statuses. */
 export function errorTable(): string {

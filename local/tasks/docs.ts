@@ -8,7 +8,7 @@
 
 import { join } from "node:path";
 import configuration from "../../deno.json" with { type: "json" };
-import { endpointTable, errorTable, requestTables } from "../docs/api.ts";
+import { endpointTable, errorTable, eventTable, requestTables } from "../docs/api.ts";
 import { findMistakes } from "../docs/check.ts";
 import { envExample, variableTables } from "../docs/configuration.ts";
 import { wrongExamples } from "../docs/json-examples.ts";
@@ -45,10 +45,12 @@ await runTask(async () => {
   const contents = new Map([
     ["endpoints", endpointTable()],
     ["errors", errorTable()],
+    ["events", eventTable()],
     ...requestTables(),
     ...variableTables(),
     ["limits", limitTable(await read("supabase/schemas/rows.sql"))],
     await example("bot.ts"),
+    await example("events.ts"),
     await example("reserved-job.ts"),
     await example("page.ts"),
     ["first steps", firstSteps?.trim() ?? ""],

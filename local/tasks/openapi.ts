@@ -8,6 +8,7 @@
  */
 
 import { z } from "zod";
+import { EVENTS, type EventType, exampleOf } from "shared/contract/events.ts";
 import { errorsOf, type Example, needsNoField, type Operation } from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { ERRORS } from "shared/errors.ts";
@@ -48,6 +49,15 @@ const SECURITY_SCHEMES = {
     description:
       "The owner of an account: a session of Supabase Auth with a confirmed phone number.",
   },
+  eventSignature: {
+    type: "apiKey",
+    in: "header",
+    name: "webhook-signature",
+    description:
+      "This backend, when it tells the bot of an event: `v1,` and, in base64, the HMAC-SHA256 of " +
+      "`webhook-id`, `webhook-timestamp` and the body, joined by dots, under `EVENTS_SECRET` (Standard " +
+      "Webhooks). Two of them, separated by a space, while the secret is changed.",
+  },
   razorpaySignature: {
     type: "apiKey",
     in: "header",
@@ -78,6 +88,17 @@ const TAGS: Record<Operation["caller"], string> = {
   anyone: "Page",
   operator: "Operator",
   razorpay: "Razorpay",
+};
+
+/** What every request to the bot carries (Standard Webhooks). */
+const EVENT_HEADERS = {
+  "webhook-id": "The event's id, the same at every attempt. Drop an event that you have handled.",
+  "webhook-timestamp": "When this attempt was made, in seconds since 1970. Refuse one that is old.",
+};
+
+const EVENT_ANSWERS = {
+  "2XX": { description: "The event has arrived. Any other status but 410 makes it come again." },
+  "410": { description: "Nothing more is sent to this address until an operator resumes it." },
 };
 
 /** Returns the whole document. */
@@ -114,8 +135,10 @@ function openApiDocument(): Json {
       { name: "Page", description: "What a web page calls for a customer." },
       { name: "Operator", description: "What an operator and the scheduler call." },
       { name: "Razorpay", description: "What Razorpay calls." },
+      { name: "Events", description: "What the bot is told, at the addresses in `EVENTS_URL`." },
     ],
     paths: Object.assign({}, ...OPERATIONS.map(pathsOf)),
+    webhooks: Object.fromEntries(EVENTS.map((event) => [event.type, { post: webhookOf(event) }])),
     components: {
       securitySchemes: SECURITY_SCHEMES,
       headers: { "x-request-id": REQUEST_ID_HEADER },
@@ -154,6 +177,35 @@ function operationObject(
       ? { parameters: parametersOf(operation, pathField) }
       : { parameters: headersOf(operation), requestBody: bodyOf(operation) }),
     responses: responsesOf(operation),
+  };
+}
+
+/** The request by which the bot is told of an event. */
+function webhookOf(event: EventType): Json {
+  const { type, summary, description, body } = event;
+  return {
+    operationId: camelCase(`on-${type.replace(".", "-")}`),
+    tags: ["Events"],
+    summary,
+    description,
+    security: [{ eventSignature: [] }],
+    parameters: Object.entries(EVENT_HEADERS).map(([name, description]) => ({
+      name,
+      in: "header",
+      required: true,
+      description,
+      schema: { type: "string" },
+    })),
+    requestBody: {
+      required: true,
+      content: {
+        "application/json": {
+          schema: jsonSchema(body),
+          examples: { one: { summary, value: exampleOf(event) } },
+        },
+      },
+    },
+    responses: EVENT_ANSWERS,
   };
 }
 

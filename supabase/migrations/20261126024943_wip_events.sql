@@ -24,6 +24,7 @@ CREATE TABLE "public"."event_addresses" (
   "failing_since" timestamp with time zone,
   "next_probe_at" timestamp with time zone,
   "not_before"    timestamp with time zone,
+  "last_failure"  text,
   CONSTRAINT "a_failing_address_is_probed_again" CHECK (((next_probe_at IS NULL) = (failures = 0))),
   CONSTRAINT "a_failing_address_says_since_when" CHECK (((failing_since IS NULL) = (failures = 0))),
   CONSTRAINT "event_addresses_pkey" PRIMARY KEY (id),
@@ -1025,7 +1026,10 @@ begin
         v_longest_probe_wait,
         interval '5 seconds' * power(2, least(a.failures, 20) + 1 - v_failures_of_a_down_address)
       ),
-      not_before = greatest(a.not_before, clock_timestamp() + v_retry_after)
+      not_before = greatest(a.not_before, clock_timestamp() + v_retry_after),
+      last_failure = coalesce(
+        finish_event_delivery.error, 'status ' || finish_event_delivery.http_status
+      )
   where a.id = v_address.id;
 
   if clock_timestamp() >= v_delivery.give_up_at then
@@ -1196,6 +1200,255 @@ end;
 $function$;
 
 REVOKE ALL ON FUNCTION "public"."hand_out_events"(text[], integer) FROM PUBLIC, "anon", "authenticated";
+
+CREATE OR REPLACE FUNCTION public.list_attention()
+  RETURNS TABLE (
+    kind    text,
+    subject text,
+    since   timestamp with time zone,
+    detail  text
+  )
+  LANGUAGE sql
+  STABLE
+  SECURITY DEFINER
+  SET search_path TO ''
+  AS $function$
+  -- Every branch reads a partial index of the few rows that may need attention, never a whole table.
+  select 'flagged payment', p.id, p.created_at,
+    format('%s: %s paise of order %s bought nothing; refund them', p.flag, p.amount_paise, p.order_id)
+  from public.payments p
+  where p.flag is not null
+    and p.amount_paise > coalesce((
+      select sum(r.amount_paise) from public.payment_reversals r
+      where r.payment_id = p.id and r.is_money_gone
+    ), 0)
+
+  union all
+  select 'debt', coalesce(u.phone_number, u.id::text), min(d.created_at),
+    format('%s credits were spent before they were taken back', u.debt_credits)
+  from private.debts d
+  join public.users u on u.id = d.user_id
+  group by u.id
+
+  union all
+  select 'unfinished refund', a.reference_id, a.created_at,
+    format('%s asked Razorpay to refund %s paise of %s, and what came of it is not known; ask again with '
+      'the same reference', a.operator, a.after ->> 'amount_paise', a.payment_id)
+  from public.operator_actions a
+  where a.outcome = 'asked'
+    and a.created_at < statement_timestamp() - interval '1 minute'
+    and not exists (select from public.operator_actions c where c.completes = a.id)
+
+  union all
+  select 'open order', o.id::text, o.created_at,
+    format('%s paise by %s since %s, last tried payment %s', o.amount_paise, o.channel, o.created_at, (
+      select p.id || ' ' || p.status from public.payments p where p.order_id = o.id
+      order by p.created_at desc limit 1
+    ))
+  from public.payment_orders o
+  where o.state = 'open' and o.tried_at is not null and o.next_check_at is not null
+    and o.created_at < statement_timestamp() - interval '15 minutes'
+
+  union all
+  select 'failed delivery', d.id::text, d.received_at,
+    format('%s %s: %s', d.event, d.event_id, coalesce(d.outcome, 'cut off'))
+  from (
+    select f.* from public.webhook_deliveries f where f.outcome = 'failed'
+    union all
+    select f.* from public.webhook_deliveries f
+    where f.outcome is null and f.received_at < statement_timestamp() - interval '1 minute'
+  ) d
+  -- Superseded by a later successful delivery, unless it came without an id.
+  where not exists (
+    select from public.webhook_deliveries later
+    where later.event_id = d.event_id and later.event_id <> '' and later.id > d.id
+      and later.outcome <> 'failed'
+  )
+
+  union all
+  select 'payment of no order', d.razorpay_payment_id, min(d.received_at),
+    format('captured with this key''s account for Razorpay order %s, which is not ours; refund it',
+      coalesce(max(d.razorpay_order_id), 'none'))
+  from public.webhook_deliveries d
+  where d.outcome = 'not_ours'
+    and d.received_at > statement_timestamp() - interval '30 days'
+    and d.event in ('payment.captured', 'order.paid', 'payment_link.paid')
+    and d.razorpay_payment_id is not null
+    -- Booked after all, or already being returned.
+    and not exists (select from public.payments p where p.id = d.razorpay_payment_id)
+    and not exists (
+      select from public.webhook_deliveries refund
+      where refund.razorpay_payment_id = d.razorpay_payment_id and refund.event = 'refund.processed'
+    )
+  group by d.razorpay_payment_id
+
+  union all
+  select 'limit reached', c.action, c.window_ends_at - make_interval(secs => l.window_seconds),
+    format('%s of at most %s for everybody together, until %s', c.count, l.max_count,
+      c.window_ends_at)
+  from public.rate_limits l
+  join public.rate_counters c on c.action = l.action and c.scope = l.scope and c.subject = 'all'
+  where l.scope = 'project' and c.count >= l.max_count and c.window_ends_at > statement_timestamp()
+
+  union all
+  select 'broken invariant', v.subject, v.found_at, format('%s: %s', v.invariant, v.detail)
+  from public.book_violations v
+  where v.gone_at is null
+
+  union all
+  select 'books unchecked', 'books', c.complete_until, 'no run has checked what was written since'
+  from (select b.complete_until from public.book_checks b order by b.id desc limit 1) c
+  where c.complete_until < statement_timestamp() - interval '1 hour'
+
+  union all
+  select 'undelivered events', regexp_replace(a.url, '[?].*', ''),
+    least(a.paused_at, a.failing_since, dead.since),
+    concat_ws('; ',
+      case when a.paused_at is not null
+        then format('it answered 410 and is sent nothing more: %s wait', waiting.count) end,
+      case when a.paused_at is null and a.failures > 0
+        then format('the last %s attempts failed (%s): %s wait', a.failures, a.last_failure, waiting.count)
+      end,
+      case when dead.count > 0 then format('%s were given up after three days', dead.count) end,
+      'resend-events sends them again'
+    )
+  from public.event_addresses a
+  cross join lateral (
+    select count(*) as count, min(d.finished_at) as since
+    from public.event_deliveries d where d.address_id = a.id and d.state = 'dead'
+  ) dead
+  cross join lateral (
+    select count(*) as count
+    from public.event_deliveries d where d.address_id = a.id and d.state = 'pending'
+  ) waiting
+  where a.removed_at is null and (
+    a.paused_at is not null
+    or a.failing_since < statement_timestamp() - interval '15 minutes' and waiting.count > 0
+    or dead.count > 0
+  )
+
+  union all
+  select 'undelivered events', 'every address', min(e.created_at),
+    format('%s wait to be handed out: deliver-events fails, or nobody calls it', count(*))
+  from public.events e
+  where e.state = 'new' and e.created_at < statement_timestamp() - interval '15 minutes'
+    -- Without an address, events only wait for one.
+    and exists (select from public.event_addresses a where a.removed_at is null)
+  having count(*) > 0
+
+  order by 3;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.resend_events (
+  operator       text,
+  reason         text,
+  reference_id   text,
+  event_id       uuid                     DEFAULT NULL::uuid,
+  created_from   timestamp with time zone DEFAULT NULL::timestamp WITH time zone,
+  created_before timestamp with time zone DEFAULT NULL::timestamp WITH time zone
+)
+  RETURNS TABLE (
+    outcome text,
+    result  jsonb
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_max_events constant integer := 10000;
+  v_request constant jsonb := jsonb_strip_nulls(jsonb_build_object(
+    'event_id', resend_events.event_id,
+    'from', resend_events.created_from,
+    'to', resend_events.created_before
+  ));
+  v_event_ids uuid[];
+  v_addresses integer;
+begin
+  if num_nonnulls(resend_events.event_id, resend_events.created_from) <> 1
+    or (resend_events.created_from is null) <> (resend_events.created_before is null)
+  then
+    raise exception 'either one event or a period is sent again'
+      using errcode = 'invalid_parameter_value';
+  end if;
+
+  select r.outcome, r.result into outcome, result
+  from private.repeated_action('resend-events', resend_events.reference_id, v_request) r;
+  if outcome is not null then
+    return next;
+    return;
+  end if;
+
+  select array_agg(e.id) into v_event_ids
+  from (
+    select e.id from public.events e
+    where e.id = resend_events.event_id
+      or e.created_at >= resend_events.created_from and e.created_at < resend_events.created_before
+    limit v_max_events + 1
+  ) e;
+  if resend_events.event_id is not null and v_event_ids is null then
+    outcome := 'event_not_found';
+  elsif cardinality(v_event_ids) > v_max_events then
+    outcome := 'too_many_events';
+  end if;
+  if outcome is not null then
+    return next;
+    return;
+  end if;
+
+  -- Whatever kept the addresses from being sent to is said to be over. What waited for one that was
+  -- paused has three days from now.
+  with resumed as (
+    update public.event_addresses a
+    set paused_at = null, failures = 0, failing_since = null, next_probe_at = null, not_before = null
+    from (select p.id, p.paused_at from public.event_addresses p for no key update) former
+    where a.id = former.id and a.removed_at is null
+    returning a.id, former.paused_at
+  ),
+  waiting as (
+    update public.event_deliveries d
+    set give_up_at = clock_timestamp() + interval '3 days', next_attempt_at = clock_timestamp()
+    from resumed r
+    where d.address_id = r.id and r.paused_at is not null
+      and d.state = 'pending' and d.lease_token is null
+      and d.event_id <> all (coalesce(v_event_ids, '{}'))
+  )
+  select count(*) into v_addresses from resumed;
+
+  if v_addresses > 0 then
+    update public.events e
+    set state = 'handed_out', handed_out_at = coalesce(e.handed_out_at, clock_timestamp())
+    where e.id = any (v_event_ids) and e.state <> 'handed_out';
+    insert into public.event_deliveries as d (event_id, address_id)
+    select e.id, a.id
+    from public.events e
+    cross join public.event_addresses a
+    where e.id = any (v_event_ids) and a.removed_at is null
+    on conflict (event_id, address_id) do update
+    set state = 'pending', attempts = 0, next_attempt_at = excluded.next_attempt_at,
+        give_up_at = excluded.give_up_at, lease_token = null, finished_at = null
+    -- One that is on its way right now arrives anyway.
+    where d.lease_token is null or d.next_attempt_at <= clock_timestamp();
+  end if;
+
+  outcome := 'done';
+  result := jsonb_build_object(
+    'resent', case when v_addresses > 0 then coalesce(cardinality(v_event_ids), 0) else 0 end
+  );
+  perform private.record_action(
+    'resend-events', resend_events.operator, resend_events.reason,
+    reference_id => resend_events.reference_id, request => v_request,
+    user_id => (select e.user_id from public.events e where e.id = resend_events.event_id),
+    result => result
+  );
+  return next;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."resend_events"(text, text, text, uuid, timestamp WITH time zone, timestamp WITH time zone) FROM PUBLIC, "anon", "authenticated";
 
 CREATE OR REPLACE FUNCTION public.settle_payment (
   razorpay_order_id   text,
@@ -1402,6 +1655,8 @@ CREATE INDEX events_to_hand_out ON public.events USING btree (created_at)
 
 COMMENT ON COLUMN "public"."event_addresses"."failures" IS 'Attempts that failed since the last one that succeeded. From the third on, it is probed with one delivery at a time.';
 
+COMMENT ON COLUMN "public"."event_addresses"."last_failure" IS 'The status that it answered with, or why there was no answer.';
+
 COMMENT ON COLUMN "public"."event_addresses"."named_at" IS 'When a run last named it, to within a few minutes.';
 
 COMMENT ON COLUMN "public"."event_addresses"."next_probe_at" IS 'When it may be probed next.';
@@ -1457,6 +1712,10 @@ COMMENT ON FUNCTION "public"."finish_event_delivery"(uuid, integer, uuid, intege
 COMMENT ON FUNCTION "public"."get_user"(text, text, text) IS 'The user of a phone number (E.164) or a WhatsApp user id, created on first contact. One row. outcome: found; rate_limited (too many unknown numbers from caller_address or in total; nothing was created).';
 
 COMMENT ON FUNCTION "public"."hand_out_events"(text[], integer) IS 'urls: the addresses of EVENTS_URL. Returns how many events are no longer new, at most batch_size. Concurrent callers get different ones. An event older than three days is not sent. The queue of an address that has not been named for an hour ends.';
+
+COMMENT ON FUNCTION "public"."list_attention"() IS 'kind: flagged payment (refund it in Razorpay''s dashboard); debt; unfinished refund (call refund-payment again with the same reference); open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); undelivered events (per address: paused by 410, failing for 15 minutes, or given up; or not handed out for 15 minutes); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called).';
+
+COMMENT ON FUNCTION "public"."resend_events"(text, text, text, uuid, timestamp with time zone, timestamp with time zone) IS 'One row. Either event_id, or the events from created_from until before created_before, whatever became of them; receivers know them by their id. Addresses that were paused or down are sent to again. outcome: done and replayed, with result {resent}, the number of events (0 if there is no address); reference_reused; event_not_found; too_many_events (more than 10,000). Only done changes anything.';
 
 COMMENT ON TABLE "public"."event_addresses" IS 'How the addresses of EVENTS_URL fare. The setting says which there are: deliver-events names them at every run.';
 
@@ -1523,5 +1782,11 @@ REVOKE ALL ON FUNCTION "public"."hand_out_events"(text[], integer) FROM "postgre
 GRANT EXECUTE ON FUNCTION "public"."hand_out_events"(text[], integer) TO "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."hand_out_events"(text[], integer) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."resend_events"(text, text, text, uuid, timestamp WITH time zone, timestamp WITH time zone) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."resend_events"(text, text, text, uuid, timestamp WITH time zone, timestamp WITH time zone) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."resend_events"(text, text, text, uuid, timestamp WITH time zone, timestamp WITH time zone) TO "service_role";
 
 insert into public.settings (name, value) values ('low_balance_credits', 1) on conflict do nothing;

@@ -53,6 +53,7 @@ grant execute on function
   public.record_operator_action,
   public.refresh_samples,
   public.release_hold,
+  public.resend_events,
   public.reserve_credits,
   public.run_book_check,
   public.settle_payment,

@@ -9,6 +9,7 @@ import { randomUUID } from "node:crypto";
 import addFormats from "ajv-formats";
 import { Ajv2020 } from "ajv/2020";
 import { z } from "zod";
+import { EVENTS } from "shared/contract/events.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import configuration from "../../deno.json" with { type: "json" };
 import { startBackend } from "../support/backend.ts";
@@ -70,6 +71,19 @@ const openApi = z.object({
       }),
     ),
   ),
+  webhooks: z.record(
+    z.string(),
+    z.object({
+      post: z.object({
+        operationId: z.string(),
+        tags: z.array(z.string()),
+        security: z.array(z.record(z.string(), z.array(z.never()))),
+        requestBody: z.object({
+          content: z.object({ "application/json": z.object({ examples }) }),
+        }),
+      }),
+    }),
+  ),
   components: z.looseObject({
     securitySchemes: z.record(z.string(), z.looseObject({ description: z.string() })),
   }),
@@ -85,6 +99,12 @@ ajv.addSchema(JSON.parse(text), "openapi.json");
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method, ...operation }))
 );
+
+/** What the bot is told. */
+const webhooks = Object.entries(document.webhooks).map(([type, { post }]) => ({
+  path: type,
+  ...post,
+}));
 
 /** Validates a value against a part of the document. */
 function isValidAt(parts: readonly string[], value: unknown): boolean {
@@ -221,21 +241,24 @@ Deno.test("the document has a version, a license, and tags that it explains", ()
   strictEqual(document.info.version, configuration.version);
   strictEqual(document.info.license.identifier, "MIT");
   const explained = document.tags.map(({ name }) => name);
-  for (const { tags, path } of operations) {
+  for (const { tags, path } of [...operations, ...webhooks]) {
     strictEqual(tags.length, 1, path);
     ok(tags.every((tag) => explained.includes(tag)), path);
   }
-  deepStrictEqual([...new Set(operations.flatMap(({ tags }) => tags))].sort(), explained.sort());
+  const used = [...operations, ...webhooks].flatMap(({ tags }) => tags);
+  deepStrictEqual([...new Set(used)].sort(), explained.sort());
 });
 
 Deno.test("every operation has an id that generators can turn into a function", () => {
-  const ids = operations.map(({ operationId }) => operationId);
+  const ids = [...operations, ...webhooks].map(({ operationId }) => operationId);
   for (const id of ids) ok(/^[a-z][A-Za-z]*$/.test(id), id);
   strictEqual(new Set(ids).size, ids.length);
 });
 
 Deno.test("every credential is explained, and every explained one is used", () => {
-  const used = operations.flatMap(({ security }) => security.flatMap(Object.keys));
+  const used = [...operations, ...webhooks].flatMap(({ security }) =>
+    security.flatMap(Object.keys)
+  );
   deepStrictEqual(
     [...new Set(used)].sort(),
     Object.keys(document.components.securitySchemes).sort(),
@@ -271,6 +294,27 @@ Deno.test("every example fits its schema, and is a request that its function par
       const { error } = operation.input.safeParse(value);
       strictEqual(error, undefined, path);
     }
+  }
+});
+
+Deno.test("every event is a webhook, with an example that fits its schema and its contract", () => {
+  deepStrictEqual(webhooks.map(({ path }) => path), EVENTS.map(({ type }) => type));
+  for (const { path, requestBody } of webhooks) {
+    const parts = [
+      "webhooks",
+      path,
+      "post",
+      "requestBody",
+      "content",
+      "application/json",
+      "schema",
+    ];
+    for (const { value } of Object.values(requestBody.content["application/json"].examples)) {
+      ok(isValidAt(parts, value), `${path}: ${ajv.errorsText()}`);
+      const contract = EVENTS.find(({ type }) => type === path);
+      deepStrictEqual(contract?.body.parse(value), value);
+    }
+    ok(!isValidAt(parts, { type: path, timestamp: "2026-11-26T09:30:00Z", data: {} }));
   }
 });
 

@@ -56,6 +56,7 @@ const PUBLISHED_FUNCTIONS = [
   "record_operator_action",
   "refresh_samples",
   "release_hold",
+  "resend_events",
   "reserve_credits",
   "run_book_check",
   "settle_payment",

@@ -481,7 +481,7 @@ async function whileBotsRun(
     RAZORPAY_WEBHOOK_SECRET: secrets.razorpayWebhookSecret,
     ERASURE_SECRET: secrets.erasureSecret,
     RAZORPAY_API_URL: gateway.url,
-    EVENTS_SECRET: "",
+    EVENTS_SECRET: secrets.eventsSecret,
   }, { sessionKey: publicSessionKey(secrets) }));
 
   const served = [...phones, ...Array.from({ length: BOTS }, newPhoneNumber)];

@@ -6,7 +6,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
-import { forgetEvents, toldAbout, typesToldAbout } from "../support/events.ts";
+import { forgetEvents, type Told, toldAbout as everythingToldAbout } from "../support/events.ts";
 import { one } from "../support/lists.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 
@@ -14,6 +14,16 @@ const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
 const { sql } = backend;
 Deno.test.beforeEach(() => forgetEvents(sql));
+
+/** What is told of the balance, apart from the credits that a test gives. */
+async function toldAbout(phone: string): Promise<Told[]> {
+  const told = await everythingToldAbout(sql, phone);
+  return told.filter(({ type }) => type !== "credits.granted");
+}
+
+async function typesToldAbout(phone: string): Promise<string[]> {
+  return (await toldAbout(phone)).map(({ type }) => type);
+}
 
 /** Somebody with this balance, of whom nothing was told yet. */
 async function userWith(credits: number): Promise<{ phone: string; userId: string }> {
@@ -26,8 +36,8 @@ async function userWith(credits: number): Promise<{ phone: string; userId: strin
 }
 
 async function grant(userId: string, credits: number): Promise<void> {
-  await sql`
-    select private.post_entry(${userId}, 'credit', ${credits}, 'adjustment', ${crypto.randomUUID()})`;
+  const reference = crypto.randomUUID();
+  await sql`select from public.adjust_credits(${userId}, ${credits}, 'Asha', 'A test', ${reference})`;
 }
 
 async function deduct(phone_number: string, fields: Record<string, unknown> = {}) {
@@ -64,18 +74,18 @@ for (const [way, spend] of Object.entries(WAYS)) {
   Deno.test(`${way} that reaches the threshold is told once, and so is one that reaches 0`, async () => {
     const { phone } = await userWith(4);
     deepStrictEqual((await spend(phone, 2)).low_balance, undefined);
-    deepStrictEqual(await toldAbout(sql, phone), []);
+    deepStrictEqual(await toldAbout(phone), []);
     strictEqual((await spend(phone, 1)).low_balance, true);
     const low = { type: "credits.low", data: { threshold_credits: 1 } };
-    deepStrictEqual(await toldAbout(sql, phone), [low]);
+    deepStrictEqual(await toldAbout(phone), [low]);
     strictEqual((await spend(phone, 1)).low_balance, true);
-    deepStrictEqual(await toldAbout(sql, phone), [low, { type: "credits.exhausted", data: {} }]);
+    deepStrictEqual(await toldAbout(phone), [low, { type: "credits.exhausted", data: {} }]);
   });
 
   Deno.test(`${way} from 3 to 0 tells only that nothing is left`, async () => {
     const { phone } = await userWith(3);
     strictEqual((await spend(phone, 3)).low_balance, true);
-    deepStrictEqual(await typesToldAbout(sql, phone), ["credits.exhausted"]);
+    deepStrictEqual(await typesToldAbout(phone), ["credits.exhausted"]);
   });
 }
 
@@ -84,16 +94,16 @@ Deno.test("a balance that stays below the threshold is not told again before it 
   try {
     const { phone, userId } = await userWith(7);
     for (let left = 6; left > 1; left--) await deduct(phone);
-    deepStrictEqual(await toldAbout(sql, phone), [
+    deepStrictEqual(await toldAbout(phone), [
       { type: "credits.low", data: { threshold_credits: 5 } },
     ]);
     // From 2 to 5, which is not above it.
     await grant(userId, 3);
     await deduct(phone);
-    deepStrictEqual(await typesToldAbout(sql, phone), ["credits.low"]);
+    deepStrictEqual(await typesToldAbout(phone), ["credits.low"]);
     await grant(userId, 2);
     await deduct(phone);
-    deepStrictEqual(await typesToldAbout(sql, phone), ["credits.low", "credits.low"]);
+    deepStrictEqual(await typesToldAbout(phone), ["credits.low", "credits.low"]);
   } finally {
     await sql`update public.settings set value = 1 where name = 'low_balance_credits'`;
   }
@@ -112,7 +122,7 @@ Deno.test("a repeated call repeats low_balance, and tells nothing again", async 
   deepStrictEqual(await deduct(phone, { reference_id: "job-1" }), spent);
   const again = await call("POST", "bot-capture", { body: { ...body, credits: 0 } });
   deepStrictEqual(dataOf(again), captured);
-  deepStrictEqual(await toldAbout(sql, phone), []);
+  deepStrictEqual(await toldAbout(phone), []);
 });
 
 Deno.test("bot-credits says low_balance at the threshold or below, whatever is reserved", async () => {
@@ -122,7 +132,7 @@ Deno.test("bot-credits says low_balance at the threshold or below, whatever is r
   const body = { phone_number: phone, reference_id: "job-1", credits: 2 };
   dataOf(await call("POST", "bot-reserve", { body }));
   strictEqual(await lowBalance(), undefined);
-  deepStrictEqual(await toldAbout(sql, phone), []);
+  deepStrictEqual(await toldAbout(phone), []);
   dataOf(
     await call("POST", "bot-release", { body: { phone_number: phone, reference_id: "job-1" } }),
   );
@@ -135,7 +145,7 @@ Deno.test("a refused deduction tells nothing", async () => {
   const answer = await call("POST", "bot-deduct", { body: { phone_number: phone, credits: 2 } });
   strictEqual(answer.body.status, "INSUFFICIENT_CREDITS");
   deepStrictEqual(answer.body.data, { remaining_credits: 1 });
-  deepStrictEqual(await toldAbout(sql, phone), []);
+  deepStrictEqual(await toldAbout(phone), []);
 });
 
 Deno.test("of many deductions at once, one is told to have reached the threshold, and one 0", async () => {
@@ -143,7 +153,7 @@ Deno.test("of many deductions at once, one is told to have reached the threshold
   await Promise.all(
     Array.from({ length: 20 }, () => call("POST", "bot-deduct", { body: { phone_number: phone } })),
   );
-  deepStrictEqual((await typesToldAbout(sql, phone)).sort(), ["credits.exhausted", "credits.low"]);
+  deepStrictEqual((await typesToldAbout(phone)).sort(), ["credits.exhausted", "credits.low"]);
 });
 
 Deno.test("a merge tells nothing, although it empties an account", async () => {

@@ -36,6 +36,7 @@ import mergeUsers from "../../supabase/functions/merge-users/index.ts";
 import razorpayWebhook from "../../supabase/functions/razorpay-webhook/index.ts";
 import reconcilePayments from "../../supabase/functions/reconcile-payments/index.ts";
 import refundPayment from "../../supabase/functions/refund-payment/index.ts";
+import resendEvents from "../../supabase/functions/resend-events/index.ts";
 import settleOrder from "../../supabase/functions/settle-order/index.ts";
 import unfreezeUser from "../../supabase/functions/unfreeze-user/index.ts";
 import users from "../../supabase/functions/users/index.ts";
@@ -67,6 +68,7 @@ const FUNCTIONS = {
   "refund-payment": refundPayment,
   "merge-users": mergeUsers,
   "end-hold": endHold,
+  "resend-events": resendEvents,
   "export-statement": exportStatement,
   "list-attention": listAttention,
   "check-books": checkBooks,

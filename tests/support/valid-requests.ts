@@ -96,6 +96,11 @@ export async function validRequests(
       ...action("merge"),
     },
     "end-hold": { user_id, hold_reference_id: "to-end", ...action("end-hold") },
+    "resend-events": {
+      from: "2026-01-01",
+      to: "2026-01-02T00:00:00Z",
+      ...action("resend"),
+    },
     "export-statement": { user_id, from: "2026-01-01", to: "2100-01-01T00:00:00Z", format: "json" },
     "list-attention": {},
     "check-books": {},

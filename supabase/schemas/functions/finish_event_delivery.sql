@@ -81,7 +81,10 @@ begin
         v_longest_probe_wait,
         interval '5 seconds' * power(2, least(a.failures, 20) + 1 - v_failures_of_a_down_address)
       ),
-      not_before = greatest(a.not_before, clock_timestamp() + v_retry_after)
+      not_before = greatest(a.not_before, clock_timestamp() + v_retry_after),
+      last_failure = coalesce(
+        finish_event_delivery.error, 'status ' || finish_event_delivery.http_status
+      )
   where a.id = v_address.id;
 
   if clock_timestamp() >= v_delivery.give_up_at then

@@ -96,8 +96,44 @@ as $$
   from (select b.complete_until from public.book_checks b order by b.id desc limit 1) c
   where c.complete_until < statement_timestamp() - interval '1 hour'
 
+  union all
+  select 'undelivered events', regexp_replace(a.url, '[?].*', ''),
+    least(a.paused_at, a.failing_since, dead.since),
+    concat_ws('; ',
+      case when a.paused_at is not null
+        then format('it answered 410 and is sent nothing more: %s wait', waiting.count) end,
+      case when a.paused_at is null and a.failures > 0
+        then format('the last %s attempts failed (%s): %s wait', a.failures, a.last_failure, waiting.count)
+      end,
+      case when dead.count > 0 then format('%s were given up after three days', dead.count) end,
+      'resend-events sends them again'
+    )
+  from public.event_addresses a
+  cross join lateral (
+    select count(*) as count, min(d.finished_at) as since
+    from public.event_deliveries d where d.address_id = a.id and d.state = 'dead'
+  ) dead
+  cross join lateral (
+    select count(*) as count
+    from public.event_deliveries d where d.address_id = a.id and d.state = 'pending'
+  ) waiting
+  where a.removed_at is null and (
+    a.paused_at is not null
+    or a.failing_since < statement_timestamp() - interval '15 minutes' and waiting.count > 0
+    or dead.count > 0
+  )
+
+  union all
+  select 'undelivered events', 'every address', min(e.created_at),
+    format('%s wait to be handed out: deliver-events fails, or nobody calls it', count(*))
+  from public.events e
+  where e.state = 'new' and e.created_at < statement_timestamp() - interval '15 minutes'
+    -- Without an address, events only wait for one.
+    and exists (select from public.event_addresses a where a.removed_at is null)
+  having count(*) > 0
+
   order by 3;
 $$;
 
 comment on function public.list_attention is
-  'kind: flagged payment (refund it in Razorpay''s dashboard); debt; unfinished refund (call refund-payment again with the same reference); open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called).';
+  'kind: flagged payment (refund it in Razorpay''s dashboard); debt; unfinished refund (call refund-payment again with the same reference); open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); undelivered events (per address: paused by 410, failing for 15 minutes, or given up; or not handed out for 15 minutes); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called).';

@@ -63,6 +63,7 @@ create table public.event_addresses (
   failing_since timestamptz,
   next_probe_at timestamptz,
   not_before timestamptz,
+  last_failure text,
   constraint failures_are_never_negative check (failures >= 0),
   constraint a_failing_address_says_since_when check ((failing_since is null) = (failures = 0)),
   constraint a_failing_address_is_probed_again check ((next_probe_at is null) = (failures = 0))
@@ -82,6 +83,8 @@ comment on column public.event_addresses.next_probe_at is
   'When it may be probed next.';
 comment on column public.event_addresses.not_before is
   'Until when it asked to be left alone, with Retry-After.';
+comment on column public.event_addresses.last_failure is
+  'The status that it answered with, or why there was no answer.';
 
 alter table public.event_addresses enable row level security;
 

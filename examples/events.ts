@@ -1,0 +1,80 @@
+/**
+ * What a WhatsApp bot does with the events of this backend: it believes only what is signed, handles
+ * each once, and never shows an old balance.
+ *
+ * Needs the npm package `standardwebhooks`, on Node.js or Deno, and the variable EVENTS_SECRET. Serve
+ * `onEvent` at an address that EVENTS_URL names.
+ * @module
+ */
+
+import process from "node:process";
+import { Webhook } from "standardwebhooks";
+
+/** While the secret is changed, events are signed with both, so one is enough here. */
+const webhook = new Webhook(process.env.EVENTS_SECRET ?? "");
+
+/** An event. What `data` holds besides depends on the type; openapi.json lists it under `webhooks`. */
+interface Event {
+  readonly type: string;
+  /** When it happened, in ISO 8601. */
+  readonly timestamp: string;
+  readonly data: {
+    readonly event_id: string;
+    readonly user_id: string | null;
+    readonly phone_number?: string;
+    readonly remaining_credits: number | null;
+    readonly sequence_number: number | null;
+    readonly credits_added?: number;
+  };
+}
+
+/** What your bot provides. */
+export interface Bot {
+  /** Whether an event of this id was handled before. Keep the ids for a week. */
+  isHandled(eventId: string): Promise<boolean>;
+  handled(eventId: string): Promise<void>;
+  /** Keeps the highest number of each user, and returns it: `greatest(kept, sequenceNumber)`. */
+  newest(userId: string, sequenceNumber: number): Promise<number>;
+  send(phoneNumber: string, text: string): Promise<void>;
+}
+
+/** The backend tells of an event. */
+export async function onEvent(request: Request, bot: Bot): Promise<Response> {
+  const body = await request.text();
+  let event: Event;
+  try {
+    // Throws if the signature is wrong, or older than five minutes.
+    event = webhook.verify(body, Object.fromEntries(request.headers)) as Event;
+  } catch {
+    return new Response(null, { status: 401 });
+  }
+
+  const { event_id } = event.data;
+  if (!await bot.isHandled(event_id)) {
+    await tell(event, bot);
+    await bot.handled(event_id);
+  }
+  // Whatever is not acknowledged comes again.
+  return new Response(null, { status: 204 });
+}
+
+async function tell({ type, data }: Event, bot: Bot): Promise<void> {
+  const news = {
+    "credits.granted": `${data.credits_added} credits have arrived.`,
+    "payment.failed": "The payment failed. The link can still be paid.",
+    "credits.taken_back": "Your payment went back, and its credits with it.",
+    "credits.restored": "Your credits are there again.",
+    "hold.expired": "That took too long. Nothing was charged.",
+  }[type];
+  // The bot says in its own replies that a balance is low.
+  if (news === undefined || data.phone_number === undefined) return;
+  await bot.send(data.phone_number, `${news}${await balance(data, bot)}`);
+}
+
+/** An event may arrive hours after it happened. Its news is told anyway, its balance is not. */
+async function balance(data: Event["data"], bot: Bot): Promise<string> {
+  const { user_id, sequence_number, remaining_credits } = data;
+  if (user_id === null || sequence_number === null) return "";
+  const newest = await bot.newest(user_id, sequence_number);
+  return newest > sequence_number ? "" : ` You can spend ${remaining_credits} now.`;
+}
