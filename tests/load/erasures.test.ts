@@ -52,14 +52,14 @@ async function erase(sql: postgres.ISql, { id, hashes }: Person): Promise<string
   return outcome;
 }
 
-/** Calls again what the database has rolled back, as the functions do. */
+/** Calls again what the database has rolled back, as the functions and their callers do. */
 async function repeated<Result>(act: () => Promise<Result>): Promise<Result> {
   for (let retry = 0;; retry++) {
     try {
       return await act();
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : undefined;
-      if (retry === 2 || code !== "40P01" && code !== "40001") throw error;
+      if (retry === 5 || !["40P01", "40001", "55P03"].includes(String(code))) throw error;
     }
   }
 }

@@ -51,12 +51,15 @@ begin
     begin
       if v_user.id is null then
         insert into public.users (phone_number, credits, transaction_count, is_without_welcome)
-        values (ensure_user.phone_number, 0, 0, not v_is_welcome)
+        values (ensure_user.phone_number, case when v_is_welcome then v_free_credits else 0 end,
+          case when v_is_welcome then 1 else 0 end, not v_is_welcome)
         returning * into v_user;
-        if v_is_welcome then
-          perform private.post_entry(v_user.id, 'credit', v_free_credits, 'system', 'welcome');
-          select u.* into strict v_user from public.users u where u.id = v_user.id;
-        end if;
+        insert into public.credit_transactions
+          (user_id, sequence_number, action, credits, source, reference_id, balance_after,
+            remaining_after)
+        select v_user.id, 1, 'credit', v_free_credits, 'system', 'welcome', v_free_credits,
+          v_free_credits
+        where v_is_welcome;
       else
         select u.* into strict v_user from public.users u where u.id = v_user.id for no key update;
         if num_nonnulls(v_user.merged_into, v_user.erased_at) > 0 then

@@ -3,6 +3,8 @@ create function private.replace_references(user_ids uuid[], order_ids uuid[])
 returns void
 language plpgsql
 set search_path = ''
+-- However long a history is: the planner cannot know how many references there are.
+set enable_nestloop = off
 as $$
 begin
   -- The same reference of the person stays the same, so that a capture still has its hold, and a reference

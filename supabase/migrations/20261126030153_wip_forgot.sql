@@ -769,12 +769,15 @@ begin
     begin
       if v_user.id is null then
         insert into public.users (phone_number, credits, transaction_count, is_without_welcome)
-        values (ensure_user.phone_number, 0, 0, not v_is_welcome)
+        values (ensure_user.phone_number, case when v_is_welcome then v_free_credits else 0 end,
+          case when v_is_welcome then 1 else 0 end, not v_is_welcome)
         returning * into v_user;
-        if v_is_welcome then
-          perform private.post_entry(v_user.id, 'credit', v_free_credits, 'system', 'welcome');
-          select u.* into strict v_user from public.users u where u.id = v_user.id;
-        end if;
+        insert into public.credit_transactions
+          (user_id, sequence_number, action, credits, source, reference_id, balance_after,
+            remaining_after)
+        select v_user.id, 1, 'credit', v_free_credits, 'system', 'welcome', v_free_credits,
+          v_free_credits
+        where v_is_welcome;
       else
         select u.* into strict v_user from public.users u where u.id = v_user.id for no key update;
         if num_nonnulls(v_user.merged_into, v_user.erased_at) > 0 then
@@ -809,6 +812,20 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION private.is_erasing()
+  RETURNS boolean
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+declare
+  v_context text;
+begin
+  get diagnostics v_context = pg_context;
+  -- The last line is the function that was called first.
+  return v_context ~ 'PL/pgSQL function public\.erase_user\([^()]*\) line \d+ at \w+$';
+end;
+$function$;
+
 CREATE OR REPLACE FUNCTION private.is_welcome (
   identity_hashes text[]
 )
@@ -825,6 +842,67 @@ begin
       select from public.erased_identities e where e.hash = any (is_welcome.identity_hashes)
     )
   end;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION private.keep_ledger()
+  RETURNS TRIGGER
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+declare
+  v_entry public.credit_transactions;
+begin
+  if tg_op = 'UPDATE'
+    and old.source not in ('system', 'payment', 'refund', 'dispute', 'merge')
+    and new.reference_id ~ '^erased [0-9a-f-]{36}$'
+  then
+    v_entry := new;
+    v_entry.reference_id := old.reference_id;
+    if v_entry is not distinct from old
+      and private.is_erasing()
+      and exists (
+        select from public.users u where u.id = old.user_id and u.erased_at is not null
+      )
+    then
+      return new;
+    end if;
+  end if;
+  raise exception '% is append-only: % is refused', tg_table_name, lower(tg_op)
+    using errcode = 'restrict_violation';
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION private.keep_operator_actions()
+  RETURNS TRIGGER
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+declare
+  v_action public.operator_actions;
+begin
+  if tg_op = 'UPDATE' then
+    v_action := new;
+    v_action.reason := old.reason;
+    v_action.reference_id := old.reference_id;
+    v_action.request := old.request;
+    v_action.before := old.before;
+    v_action.after := old.after;
+    v_action.result := old.result;
+    if v_action is not distinct from old
+      and new.reason = 'erased'
+      and (new.reference_id is null or new.reference_id ~ '^erased [0-9a-f-]{36}$')
+      and (new.request is null or new.request = '{}' or new.request is not distinct from old.request)
+      and (new.before is null or new.before is not distinct from old.before)
+      and (new.after is null or new.after is not distinct from old.after)
+      and (new.result is null or new.result is not distinct from old.result)
+      and private.is_erasing()
+    then
+      return new;
+    end if;
+  end if;
+  raise exception '% is append-only: % is refused', tg_table_name, lower(tg_op)
+    using errcode = 'restrict_violation';
 end;
 $function$;
 
@@ -1004,53 +1082,6 @@ begin
 end;
 $function$;
 
-CREATE OR REPLACE FUNCTION private.refuse_all_but_erasure()
-  RETURNS TRIGGER
-  LANGUAGE plpgsql
-  SET search_path TO ''
-  AS $function$
-declare
-  v_replaced constant text[] :=
-    array['reason', 'reference_id', 'request', 'before', 'after', 'result'];
-  v_old constant jsonb := to_jsonb(old);
-  v_new jsonb;
-  v_context text;
-begin
-  if tg_op = 'UPDATE' then
-    v_new := to_jsonb(new);
-    get diagnostics v_context = pg_context;
-    -- The last line is the function that was called first.
-    if v_context ~ 'PL/pgSQL function public\.erase_user\([^()]*\) line \d+ at \w+$'
-      and (
-        case tg_table_name
-          when 'credit_transactions' then
-            v_new - 'reference_id' = v_old - 'reference_id'
-            and v_new ->> 'reference_id' ~ '^erased [0-9a-f-]{36}$'
-            and v_old ->> 'source' not in ('system', 'payment', 'refund', 'dispute', 'merge')
-            and exists (
-              select from public.users u
-              where u.id = (v_old ->> 'user_id')::uuid and u.erased_at is not null
-            )
-          when 'operator_actions' then
-            v_new - v_replaced = v_old - v_replaced
-            and v_new ->> 'reason' = 'erased'
-            and coalesce(v_new ->> 'reference_id' ~ '^erased [0-9a-f-]{36}$', true)
-            and coalesce(v_new -> 'request' in ('{}', 'null', v_old -> 'request'), true)
-            and coalesce(v_new -> 'before' in ('null', v_old -> 'before'), true)
-            and coalesce(v_new -> 'after' in ('null', v_old -> 'after'), true)
-            and coalesce(v_new -> 'result' in ('null', v_old -> 'result'), true)
-          else false
-        end
-      )
-    then
-      return new;
-    end if;
-  end if;
-  raise exception '% is append-only: % is refused', tg_table_name, lower(tg_op)
-    using errcode = 'restrict_violation';
-end;
-$function$;
-
 CREATE OR REPLACE FUNCTION private.replace_references (
   user_ids  uuid[],
   order_ids uuid[]
@@ -1058,6 +1089,7 @@ CREATE OR REPLACE FUNCTION private.replace_references (
   RETURNS void
   LANGUAGE plpgsql
   SET search_path TO ''
+  SET enable_nestloop TO 'off'
   AS $function$
 begin
   -- The same reference of the person stays the same, so that a capture still has its hold, and a reference
@@ -2867,12 +2899,12 @@ CREATE INDEX webhook_deliveries_to_forget ON public.webhook_deliveries USING btr
 CREATE TRIGGER credit_transactions_are_append_only
   BEFORE DELETE OR UPDATE ON public.credit_transactions
   FOR EACH ROW
-  EXECUTE FUNCTION private.refuse_all_but_erasure();
+  EXECUTE FUNCTION private.keep_ledger();
 
 CREATE TRIGGER operator_actions_are_append_only
   BEFORE DELETE OR UPDATE ON public.operator_actions
   FOR EACH ROW
-  EXECUTE FUNCTION private.refuse_all_but_erasure();
+  EXECUTE FUNCTION private.keep_operator_actions();
 
 COMMENT ON COLUMN "public"."erased_identities"."hash" IS 'HMAC-SHA256 of a phone number or WhatsApp user id, keyed with a secret that only the functions know. The database alone cannot tell whose it is, not even by trying all numbers.';
 
@@ -2892,15 +2924,19 @@ COMMENT ON FUNCTION "private"."delete_auth_users"(text[]) IS 'none: there is nob
 
 COMMENT ON FUNCTION "private"."ensure_user"(text, text, text[]) IS 'The user of a phone number (E.164), a WhatsApp user id, or both. A new user gets 3 free credits and one system entry, unless identity_hashes says that the person was erased before; an existing one is only read. Null if that has to be known and identity_hashes is null: see private.is_welcome.';
 
+COMMENT ON FUNCTION "private"."is_erasing"() IS 'True within public.erase_user, if that was called by itself and not from within anything else.';
+
 COMMENT ON FUNCTION "private"."is_welcome"(text[]) IS 'identity_hashes: the keyed hashes of all identities that name the person. Null if they are needed and not given: the functions have the key, and call again.';
+
+COMMENT ON FUNCTION "private"."keep_ledger"() IS 'Trigger of the ledger. As private.refuse_change, but for what private.replace_references does.';
+
+COMMENT ON FUNCTION "private"."keep_operator_actions"() IS 'Trigger of operator_actions. As private.refuse_change, but for what private.replace_references does.';
 
 COMMENT ON FUNCTION "private"."lock_account"(uuid) IS 'Null if there is no such user, or if the person was erased. None of its holds has expired.';
 
 COMMENT ON FUNCTION "private"."lock_user"(text, text, text[]) IS 'As private.ensure_user. The account is not merged into another one or erased, and cannot be before the transaction ends.';
 
 COMMENT ON FUNCTION "private"."pay_order"(uuid, uuid) IS 'Idempotent. Grants nothing if we hold no money of any payment of the order, or if whoever it was for was erased. user_id is the order''s user, locked. Returns false if user_id is null although a payment is about to be granted.';
-
-COMMENT ON FUNCTION "private"."refuse_all_but_erasure"() IS 'Trigger of the append-only tables that an erasure reaches. As private.refuse_change, but public.erase_user, called by itself and not from within anything else, may replace what a bot or an operator wrote about a person. The rest of a row is refused to it too.';
 
 COMMENT ON FUNCTION "private"."replace_references"(uuid[], uuid[]) IS 'Part of erase_user, which marks the users as erased first. References of Razorpay''s and those of merges stay: later refunds are found by them, and they name nobody.';
 
@@ -2944,23 +2980,35 @@ REVOKE ALL ON FUNCTION "private"."ensure_user"(text, text, text[]) FROM "postgre
 
 GRANT EXECUTE ON FUNCTION "private"."ensure_user"(text, text, text[]) TO "postgres";
 
+REVOKE ALL ON FUNCTION "private"."is_erasing"() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."is_erasing"() FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."is_erasing"() TO "postgres";
+
 REVOKE ALL ON FUNCTION "private"."is_welcome"(text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION "private"."is_welcome"(text[]) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "private"."is_welcome"(text[]) TO "postgres";
 
+REVOKE ALL ON FUNCTION "private"."keep_ledger"() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."keep_ledger"() FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."keep_ledger"() TO "postgres";
+
+REVOKE ALL ON FUNCTION "private"."keep_operator_actions"() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."keep_operator_actions"() FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."keep_operator_actions"() TO "postgres";
+
 REVOKE ALL ON FUNCTION "private"."lock_user"(text, text, text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION "private"."lock_user"(text, text, text[]) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "private"."lock_user"(text, text, text[]) TO "postgres";
-
-REVOKE ALL ON FUNCTION "private"."refuse_all_but_erasure"() FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION "private"."refuse_all_but_erasure"() FROM "postgres";
-
-GRANT EXECUTE ON FUNCTION "private"."refuse_all_but_erasure"() TO "postgres";
 
 REVOKE ALL ON FUNCTION "private"."replace_references"(uuid[], uuid[]) FROM PUBLIC;
 
