@@ -2,6 +2,11 @@
 -- migration that failed has changed nothing and can be pushed again.
 set local lock_timeout = '2s';
 
+-- A person can be erased: what names somebody is removed or replaced, and the books stay.
+
+-- In the order in which a deduction locks them, which would otherwise wait in a circle with this.
+lock table public.users, public.credit_transactions in access exclusive mode;
+
 SET local check_function_bodies = off;
 
 DROP TRIGGER "credit_transactions_are_append_only" ON "public"."credit_transactions";
