@@ -4,10 +4,18 @@ set local lock_timeout = '2s';
 
 -- A person can be erased: what names somebody is removed or replaced, and the books stay.
 
--- In the order in which a deduction locks them, which would otherwise wait in a circle with this.
-lock table public.users, public.credit_transactions in access exclusive mode;
 
 SET local check_function_bodies = off;
+
+-- Users before the ledger, as a deduction locks them: the two would otherwise wait in a circle.
+ALTER TABLE "public"."users"
+  ADD COLUMN "erased_at" timestamp WITH time zone;
+
+ALTER TABLE "public"."users"
+  ADD COLUMN "is_without_welcome" boolean NOT NULL DEFAULT false;
+
+ALTER TABLE "public"."users"
+  ADD CONSTRAINT "an_erased_user_has_no_number_and_nothing_reserved" CHECK (((erased_at IS NULL) OR ((phone_number IS NULL) AND (open_holds = 0))));
 
 DROP TRIGGER "credit_transactions_are_append_only" ON "public"."credit_transactions";
 
@@ -52,11 +60,7 @@ REVOKE ALL ON TABLE "public"."erased_identities" FROM "anon", "authenticated", "
 ALTER TABLE "public"."payment_orders"
   ADD COLUMN "erased_at" timestamp WITH time zone;
 
-ALTER TABLE "public"."users"
-  ADD COLUMN "erased_at" timestamp WITH time zone;
 
-ALTER TABLE "public"."users"
-  ADD COLUMN "is_without_welcome" boolean NOT NULL DEFAULT false;
 
 CREATE OR REPLACE FUNCTION private.check_accounts (
   user_ids uuid[]
@@ -2892,8 +2896,6 @@ ALTER TABLE "public"."settings"
     ((name = ANY (ARRAY['low_balance_credits'::text, 'max_open_holds'::text, 'welcome_after_erasure'::text, 'webhook_retention_days'::text, 'hold_retention_days'::text,
     'event_retention_days'::text])));
 
-ALTER TABLE "public"."users"
-  ADD CONSTRAINT "an_erased_user_has_no_number_and_nothing_reserved" CHECK (((erased_at IS NULL) OR ((phone_number IS NULL) AND (open_holds = 0))));
 
 CREATE INDEX holds_to_forget ON public.holds USING btree (ended_at)
   WHERE (state = ANY (ARRAY['released'::public.hold_state, 'expired'::public.hold_state]));
