@@ -57,8 +57,12 @@ export function supabaseCredentials(): SupabaseCredentials {
  * A guessable secret is no secret: anyone with a link can try to guess it offline. A random one of this
  * length has more different characters than this, even in hexadecimal.
  */
-const BOT_SECRET_LENGTH = 32;
-const BOT_SECRET_DIFFERENT_CHARACTERS = 8;
+const MIN_SECRET_LENGTH = 32;
+const MIN_DIFFERENT_CHARACTERS = 8;
+
+function isHardToGuess(secret: string): boolean {
+  return secret.length >= MIN_SECRET_LENGTH && new Set(secret).size >= MIN_DIFFERENT_CHARACTERS;
+}
 
 /**
  * Returns the bot secrets that are valid now: two during a rotation, none if nothing is configured, or
@@ -67,8 +71,7 @@ const BOT_SECRET_DIFFERENT_CHARACTERS = 8;
 export function botSecrets(): string[] {
   return [optional("BOT_SECRET"), optional("BOT_SECRET_PREVIOUS")]
     .filter((secret) => secret !== undefined)
-    .filter((secret) => secret.length >= BOT_SECRET_LENGTH)
-    .filter((secret) => new Set(secret).size >= BOT_SECRET_DIFFERENT_CHARACTERS);
+    .filter(isHardToGuess);
 }
 
 /**
@@ -150,6 +153,19 @@ export function isHostedProject(): boolean {
 export function sessionIssuer(): string | undefined {
   // A custom domain does not change it. Where Auth is self-hosted, it can be anything.
   return isHostedProject() ? new URL("/auth/v1", required("SUPABASE_URL")).href : undefined;
+}
+
+/**
+ * Returns the secret that people who were erased are recognized by, if they come back.
+ *
+ * @throws {ConfigurationError} if it is missing, or can be guessed: whoever guesses it can try all numbers.
+ */
+export function erasureSecret(): string {
+  const secret = required("ERASURE_SECRET");
+  if (!isHardToGuess(secret)) {
+    throw new ConfigurationError("ERASURE_SECRET is not 32 random characters or more");
+  }
+  return secret;
 }
 
 /** Returns the webhook secrets that are valid now: two during a rotation. */

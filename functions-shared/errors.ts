@@ -63,6 +63,11 @@ export const ERRORS = {
     message: "This reservation has expired and the credits do not suffice; nothing was charged",
   },
   HOLD_CAPTURED: { status: 409, message: "This reference_id was charged and cannot be released" },
+  USER_IN_USE: {
+    status: 409,
+    message:
+      "Credits of this user are reserved, or a payment is under way; try again when it is over",
+  },
   NOT_ENOUGH_CREDITS: {
     status: 409,
     message: "The account does not have as many credits that are not reserved; nothing was changed",

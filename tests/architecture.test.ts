@@ -15,7 +15,7 @@ const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["database", "http"],
     ["contract"],
     ["razorpay", "phone-number.ts"],
-    ["errors.ts", "environment.ts", "messages.ts"],
+    ["errors.ts", "environment.ts", "hmac.ts", "messages.ts"],
   ],
   "local": [
     ["tasks", "bench", "rehearse-deploy"],

@@ -3,6 +3,8 @@
  * @module
  */
 
+import { hmac, hmacKey } from "shared/hmac.ts";
+
 const encoder = new TextEncoder();
 
 /**
@@ -30,10 +32,7 @@ export function isSignature(text: string): boolean {
 }
 
 /** Returns the HMAC-SHA256 of `message` under `secret`. */
-export async function sign(message: string, secret: string): Promise<string> {
-  const bytes = await crypto.subtle.sign("HMAC", await hmacKey(secret), encoder.encode(message));
-  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+export const sign = hmac;
 
 /**
  * Compares `presented` with every one of `secrets` in constant time. The values compared are HMACs
@@ -49,12 +48,6 @@ export async function isOneOf(presented: string, secrets: readonly string[]): Pr
 }
 
 const comparisonKey = hmacKey(crypto.getRandomValues(new Uint8Array(32)));
-
-function hmacKey(secret: string | BufferSource): Promise<CryptoKey> {
-  const bytes = typeof secret === "string" ? encoder.encode(secret) : secret;
-  const algorithm = { name: "HMAC", hash: "SHA-256" };
-  return crypto.subtle.importKey("raw", bytes, algorithm, false, ["sign", "verify"]);
-}
 
 function fromHex(digits: string): BufferSource {
   return Uint8Array.from(

@@ -16,6 +16,7 @@ import { checkBooks } from "shared/contract/check-books.ts";
 import { createOrder } from "shared/contract/create-order.ts";
 import { creditHistory } from "shared/contract/credit-history.ts";
 import { deliverEvents } from "shared/contract/deliver-events.ts";
+import { eraseUser } from "shared/contract/erase-user.ts";
 import { endHold } from "shared/contract/end-hold.ts";
 import { exportStatement } from "shared/contract/export-statement.ts";
 import { findCustomer } from "shared/contract/find-customer.ts";
@@ -51,6 +52,7 @@ export const OPERATIONS: readonly Operation[] = [
   reconcilePayments,
   deliverEvents,
   settleOrder,
+  eraseUser,
   findCustomer,
   adjustCredits,
   forgiveDebt,

@@ -6,19 +6,31 @@
 import { z } from "zod";
 import { oneRow, procedure } from "shared/database/rpc.ts";
 
-/** Returns the user of an identity, created on first contact. Limited where `caller_address` is given. */
-export const getUser = procedure(
+const user = z.object({
+  outcome: z.literal("found"),
+  user_id: z.uuid(),
+  credits: z.int(),
+  remaining_credits: z.int(),
+  reserved_credits: z.int(),
+  low_balance: z.boolean(),
+  created_at: z.string(),
+  is_frozen: z.boolean(),
+});
+
+/** Returns the user of an identity that the bot names, created on first contact. */
+export const getUser = procedure("get_user", () => oneRow(user));
+
+/**
+ * Returns the user of a number that a page names, created on first contact. Limited where
+ * `caller_address` is given; `link_user_id` is the user that the caller's link was made for.
+ */
+export const getProfile = procedure(
   "get_user",
   () =>
-    oneRow(z.object({
-      user_id: z.uuid(),
-      credits: z.int(),
-      remaining_credits: z.int(),
-      reserved_credits: z.int(),
-      low_balance: z.boolean(),
-      created_at: z.string(),
-      is_frozen: z.boolean(),
-    })),
+    oneRow(z.discriminatedUnion("outcome", [
+      user,
+      z.object({ outcome: z.literal("link_is_void") }),
+    ])),
 );
 
 /** Spends credits, once for each `reference_id`. */

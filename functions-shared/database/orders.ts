@@ -76,6 +76,7 @@ const settlement = z.discriminatedUnion("outcome", [
       "payment_refunded",
       "paid_by_another_payment",
       "amount_mismatch",
+      "user_erased",
       "not_captured",
     ]),
   }),

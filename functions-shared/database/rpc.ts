@@ -10,6 +10,7 @@
 
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import { z } from "zod";
+import { hashIdentities } from "shared/database/identity-hash.ts";
 import type { Database } from "shared/database/types.generated.ts";
 import { supabaseCredentials } from "shared/environment.ts";
 import { rateLimited, RequestError } from "shared/errors.ts";
@@ -46,24 +47,51 @@ export function procedure<Name extends keyof SqlFunctions & string, Result>(
 ): (args: Arguments<Name>) => Promise<Result> {
   const shape = z.lazy(result);
   return async (args) => {
-    const call = () => client().rpc(name, args as SqlFunctions[Name]["Args"]);
-    let { data, error, status } = await call();
-    for (let retry = 1; retry <= MAX_RETRIES && wasRolledBack(error?.code); retry++) {
-      ({ data, error, status } = await call());
+    let data = await call(name, args);
+    let refusal = refusalIn(data);
+    if (refusal?.outcome === "identity_hashes_needed") {
+      // The arguments name the person, unless the database does.
+      const named = refusal.phone_number || refusal.whatsapp_user_id ? refusal : args;
+      data = await call(name, { ...args, identity_hashes: await hashIdentities(named) });
+      refusal = refusalIn(data);
     }
-    if (error !== null) {
-      throw new RequestError(isOutage(error.code, status) ? "UNAVAILABLE" : "INTERNAL", {
-        cause: `${name}: ${error.code} ${error.message}`,
-      });
-    }
-    const limit = rateLimit.safeParse(data);
-    if (limit.success) throw rateLimited(limit.data[0].retry_after_seconds);
+    if (refusal?.outcome === "rate_limited") throw rateLimited(refusal.retry_after_seconds);
     return shape.parse(data);
   };
 }
 
-const rateLimit = z.lazy(() =>
-  z.tuple([z.object({ outcome: z.literal("rate_limited"), retry_after_seconds: z.int() })])
+/** Returns what a SQL function returns. */
+async function call(name: keyof SqlFunctions & string, args: object): Promise<unknown> {
+  const attempt = () => client().rpc(name, args as SqlFunctions[typeof name]["Args"]);
+  let { data, error, status } = await attempt();
+  for (let retry = 1; retry <= MAX_RETRIES && wasRolledBack(error?.code); retry++) {
+    ({ data, error, status } = await attempt());
+  }
+  if (error !== null) {
+    throw new RequestError(isOutage(error.code, status) ? "UNAVAILABLE" : "INTERNAL", {
+      cause: `${name}: ${error.code} ${error.message}`,
+    });
+  }
+  return data;
+}
+
+/** Returns the outcome of a call that did nothing, for a reason that is the same in all functions. */
+function refusalIn(data: unknown): z.infer<typeof refusal>[0] | undefined {
+  return refusal.safeParse(data).data?.[0];
+}
+
+const refusal = z.lazy(() =>
+  z.tuple([
+    z.discriminatedUnion("outcome", [
+      z.object({ outcome: z.literal("rate_limited"), retry_after_seconds: z.int() }),
+      // A user is about to be created, and it has to be known whether the person was erased before.
+      z.object({
+        outcome: z.literal("identity_hashes_needed"),
+        phone_number: z.string().nullish(),
+        whatsapp_user_id: z.string().nullish(),
+      }),
+    ]),
+  ])
 );
 
 /** The result of a SQL function that returns exactly one row. */

@@ -201,6 +201,19 @@ export type Database = {
           },
         ];
       };
+      "erased_identities": {
+        Row: {
+          "hash": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "hash": string;
+        };
+        Update: {
+          "hash"?: string;
+        };
+        Relationships: [];
+      };
       "event_addresses": {
         Row: {
           "created_at": string;
@@ -600,6 +613,7 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "currency": string;
+          "erased_at": string | null;
           "expires_at": string | null;
           "id": string;
           "key_mode": string;
@@ -628,6 +642,7 @@ export type Database = {
           "created_at"?: string;
           "credits": number;
           "currency"?: string;
+          "erased_at"?: string | null;
           "expires_at"?: string | null;
           "id"?: string;
           "key_mode": string;
@@ -655,6 +670,7 @@ export type Database = {
           "created_at"?: string;
           "credits"?: number;
           "currency"?: string;
+          "erased_at"?: string | null;
           "expires_at"?: string | null;
           "id"?: string;
           "key_mode"?: string;
@@ -874,10 +890,12 @@ export type Database = {
           "created_at": string;
           "credits": number;
           "debt_credits": number;
+          "erased_at": string | null;
           "frozen_at": string | null;
           "has_merged": boolean;
           "held_credits": number;
           "id": string;
+          "is_without_welcome": boolean;
           "merged_into": string | null;
           "next_hold_expiry_at": string | null;
           "open_holds": number;
@@ -889,10 +907,12 @@ export type Database = {
           "created_at"?: string;
           "credits": number;
           "debt_credits"?: number;
+          "erased_at"?: string | null;
           "frozen_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
+          "is_without_welcome"?: boolean;
           "merged_into"?: string | null;
           "next_hold_expiry_at"?: string | null;
           "open_holds"?: number;
@@ -903,10 +923,12 @@ export type Database = {
           "created_at"?: string;
           "credits"?: number;
           "debt_credits"?: number;
+          "erased_at"?: string | null;
           "frozen_at"?: string | null;
           "has_merged"?: boolean;
           "held_credits"?: number;
           "id"?: string;
+          "is_without_welcome"?: boolean;
           "merged_into"?: string | null;
           "next_hold_expiry_at"?: string | null;
           "open_holds"?: number;
@@ -1069,6 +1091,7 @@ export type Database = {
         Args: {
           "action"?: string;
           "credits"?: number;
+          "identity_hashes"?: (string)[];
           "phone_number"?: string;
           "quantity"?: number;
           "reference_id"?: string;
@@ -1086,6 +1109,9 @@ export type Database = {
       };
       "delete_abandoned_orders": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_expired_rate_counters": { Args: Record<PropertyKey, never>; Returns: number };
+      "delete_old_events": { Args: Record<PropertyKey, never>; Returns: number };
+      "delete_old_holds": { Args: Record<PropertyKey, never>; Returns: number };
+      "delete_old_webhooks": { Args: Record<PropertyKey, never>; Returns: number };
       "end_hold_by_hand": {
         Args: {
           "hold_reference_id": string;
@@ -1097,6 +1123,16 @@ export type Database = {
         Returns: {
           "outcome": string;
           "result": Json;
+        }[];
+      };
+      "erase_user": {
+        Args: { "identity_hashes"?: Json; "operator": string; "reason": string; "user_id": string };
+        Returns: {
+          "auth": string;
+          "erased_at": string;
+          "erased_user_id": string;
+          "identities": (string)[];
+          "outcome": string;
         }[];
       };
       "expire_holds": {
@@ -1191,7 +1227,13 @@ export type Database = {
         }[];
       };
       "get_user": {
-        Args: { "caller_address"?: string; "phone_number"?: string; "whatsapp_user_id"?: string };
+        Args: {
+          "caller_address"?: string;
+          "identity_hashes"?: (string)[];
+          "link_user_id"?: string;
+          "phone_number"?: string;
+          "whatsapp_user_id"?: string;
+        };
         Returns: {
           "created_at": string;
           "credits": number;
@@ -1261,6 +1303,7 @@ export type Database = {
         Args: {
           "caller_address"?: string;
           "channel"?: string;
+          "identity_hashes"?: (string)[];
           "is_proven"?: boolean;
           "key_mode": string;
           "package_id": string;
@@ -1296,6 +1339,7 @@ export type Database = {
         Args: { "operator": string; "order_id": string; "outcome": string; "reason": string };
         Returns: undefined;
       };
+      "refresh_samples": { Args: Record<PropertyKey, never>; Returns: undefined };
       "release_hold": {
         Args: { "phone_number"?: string; "reference_id"?: string; "whatsapp_user_id"?: string };
         Returns: {
@@ -1324,6 +1368,7 @@ export type Database = {
           "action"?: string;
           "credits"?: number;
           "expires_in_seconds"?: number;
+          "identity_hashes"?: (string)[];
           "phone_number"?: string;
           "quantity"?: number;
           "reference_id"?: string;
@@ -1350,6 +1395,7 @@ export type Database = {
         Args: {
           "amount_paise": number;
           "currency": string;
+          "identity_hashes"?: (string)[];
           "payment_status": string;
           "razorpay_order_id": string;
           "razorpay_payment_id": string;
@@ -1359,7 +1405,9 @@ export type Database = {
         Returns: {
           "credits_added": number;
           "outcome": string;
+          "phone_number": string;
           "remaining_credits": number;
+          "whatsapp_user_id": string;
         }[];
       };
       "unfreeze_user": {

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { deleteOldEvents, deleteOldHolds, deleteOldWebhooks } from "shared/database/erasure.ts";
 import { deleteAbandonedOrders } from "shared/database/orders.ts";
 import { deleteExpiredRateCounters } from "shared/database/rate-limits.ts";
 
@@ -10,6 +11,9 @@ import { deleteExpiredRateCounters } from "shared/database/rate-limits.ts";
 export const CLEAN_UPS = [
   { remove: deleteExpiredRateCounters, most: 10_000 },
   { remove: deleteAbandonedOrders, most: 1_000 },
+  { remove: deleteOldWebhooks, most: 1_000 },
+  { remove: deleteOldHolds, most: 1_000 },
+  { remove: deleteOldEvents, most: 1_000 },
 ];
 
 /** Calls `remove` until it has nothing left to delete, but not again after the deadline. */

@@ -86,7 +86,7 @@ function usersOf(code: ErrorCode): string {
 
 /** The parts of a field's JSON Schema that a reader needs. */
 const fieldSchema = z.looseObject({
-  // A list for a field without bounds that may be null.
+  // A list, if the field may be null.
   type: z.union([z.string(), z.array(z.string()).transform(([type]) => type)]).optional(),
   format: z.string().optional(),
   description: z.string().optional(),

@@ -560,6 +560,22 @@ export const REHEARSALS: readonly Rehearsal[] = [
         method: "GET",
         headers: { apikey: secretKey },
         answer: { status: 200, body: success("Books retrieved successfully", { violations: [] }) },
+  },
+  {
+    slug: "erase-user",
+    method: "POST",
+    withoutPackages: ["razorpay"],
+    exchanges: ({ secretKey, userId }) => [
+      {
+        method: "POST",
+        headers: { apikey: secretKey },
+        body: {
+          user_id: String(userId),
+          operator: "Rehearsal",
+          reason: "To see that it works",
+          reference_id: "rehearsal-erasure",
+        },
+        answer: { status: 200, body: success("User erased", { user_id: userId, auth: "none" }) },
       },
     ],
   },

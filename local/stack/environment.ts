@@ -17,6 +17,7 @@ export interface StackEnvironment {
   readonly RAZORPAY_KEY_ID: string;
   readonly RAZORPAY_KEY_SECRET: string;
   readonly RAZORPAY_WEBHOOK_SECRET: string;
+  readonly ERASURE_SECRET: string;
   readonly RAZORPAY_API_URL: string;
   /** Signs the events that the bot is told. */
   readonly EVENTS_SECRET: string;

@@ -31,11 +31,12 @@ const savedSecrets = z.object({
   razorpayKeyId: z.string().startsWith("rzp_test_"),
   razorpayKeySecret: z.string().min(1),
   razorpayWebhookSecret: z.string().min(1),
+  erasureSecret: z.string().min(32),
   eventsSecret: z.string().startsWith("whsec_"),
 });
 
-/** The folders of earlier versions have no secret for events. */
-const earlierSecrets = savedSecrets.partial({ eventsSecret: true });
+/** The folders of earlier versions have no secret for erasures and for events. */
+const earlierSecrets = savedSecrets.partial({ erasureSecret: true, eventsSecret: true });
 
 type PrivateSessionKey = z.infer<typeof privateSessionKey>;
 
@@ -54,6 +55,7 @@ export async function generateSecrets(): Promise<Secrets> {
     razorpayKeyId: `rzp_test_${alphanumerics(14)}`,
     razorpayKeySecret: alphanumerics(24),
     razorpayWebhookSecret: randomBytes(24).toString("base64url"),
+    erasureSecret: randomBytes(32).toString("base64url"),
     eventsSecret: `whsec_${randomBytes(32).toString("base64")}`,
   };
 }

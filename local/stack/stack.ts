@@ -69,6 +69,7 @@ export async function startStack(
       RAZORPAY_KEY_ID: razorpay.keyId,
       RAZORPAY_KEY_SECRET: razorpay.keySecret,
       RAZORPAY_WEBHOOK_SECRET: settings.razorpayWebhookSecret ?? secrets.razorpayWebhookSecret,
+      ERASURE_SECRET: settings.erasureSecret ?? secrets.erasureSecret,
       RAZORPAY_API_URL: razorpay.apiUrl,
       EVENTS_SECRET: settings.eventsSecret ?? secrets.eventsSecret,
     };

@@ -45,6 +45,7 @@ export interface Settings {
   readonly razorpay: GivenRazorpay | undefined;
   readonly botSecret: string | undefined;
   readonly razorpayWebhookSecret: string | undefined;
+  readonly erasureSecret: string | undefined;
   readonly eventsSecret: string | undefined;
   /** How the stack logs; undefined lets it depend on whether a terminal reads it. */
   readonly logFormat: LogFormat | undefined;
@@ -97,6 +98,7 @@ export function parseSettings(variables: Variables): Settings {
     razorpay: givenRazorpay(variables),
     botSecret: botSecret(variables),
     razorpayWebhookSecret: variables.RAZORPAY_WEBHOOK_SECRET || undefined,
+    erasureSecret: variables.ERASURE_SECRET || undefined,
     eventsSecret: eventsSecret(variables),
     logFormat: logFormat(variables),
     functionOptions: Object.fromEntries(

@@ -161,6 +161,16 @@ export const VARIABLES: readonly Variable[] = [
     local: "generated",
     example: "",
   },
+  {
+    name: "ERASURE_SECRET",
+    part: "secrets",
+    description:
+      "The key of the hashes by which people who were erased are recognized if they come " +
+      "back, so that nobody gets the free credits twice: 32 random characters or more. It must never " +
+      "get into the database. With another value, they all get the free credits again.",
+    local: "generated",
+    example: "",
+  },
 
   {
     name: "EVENTS_SECRET",

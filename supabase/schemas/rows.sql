@@ -19,7 +19,11 @@ values
 insert into public.settings (name, value)
 values
   ('low_balance_credits', 1),
-  ('max_open_holds', 20);
+  ('max_open_holds', 20),
+  ('welcome_after_erasure', 0),
+  ('webhook_retention_days', 365),
+  ('hold_retention_days', 365),
+  ('event_retention_days', 90);
 
 insert into public.action_prices
   (id, action_id, unit, credits, per_quantity, done_message, valid_from)

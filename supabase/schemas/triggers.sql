@@ -1,8 +1,9 @@
--- The ledger and the record of operators' actions are append-only, and prices have a history.
+-- The ledger and the record of operators' actions are append-only, but for what the erasure of a person
+-- replaces in them; and prices have a history.
 
 create trigger credit_transactions_are_append_only
   before update or delete on public.credit_transactions
-  for each row execute function private.refuse_change();
+  for each row execute function private.keep_ledger();
 
 create trigger credit_transactions_are_not_truncated
   before truncate on public.credit_transactions
@@ -10,7 +11,7 @@ create trigger credit_transactions_are_not_truncated
 
 create trigger operator_actions_are_append_only
   before update or delete on public.operator_actions
-  for each row execute function private.refuse_change();
+  for each row execute function private.keep_operator_actions();
 
 create trigger operator_actions_are_not_truncated
   before truncate on public.operator_actions

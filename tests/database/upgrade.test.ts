@@ -479,6 +479,7 @@ async function whileBotsRun(
     RAZORPAY_KEY_ID: secrets.razorpayKeyId,
     RAZORPAY_KEY_SECRET: secrets.razorpayKeySecret,
     RAZORPAY_WEBHOOK_SECRET: secrets.razorpayWebhookSecret,
+    ERASURE_SECRET: secrets.erasureSecret,
     RAZORPAY_API_URL: gateway.url,
     EVENTS_SECRET: secrets.eventsSecret,
   }, { sessionKey: publicSessionKey(secrets) }));

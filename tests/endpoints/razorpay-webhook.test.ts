@@ -7,6 +7,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { blankedPayload } from "shared/payments/blanked-payload.ts";
 import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
 import { call, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
@@ -257,18 +258,89 @@ Deno.test("what Razorpay's dashboard replays counts once", async () => {
   strictEqual((await historyOf(purchase.phone)).length, 1);
 });
 
-Deno.test("every signed delivery is kept as it came, with what became of it", async () => {
-  const purchase = await pay();
+Deno.test("every signed delivery is kept, with what became of it and of the money, and with no name", async () => {
+  const payer = {
+    contact: newPhoneNumber(),
+    email: "payer@shop.example",
+    notes: { name: "Priya" },
+  };
+  const purchase = await pay({ outcome: "captured", ...payer });
   const { id, body, signature } = await capturedEvent(purchase);
   await deliverAll([{ id, body, signature }, { id, body, signature }]);
-  deepStrictEqual(await deliveriesOf(id), [
-    { event: "payment.captured", payload: body, outcome: "settled" },
-    { event: "payment.captured", payload: body, outcome: "replayed" },
+  const deliveries = await deliveriesOf(id);
+  deepStrictEqual(deliveries.map(({ event, outcome }) => [event, outcome]), [
+    ["payment.captured", "settled"],
+    ["payment.captured", "replayed"],
   ]);
+  for (const { payload } of deliveries) {
+    const sent = JSON.parse(body);
+    const kept = JSON.parse(payload);
+    const entity = sent.payload.payment.entity;
+    deepStrictEqual(kept, {
+      ...sent,
+      payload: {
+        payment: {
+          entity: {
+            ...Object.fromEntries(Object.keys(entity).map((name) => [name, null])),
+            id: purchase.checkout.razorpay_payment_id,
+            order_id: purchase.checkout.razorpay_order_id,
+            entity: "payment",
+            amount: PACKAGES.starter.amountPaise,
+            base_amount: entity.base_amount,
+            amount_refunded: 0,
+            currency: "INR",
+            status: "captured",
+            method: entity.method,
+            captured: true,
+            international: false,
+            fee: entity.fee,
+            tax: entity.tax,
+            created_at: entity.created_at,
+          },
+        },
+      },
+    });
+    strictEqual(entity.email, payer.email);
+  }
+});
+
+Deno.test("a body is kept by what its fields mean, whatever they hold", () => {
+  const kept = (entity: unknown) =>
+    JSON.parse(blankedPayload(JSON.stringify({ payload: { payment_link: { entity } } })))
+      .payload.payment_link.entity;
+  deepStrictEqual(
+    kept({
+      id: "plink_RB58MiP5SPFYyM",
+      status: "+919876543210",
+      receipt: "9876543210",
+      reference_id: "0123456789abcdef0123456789abcdef",
+      order_id: { contact: "+919876543210" },
+      contains: ["payment", "+919876543210", { name: "Priya" }],
+      customer: { name: "Priya", amount: 1 },
+      "+919876543210": 1,
+      amount: 9_900,
+      expire_by: null,
+      short_url: "https://rzp.io/i/priya",
+      error_reason: "payment_failed\u0000",
+    }),
+    {
+      id: "plink_RB58MiP5SPFYyM",
+      status: null,
+      receipt: null,
+      reference_id: "0123456789abcdef0123456789abcdef",
+      order_id: null,
+      contains: ["payment", null, null],
+      customer: null,
+      amount: 9_900,
+      expire_by: null,
+      short_url: null,
+      error_reason: null,
+    },
+  );
 });
 
 Deno.test.each([false, true])(
-  "notes in any script are kept and change nothing, escaped: %s",
+  "notes in any script change nothing and are not kept, escaped: %s",
   async (webhook_escape_non_ascii) => {
     await control.changeSettings({ webhook_escape_non_ascii });
     const purchase = await pay({
@@ -279,7 +351,7 @@ Deno.test.each([false, true])(
     const event = await capturedEvent(purchase);
     dataOf(await deliver(event));
     const { payload } = first(await deliveriesOf(event.id));
-    strictEqual(payload, event.body);
+    strictEqual(JSON.parse(payload).payload.payment.entity.notes, null);
     await expectBought(purchase.phone, CREDITS);
   },
 );
@@ -299,7 +371,17 @@ Deno.test.each([
   });
   deepStrictEqual(await deliverAll([event]), ["ignored"]);
   deepStrictEqual(await deliveriesOf(event.id), [
-    { event: name, payload: event.body, outcome: "ignored" },
+    {
+      event: name,
+      payload: JSON.stringify({
+        entity: "event",
+        event: /^[a-z.]+$/.test(name) ? name : null,
+        contains: ["something"],
+        payload: { something: null },
+        created_at: 1_750_000_000,
+      }),
+      outcome: "ignored",
+    },
   ]);
 });
 

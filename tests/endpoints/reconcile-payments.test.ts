@@ -19,6 +19,7 @@ import {
   verify,
 } from "../support/purchases.ts";
 import {
+  deliverAll,
   expectBought,
   historyOf,
   PACKAGES,
@@ -309,6 +310,98 @@ Deno.test("one run deletes all abandoned orders, however many there are", async 
   deepStrictEqual(left.map(({ razorpay_order_id }) => razorpay_order_id), [recent]);
 });
 
+/** Makes the rows of a table as old as a setting says, and a day older or younger. */
+async function makeAsOld(
+  table: string,
+  column: string,
+  setting: string,
+  days: number,
+): Promise<void> {
+  await shop.sql.unsafe(`
+    update public.${table} set ${column} = clock_timestamp() - make_interval(days => ${days} + (
+      select value from public.settings where name = '${setting}'))
+    where ${column} is not null`);
+}
+
+async function countIn(table: string, condition = "true"): Promise<number> {
+  const { count } = one(
+    await shop.sql.unsafe<{ count: number }[]>(`
+      select count(*)::integer as count from public.${table} where ${condition}`),
+  );
+  return count;
+}
+
+Deno.test("deliveries of the webhook are deleted after their time, but for those that failed", async () => {
+  const purchase = await pay();
+  await deliverAll(await shop.eventsAbout(purchase.checkout.razorpay_payment_id));
+  await shop.sql`
+    insert into public.webhook_deliveries (event_id, event, payload, outcome, finished_at)
+    values ('1', 'payment.captured', '{}', 'failed', now()), ('2', 'payment.captured', '{}', null, null)`;
+  const before = await countIn("webhook_deliveries");
+  await makeAsOld("webhook_deliveries", "received_at", "webhook_retention_days", -1);
+  await run();
+  strictEqual(await countIn("webhook_deliveries"), before);
+  await makeAsOld("webhook_deliveries", "received_at", "webhook_retention_days", 1);
+  await run();
+  strictEqual(await countIn("webhook_deliveries"), 2);
+  strictEqual(await countIn("webhook_deliveries", "coalesce(outcome, 'failed') = 'failed'"), 2);
+});
+
+Deno.test("holds that ended without a charge are deleted after their time, and no others", async () => {
+  const phone_number = newPhoneNumber();
+  for (const reference_id of ["released", "captured", "open"]) {
+    const body = { phone_number, reference_id };
+    dataOf(await call("POST", "bot-reserve", { body }));
+    if (reference_id === "released") dataOf(await call("POST", "bot-release", { body }));
+    if (reference_id === "captured") dataOf(await call("POST", "bot-capture", { body }));
+  }
+  await makeAsOld("holds", "ended_at", "hold_retention_days", -1);
+  await run();
+  strictEqual(await countIn("holds", "reference_id = 'released'"), 1);
+  await makeAsOld("holds", "ended_at", "hold_retention_days", 1);
+  await run();
+  strictEqual(await countIn("holds", "reference_id = 'released'"), 0);
+  strictEqual(await countIn("holds", "reference_id in ('captured', 'open')"), 2);
+  // What was charged is still a repetition; what was returned is found no more.
+  const body = { phone_number, reference_id: "captured" };
+  strictEqual(dataOf(await call("POST", "bot-capture", { body })).captured_credits, 1);
+  expectError(
+    await call("POST", "bot-release", { body: { phone_number, reference_id: "released" } }),
+    {
+      httpStatus: 404,
+      code: "HOLD_NOT_FOUND",
+    },
+  );
+});
+
+Deno.test("events are deleted after their time, but for those that wait or could not be delivered", async () => {
+  const phone_number = newPhoneNumber();
+  dataOf(await call("POST", "bot-deduct", { body: { phone_number, credits: 3 } }));
+  await shop.sql`
+    insert into public.event_addresses (url) values ('https://bot.example/')
+    on conflict do nothing`;
+  await shop.sql`
+    insert into public.events (user_id, type, data, credits, remaining_credits, sequence_number)
+    select e.user_id, e.type, jsonb_build_object('state', s.state), 0, 0, 2
+    from public.events e, unnest('{pending,dead,delivered}'::text[]) s (state)
+    where e.type = 'credits.exhausted'`;
+  await shop.sql`
+    insert into public.event_deliveries (event_id, address_id, state, next_attempt_at, finished_at)
+    select e.id, (select min(id) from public.event_addresses), e.data ->> 'state',
+      case when e.data ->> 'state' = 'pending' then now() end,
+      case when e.data ->> 'state' <> 'pending' then now() end
+    from public.events e where e.data ? 'state'`;
+  const before = await countIn("events");
+  await makeAsOld("events", "created_at", "event_retention_days", -1);
+  await run();
+  strictEqual(await countIn("events"), before);
+  await makeAsOld("events", "created_at", "event_retention_days", 1);
+  await run();
+  strictEqual(await countIn("events"), 2);
+  strictEqual(await countIn("event_deliveries", "state in ('pending', 'dead')"), 2);
+  await shop.sql`delete from public.events`;
+});
+
 /** Lets SQL functions fail while `act` runs. */
 async function withFailing(names: string[], act: () => Promise<void>): Promise<void> {
   const definitions = await shop.sql<{ definition: string }[]>`
@@ -336,7 +429,14 @@ async function failuresOf(act: () => Promise<void>): Promise<string[]> {
 }
 
 Deno.test("a clean-up that fails is logged, and stops neither the reconciler nor what comes after it", async () => {
-  const CLEAN_UPS = ["delete_expired_rate_counters", "delete_abandoned_orders", "run_book_check"];
+  const CLEAN_UPS = [
+    "delete_expired_rate_counters",
+    "delete_abandoned_orders",
+    "delete_old_webhooks",
+    "delete_old_holds",
+    "delete_old_events",
+    "run_book_check",
+  ];
   const purchase = await pay();
   await shop.makeDue();
   await withFailing(CLEAN_UPS, async () => {

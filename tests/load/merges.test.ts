@@ -273,17 +273,17 @@ interface Mutant {
 const MUTANTS: Mutant[] = [
   {
     rule: "an order by the bot looks again after it has waited for the user",
-    in: "private.lock_user(text, text)",
-    breaks: [["if v_user.merged_into is null then", "if true then"]],
+    in: "private.lock_user(text, text, text[])",
+    breaks: [["if num_nonnulls(v_user.merged_into, v_user.erased_at) = 0 then", "if true then"]],
   },
   {
     rule: "a first contact looks again after it has waited for the user",
-    in: "private.ensure_user(text, text)",
-    breaks: [["if v_user.merged_into is not null then", "if false then"]],
+    in: "private.ensure_user(text, text, text[])",
+    breaks: [["if num_nonnulls(v_user.merged_into, v_user.erased_at) > 0 then", "if false then"]],
   },
   {
     rule: "a settlement looks again after it has waited for the user",
-    in: "public.settle_payment(text, text, text, integer, text, jsonb, text)",
+    in: "public.settle_payment(text, text, text, integer, text, jsonb, text, text[])",
     breaks: [
       ["if v_user.merged_into is not null\n", "if false and v_user.merged_into is not null\n"],
       [

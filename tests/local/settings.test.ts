@@ -150,6 +150,7 @@ Deno.test("a given project, whose accounts may be those of real people, is not o
     RAZORPAY_KEY_ID: "id",
     RAZORPAY_KEY_SECRET: "key",
     RAZORPAY_WEBHOOK_SECRET: "webhook",
+    ERASURE_SECRET: "erasure",
     RAZORPAY_API_URL: "http://127.0.0.1:2",
     EVENTS_SECRET: "events",
   };
@@ -169,6 +170,7 @@ Deno.test("functions find the variables of the hosted platform", () => {
     RAZORPAY_KEY_ID: "id",
     RAZORPAY_KEY_SECRET: "key",
     RAZORPAY_WEBHOOK_SECRET: "webhook",
+    ERASURE_SECRET: "erasure",
     RAZORPAY_API_URL: "http://127.0.0.1:2",
     EVENTS_SECRET: "events",
   }, { sessionKey: { kty: "EC", alg: "ES256" } });
@@ -186,6 +188,7 @@ Deno.test("functions find the variables of the hosted platform", () => {
     RAZORPAY_KEY_ID: "id",
     RAZORPAY_KEY_SECRET: "key",
     RAZORPAY_WEBHOOK_SECRET: "webhook",
+    ERASURE_SECRET: "erasure",
     RAZORPAY_API_URL: "http://127.0.0.1:2",
     EVENTS_SECRET: "events",
   });

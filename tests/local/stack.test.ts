@@ -49,6 +49,7 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
     "RAZORPAY_KEY_ID",
     "RAZORPAY_KEY_SECRET",
     "RAZORPAY_WEBHOOK_SECRET",
+    "ERASURE_SECRET",
     "RAZORPAY_API_URL",
     "EVENTS_SECRET",
   ]);

@@ -41,6 +41,7 @@ const SECRETS = [
   "botSecret",
   "razorpayKeySecret",
   "razorpayWebhookSecret",
+  "erasureSecret",
   "eventsSecret",
 ] as const;
 
@@ -75,6 +76,7 @@ export async function startBackend(): Promise<Backend> {
       RAZORPAY_KEY_ID: secrets.razorpayKeyId,
       RAZORPAY_KEY_SECRET: secrets.razorpayKeySecret,
       RAZORPAY_WEBHOOK_SECRET: secrets.razorpayWebhookSecret,
+      ERASURE_SECRET: secrets.erasureSecret,
       RAZORPAY_API_URL: razorpay.url,
       EVENTS_SECRET: secrets.eventsSecret,
     };

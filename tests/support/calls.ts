@@ -25,6 +25,7 @@ import checkBooks from "../../supabase/functions/check-books/index.ts";
 import createOrder from "../../supabase/functions/create-order/index.ts";
 import creditHistory from "../../supabase/functions/credit-history/index.ts";
 import deliverEvents from "../../supabase/functions/deliver-events/index.ts";
+import eraseUser from "../../supabase/functions/erase-user/index.ts";
 import endHold from "../../supabase/functions/end-hold/index.ts";
 import exportStatement from "../../supabase/functions/export-statement/index.ts";
 import findCustomer from "../../supabase/functions/find-customer/index.ts";
@@ -58,6 +59,7 @@ const FUNCTIONS = {
   "reconcile-payments": reconcilePayments,
   "deliver-events": deliverEvents,
   "settle-order": settleOrder,
+  "erase-user": eraseUser,
   "find-customer": findCustomer,
   "adjust-credits": adjustCredits,
   "forgive-debt": forgiveDebt,

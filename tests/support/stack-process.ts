@@ -24,6 +24,7 @@ const stackEnvironment = z.strictObject({
   RAZORPAY_KEY_ID: z.string(),
   RAZORPAY_KEY_SECRET: z.string(),
   RAZORPAY_WEBHOOK_SECRET: z.string(),
+  ERASURE_SECRET: z.string(),
   RAZORPAY_API_URL: z.string(),
   EVENTS_SECRET: z.string(),
 });

@@ -44,6 +44,9 @@ export async function validRequests(
         phone_number => ${phone_number}, reference_id => ${reference}, credits => 1
       )`;
   }
+  const { user_id: to_erase } = one(
+    await sql`select user_id from public.get_user(${newPhoneNumber()})`,
+  );
   const fields: Record<string, Record<string, unknown>> = {
     "bot-credits": { phone_number },
     "bot-deduct": { phone_number, reference_id: `wamid.${randomUUID()}`, credits: 1 },
@@ -66,6 +69,12 @@ export async function validRequests(
     "razorpay-webhook": { event: "invoice.paid", created_at: 1_750_000_000, payload: {} },
     "reconcile-payments": {},
     "deliver-events": {},
+    "erase-user": {
+      user_id: to_erase,
+      operator: "An operator",
+      reason: "The customer asked",
+      reference_id: "erasure-1",
+    },
     "settle-order": {
       order: checkout.razorpay_order_id,
       operator: "An operator",

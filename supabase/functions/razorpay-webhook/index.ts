@@ -12,6 +12,7 @@ import { razorpayWebhook } from "shared/contract/razorpay-webhook.ts";
 import { finishWebhook, receiveWebhook } from "shared/database/webhook-deliveries.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { success } from "shared/http/reply.ts";
+import { blankedPayload } from "shared/payments/blanked-payload.ts";
 import { type EventReading, readEvent } from "shared/payments/event.ts";
 import { type PaymentReport, settle } from "shared/payments/settlement.ts";
 import { GatewayError } from "shared/razorpay/gateway-error.ts";
@@ -22,7 +23,7 @@ export default endpoint(razorpayWebhook, async (input, { headers, bodyText }) =>
   const deliveryId = await receiveWebhook({
     event_id: headers.get("x-razorpay-event-id") ?? "",
     event: input.event,
-    payload: bodyText,
+    payload: blankedPayload(bodyText),
     razorpay_order_id: event.razorpayOrderId,
     razorpay_payment_id: event.razorpayPaymentId,
   });

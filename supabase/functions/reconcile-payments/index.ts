@@ -28,6 +28,13 @@ const TIME_BUDGET_MS = 60_000;
 
 const NO_HOLDS = { expired: 0, failed: 0 };
 
+/** Outcomes of captured money that bought nothing. */
+const FLAGGED: ReadonlySet<Settlement["outcome"]> = new Set([
+  "amount_mismatch",
+  "paid_by_another_payment",
+  "user_erased",
+]);
+
 export default endpoint(reconcilePayments, async (_input) => {
   // First, so that no failure of Razorpay keeps back credits; and its own failure keeps back no payment.
   const [holds] = await Promise.allSettled([endExpiredHolds()]);
@@ -87,7 +94,7 @@ async function reconcile(deadline: number) {
     totals.checked++;
     for (const { outcome } of settlements) {
       if (outcome === "settled") totals.settled++;
-      if (outcome === "amount_mismatch" || outcome === "paid_by_another_payment") totals.flagged++;
+      if (FLAGGED.has(outcome)) totals.flagged++;
     }
   }
 }

@@ -6,7 +6,7 @@
 import { callerAddress } from "shared/auth/caller-address.ts";
 import { hasProven, ownsPhoneNumber } from "shared/auth/principal.ts";
 import { users } from "shared/contract/users.ts";
-import { getUser } from "shared/database/credits.ts";
+import { getProfile } from "shared/database/credits.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
 import { success } from "shared/http/reply.ts";
@@ -14,24 +14,26 @@ import { success } from "shared/http/reply.ts";
 export default endpoint(users, async ({ phone_number }, { headers, principal }) => {
   // Checked before the database is asked, so that a stranger does not learn which numbers are users.
   if (!ownsPhoneNumber(principal, phone_number)) throw new RequestError("NOT_THE_OWNER");
-  const { user_id: id, created_at, ...user } = await getUser({
+  const user = await getProfile({
     phone_number,
+    link_user_id: principal.kind === "owner" ? principal.userId : undefined,
     // A proven number creates one user; numbers that anyone could make up are limited.
     caller_address: principal.kind === "public" && !hasProven(principal, phone_number)
       ? callerAddress(headers)
       : undefined,
   });
+  if (user.outcome === "link_is_void") throw new RequestError("INVALID_PROOF");
   return success(
     users.successMessage,
     {
-      id,
+      id: user.user_id,
       phone_number,
       credits: user.credits,
       remaining_credits: user.remaining_credits,
       reserved_credits: user.reserved_credits,
-      created_at,
+      created_at: user.created_at,
       ...(user.is_frozen && { frozen: true }),
     },
-    { userId: id },
+    { userId: user.user_id },
   );
 });

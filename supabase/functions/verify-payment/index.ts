@@ -65,6 +65,8 @@ export default endpoint(verifyPayment, async (input, { headers, principal }) => 
       throw mismatch("The payment was refunded");
     case "paid_by_another_payment":
       throw mismatch("The order was paid by another payment");
+    case "user_erased":
+      throw mismatch("The order was closed before it was paid");
     case "not_ours":
       throw new RequestError("ORDER_NOT_FOUND");
   }

@@ -5,7 +5,8 @@ create function public.deduct_credits(
   reference_id text default null,
   whatsapp_user_id text default null,
   action text default null,
-  quantity integer default null
+  quantity integer default null,
+  identity_hashes text[] default null
 )
 returns table (
   outcome text,
@@ -44,7 +45,9 @@ begin
   end if;
 
   if num_nonnulls(deduct_credits.phone_number, deduct_credits.whatsapp_user_id) = 2 then
-    perform private.ensure_user(deduct_credits.phone_number, deduct_credits.whatsapp_user_id);
+    perform private.ensure_user(
+      deduct_credits.phone_number, deduct_credits.whatsapp_user_id, deduct_credits.identity_hashes
+    );
   end if;
 
   -- One statement prices, decides, charges and records, for a known number with nothing unusual about it.
@@ -118,8 +121,15 @@ begin
 
   -- Something is unusual. With the user locked, each statement sees everything that came before.
   v_user := private.end_expired_holds(
-    private.lock_user(deduct_credits.phone_number, deduct_credits.whatsapp_user_id)
+    private.lock_user(
+      deduct_credits.phone_number, deduct_credits.whatsapp_user_id, deduct_credits.identity_hashes
+    )
   );
+  if v_user.id is null then
+    outcome := 'identity_hashes_needed';
+    return next;
+    return;
+  end if;
   user_id := v_user.id;
   -- A hold that expires from here on still counts until the next call.
   remaining_credits :=
@@ -182,4 +192,4 @@ end;
 $$;
 
 comment on function public.deduct_credits is
-  'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call returned); reference_reused (charged before for another request); reference_held (reserved and not captured); account_frozen; action_not_found (unknown, retired, or not priced yet); too_many_credits (more than one call may spend); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits). low_balance, after a charge: whether the balance was at the threshold or below. Only deducted changes anything.';
+  'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. outcome: deducted; replayed (the reference was charged before: remaining_credits is what the first call returned); reference_reused (charged before for another request); reference_held (reserved and not captured); account_frozen; action_not_found (unknown, retired, or not priced yet); too_many_credits (more than one call may spend); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits); identity_hashes_needed (see private.is_welcome). low_balance, after a charge: whether the balance was at the threshold or below. Only deducted changes anything.';

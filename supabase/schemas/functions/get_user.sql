@@ -2,7 +2,9 @@
 create function public.get_user(
   phone_number text default null,
   whatsapp_user_id text default null,
-  caller_address text default null
+  caller_address text default null,
+  identity_hashes text[] default null,
+  link_user_id uuid default null
 )
 returns table (
   outcome text,
@@ -26,13 +28,24 @@ declare
   v_exceeded_scope text;
   v_user public.users;
 begin
+  if exists (
+    select from public.users u where u.id = get_user.link_user_id and u.erased_at is not null
+  ) then
+    outcome := 'link_is_void';
+    return next;
+    return;
+  end if;
+
   -- Anyone who can reach a page could otherwise farm free credits with made-up numbers.
   if get_user.caller_address is not null
     and private.find_user_id(get_user.phone_number, get_user.whatsapp_user_id) is null
   then
     -- Another first contact may be under way. Wait for it before counting anything.
     perform private.lock_identities(get_user.phone_number, get_user.whatsapp_user_id);
-    if private.find_user_id(get_user.phone_number, get_user.whatsapp_user_id) is null then
+    if private.find_user_id(get_user.phone_number, get_user.whatsapp_user_id) is null
+      -- Otherwise the call is repeated, and counted then.
+      and private.is_welcome(get_user.identity_hashes) is not null
+    then
       select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds
       from private.count_against_limits('create_user', get_user.caller_address) c;
       if v_exceeded_scope is not null then
@@ -43,7 +56,14 @@ begin
     end if;
   end if;
 
-  v_user := private.ensure_user(get_user.phone_number, get_user.whatsapp_user_id);
+  v_user := private.ensure_user(
+    get_user.phone_number, get_user.whatsapp_user_id, get_user.identity_hashes
+  );
+  if v_user.id is null then
+    outcome := 'identity_hashes_needed';
+    return next;
+    return;
+  end if;
   return query select 'found', v_user.id, v_user.credits, v_user.created_at, 0,
     private.remaining_credits(v_user), private.reserved_credits(v_user),
     v_user.credits <= private.low_balance_credits(),
@@ -52,4 +72,4 @@ end;
 $$;
 
 comment on function public.get_user is
-  'The user of a phone number (E.164) or a WhatsApp user id, created on first contact. One row. outcome: found; rate_limited (too many unknown numbers from caller_address or in total; nothing was created).';
+  'The user of a phone number (E.164) or a WhatsApp user id, created on first contact. One row. link_user_id: the user that the caller''s link was made for. outcome: found; link_is_void (that user was erased); rate_limited (too many unknown numbers from caller_address or in total; nothing was created); identity_hashes_needed (see private.is_welcome; nothing was created or counted).';

@@ -21,6 +21,8 @@ as $$
     format('%s credits were spent before they were taken back', u.debt_credits)
   from private.debts d
   join public.users u on u.id = d.user_id
+  -- Whoever was erased will never have the credits to pay it.
+  where u.erased_at is null
   group by u.id
 
   union all
@@ -40,6 +42,7 @@ as $$
     ))
   from public.payment_orders o
   where o.state = 'open' and o.tried_at is not null and o.next_check_at is not null
+    and o.erased_at is null
     and o.created_at < statement_timestamp() - interval '15 minutes'
 
   union all

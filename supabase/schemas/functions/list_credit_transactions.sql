@@ -33,7 +33,7 @@ begin
   end if;
 
   select u.transaction_count, u.debt_credits into v_total, v_debt_credits from public.users u
-  where u.id = list_credit_transactions.user_id;
+  where u.id = list_credit_transactions.user_id and u.erased_at is null;
   if not found then
     return query select 'user_not_found', 0, 0, null::integer, '[]'::jsonb;
     return;
@@ -75,4 +75,4 @@ end;
 $$;
 
 comment on function public.list_credit_transactions is
-  'One row. outcome: listed; user_not_found; not_the_owner (if proven_phone_number is given and belongs to another user). total counts all entries of the user; next_cursor is null on the last page.';
+  'One row. outcome: listed; user_not_found (or erased); not_the_owner (if proven_phone_number is given and belongs to another user). total counts all entries of the user; next_cursor is null on the last page.';

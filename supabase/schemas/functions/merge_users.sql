@@ -29,7 +29,9 @@ begin
 
       select u.* into v_from from public.users u where u.id = merge_users.from_user_id;
       select u.* into v_into from public.users u where u.id = merge_users.into_user_id;
-      if v_from.id is null or v_into.id is null then
+      if v_from.id is null or v_into.id is null
+        or num_nonnulls(v_from.erased_at, v_into.erased_at) > 0
+      then
         return 'user_not_found';
       elsif v_from.merged_into = v_into.id then
         -- Merged before. Whatever was left behind or has arrived since is moved now.
@@ -100,4 +102,4 @@ end;
 $$;
 
 comment on function public.merge_users is
-  'merged: the identities, the balance and the open holds have moved, the old history stays under the old id. replayed: they had moved before, and whatever was left behind has moved now. same_user, user_not_found, merged_before (one of them is no longer an account): nothing changed.';
+  'merged: the identities, the balance and the open holds have moved, the old history stays under the old id. replayed: they had moved before, and whatever was left behind has moved now. same_user, user_not_found (or erased), merged_before (one of them is no longer an account): nothing changed.';

@@ -7,7 +7,8 @@ create function public.place_order(
   phone_number text default null,
   whatsapp_user_id text default null,
   caller_address text default null,
-  is_proven boolean default false
+  is_proven boolean default false,
+  identity_hashes text[] default null
 )
 returns table (
   outcome text,
@@ -85,7 +86,14 @@ begin
     -- Whose number it is does not matter before the order is paid, so nobody has to wait for a user.
     perform private.lock_identities(place_order.phone_number, place_order.whatsapp_user_id);
   else
-    v_user := private.lock_user(place_order.phone_number, place_order.whatsapp_user_id);
+    v_user := private.lock_user(
+      place_order.phone_number, place_order.whatsapp_user_id, place_order.identity_hashes
+    );
+    if v_user.id is null then
+      outcome := 'identity_hashes_needed';
+      return next;
+      return;
+    end if;
 
     -- A repeated reference is a retry, whatever has become of its order or its package since. Test and
     -- live orders have nothing to do with each other: after a change of keys, a retry gets a link that
@@ -198,4 +206,4 @@ end;
 $$;
 
 comment on function public.place_order is
-  'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before, with keys of this mode); reference_reused (this reference placed another order); package_not_found; rate_limited (too many orders from caller_address or for this number; nothing was placed); proof_required (callers without a proof have placed too many in total; those who prove the number are not counted among them). is_proven: the caller has proven the number, and is counted as its owner only; without caller_address nothing is counted. A link creates its user, an order at the checkout does not: user_id is null while nobody has the number. razorpay_order_id is null until attach_razorpay_order has stored it, and short_url until attach_payment_link has.';
+  'One row. outcome: placed; reused (the same purchase is still waiting for its payment); replayed (this reference placed this order before, with keys of this mode); reference_reused (this reference placed another order); package_not_found; rate_limited (too many orders from caller_address or for this number; nothing was placed); proof_required (callers without a proof have placed too many in total; those who prove the number are not counted among them); identity_hashes_needed (see private.is_welcome). is_proven: the caller has proven the number, and is counted as its owner only; without caller_address nothing is counted. A link creates its user, an order at the checkout does not: user_id is null while nobody has the number. razorpay_order_id is null until attach_razorpay_order has stored it, and short_url until attach_payment_link has.';

@@ -6,7 +6,8 @@ create function public.reserve_credits(
   action text default null,
   quantity integer default null,
   credits integer default null,
-  expires_in_seconds integer default null
+  expires_in_seconds integer default null,
+  identity_hashes text[] default null
 )
 returns table (
   outcome text,
@@ -48,7 +49,9 @@ begin
   end if;
 
   if num_nonnulls(reserve_credits.phone_number, reserve_credits.whatsapp_user_id) = 2 then
-    perform private.ensure_user(reserve_credits.phone_number, reserve_credits.whatsapp_user_id);
+    perform private.ensure_user(
+      reserve_credits.phone_number, reserve_credits.whatsapp_user_id, reserve_credits.identity_hashes
+    );
   end if;
 
   -- One statement, as in deduct_credits. It looks into the ledger as the ledger was when the statement
@@ -118,8 +121,15 @@ begin
 
   -- Something is unusual. With the user locked, each statement sees everything that came before.
   v_user := private.end_expired_holds(
-    private.lock_user(reserve_credits.phone_number, reserve_credits.whatsapp_user_id)
+    private.lock_user(
+      reserve_credits.phone_number, reserve_credits.whatsapp_user_id, reserve_credits.identity_hashes
+    )
   );
+  if v_user.id is null then
+    outcome := 'identity_hashes_needed';
+    return next;
+    return;
+  end if;
   user_id := v_user.id;
   -- A hold that expires from here on still counts until the next call.
   remaining_credits :=
@@ -194,4 +204,4 @@ end;
 $$;
 
 comment on function public.reserve_credits is
-  'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. expires_in_seconds: 600 if left out. outcome: reserved; replayed (reserved before: the figures are those of the first call, and state is open or captured, as it is now); reference_reused (reserved before for another request, or charged by a deduction); account_frozen; action_not_found and too_many_credits as in deduct_credits; too_many_holds (open at the same time); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits, the sum of the user''s holds). Only reserved changes anything.';
+  'One row. Either credits or a quantity of the action''s unit; neither is a quantity of 1. expires_in_seconds: 600 if left out. outcome: reserved; replayed (reserved before: the figures are those of the first call, and state is open or captured, as it is now); reference_reused (reserved before for another request, or charged by a deduction); account_frozen; action_not_found and too_many_credits as in deduct_credits; too_many_holds (open at the same time); insufficient_credits (needed_credits exceed remaining_credits, which are besides reserved_credits, the sum of the user''s holds); identity_hashes_needed (see private.is_welcome). Only reserved changes anything.';

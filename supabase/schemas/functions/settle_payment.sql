@@ -7,9 +7,16 @@ create function public.settle_payment(
   amount_paise integer,
   currency text,
   reversals jsonb default '[]',
-  receipt text default null
+  receipt text default null,
+  identity_hashes text[] default null
 )
-returns table (outcome text, credits_added integer, remaining_credits integer)
+returns table (
+  outcome text,
+  credits_added integer,
+  remaining_credits integer,
+  phone_number text,
+  whatsapp_user_id text
+)
 language plpgsql
 security definer
 set search_path = ''
@@ -50,15 +57,25 @@ begin
         v_order.user_id, private.find_user_id(v_order.phone_number, v_order.whatsapp_user_id)
       );
       if v_user_id is null and v_is_user_needed then
-        v_user_id :=
-          (private.ensure_user(v_order.phone_number, v_order.whatsapp_user_id)).id;
+        v_user_id := (
+          private.ensure_user(
+            v_order.phone_number, v_order.whatsapp_user_id, settle_payment.identity_hashes
+          )
+        ).id;
+        if v_user_id is null then
+          outcome := 'identity_hashes_needed';
+          phone_number := v_order.phone_number;
+          whatsapp_user_id := v_order.whatsapp_user_id;
+          return next;
+          return;
+        end if;
       end if;
       select u.* into v_user from public.users u where u.id = v_user_id for no key update;
       select o.* into v_order from public.payment_orders o where o.id = v_order.id
       for no key update;
 
-      -- The call that held the locks may have merged the account, created one for the number, or paid
-      -- the order.
+      -- The call that held the locks may have merged or erased the account, created one for the number,
+      -- or paid the order.
       if v_user.merged_into is not null
         or v_user_id is distinct from coalesce(
           v_order.user_id, private.find_user_id(v_order.phone_number, v_order.whatsapp_user_id)
@@ -149,6 +166,8 @@ begin
     outcome := 'amount_mismatch';
   elsif v_payment.status not in ('captured', 'refunded') then
     outcome := 'not_captured';
+  elsif v_order.state <> 'paid' then
+    outcome := 'user_erased';
   elsif v_order.razorpay_payment_id <> v_payment.id then
     outcome := 'paid_by_another_payment';
   else
@@ -163,4 +182,4 @@ end;
 $$;
 
 comment on function public.settle_payment is
-  'One row. outcome: settled; replayed (this payment settled this order before: the figures are those of that moment); payment_refunded (all of its money was returned, and what it had bought was revoked); not_ours (no order of ours has this Razorpay order, and none that is still pending has the receipt); paid_by_another_payment and amount_mismatch (it buys nothing; flagged once captured); not_captured (yet: even a failed payment may still be captured). reversals: see private.record_reversal.';
+  'One row. outcome: settled; replayed (this payment settled this order before: the figures are those of that moment); payment_refunded (all of its money was returned, and what it had bought was revoked); not_ours (no order of ours has this Razorpay order, and none that is still pending has the receipt); paid_by_another_payment and amount_mismatch (it buys nothing; flagged once captured); user_erased (whoever the order was for was erased before it was paid: it buys nothing, and is flagged); not_captured (yet: even a failed payment may still be captured); identity_hashes_needed (by whoever is named: see private.is_welcome; nothing was written). reversals: see private.record_reversal.';

@@ -32,6 +32,7 @@ create table public.holds (
 with (fillfactor = 50);
 
 create index open_holds_of_a_user on public.holds (user_id, expires_at) where state = 'open';
+create index holds_to_forget on public.holds (ended_at) where state in ('released', 'expired');
 -- What the check of the books looks at. A hold ends within about an hour of its opening, so the rows are
 -- nearly in the order of both.
 create index holds_by_time on public.holds using brin (created_at, ended_at);

@@ -24,9 +24,15 @@ create table public.payment_orders (
   checked_at timestamptz,
   placed_by text,
   changed_at timestamptz,
+  erased_at timestamptz,
   constraint an_order_grants_at_least_one_credit check (credits >= 1),
   constraint an_order_grants_at_most_a_million_credits check (credits <= 1000000),
-  constraint an_order_is_for_somebody check (num_nonnulls(phone_number, whatsapp_user_id) > 0),
+  constraint an_order_is_for_somebody check (
+    case
+      when erased_at is null then num_nonnulls(phone_number, whatsapp_user_id) > 0
+      else num_nonnulls(phone_number, whatsapp_user_id, placed_by) = 0
+    end
+  ),
   constraint placed_by_is_a_hash check (placed_by ~ '^[0-9a-f]{64}$'),
   constraint phone_number_is_e164 check (phone_number ~ '^\+[1-9][0-9]{6,14}$'),
   constraint whatsapp_user_id_is_of_its_kind
@@ -97,6 +103,8 @@ comment on column public.payment_orders.changed_at is
   'When the row was last written, by whomever; null if that was before the column existed.';
 comment on column public.payment_orders.placed_by is
   'SHA-256 of the network address of a stranger who placed it; null for the owner of the number, the bot and the operator.';
+comment on column public.payment_orders.erased_at is
+  'When whoever it was for was erased. If it was not paid by then, it is closed: a payment buys nothing, and is flagged.';
 
 alter table public.payment_orders enable row level security;
 

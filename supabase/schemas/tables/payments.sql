@@ -17,7 +17,7 @@ create table public.payments (
   constraint a_grant_is_never_negative check (credits_granted >= 0),
   constraint a_grant_says_when_and_what_was_left
     check (num_nulls(balance_after_grant, granted_at) = case when credits_granted > 0 then 0 else 2 end),
-  constraint flag_is_known check (flag in ('amount_mismatch', 'second_payment')),
+  constraint flag_is_known check (flag in ('amount_mismatch', 'second_payment', 'user_erased')),
   -- For the foreign key below.
   constraint a_payment_has_one_order unique (id, order_id)
 );
@@ -41,7 +41,7 @@ comment on column public.payments.balance_after_grant is
 comment on column public.payments.remaining_after_grant is
   'What could be spent then: the balance less what was reserved. Null for grants from before holds, after which it was the balance.';
 comment on column public.payments.flag is
-  'Marks a captured payment that buys nothing: amount_mismatch, or second_payment on an order that another payment pays. An operator refunds what is left of it.';
+  'Marks a captured payment that buys nothing: amount_mismatch, second_payment on an order that another payment pays, or user_erased on an order of somebody who was erased before it was paid. An operator refunds what is left of it.';
 comment on column public.payments.changed_at is
   'When the row was last written, by whomever; null if that was before the column existed.';
 

@@ -11,6 +11,8 @@ create table public.users (
   next_hold_expiry_at timestamptz,
   has_merged boolean not null default false,
   frozen_at timestamptz,
+  erased_at timestamptz,
+  is_without_welcome boolean not null default false,
   constraint phone_number_is_e164 check (phone_number ~ '^\+[1-9][0-9]{6,14}$'),
   constraint credits_are_never_negative check (credits >= 0),
   constraint transaction_count_is_never_negative check (transaction_count >= 0),
@@ -18,7 +20,9 @@ create table public.users (
   constraint held_credits_are_part_of_the_balance check (held_credits between 0 and credits),
   constraint a_user_with_open_holds_says_how_many_and_until_when check (
     (held_credits > 0) = (open_holds > 0) and (open_holds > 0) = (next_hold_expiry_at is not null)
-  )
+  ),
+  constraint an_erased_user_has_no_number_and_nothing_reserved
+    check (erased_at is null or (phone_number is null and open_holds = 0))
 )
 -- Every deduction rewrites the row with the balance. The free space keeps these updates on the page
 -- and out of the indexes.
@@ -49,6 +53,10 @@ comment on column public.users.has_merged is
   'Whether another account was merged into this one, so that its history counts too.';
 comment on column public.users.frozen_at is
   'Since when an operator keeps the account from spending. Null if it may spend.';
+comment on column public.users.erased_at is
+  'When the person was erased: nothing says any more whose account this was, and nobody reaches it.';
+comment on column public.users.is_without_welcome is
+  'Whether somebody who had been erased before came back, and did not get the free credits again.';
 
 alter table public.users enable row level security;
 
@@ -78,3 +86,15 @@ comment on column public.identities.value is
   'WhatsApp may send a business-scoped user id (a country code, a dot, letters and digits) instead of a number.';
 
 alter table public.identities enable row level security;
+
+create table public.erased_identities (
+  hash text primary key,
+  constraint hash_is_a_keyed_sha256 check (hash ~ '^[0-9a-f]{64}$')
+);
+
+comment on table public.erased_identities is
+  'Who has been erased, so that nobody gets the free credits twice by coming back. Refers to no user.';
+comment on column public.erased_identities.hash is
+  'HMAC-SHA256 of a phone number or WhatsApp user id, keyed with a secret that only the functions know. The database alone cannot tell whose it is, not even by trying all numbers.';
+
+alter table public.erased_identities enable row level security;

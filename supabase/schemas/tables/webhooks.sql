@@ -21,13 +21,15 @@ create index webhook_deliveries_failed on public.webhook_deliveries (received_at
   where outcome = 'failed';
 create index webhook_deliveries_not_ours on public.webhook_deliveries (received_at)
   where outcome = 'not_ours';
+create index webhook_deliveries_to_forget on public.webhook_deliveries (received_at)
+  where outcome is not null and outcome <> 'failed';
 
 comment on table public.webhook_deliveries is
   'Every correctly signed delivery from Razorpay, including repeated ones.';
 comment on column public.webhook_deliveries.event_id is
   'Razorpay''s event id, from a header that is not signed: good for finding deliveries, not for telling repeated ones apart.';
 comment on column public.webhook_deliveries.payload is
-  'The body as it was received. Not jsonb, and not to be taken apart in SQL: JSON may contain \u0000, which PostgreSQL''s text cannot.';
+  'The body as it was received, but with nothing in it that names a person: see functions-shared/payments/blanked-payload.ts. Not jsonb, and not to be taken apart in SQL: JSON may contain \u0000, which PostgreSQL''s text cannot.';
 comment on column public.webhook_deliveries.outcome is
   'The result; null while the delivery is being handled, and permanently if handling was cut off, after which Razorpay sends it again.';
 

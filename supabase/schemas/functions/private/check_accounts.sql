@@ -10,11 +10,11 @@ as $$
 begin
   return query
   with accounts as materialized (
-    select u.id, u.phone_number, u.merged_into, u.credits, u.debt_credits, u.held_credits
+    select u.id, u.phone_number, u.merged_into, u.erased_at, u.credits, u.debt_credits, u.held_credits
     from public.users u
     where check_accounts.user_ids is null
     union all
-    select u.id, u.phone_number, u.merged_into, u.credits, u.debt_credits, u.held_credits
+    select u.id, u.phone_number, u.merged_into, u.erased_at, u.credits, u.debt_credits, u.held_credits
     from unnest(check_accounts.user_ids) c (id)
     join public.users u on u.id = c.id
   )
@@ -24,8 +24,8 @@ begin
     u.id, null::uuid
   from accounts u
   left join public.identities i on i.user_id = u.id
-  group by u.id, u.phone_number, u.merged_into
-  having (count(i.value) = 0) <> (u.merged_into is not null)
+  group by u.id, u.phone_number, u.merged_into, u.erased_at
+  having (count(i.value) = 0) <> (num_nonnulls(u.merged_into, u.erased_at) > 0)
     or u.phone_number is not null
       and count(*) filter (where i.kind = 'phone' and i.value = u.phone_number) = 0
     or u.phone_number is null and count(*) filter (where i.kind = 'phone') > 0

@@ -15,11 +15,11 @@ as $$
 begin
   return query
   with accounts as materialized (
-    select u.id, u.credits, u.transaction_count
+    select u.id, u.credits, u.transaction_count, u.is_without_welcome
     from public.users u
     where check_ledger.user_ids is null
     union all
-    select u.id, u.credits, u.transaction_count
+    select u.id, u.credits, u.transaction_count, u.is_without_welcome
     from unnest(check_ledger.user_ids) c (id)
     join public.users u on u.id = c.id
   ),
@@ -126,12 +126,22 @@ begin
     select u.id, format('entry 1 is %s', coalesce(t.source, 'missing'))
     from accounts u
     left join public.credit_transactions t on t.user_id = u.id and t.sequence_number = 1
-    where t.source is distinct from 'system'
+    where (t.source is not distinct from 'system') = u.is_without_welcome
     union all
     select t.user_id, format('entry %s is another one', t.sequence_number)
     from entries t
     where t.source = 'system' and t.sequence_number > 1
   ) w (user_id, detail)
+
+  union all
+  select 'nothing of an erased user names a person', 'entry ' || t.id,
+    'its reference was not replaced',
+    t.user_id, null
+  from entries t
+  join public.users u on u.id = t.user_id
+  where u.erased_at is not null
+    and t.source not in ('system', 'payment', 'refund', 'dispute', 'merge')
+    and t.reference_id not like 'erased %'
 
   union all
   select 'a merge moves what it takes', 'entry ' || m.id, format('%s %s', m.action, m.reference_id),

@@ -46,6 +46,8 @@ begin
     select coalesce(o.user_id, private.find_user_id(o.phone_number, o.whatsapp_user_id))
   ) owner (id)
   where coalesce(u.merged_into, u.id) is distinct from owner.id
+    -- One that was closed belongs to nobody.
+    and (o.state = 'paid' or o.erased_at is null)
 
   union all
   select 'an order knows whether somebody tried to pay it', 'order ' || o.id,

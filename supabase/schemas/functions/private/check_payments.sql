@@ -100,6 +100,8 @@ begin
       sum(p.net_paise) filter (where p.id = o.razorpay_payment_id) over (partition by o.id)
     from money p
     join public.payment_orders o on o.id = p.order_id
+    -- Whoever was erased buys nothing any more.
+    where o.erased_at is null
   ) p (id, order_id, net_paise, payer_id, is_of_the_order, payer_net_paise)
   where p.net_paise > 0 and p.is_of_the_order and coalesce(p.payer_net_paise, 0) = 0;
 end;

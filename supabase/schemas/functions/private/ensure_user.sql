@@ -1,6 +1,10 @@
 -- Finds the user of a phone number or a WhatsApp user id, or creates one with the free credits of a new
 -- user.
-create function private.ensure_user(phone_number text, whatsapp_user_id text default null)
+create function private.ensure_user(
+  phone_number text,
+  whatsapp_user_id text default null,
+  identity_hashes text[] default null
+)
 returns public.users
 language plpgsql
 set search_path = ''
@@ -8,6 +12,7 @@ as $$
 declare
   v_free_credits constant integer := 3;
   v_is_our_turn boolean := false;
+  v_is_welcome boolean;
   v_user public.users;
 begin
   if num_nonnulls(ensure_user.phone_number, ensure_user.whatsapp_user_id) = 0 then
@@ -36,20 +41,29 @@ begin
       continue;
     end if;
 
+    if v_user.id is null then
+      v_is_welcome := private.is_welcome(ensure_user.identity_hashes);
+      if v_is_welcome is null then
+        return null;
+      end if;
+    end if;
+
     begin
       if v_user.id is null then
-        insert into public.users (phone_number, credits, transaction_count)
-        values (ensure_user.phone_number, v_free_credits, 1)
+        insert into public.users (phone_number, credits, transaction_count, is_without_welcome)
+        values (ensure_user.phone_number, case when v_is_welcome then v_free_credits else 0 end,
+          case when v_is_welcome then 1 else 0 end, not v_is_welcome)
         returning * into v_user;
         insert into public.credit_transactions
           (user_id, sequence_number, action, credits, source, reference_id, balance_after,
             remaining_after)
-        values (v_user.id, 1, 'credit', v_free_credits, 'system', 'welcome', v_free_credits,
-          v_free_credits);
+        select v_user.id, 1, 'credit', v_free_credits, 'system', 'welcome', v_free_credits,
+          v_free_credits
+        where v_is_welcome;
       else
         select u.* into strict v_user from public.users u where u.id = v_user.id for no key update;
-        if v_user.merged_into is not null then
-          raise exception 'the account was merged meanwhile' using errcode = 'serialization_failure';
+        if num_nonnulls(v_user.merged_into, v_user.erased_at) > 0 then
+          raise exception 'the account is gone' using errcode = 'serialization_failure';
         end if;
       end if;
 
@@ -72,7 +86,7 @@ begin
       end if;
       return v_user;
     exception
-      -- Start over, without the lock on the merged account.
+      -- Start over, without the lock on the account that is gone.
       when serialization_failure or deadlock_detected then null;
     end;
   end loop;
@@ -81,4 +95,4 @@ end;
 $$;
 
 comment on function private.ensure_user is
-  'The user of a phone number (E.164), a WhatsApp user id, or both. A new user gets 3 free credits and one system entry; an existing one is only read.';
+  'The user of a phone number (E.164), a WhatsApp user id, or both. A new user gets 3 free credits and one system entry, unless identity_hashes says that the person was erased before; an existing one is only read. Null if that has to be known and identity_hashes is null: see private.is_welcome.';

@@ -15,7 +15,9 @@ begin
         where named.id = lock_account.user_id
       )
       for no key update;
-      if v_user.merged_into is null then
+      if v_user.erased_at is not null then
+        return null;
+      elsif v_user.merged_into is null then
         return private.end_expired_holds(v_user);
       end if;
       raise exception 'the account was merged meanwhile' using errcode = 'serialization_failure';
@@ -29,4 +31,4 @@ end;
 $$;
 
 comment on function private.lock_account is
-  'Null if there is no such user. None of its holds has expired.';
+  'Null if there is no such user, or if the person was erased. None of its holds has expired.';

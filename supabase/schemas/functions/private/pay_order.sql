@@ -14,7 +14,11 @@ begin
   -- The first payment counts for as long as we hold any of its money. If an order is paid twice, one of
   -- the two is refunded, and not always the second: once all of the first payment's money has been
   -- returned, its credits are gone too, and another payment whose money we hold buys them again.
-  if v_order.state = 'paid' and private.net_paise(v_order.razorpay_payment_id) > 0 then
+  --
+  -- Whoever was erased buys nothing any more.
+  if v_order.erased_at is not null
+    or v_order.state = 'paid' and private.net_paise(v_order.razorpay_payment_id) > 0
+  then
     v_payment_id := v_order.razorpay_payment_id;
   else
     select coalesce(
@@ -34,13 +38,16 @@ begin
   -- Captured money that buys nothing is for an operator to return.
   update public.payments p
   set flag = case
-    when p.amount_paise = v_order.amount_paise and p.currency = v_order.currency
-    then 'second_payment' else 'amount_mismatch'
+    when p.amount_paise <> v_order.amount_paise or p.currency <> v_order.currency
+    then 'amount_mismatch'
+    when v_payment_id is null then 'user_erased'
+    else 'second_payment'
   end
   where p.order_id = v_order.id
     and p.status in ('captured', 'refunded')
     and p.flag is null
     and (p.id <> v_payment_id
+      or v_order.erased_at is not null and v_payment_id is null
       or p.amount_paise <> v_order.amount_paise
       or p.currency <> v_order.currency);
 
@@ -99,4 +106,4 @@ end;
 $$;
 
 comment on function private.pay_order is
-  'Idempotent. Grants nothing if we hold no money of any payment of the order. user_id is the order''s user, locked. Returns false if user_id is null although a payment is about to be granted.';
+  'Idempotent. Grants nothing if we hold no money of any payment of the order, or if whoever it was for was erased. user_id is the order''s user, locked. Returns false if user_id is null although a payment is about to be granted.';

@@ -15,9 +15,12 @@ begin
   select u.id, tell.order_id, tell.type, tell.data, u.credits,
     case when u.id is not null then private.remaining_credits(u) end, u.transaction_count
   from (values (tell.user_id)) about (user_id)
-  left join public.users u on u.id = about.user_id;
+  left join public.users u on u.id = about.user_id
+  left join public.payment_orders o on o.id = tell.order_id
+  -- There is nobody to tell it to any more.
+  where u.erased_at is null and o.erased_at is null;
 end;
 $$;
 
 comment on function private.tell is
-  'To be called after everything has changed that the event tells of. The user, who is locked, may be null if there is an order: it tells whom the event is about.';
+  'To be called after everything has changed that the event tells of. The user, who is locked, may be null if there is an order: it tells whom the event is about. Nothing is told about somebody who was erased.';

@@ -1,0 +1,51 @@
+-- Deletes the users of Supabase Auth who have signed in with one of these numbers.
+create function private.delete_auth_users(phone_numbers text[])
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  -- Supabase Auth writes a number without its plus sign.
+  v_spellings constant text[] := phone_numbers
+    || array(select ltrim(p.number, '+') from unnest(phone_numbers) p (number));
+  -- A log without an index: a longer one would take longer than the call may.
+  v_max_log_entries constant integer := 200000;
+  v_user_ids uuid[];
+  v_is_log_left boolean := false;
+begin
+  -- The tables are Auth's own, and not every project has them: so nothing is named before it is looked for.
+  if to_regclass('auth.users') is null
+    or not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = 'auth.users'::regclass and a.attname = 'phone' and not a.attisdropped
+    )
+  then
+    return 'none';
+  end if;
+
+  execute 'select array(select u.id from auth.users u where u.phone = any ($1))'
+  into v_user_ids using v_spellings;
+  if to_regclass('auth.audit_log_entries') is not null and cardinality(v_user_ids) > 0 then
+    select c.reltuples > v_max_log_entries into v_is_log_left
+    from pg_catalog.pg_class c where c.oid = 'auth.audit_log_entries'::regclass;
+    if not v_is_log_left then
+      execute 'delete from auth.audit_log_entries e where e.payload ->> ''actor_id'' = any ($1)'
+      using v_user_ids::text[];
+    end if;
+  end if;
+  execute 'delete from auth.users u where u.id = any ($1)' using v_user_ids;
+  -- Somebody else may be about to take over the number.
+  execute 'update auth.users u set phone_change = '''' where u.phone_change = any ($1)'
+  using v_spellings;
+  return case when v_is_log_left then 'left' when cardinality(v_user_ids) > 0 then 'deleted' else 'none' end;
+exception
+  -- The tables may belong to a role that lends no rights, be of another shape, or be referred to.
+  when insufficient_privilege or undefined_column or undefined_function or undefined_table
+    or foreign_key_violation or restrict_violation or untranslatable_character
+  then
+    return 'left';
+end;
+$$;
+
+comment on function private.delete_auth_users is
+  'none: there is nobody to delete. deleted: with their sessions, and what Auth has logged about them. left: an operator has to do some or all of it, because this role may not or it would take too long.';
