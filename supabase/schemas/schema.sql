@@ -30,7 +30,7 @@
 create schema private;
 
 comment on schema private is
-  'Helpers of the functions in public. Never to be listed in the Data API''s schemas.';
+  'Helpers of the functions in public, and what the owner of the database runs. Never to be listed in the Data API''s schemas.';
 
 -- Objects are closed when they are created, including those of later migrations, until they are
 -- granted: on every project, whether or not it exposes new objects by default.
