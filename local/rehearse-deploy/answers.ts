@@ -560,6 +560,8 @@ export const REHEARSALS: readonly Rehearsal[] = [
         method: "GET",
         headers: { apikey: secretKey },
         answer: { status: 200, body: success("Books retrieved successfully", { violations: [] }) },
+      },
+    ],
   },
   {
     slug: "erase-user",

@@ -13,7 +13,8 @@ interface Schedule {
   readonly mostAtOnce: number;
 }
 
-const SCHEDULES: readonly Schedule[] = [
+/** The functions that a hosted project has called as well, in the database's scheduled_jobs.sql. */
+export const SCHEDULES: readonly Schedule[] = [
   { name: "reconcile-payments", intervalMs: 60_000, mostAtOnce: 1 },
   // A call may take long, because an address is slow, and must not keep another address waiting.
   { name: "deliver-events", intervalMs: 1_000, mostAtOnce: 4 },

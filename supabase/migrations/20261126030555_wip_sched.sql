@@ -1,3 +1,6 @@
+-- A hosted project runs by itself what private.scheduled_jobs lists: private.set_up_schedules, called once
+-- in the SQL editor, takes the place of statements that were pasted.
+
 -- Fails quickly if a lock is not available, so that calls do not queue up behind this migration. A
 -- migration that failed has changed nothing and can be pushed again.
 set local lock_timeout = '2s';

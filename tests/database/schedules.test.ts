@@ -5,6 +5,7 @@
  */
 
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import { SCHEDULES as EMBEDDED } from "../../local/stack/scheduler.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { HAS_PG_CRON, startHostedDatabase } from "../support/hosted-extensions.ts";
 import { one } from "../support/lists.ts";
@@ -64,6 +65,13 @@ Deno.test("a database without the extensions is told which ones it lacks", async
       hint: "Enable them in the dashboard, under Database > Extensions, and call this again.",
     },
   );
+});
+
+Deno.test("a hosted project calls the functions that the embedded stack calls", async () => {
+  const called = await plain.sql`
+    select match[1] as name from private.scheduled_jobs(),
+      regexp_matches(command, 'private\\.call_edge_function\\(''([a-z-]+)''\\)') as match`;
+  deepStrictEqual(called.map(({ name }) => name).sort(), EMBEDDED.map(({ name }) => name).sort());
 });
 
 for (const role of ["anon", "authenticated", "service_role"]) {
@@ -133,8 +141,9 @@ testHosted("one call sets up every job, and only Vault has the key", async (data
     { name: "credits_project_url", secret: PROJECT_URL },
     { name: "credits_secret_key", secret: SECRET_KEY },
   ]);
-  const [{ text }] = await database
-    .superuser`select string_agg(j::text, '') as text from cron.job j`;
+  const { text } = one(
+    await database.superuser`select string_agg(j::text, '') as text from cron.job j`,
+  );
   ok(text.includes("call_edge_function('deliver-events')"));
   ok(!text.includes(SECRET_KEY));
   ok(!text.includes(PROJECT_URL));
