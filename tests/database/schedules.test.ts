@@ -214,6 +214,17 @@ testHosted("pg_cron runs every job as it was set up", async (database) => {
     select j.jobid, -row_number() over (), j.username, 'succeeded', t.time, t.time
     from cron.job j, unnest(array[now() - interval '8 days', now() - interval '6 days']) as t (time)
     where j.jobname = 'credits-deliver-events'`;
+  // A check of large books takes longer than a statement of this role may.
+  await superuser`alter role postgres set statement_timeout = '2s'`;
+  await superuser.unsafe(`
+    create function net.take_long() returns trigger language plpgsql as $$
+    begin
+      perform pg_sleep(2.5);
+      return new;
+    end;
+    $$;
+    create trigger takes_long before insert on public.book_checks
+      for each row execute function net.take_long()`);
   await database.restart();
 
   await until("every job has run", async () => {
