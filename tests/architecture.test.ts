@@ -21,7 +21,7 @@ const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["tasks", "bench", "rehearse-deploy"],
     ["docs"],
     ["stack"],
-    ["postgres", "razorpay"],
+    ["postgres", "razorpay", "whatsapp"],
     ["system"],
   ],
 };
