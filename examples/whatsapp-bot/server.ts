@@ -86,7 +86,8 @@ export async function startBot(settings: Settings): Promise<RunningBot> {
     async stop() {
       await new Promise((resolve) => {
         server.close(resolve);
-        server.closeIdleConnections();
+        // What is cut off has not been acknowledged, so it comes again.
+        server.closeAllConnections();
       });
       await inbox.stop();
     },
