@@ -86,7 +86,8 @@ function usersOf(code: ErrorCode): string {
 
 /** The parts of a field's JSON Schema that a reader needs. */
 const fieldSchema = z.looseObject({
-  type: z.string().optional(),
+  // A list for a field without bounds that may be null.
+  type: z.union([z.string(), z.array(z.string()).transform(([type]) => type)]).optional(),
   format: z.string().optional(),
   description: z.string().optional(),
   examples: z.array(z.unknown()).optional(),

@@ -45,6 +45,7 @@ export interface Story {
   pay(orderId: string): Promise<CheckoutSuccess>;
   userId?: unknown;
   orderId?: unknown;
+  paymentId?: unknown;
 }
 
 /** The rehearsal of one function. */
@@ -72,6 +73,25 @@ const success = (message: string, data: Record<string, unknown>): Envelope => ({
 const missingSecret = (method: string): Exchange => ({
   method,
   answer: { status: 401, body: failure("Missing x-bot-secret header", "MISSING_BOT_SECRET") },
+});
+
+const missingKey = (method: string, body?: Record<string, unknown>): Exchange => ({
+  method,
+  ...(method === "POST" && { body: body ?? {} }),
+  answer: {
+    status: 401,
+    body: failure(
+      "This function needs the project's secret key in the apikey header",
+      "INVALID_SECRET_KEY",
+    ),
+  },
+});
+
+/** Who acts as an operator, and why. */
+const action = (slug: string) => ({
+  operator: "Rehearsal",
+  reason: "To see that it works",
+  reference_id: `rehearsal ${slug}`,
 });
 
 /** One rehearsal for every function of `supabase/functions`. */
@@ -284,6 +304,7 @@ export const REHEARSALS: readonly Rehearsal[] = [
     forPages: true,
     exchanges: async (story) => {
       const paid = await story.pay(String(story.orderId));
+      story.paymentId = paid.razorpay_payment_id;
       return [
         {
           method: "POST",
@@ -370,17 +391,7 @@ export const REHEARSALS: readonly Rehearsal[] = [
     slug: "reconcile-payments",
     method: "POST",
     exchanges: ({ secretKey }) => [
-      {
-        method: "POST",
-        body: {},
-        answer: {
-          status: 401,
-          body: failure(
-            "This function needs the project's secret key in the apikey header",
-            "INVALID_SECRET_KEY",
-          ),
-        },
-      },
+      missingKey("POST"),
       {
         method: "POST",
         headers: { apikey: secretKey },
@@ -392,7 +403,9 @@ export const REHEARSALS: readonly Rehearsal[] = [
   {
     slug: "deliver-events",
     method: "POST",
+    withoutPackages: ["razorpay", "libphonenumber-js"],
     exchanges: ({ secretKey }) => [
+      missingKey("POST"),
       {
         method: "POST",
         headers: { apikey: secretKey },
@@ -410,6 +423,143 @@ export const REHEARSALS: readonly Rehearsal[] = [
         headers: { apikey: secretKey },
         body: { order: String(orderId), operator: "Rehearsal", reason: "To see that it works" },
         answer: { status: 200, body: success("Razorpay was asked", { outcomes: ["replayed"] }) },
+      },
+    ],
+  },
+  {
+    slug: "find-customer",
+    method: "POST",
+    withoutPackages: ["razorpay"],
+    exchanges: ({ secretKey, userId }) => [
+      missingKey("POST", { query: PHONE_NUMBER }),
+      {
+        method: "POST",
+        headers: { apikey: secretKey },
+        body: { query: PHONE_NUMBER },
+        answer: {
+          status: 200,
+          body: success("Search finished", { customers: [{ user_id: userId, debt_credits: 0 }] }),
+        },
+      },
+    ],
+  },
+  ...([
+    ["freeze-user", {}, "Account frozen", { frozen: true }],
+    ["unfreeze-user", {}, "Account unfrozen", { frozen: false }],
+    ["adjust-credits", { credits: 5 }, "Credits adjusted", { debt_credits: 0 }],
+    ["forgive-debt", {}, "Debt forgiven", { debt_credits: 0 }],
+  ] as const).map(([slug, fields, message, data]): Rehearsal => ({
+    slug,
+    method: "POST",
+    withoutPackages: ["razorpay", "libphonenumber-js"],
+    exchanges: ({ secretKey, userId }) => [
+      missingKey("POST"),
+      {
+        method: "POST",
+        headers: { apikey: secretKey },
+        body: { user_id: userId, ...fields, ...action(slug) },
+        answer: { status: 200, body: success(message, { user_id: userId, ...data }) },
+      },
+    ],
+  })),
+  {
+    slug: "refund-payment",
+    method: "POST",
+    exchanges: ({ secretKey, paymentId }) => [
+      missingKey("POST"),
+      {
+        method: "POST",
+        headers: { apikey: secretKey },
+        body: { payment_id: paymentId, amount_paise: 9_900, ...action("refund-payment") },
+        answer: {
+          status: 200,
+          body: success("Razorpay made the refund", { status: "processed", amount_paise: 9_900 }),
+        },
+      },
+    ],
+  },
+  {
+    slug: "merge-users",
+    method: "POST",
+    withoutPackages: ["razorpay", "libphonenumber-js"],
+    exchanges: ({ secretKey, userId }) => [
+      missingKey("POST"),
+      {
+        method: "POST",
+        headers: { apikey: secretKey },
+        body: { from_user_id: userId, into_user_id: crypto.randomUUID(), ...action("merge-users") },
+        answer: { status: 404, body: failure("User not found", "USER_NOT_FOUND") },
+      },
+    ],
+  },
+  {
+    slug: "end-hold",
+    method: "POST",
+    withoutPackages: ["razorpay", "libphonenumber-js"],
+    exchanges: ({ secretKey, userId }) => [
+      missingKey("POST"),
+      {
+        method: "POST",
+        headers: { apikey: secretKey },
+        body: { user_id: userId, hold_reference_id: "none", ...action("end-hold") },
+        answer: {
+          status: 404,
+          body: failure("Nothing is reserved under this hold_reference_id", "HOLD_NOT_FOUND"),
+        },
+      },
+    ],
+  },
+  {
+    slug: "resend-events",
+    method: "POST",
+    withoutPackages: ["razorpay", "libphonenumber-js"],
+    exchanges: ({ secretKey }) => [
+      missingKey("POST"),
+      {
+        method: "POST",
+        headers: { apikey: secretKey },
+        body: { from: "2026-01-01", to: "2026-01-02", ...action("resend-events") },
+        answer: { status: 200, body: success("Events are sent again", { resent: 0 }) },
+      },
+    ],
+  },
+  {
+    slug: "export-statement",
+    method: "GET",
+    withoutPackages: ["razorpay"],
+    exchanges: ({ secretKey, userId }) => [
+      missingKey("GET"),
+      {
+        method: "GET",
+        path: `?user_id=${userId}`,
+        headers: { apikey: secretKey },
+        answer: { status: 200, body: success("Statement exported", { opening_balance: 0 }) },
+      },
+    ],
+  },
+  {
+    slug: "list-attention",
+    method: "GET",
+    withoutPackages: ["razorpay"],
+    exchanges: ({ secretKey }) => [
+      missingKey("GET"),
+      {
+        method: "GET",
+        headers: { apikey: secretKey },
+        answer: { status: 200, body: success("List retrieved successfully", { items: [] }) },
+      },
+    ],
+  },
+  {
+    slug: "check-books",
+    method: "GET",
+    withoutPackages: ["razorpay"],
+    exchanges: ({ secretKey }) => [
+      missingKey("GET"),
+      {
+        method: "GET",
+        headers: { apikey: secretKey },
+        answer: { status: 200, body: success("Books retrieved successfully", { violations: [] }) },
       },
     ],
   },

@@ -22,13 +22,18 @@ const SCHEDULES: readonly Schedule[] = [
 /** How the scheduler's requests are told from others in the log. */
 export const SCHEDULER_REQUEST_ID = "embedded-scheduler";
 
-/** Starts the schedules. Stopping gives up the calls in progress, which may be repeated safely. */
+/**
+ * Starts the schedules; without an address for events, nothing is to be delivered. Stopping gives up
+ * the calls in progress, which may be repeated safely.
+ */
 export function startScheduler(
   { SUPABASE_URL, SUPABASE_SECRET_KEY }: StackEnvironment,
+  { hasEventAddress }: { hasEventAddress: boolean },
 ): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const calls = new Set<Promise<void>>();
-  const timers = SCHEDULES.map((schedule) => {
+  const schedules = SCHEDULES.filter(({ name }) => hasEventAddress || name !== "deliver-events");
+  const timers = schedules.map((schedule) => {
     let underWay = 0;
     return setInterval(() => {
       if (underWay === schedule.mostAtOnce) return;

@@ -89,7 +89,9 @@ export async function startStack(
     const gateway = startGateway({ port: apiPort, dataApi, functions });
     parts.defer(() => gateway.stop());
     await lock.note(gateway.url);
-    const scheduler = startScheduler(environment);
+    const scheduler = startScheduler(environment, {
+      hasEventAddress: Boolean(settings.functionOptions.EVENTS_URL),
+    });
     parts.defer(() => scheduler.stop());
 
     const envFile = join(settings.localDir, "stack.env");

@@ -1,6 +1,6 @@
 /**
  * `deno task operator`: an operator's questions to a backend, in a terminal or a script. It never
- * prompts, and only `settle` and `sql --write` change anything.
+ * prompts, and only `settle`, `call` and `sql --write` change anything.
  *
  * It talks to the stack that runs on this machine, or to the project that SUPABASE_URL and
  * SUPABASE_SECRET_KEY name in the environment. No secret is an argument, where the list of processes
@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { parseArgs, parseEnv } from "node:util";
 import postgres from "postgres";
 import { z } from "zod";
+import { OPERATIONS } from "shared/contract/operations.ts";
 import { readIfPresent } from "../system/files.ts";
 import { isLoopbackUrl } from "../system/loopback.ts";
 import { responds } from "../system/ports.ts";
@@ -26,12 +27,21 @@ const USAGE = `Usage:
   deno task operator find <what>              everything about an order, a payment or a customer
   deno task operator settle <what> --operator <name> --reason <text>
                                               have one order looked up at Razorpay now
+  deno task operator call <function> [<field>=<value> ...]
+                                              any function for operators, with its fields
   deno task operator sql [--write] <sql>      a statement, read-only unless told otherwise
 
 <what>: an id of Razorpay's or ours, a bot's reference, a phone number in E.164, a WhatsApp user id.`;
 
-/** How many arguments each command takes. */
-const SUBJECTS: Record<string, number> = { attention: 0, check: 0, find: 1, settle: 1, sql: 1 };
+/** How many arguments each command takes. `call` takes any number of fields besides. */
+const SUBJECTS: Record<string, number> = {
+  attention: 0,
+  check: 0,
+  find: 1,
+  settle: 1,
+  call: 1,
+  sql: 1,
+};
 
 /** The backend that the task talks to. */
 interface Backend {
@@ -73,20 +83,70 @@ async function callSql(backend: Backend, name: string, args: object): Promise<Ro
   return rowList.parse(await post(backend, `/rest/v1/rpc/${name}`, args));
 }
 
-async function post({ url, secretKey }: Backend, path: string, body: object): Promise<unknown> {
+async function post(backend: Backend, path: string, body: object): Promise<unknown> {
+  return JSON.parse(await request(backend, "POST", path, JSON.stringify(body)));
+}
+
+async function request(
+  { url, secretKey }: Backend,
+  method: string,
+  path: string,
+  body: string | null = null,
+): Promise<string> {
   let response: Response;
   try {
     response = await fetch(new URL(path, url), {
-      method: "POST",
+      method,
       headers: { apikey: secretKey, "content-type": "application/json" },
-      body: JSON.stringify(body),
+      body,
     });
   } catch {
     throw new TaskError(`${url} cannot be reached.`);
   }
   const text = await response.text();
   if (!response.ok) throw new TaskError(`${url} returned ${response.status}: ${text}`);
-  return JSON.parse(text);
+  return text;
+}
+
+/** Calls a function for operators, and returns its response: JSON, or the file that it asks for. */
+async function callFunction(
+  backend: Backend,
+  name: string,
+  assignments: readonly string[],
+): Promise<string> {
+  const operation = OPERATIONS.find((one) => one.name === name && one.caller === "operator");
+  if (operation === undefined) {
+    const names = OPERATIONS.filter(({ caller }) => caller === "operator").map(({ name }) => name);
+    throw new TaskError(
+      `There is no function ${name} for operators. There are ${names.join(", ")}.`,
+    );
+  }
+  const fields = Object.fromEntries(assignments.map((assignment) => {
+    const [field = "", ...value] = assignment.split("=");
+    const schema = operation.input.shape[field];
+    if (schema === undefined || value.length === 0) {
+      throw new TaskError(
+        `${assignment} is no <field>=<value> of ${name}, which has the fields ` +
+          `${Object.keys(operation.input.shape).join(", ")}.`,
+      );
+    }
+    return [field, valueOf(value.join("="), schema)];
+  }));
+  const path = `/functions/v1/${name}`;
+  if (operation.method === "POST") {
+    return await request(backend, "POST", path, JSON.stringify(fields));
+  }
+  return await request(backend, "GET", `${path}?${new URLSearchParams(fields)}`);
+}
+
+/** A value as the field takes it: text, or else a number, true or false. */
+function valueOf(text: string, schema: z.ZodType) {
+  if (schema.safeParse(text).success) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 async function runSql({ url, databaseUrl }: Backend, text: string, write: boolean): Promise<Rows> {
@@ -131,9 +191,9 @@ function readArguments() {
       },
     });
     const [command = "", ...subjects] = positionals;
-    if (subjects.length === SUBJECTS[command]) {
-      return { ...values, command, subject: subjects.join() };
-    }
+    const [subject = "", ...fields] = subjects;
+    const count = command === "call" ? subjects.length - fields.length : subjects.length;
+    if (count === SUBJECTS[command]) return { ...values, command, subject, fields };
   } catch {
     // An option that does not exist.
   }
@@ -141,7 +201,7 @@ function readArguments() {
 }
 
 await runTask(async () => {
-  const { command, subject, operator, reason, since, user, write } = readArguments();
+  const { command, subject, fields, operator, reason, since, user, write } = readArguments();
   if (command === "settle" && !(operator && reason)) throw new TaskError(USAGE);
   if (command !== "check" && (since ?? user) !== undefined) throw new TaskError(USAGE);
   const backend = await findBackend();
@@ -164,6 +224,8 @@ await runTask(async () => {
       const answer = await post(backend, "/functions/v1/settle-order", body);
       return console.log(JSON.stringify(answer, null, 2));
     }
+    case "call":
+      return console.log(await callFunction(backend, subject, fields));
     case "sql":
       return show(await runSql(backend, subject, write));
   }

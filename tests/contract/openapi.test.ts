@@ -683,6 +683,22 @@ const BY_OPERATORS = {
       await end(null),
     ];
   },
+  "resend-events": async () => {
+    const { phone } = await buyCredits(control, newPhoneNumber(), "starter");
+    const { id: event_id } = one(
+      await backend.sql`
+      select e.id from public.events e join public.users u on u.id = e.user_id
+      where u.phone_number = ${phone}`,
+    );
+    const resend = (fields: Record<string, unknown>) => act("resend-events", fields);
+    return [
+      await resend({ event_id, reference_id: "resent" }),
+      await resend({ event_id: randomUUID(), reference_id: "resent" }),
+      await resend({ event_id: randomUUID() }),
+      await resend({ event_id, from: "2026-01-01", to: "2026-01-02" }),
+      await resend({}),
+    ];
+  },
   "refund-payment": async () => {
     const { checkout } = await buyCredits(control, newPhoneNumber(), "starter");
     const authorized = await payForPackage(control, newPhoneNumber(), "starter", {

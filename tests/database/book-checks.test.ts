@@ -24,6 +24,7 @@ Deno.test.beforeEach(async () => {
     "truncate public.users, public.identities, public.credit_transactions, public.holds, " +
       "public.payment_orders, " +
       "public.order_references, public.payments, public.payment_reversals, public.operator_actions, " +
+      "public.adjustments, public.events, public.event_deliveries, " +
       "public.book_checks, public.book_violations",
   );
 });

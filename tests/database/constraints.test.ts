@@ -342,6 +342,8 @@ Deno.test("every column that the contract returns has a value, but for those tha
     "credit_transactions.quantity",
     "credit_transactions.reference_id",
     "credit_transactions.remaining_after",
+    // An account that is not frozen.
+    "users.frozen_at",
     // A user known only by a WhatsApp user id has no number, and a merged account no longer has one.
     "users.merged_into",
     "users.next_hold_expiry_at",

@@ -208,6 +208,21 @@ await deduct(backend.sql, { phone: HOLDER }, "long message", {
   quantity: 61,
 });
 
+/** Was given 5 credits, and had 30 taken, of which 15 are owed and 7 were forgiven. */
+const ADJUSTED = newPhoneNumber();
+await spend({ phone_number: ADJUSTED }, 1);
+const ADJUSTED_ID = await userId(ADJUSTED);
+const adjust = (credits: number, reference_id: string) =>
+  backend.sql`
+    select from public.adjust_credits(
+      ${ADJUSTED_ID}, ${credits}, 'Asha', 'Because', ${reference_id}, allow_debt => true
+    )`;
+await adjust(5, "given");
+await adjust(-30, "taken");
+await backend.sql`
+  select from public.forgive_debt(${ADJUSTED_ID}, 'Asha', 'Because', 'forgiven', 7)`;
+await adjust(1, "given later");
+
 /** Was charged before there were prices. */
 const OLD = newPhoneNumber();
 await spend({ phone_number: OLD }, 1, "old job");
@@ -245,6 +260,8 @@ const payments = (passage: string, replacement: string) =>
 const reversals = (passage: string, replacement: string) =>
   ["check_reversals", passage, replacement] as Breakage["noticedBy"];
 
+const adjustments = (passage: string, replacement: string) =>
+  ["check_adjustments", passage, replacement] as Breakage["noticedBy"];
 const holds = (passage: string, replacement: string) =>
   ["check_holds", passage, replacement] as Breakage["noticedBy"];
 
@@ -480,13 +497,17 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
   "a debt is the sum of what is owed, and is paid while there are credits that are not reserved": {
     "a debt is forgotten": {
       statements: [`update public.users set debt_credits = 0 where id = ${user(DEBTOR)}`],
-      noticedBy: accounts("u.debt_credits <> coalesce(sum(r.credits_owed), 0)\n    or ", ""),
+      noticedBy: accounts("u.debt_credits <> sum(u.credits_owed)\n    or ", ""),
     },
     "a debt is made up": {
       statements: [
         `update public.users set debt_credits = 1, credits = 0 where id = ${user(STRANGER)}`,
       ],
-      noticedBy: accounts("u.debt_credits <> coalesce(sum(r.credits_owed), 0)\n    or ", ""),
+      noticedBy: accounts("u.debt_credits <> sum(u.credits_owed)\n    or ", ""),
+    },
+    "a debt of an adjustment is forgotten": {
+      statements: [`update public.users set debt_credits = 0 where id = ${user(ADJUSTED)}`],
+      noticedBy: accounts("u.debt_credits <> sum(u.credits_owed)\n    or ", ""),
     },
     "it is not paid": {
       statements: [`update public.users set credits = 1 where id = ${user(DEBTOR)}`],
@@ -792,7 +813,10 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
       statements: [
         `update public.payment_reversals set credits_owed = 1 where payment_id = '${PAYMENT}'`,
       ],
-      noticedBy: reversals("r.credits_taken - r.credits_owed\n", "r.credits_taken\n"),
+      noticedBy: reversals(
+        "r.credits_taken - r.credits_owed - r.credits_forgiven\n",
+        "r.credits_taken - r.credits_forgiven\n",
+      ),
     },
     "an entry is gone": {
       statements: [
@@ -830,6 +854,50 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
           where user_id = ${user(BUYER)} and source = 'refund'`,
       ],
       noticedBy: ledger(" and r.kind = t.source", ""),
+    },
+  },
+  "the ledger holds what an adjustment asked for": {
+    "it asked for more": {
+      statements: ["update public.adjustments set credits = -31 where reference_id = 'taken'"],
+      noticedBy: adjustments("having a.credits + ", "having -30 + "),
+    },
+    "a part of it is owed": {
+      statements: [
+        `update public.adjustments set credits_owed = credits_owed + 1
+          where reference_id = 'taken'`,
+      ],
+      noticedBy: adjustments(
+        "+ a.credits_owed + a.credits_forgiven\n",
+        "+ 15 + a.credits_forgiven\n",
+      ),
+    },
+    "a part of it was forgiven": {
+      statements: [
+        `update public.adjustments set credits_forgiven = credits_forgiven - 1
+          where reference_id = 'taken'`,
+      ],
+      noticedBy: adjustments("+ a.credits_forgiven\n", "+ 7\n"),
+    },
+    "an entry is gone": {
+      statements: [
+        "delete from public.credit_transactions where source = 'adjustment' and reference_id = 'given'",
+      ],
+      noticedBy: adjustments("\n    <> coalesce(", "\n    <> nullif("),
+    },
+  },
+  "every entry of an adjustment belongs to one": {
+    "its adjustment is gone": {
+      statements: ["delete from public.adjustments where reference_id = 'given'"],
+      noticedBy: adjustments("and a.reference_id is null", "and false"),
+    },
+    "its adjustment is somebody else's": {
+      statements: [
+        `update public.adjustments set user_id = ${user(STRANGER)} where reference_id = 'given'`,
+      ],
+      noticedBy: adjustments(
+        " and a.user_id = coalesce(u.merged_into, u.id)\n  where",
+        "\n  where",
+      ),
     },
   },
   "a user has reserved what the open holds hold": {
@@ -1126,14 +1194,14 @@ Deno.test.each(CASES)(
  * hand. The whole does, and so does the part of the user.
  */
 const TRACED =
-  /^(insert into|select private\.post_entry|update public\.(payment_orders|payments|payment_reversals)\b)/;
+  /^(insert into|select private\.post_entry|update public\.(payment_orders|payments|payment_reversals|adjustments)\b)/;
 
 Deno.test.each(CASES)(
   "$invariant: by part it is noticed, too, that $title",
   async (breakage) => {
     await inBrokenBooks(async (sql) => {
       // Here the triggers that note a change are on.
-      for (const table of ["payment_orders", "payments", "payment_reversals"]) {
+      for (const table of ["payment_orders", "payments", "payment_reversals", "adjustments"]) {
         await sql.unsafe(
           `alter table public.${table} enable always trigger ${table}_note_their_change`,
         );
@@ -1231,7 +1299,7 @@ const REFUSED: Record<string, [constraint: string, statement: string]> = {
       where user_id = ${user(BUYER)} and source = 'system'`,
   ],
   "a second entry for a payment": [
-    "one_entry_per_cause",
+    "one_entry_per_grant_or_merge",
     `insert into public.credit_transactions
       (user_id, sequence_number, action, credits, source, reference_id, balance_after)
       values (${user(BUYER)}, 50, 'credit', 20, 'payment', '${PAYMENT}', 22)`,

@@ -85,6 +85,39 @@ Deno.test("money that bought nothing is listed", async () => {
   deepStrictEqual(found.map(({ kind }: { kind: string }) => kind), ["flagged payment"]);
 });
 
+Deno.test("any function for operators can be called, with its fields", async () => {
+  const phone = newPhoneNumber();
+  await call("GET", `bot-credits/${phone}`);
+  const { data } = await printed("call", "find-customer", `query=${phone.slice(1)}`);
+  const { user_id } = data.customers[0];
+  const give = [`user_id=${user_id}`, "credits=5", "operator=Asha", "reason=a=b", "reference_id=1"];
+  deepStrictEqual((await printed("call", "adjust-credits", ...give)).data, {
+    user_id,
+    credits: 8,
+    debt_credits: 0,
+  });
+  const { stdout } = await operator([
+    "call",
+    "export-statement",
+    `user_id=${user_id}`,
+    "format=csv",
+  ]);
+  match(stdout, /"adjustment","1",8\r\n/);
+
+  const mistakes: [string[], RegExp][] = [
+    [["call", "bot-deduct"], /no function bot-deduct for operators/],
+    [["call", "adjust-credits", "credit=5"], /which has the fields user_id, credits,/],
+    [["call", "adjust-credits", "credits"], /credits is no <field>=<value>/],
+    [["call", "adjust-credits", "credits=5"], /returned 400: .*MISSING_FIELD/],
+    [["call"], /Usage/],
+  ];
+  for (const [args, message] of mistakes) {
+    const { code, errors } = await operator(args);
+    strictEqual(code, 1);
+    match(errors, message);
+  }
+});
+
 Deno.test("the check of the books fails where they are not right", async () => {
   deepStrictEqual(await printed("check"), []);
   const phone = newPhoneNumber();

@@ -207,6 +207,7 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
     user_id: userId,
     hold_reference_id: reference,
   })),
+  "resend-events": byOperator("resend-events", () => ({ event_id: randomUUID() })),
   "refund-payment": byOperator("refund-payment", ({ purchase: { checkout } }) => ({
     payment_id: checkout.razorpay_payment_id,
     amount_paise: 100,

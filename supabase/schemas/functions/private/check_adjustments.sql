@@ -27,6 +27,13 @@ begin
       and (check_adjustments.user_ids is null or t.user_id = any (check_adjustments.user_ids))
     union all
     select n.* from new_entries n where check_adjustments.since is not null
+    union all
+    -- However old they are.
+    select t.*
+    from adjustments a
+    join public.credit_transactions t
+      on t.source = 'adjustment' and t.reference_id = a.reference_id
+    where check_adjustments.since is not null
   )
   select 'the ledger holds what an adjustment asked for', 'adjustment ' || a.reference_id,
     format('asked for %s, owed %s, forgiven %s, ledger %s', a.credits, a.credits_owed,
