@@ -75,8 +75,9 @@ export async function offerCredits(
   { from, id }: Message,
   reason: string,
   bot: Pick<Bot<never>, "reply">,
+  packageId = "starter",
 ): Promise<void> {
-  const purchase = { phone_number: from, package_id: "starter", reference_id: id };
+  const purchase = { phone_number: from, package_id: packageId, reference_id: id };
   const { data } = await callBackend<PaymentLink>("bot-payment-link", purchase);
   const { credits, price } = data.package;
   await bot.reply(`${reason}\n${credits} credits for ${price} rupees: ${data.short_url}`);

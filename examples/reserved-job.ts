@@ -22,8 +22,16 @@ export interface Job {
 
 /** What became of a job that did not fail. */
 export type Report =
-  /** Done and charged. `isLate`: after the reservation had expired, with credits that were still there. */
-  | { readonly outcome: "charged"; readonly message: string; readonly isLate: boolean }
+  /**
+   * Done and charged. `isLate`: after the reservation had expired, with credits that were still there.
+   * `isLow`: the balance is running out.
+   */
+  | {
+    readonly outcome: "charged";
+    readonly message: string;
+    readonly isLate: boolean;
+    readonly isLow: boolean;
+  }
   /** Done, but after the reservation had expired, and the credits have been spent on something else. */
   | { readonly outcome: "expired" }
   /** Not begun, because the user has too few credits: `message` says so. */
@@ -68,8 +76,9 @@ export async function withReservedCredits(message: Message, job: Job): Promise<R
     const used = Math.min(Math.ceil(await job.run()), quantity);
     const captured = await callBackend<Capture>("bot-capture", { ...hold, quantity: used });
     isOpen = false;
-    const isLate = captured.data.late === true;
-    return { outcome: "charged", message: captured.message, isLate };
+    const { late, low_balance } = captured.data;
+    const isLate = late === true;
+    return { outcome: "charged", message: captured.message, isLate, isLow: low_balance === true };
   } catch (error) {
     if (hasCode(error, "HOLD_EXPIRED")) return { outcome: "expired" };
     throw error;
@@ -118,6 +127,7 @@ interface Hold {
 
 interface Capture {
   late?: true;
+  low_balance?: true;
 }
 
 function hasCode(error: unknown, code: string): boolean {

@@ -21,7 +21,7 @@ const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["tasks", "bench", "rehearse-deploy"],
     ["docs"],
     ["stack"],
-    ["postgres", "razorpay"],
+    ["postgres", "razorpay", "whatsapp"],
     ["system"],
   ],
 };
@@ -30,7 +30,8 @@ const CONTRACT = ["functions-shared/contract", "functions-shared/errors.ts"];
 
 /** What a room may use in another tree. The functions may use all of functions-shared. */
 const OTHER_TREES: Readonly<Record<string, readonly string[]>> = {
-  "local/tasks": CONTRACT,
+  // Runs the bot of the examples against the stack.
+  "local/tasks": [...CONTRACT, "examples/whatsapp-bot"],
   "local/docs": CONTRACT,
   // Checks options by the functions' rules, and reads the functions' log.
   "local/stack": [

@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import type { StackEnvironment } from "../stack/environment.ts";
 
-const ID = /\b(order_|pay_|plink_|rzp\.io\/rzp\/)([A-Za-z0-9]{7,14})\b/g;
+const ID = /(\border_|\bpay_|\bplink_|\/rzp\/)([A-Za-z0-9]{7,14})\b/g;
 const UUID = /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g;
 const TIME = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?/g;
 const SECRET = /("razorpay_signature":"|"key_id":"rzp_test_|"token":"|access_token=)[^"&]+/g;

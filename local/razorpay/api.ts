@@ -12,6 +12,7 @@ import { Faults } from "./faults.ts";
 import { refusalOf } from "./guard.ts";
 import { orderRoutes } from "./orders.ts";
 import { paymentLinkRoutes } from "./payment-links.ts";
+import { isPagePath, respondAsPage } from "./payment-page.ts";
 import { paymentRoutes } from "./payments.ts";
 import { refundRoutes } from "./refunds.ts";
 import { errorReply, jsonReply, type Reply, send, sendFaulty } from "./reply.ts";
@@ -55,6 +56,9 @@ export class Api {
       send(response, errorReply(refusal));
     } else if (request.url.pathname.startsWith("/_control/")) {
       send(response, await this.#handle(this.#controlRoutes, request));
+    } else if (isPagePath(request.url.pathname)) {
+      send(response, respondAsPage(this.#account, request));
+      await this.#account.save();
     } else {
       await this.#respondAsApi(request, response);
     }

@@ -5,6 +5,7 @@
 
 import type { IncomingMessage } from "node:http";
 import { isLoopbackHost, isLoopbackUrl } from "../system/loopback.ts";
+import { isPagePath } from "./payment-page.ts";
 import { type RazorpayError, refused } from "./errors.ts";
 
 /**
@@ -23,10 +24,13 @@ export function refusalOf(
 ): RazorpayError | undefined {
   const { host, origin, "content-type": type = "" } = headers;
   if (!isLoopbackHost(host)) return refused(421, "This stand-in serves this machine only.");
-  if (!url.pathname.startsWith("/_control/")) return undefined;
+  const isControl = url.pathname.startsWith("/_control/");
+  if (!isControl && !isPagePath(url.pathname)) return undefined;
   if (origin !== undefined && !isLoopbackUrl(origin)) {
-    return refused(403, "Pages of other origins must not use control routes.");
+    return refused(403, "Pages of other origins must not use this.");
   }
+  // The form of a payment link's page. A browser always names the origin of what it posts.
+  if (!isControl) return undefined;
   const isChange = method === "POST" || method === "PATCH";
   if (isChange && !/^application\/json *(;|$)/i.test(type)) {
     return refused(415, "A control route takes a body of the type application/json.");

@@ -17,11 +17,19 @@ export interface Reply {
   readonly status: number;
   readonly type: "application/json" | "text/html";
   readonly text: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Creates a reply with a JSON body. */
 export function jsonReply(status: number, body: unknown): Reply {
   return { status, type: "application/json", text: JSON.stringify(body) };
+}
+
+/** Creates a reply with a page, which runs no script, loads nothing and is shown in no frame. */
+export function htmlReply(status: number, text: string): Reply {
+  const policy =
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
+  return { status, type: "text/html", text, headers: { "Content-Security-Policy": policy } };
 }
 
 /** Creates the reply for one of Razorpay's errors. */
@@ -30,9 +38,13 @@ export function errorReply(error: RazorpayError): Reply {
 }
 
 /** Sends the response and returns its status. */
-export function send(response: ServerResponse, { status, type, text }: Reply): number {
+export function send(response: ServerResponse, { status, type, text, headers }: Reply): number {
   const bytes = new TextEncoder().encode(text);
-  response.writeHead(status, { "Content-Type": type, "Content-Length": bytes.length });
+  response.writeHead(status, {
+    "Content-Type": type,
+    "Content-Length": bytes.length,
+    ...headers,
+  });
   response.end(bytes);
   return status;
 }

@@ -21,6 +21,8 @@ export interface StackEnvironment {
   readonly RAZORPAY_API_URL: string;
   /** Signs the events that the bot is told. */
   readonly EVENTS_SECRET: string;
+  /** Where the stack tells of events, if anywhere. */
+  readonly EVENTS_URL?: string;
 }
 
 /** Whose accounts the functions of a stack serve. */

@@ -72,6 +72,7 @@ export async function startStack(
       ERASURE_SECRET: settings.erasureSecret ?? secrets.erasureSecret,
       RAZORPAY_API_URL: razorpay.apiUrl,
       EVENTS_SECRET: settings.eventsSecret ?? secrets.eventsSecret,
+      ...eventAddresses(settings),
     };
     setEnvironment(
       settings.supabase
@@ -112,6 +113,10 @@ export async function startStack(
 /** Sets variables in the environment of this process, where the functions read them. */
 export function setEnvironment(variables: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value);
+}
+
+function eventAddresses({ functionOptions: { EVENTS_URL } }: Settings) {
+  return EVENTS_URL === undefined ? {} : { EVENTS_URL };
 }
 
 async function provideRazorpay(

@@ -14,14 +14,15 @@ import { type Stack, startStack } from "./stack.ts";
  * Starts the stack of `settings`, except for its ports and its folder, calls `use`, and stops the
  * stack again, even if the task is interrupted.
  *
- * @throws {TaskError} if the stack does not start or the task is interrupted.
+ * @throws {TaskError} if the stack does not start or the task is interrupted, unless `interruption` says
+ *   that this is no error.
  */
 export async function withTemporaryStack(
   settings: Settings,
   use: (stack: Stack) => Promise<void>,
+  interruption: Promise<void> = failWhenInterrupted(),
 ): Promise<void> {
   await using cleanUp = new AsyncDisposableStack();
-  const interruption = failWhenInterrupted();
   const localDir = await Deno.makeTempDir({ prefix: "whatsapp-credits-" });
   cleanUp.defer(() => removeIfPresent(localDir));
   // If this process is root, the data may be in another folder.

@@ -53,7 +53,7 @@ Deno.test("three images are made and charged, and for the fourth a package is of
   strictEqual(images, 0);
   match(
     offer?.text ?? "",
-    /^You have no credits left\. .*\n20 credits for 99 rupees: https:\/\/rzp\.io\/\S+$/,
+    /^You have no credits left\. .*\n20 credits for 99 rupees: http:\/\/127\.0\.0\.1:\d+\/rzp\/\w+$/,
   );
 });
 

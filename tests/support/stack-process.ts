@@ -27,6 +27,7 @@ const stackEnvironment = z.strictObject({
   ERASURE_SECRET: z.string(),
   RAZORPAY_API_URL: z.string(),
   EVENTS_SECRET: z.string(),
+  EVENTS_URL: z.string().optional(),
 });
 
 /** A folder for one stack after another. Disposing of it ends what still runs on it and removes it. */
