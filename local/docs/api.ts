@@ -115,14 +115,14 @@ function requestTable({ input, anyOf = [] }: Operation): string {
     ["Field", "Required", "Value"],
     Object.entries(properties).map(([name, field]) => [
       `\`${name}\``,
-      required.includes(name) ? isRequired(name) : anyOf.includes(name) ? "at least one" : "no",
+      required.includes(name) ? necessityOf(name) : anyOf.includes(name) ? "at least one" : "no",
       valueOf(field),
     ]),
   );
 }
 
-/** The header `Idempotency-Key` may take the place of one field. */
-function isRequired(name: string): string {
+/** One required field may come as the header `Idempotency-Key`. */
+function necessityOf(name: string): string {
   return name === "reference_id" ? "yes, or as a header" : "yes";
 }
 
