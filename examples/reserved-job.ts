@@ -16,7 +16,7 @@ export interface Job {
   readonly quantity: number;
   /** Longer than it can take: until then, nothing else can spend its credits. */
   readonly expiresInSeconds: number;
-  /** Makes it and sends it to the user. Returns how much it used. */
+  /** Makes it and sends it to the user. Returns how much it used, 0 or more. */
   run(): Promise<number>;
 }
 
@@ -51,7 +51,9 @@ export type Report =
 /**
  * Does a job with credits that are reserved for it, once for each message.
  *
- * @throws {Error} what the job throws, once its credits have returned.
+ * @throws {Error} what the job throws, once its credits have returned. A job that does not return a
+ * number of 0 or more has failed, too.
+ * @throws {Error} when the capture cannot reach the backend: the job is done, so send the capture again.
  * @throws {BackendError} when the backend refuses what no user can change, such as an unknown action.
  */
 export async function withReservedCredits(message: Message, job: Job): Promise<Report> {
@@ -70,23 +72,30 @@ export async function withReservedCredits(message: Message, job: Job): Promise<R
     throw error;
   }
 
-  let isOpen = true;
+  let used: number | undefined;
   try {
-    // Whole units, and no more than was reserved.
-    const used = Math.min(Math.ceil(await job.run()), quantity);
+    used = Math.min(wholeUnits(await job.run()), quantity);
+  } finally {
+    // If this fails too, the credits return when the reservation expires.
+    if (used === undefined) await callBackend("bot-release", hold).catch(() => {});
+  }
+
+  // From here on, nothing is released: the user has the result.
+  try {
     const captured = await callBackend<Capture>("bot-capture", { ...hold, quantity: used });
-    isOpen = false;
     const { late, low_balance } = captured.data;
     const isLate = late === true;
     return { outcome: "charged", message: captured.message, isLate, isLow: low_balance === true };
   } catch (error) {
     if (hasCode(error, "HOLD_EXPIRED")) return { outcome: "expired" };
     throw error;
-  } finally {
-    // If this fails too, the credits return when the reservation expires. A capture that was carried
-    // out, though nobody heard of it, stays: its release is refused.
-    if (isOpen) await callBackend("bot-release", hold).catch(() => {});
   }
+}
+
+/** Rounds up what a job used. What is no number would be sent as `null`, and capture everything. */
+function wholeUnits(used: number): number {
+  if (!Number.isFinite(used) || used < 0) throw new Error(`the job returned ${used}`);
+  return Math.ceil(used);
 }
 
 /** What your bot provides for voice messages. */

@@ -17,8 +17,8 @@ export const botCapture = {
   summary: "Charge what was reserved, or a part of it",
   description:
     "The rest of the reservation returns to the user. The amount has the unit of the reservation; a " +
-    "quantity has the price that it had then. After the expiry, the credits are charged if they still " +
-    "suffice. A repeated call returns the first call's response, charges nothing and carries " +
+    "quantity has the price that it had then. Without an amount, all that was reserved is charged. After " +
+    "the expiry, the credits are charged if they still suffice. A repeated call returns the first call's response, charges nothing and carries " +
     "`idempotent-replayed: true`.",
   input: quantityOrCredits(z.object({
     ...botIdentity,
@@ -49,7 +49,9 @@ export const botCapture = {
   data: z.object({
     remaining_credits: remainingCredits,
     captured_credits: z.int().min(0).describe("What was charged."),
-    late: z.literal(true).optional().describe("Only if the reservation had expired before."),
+    late: z.literal(true).optional().describe(
+      "Only if credits were charged after the reservation had expired.",
+    ),
     low_balance: lowBalance,
   }),
   successMessage: done,

@@ -20,9 +20,8 @@ export const botDeduct = {
   caller: "bot",
   summary: "Spend credits for an image, or for another action",
   description:
-    "A repeated `reference_id` (or `Idempotency-Key` header, if the body has none) returns the first " +
-    "call's response, charges nothing and carries `idempotent-replayed: true`. A refused call " +
-    "changes nothing, so its reference may succeed later.",
+    "A repeated `reference_id` returns the first call's response, charges nothing and carries " +
+    "`idempotent-replayed: true`. A refused call changes nothing, so its reference may succeed later.",
   input: quantityOrCredits(z.object({
     ...botIdentity,
     reference_id: referenceId.nullish(),

@@ -21,10 +21,10 @@ export const botReserve = {
   summary: "Reserve credits for a job that takes a while",
   description:
     "Reserved credits cannot be spent by anything else until `bot-capture` charges them, `bot-release` " +
-    "returns them or the reservation expires. A repeated `reference_id` (or `Idempotency-Key` header, " +
-    "if the body has none) returns the first call's figures, extends nothing and carries " +
-    "`idempotent-replayed: true`: the job is under way, or done if `state` is `captured`. A reference " +
-    "whose reservation was released or has expired may be reserved again.",
+    "returns them or the reservation expires. A repeated `reference_id` returns the first call's " +
+    "figures, extends nothing and carries `idempotent-replayed: true`: the job is under way, or done if " +
+    "`state` is `captured`. A reference whose reservation was released or has expired may be reserved " +
+    "again.",
   input: quantityOrCredits(z.object({
     ...botIdentity,
     reference_id: referenceId,

@@ -19,19 +19,23 @@ export const chargeFields = {
   action: z.string("must be a string")
     .regex(/^[a-z][a-z0-9_]{0,63}$/, "must be the id of an action, such as image_generation")
     .nullish()
-    .describe("What was made, by its id in the price list; `image_generation` if left out."),
+    .describe("What is charged for, by its id in the price list; `image_generation` if left out."),
   quantity: wholeNumber(1, MAX_QUANTITY).nullish()
-    .describe("How much was made, in the unit of the action; 1 if left out."),
+    .describe("How much of it, in the unit of the action; 1 if left out."),
   credits: wholeNumber(1, MAX_CREDITS_PER_CALL).nullish()
-    .describe("What it costs, if the bot sets the price itself; not together with `quantity`."),
+    .describe("The price, if the bot sets it itself; not together with `quantity`."),
 };
 
 /** What of a reservation is charged. Nothing of it is an amount, too. */
 export const captureFields = {
   quantity: wholeNumber(0, MAX_QUANTITY).nullish()
-    .describe("How much was made, if a quantity was reserved; all of it if left out."),
+    .describe(
+      "How much was made, if a quantity was reserved. Without an amount, all that was reserved is charged.",
+    ),
   credits: wholeNumber(0, MAX_CREDITS_PER_CALL).nullish()
-    .describe("What it costs, if credits were reserved; all of them if left out."),
+    .describe(
+      "What it costs, if credits were reserved. Without an amount, all of them are charged.",
+    ),
 };
 
 /** An input that may name a quantity or credits, but not both. */

@@ -28,9 +28,8 @@ export const ACTION_FIELDS_REQUIRED = "operator, reason and reference ID are req
 
 /** What the description of each of these functions says. */
 export const RECORDED =
-  "Who did it, and why, is recorded permanently. The same request with the same `reference_id` (or " +
-  "`Idempotency-Key` header, if the body has none) is answered as the first one was and changes " +
-  "nothing.";
+  "Who did it, and why, is recorded permanently. The same request with the same `reference_id` is " +
+  "answered as the first one was and changes nothing.";
 
 /** A user, as operators name one. */
 export const userId = z.uuid("must be a UUID").describe(

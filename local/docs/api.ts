@@ -115,10 +115,15 @@ function requestTable({ input, anyOf = [] }: Operation): string {
     ["Field", "Required", "Value"],
     Object.entries(properties).map(([name, field]) => [
       `\`${name}\``,
-      required.includes(name) ? "yes" : anyOf.includes(name) ? "at least one" : "no",
+      required.includes(name) ? necessityOf(name) : anyOf.includes(name) ? "at least one" : "no",
       valueOf(field),
     ]),
   );
+}
+
+/** One required field may come as the header `Idempotency-Key`. */
+function necessityOf(name: string): string {
+  return name === "reference_id" ? "yes, or as a header" : "yes";
 }
 
 function valueOf(field: z.infer<typeof fieldSchema>): string {

@@ -9,7 +9,13 @@
 
 import { z } from "zod";
 import { EVENTS, type EventType, exampleOf } from "shared/contract/events.ts";
-import { errorsOf, type Example, needsNoField, type Operation } from "shared/contract/operation.ts";
+import {
+  errorsOf,
+  type Example,
+  needsNoField,
+  type Operation,
+  requiredFields,
+} from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { ERRORS } from "shared/errors.ts";
 import configuration from "../../deno.json" with { type: "json" };
@@ -240,12 +246,14 @@ function withoutNull(field: Json): Json {
   return { ...field, ...content, anyOf: undefined };
 }
 
-function headersOf({ input }: Operation): Json[] {
-  if (!("reference_id" in input.shape)) return [];
+function headersOf(operation: Operation): Json[] {
+  if (!("reference_id" in operation.input.shape)) return [];
+  const isRequired = requiredFields(operation).includes("reference_id");
   return [{
     name: "Idempotency-Key",
     in: "header",
-    description: "Same as `reference_id`; used if the body has none.",
+    description: "Takes the place of `reference_id` if the body has none" +
+      (isRequired ? ", although the schema of the body requires it." : "."),
     schema: { type: "string", maxLength: 255 },
   }];
 }

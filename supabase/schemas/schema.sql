@@ -22,9 +22,9 @@
 --
 -- Merges. An account can be merged into another one while a call waits for its lock. A call that has
 -- waited looks again, and if necessary starts over inside a block with an exception handler, because
--- rolling back the block releases the lock that is of no use. A deduction keeps that lock, because such
--- a block would make every deduction slower; if it deadlocks with a merge, it is rolled back as a whole
--- and called again by functions-shared/database/rpc.ts.
+-- rolling back the block releases the lock that is of no use. Deductions, reservations and captures keep
+-- that lock, because such a block would make every one of them slower; one that deadlocks with a merge
+-- is rolled back as a whole and called again by functions-shared/database/rpc.ts.
 
 -- Helpers and trigger functions live in a schema that the Data API does not expose.
 create schema private;

@@ -107,6 +107,17 @@ Deno.test("a job that fails costs nothing, and its message can be tried again", 
   deepStrictEqual(await creditsOf(phone), { remaining: 1, reserved: 0 });
 });
 
+Deno.test.each<[unknown]>([[undefined], [NaN], [Infinity], [-1]])(
+  "a job that returns %s has failed, and costs nothing",
+  async (used) => {
+    const phone = newPhoneNumber();
+    const before = proxy.paths.length;
+    await rejects(ask(phone, "1", () => used as number), /the job returned/);
+    deepStrictEqual(callsSince(before), ["bot-reserve", "bot-release"]);
+    deepStrictEqual(await creditsOf(phone), { remaining: 3, reserved: 0 });
+  },
+);
+
 Deno.test("of two messages at once for the last credit, one is served and the other hears why", async () => {
   const phone = newPhoneNumber();
   await spend(phone, 2);
@@ -229,13 +240,32 @@ Deno.test("a job that ends after its reservation is charged if the credits are s
 
 Deno.test("a job that ends after its credits were spent on something else is not charged", async () => {
   const phone = newPhoneNumber();
+  const before = proxy.paths.length;
   const replies = await ask(phone, "1", async () => {
     await expireHolds(phone);
     await spend(phone, 2);
     return 40;
   });
   deepStrictEqual(replies, []);
+  deepStrictEqual(callsSince(before), ["bot-reserve", "bot-capture"]);
   deepStrictEqual(await creditsOf(phone), { remaining: 1, reserved: 0 });
+});
+
+Deno.test("a job that is done keeps its reservation if the capture cannot reach the backend", async () => {
+  const phone = newPhoneNumber();
+  const before = proxy.paths.length;
+  const url = Deno.env.get("SUPABASE_URL") ?? "";
+  try {
+    const job = ask(phone, "1", () => {
+      Deno.env.set("SUPABASE_URL", closedUrl());
+      return 40;
+    });
+    await rejects(job, /bot-capture: the backend cannot be reached/);
+  } finally {
+    Deno.env.set("SUPABASE_URL", url);
+  }
+  strictEqual(callsSince(before).includes("bot-release"), false);
+  deepStrictEqual(await creditsOf(phone), { remaining: 0, reserved: 3 });
 });
 
 Deno.test("a user for whom too much is being made already is asked to wait", async () => {

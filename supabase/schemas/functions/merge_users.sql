@@ -93,7 +93,8 @@ begin
       where u.id = v_into.id;
       return v_outcome;
     exception
-      -- A deduction that waited for the merged account holds its lock while it waits for the other one.
+      -- A deduction, reservation or capture that waited for the merged account holds its lock while it
+      -- waits for the other one.
       when deadlock_detected then null;
     end;
   end loop;

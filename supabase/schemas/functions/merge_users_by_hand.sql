@@ -30,7 +30,7 @@ begin
   end if;
 
   -- The locks of merge_users, in its order, so that the state before is the one that it finds. If they
-  -- deadlock with a deduction, the call is rolled back as a whole and made again.
+  -- deadlock with a deduction, reservation or capture, the call is rolled back as a whole and made again.
   perform from public.users u
   where u.id in (merge_users_by_hand.from_user_id, merge_users_by_hand.into_user_id)
     or u.merged_into = merge_users_by_hand.from_user_id

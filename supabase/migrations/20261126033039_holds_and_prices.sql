@@ -5313,7 +5313,8 @@ begin
       where u.id = v_into.id;
       return v_outcome;
     exception
-      -- A deduction that waited for the merged account holds its lock while it waits for the other one.
+      -- A deduction, reservation or capture that waited for the merged account holds its lock while it
+      -- waits for the other one.
       when deadlock_detected then null;
     end;
   end loop;
@@ -5355,7 +5356,7 @@ begin
   end if;
 
   -- The locks of merge_users, in its order, so that the state before is the one that it finds. If they
-  -- deadlock with a deduction, the call is rolled back as a whole and made again.
+  -- deadlock with a deduction, reservation or capture, the call is rolled back as a whole and made again.
   perform from public.users u
   where u.id in (merge_users_by_hand.from_user_id, merge_users_by_hand.into_user_id)
     or u.merged_into = merge_users_by_hand.from_user_id
