@@ -204,6 +204,7 @@ Deno.test.each(
     ["action_prices", { minimum_credits: 1001 }, "the_minimum_is_one_to_a_thousand_credits"],
     ["action_prices", { done_message: "" }, "done_message_is_not_blank"],
     ["action_prices", { valid_until: new Date(0) }, "a_price_ends_after_it_began"],
+    ["action_prices", { valid_from: "infinity" }, "a_price_begins_some_day"],
 
     ["holds", { credits: 0 }, "a_hold_charges_no_more_than_it_reserves"],
     ["holds", { ended_at: new Date() }, "an_ended_hold_says_when_and_what"],
@@ -238,6 +239,7 @@ Deno.test.each(
 
     ["settings", { name: "max_holds" }, "name_is_known"],
     ["settings", { value: -1 }, "value_is_never_negative"],
+    ["settings", { value: 1001 }, "a_user_opens_at_most_a_thousand_holds"],
     ["settings", {}, "settings_pkey"],
 
     ["packages", { id: "Starter" }, "id_is_a_short_word"],
