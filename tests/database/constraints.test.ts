@@ -204,7 +204,6 @@ Deno.test.each(
     ["action_prices", { minimum_credits: 1001 }, "the_minimum_is_one_to_a_thousand_credits"],
     ["action_prices", { done_message: "" }, "done_message_is_not_blank"],
     ["action_prices", { valid_until: new Date(0) }, "a_price_ends_after_it_began"],
-    ["action_prices", { valid_from: "infinity" }, "a_price_begins_some_day"],
 
     ["holds", { credits: 0 }, "a_hold_charges_no_more_than_it_reserves"],
     ["holds", { ended_at: new Date() }, "an_ended_hold_says_when_and_what"],
