@@ -82,7 +82,7 @@ export const releaseHold = procedure(
     ])),
 );
 
-/** Ends the expired holds of up to `batch_size` users. */
+/** Ends about `batch_size` expired holds, of the users after `after_user_id`. */
 export const expireHolds = procedure(
   "expire_holds",
   () =>

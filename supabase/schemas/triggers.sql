@@ -21,6 +21,11 @@ create trigger action_prices_keep_their_history
   before insert or update on public.action_prices
   for each row execute function private.keep_price_history();
 
+create trigger action_prices_go_on_without_a_successor
+  after update on public.action_prices
+  for each row when (new.valid_until = new.valid_from and old.valid_until > old.valid_from)
+  execute function private.resume_price();
+
 create trigger action_prices_are_never_deleted
   before delete on public.action_prices
   for each row execute function private.refuse_change();

@@ -238,6 +238,7 @@ Deno.test.each(
 
     ["settings", { name: "max_holds" }, "name_is_known"],
     ["settings", { value: -1 }, "value_is_never_negative"],
+    ["settings", { value: 1001 }, "a_user_opens_at_most_a_thousand_holds"],
     ["settings", {}, "settings_pkey"],
 
     ["packages", { id: "Starter" }, "id_is_a_short_word"],

@@ -25,7 +25,7 @@ import {
   userWithCredits,
   type Who,
 } from "../support/holds.ts";
-import { at, one } from "../support/lists.ts";
+import { one } from "../support/lists.ts";
 
 const database = await createTestDatabase();
 const { sql } = database;
@@ -227,7 +227,7 @@ Deno.test("a hold that cannot be ended stops no other, and no later run", async 
     Array.from({ length: 6 }, () => userWithCredits(sql, 10)),
   );
   for (const [index, who] of users.entries()) {
-    const references = [index < 3 ? "bad" : "good", "another"];
+    const references = index < 3 ? ["bad"] : ["good", "another"];
     for (const reference of references) await reserve(sql, who, reference);
     for (const reference of references) await letExpire(sql, who, reference);
   }
@@ -236,14 +236,117 @@ Deno.test("a hold that cannot be ended stops no other, and no later run", async 
     let after: string | null = null;
     const runs: postgres.Row[] = [];
     do {
-      const run: postgres.Row = one(await sql`select * from public.expire_holds(2, ${after})`);
+      const run: postgres.Row = one(await sql`select * from public.expire_holds(1, ${after})`);
       runs.push(run);
       after = run.last_user_id;
-    } while (at(runs, -1).users === 2);
+    } while (after !== null);
+    strictEqual(runs.length, 7);
     const sum = (column: string) => runs.reduce((sum, run) => sum + run[column], 0);
-    deepStrictEqual([sum("users"), sum("expired"), sum("failed")], [6, 9, 3]);
+    deepStrictEqual([sum("users"), sum("expired"), sum("failed")], [6, 6, 3]);
   } finally {
     await sql`alter table public.holds drop constraint never_ended`;
   }
   strictEqual(await expireHolds(sql), 3);
+});
+
+/** A user with so many holds of one credit, all of which have expired. */
+async function userWithExpiredHolds(count: number): Promise<Who> {
+  const who = await userWithCredits(sql, count);
+  const id = await idOf(sql, who);
+  await sql`
+    insert into public.holds
+      (user_id, reference_id, action_id, price_id, credits, created_at, expires_at, remaining_after)
+    select ${id}, 'job ' || n, 'image_generation', 1, 1, clock_timestamp() - interval '2 hours',
+      clock_timestamp() - interval '1 hour', ${count}::integer - n
+    from generate_series(1, ${count}::integer) n`;
+  await sql`
+    update public.users
+    set held_credits = ${count}, open_holds = ${count},
+      next_hold_expiry_at = clock_timestamp() - interval '1 hour'
+    where id = ${id}`;
+  return who;
+}
+
+Deno.test("a call that ends many holds of its user writes the user as often as for one, and each hold once", async () => {
+  const writesOf = async (holds: number) => {
+    const who = await userWithExpiredHolds(holds);
+    // Counted by the connection, also before this transaction.
+    const writes = async (sql: postgres.ISql) =>
+      one(
+        await sql<{ users: number; holds: number }[]>`
+        select pg_stat_get_xact_tuples_updated('public.users'::regclass)::integer as users,
+          pg_stat_get_xact_tuples_updated('public.holds'::regclass)::integer as holds`,
+      );
+    return await sql.begin(async (sql) => {
+      const before = await writes(sql);
+      strictEqual((await deduct(sql, who, null)).remaining_credits, holds - 1);
+      const after = await writes(sql);
+      return { users: after.users - before.users, holds: after.holds - before.holds };
+    });
+  };
+  const { users, holds } = await writesOf(1);
+  strictEqual(holds, 1);
+  deepStrictEqual(await writesOf(1_000), { users, holds: 1_000 });
+});
+
+Deno.test("holds that expire together return together, pay what is owed once, and are each told", async () => {
+  const who = await userWithCredits(sql, 3);
+  const payment = await buyStarter(sql, who);
+  const references = ["first", "second", "third"];
+  for (const reference of references) await reserve(sql, who, reference, { credits: 6 });
+  await refund(sql, payment);
+  deepStrictEqual(await balancesOf(sql, who), { credits: 18, held: 18, debt: 15, remaining: 0 });
+  for (const reference of references) await letExpire(sql, who, reference);
+  strictEqual(await expireHolds(sql), 3);
+  deepStrictEqual(await balancesOf(sql, who), { credits: 3, held: 0, debt: 0, remaining: 3 });
+
+  const id = await idOf(sql, who);
+  const ended = await sql`
+    select remaining_after_end as remaining, balance_after_end as balance from public.holds
+    where user_id = ${id}`;
+  deepStrictEqual([...ended], references.map(() => ({ remaining: 3, balance: 3 })));
+  const told = await sql`
+    select data, remaining_credits as remaining from public.events
+    where user_id = ${id} and type = 'hold.expired' order by created_at`;
+  deepStrictEqual(
+    [...told],
+    references.map((reference_id) => ({
+      data: { reference_id, released_credits: 6 },
+      remaining: 3,
+    })),
+  );
+  const collected = await sql`
+    select credits from public.credit_transactions
+    where user_id = ${id} and action = 'debit' and source = 'refund' order by sequence_number`;
+  deepStrictEqual(collected.map(({ credits }) => credits), [5, 15]);
+});
+
+Deno.test("a sweep counts holds, and goes on after the user with whom it stopped", async () => {
+  for (let user = 0; user < 5; user++) await userWithExpiredHolds(3);
+  const runs: number[][] = [];
+  let after: string | null = null;
+  do {
+    const run: postgres.Row = one(await sql`select * from public.expire_holds(4, ${after})`);
+    runs.push([run.users, run.expired, run.failed]);
+    after = run.last_user_id;
+  } while (after !== null);
+  deepStrictEqual(runs, [[2, 6, 0], [2, 6, 0], [1, 3, 0]]);
+});
+
+Deno.test("a sweep that is slow stops in time, keeps what it has ended, and says where to go on", async () => {
+  await Promise.all([userWithExpiredHolds(1), userWithExpiredHolds(1)]);
+  await sql.unsafe(`
+    create function private.take_long() returns trigger language plpgsql as $$
+      begin perform pg_sleep(0.5); return new; end;
+    $$;
+    create trigger take_long before update on public.holds
+      for each row execute function private.take_long()`);
+  try {
+    const slow = one(await sql`select * from public.expire_holds(1000)`);
+    deepStrictEqual([slow.users, slow.expired], [1, 1]);
+    const rest = one(await sql`select * from public.expire_holds(1000, ${slow.last_user_id})`);
+    deepStrictEqual([rest.users, rest.expired], [1, 1]);
+  } finally {
+    await sql`drop function private.take_long() cascade`;
+  }
 });

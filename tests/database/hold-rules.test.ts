@@ -116,11 +116,21 @@ const RULES: Record<string, Rule> = {
   },
   "no more is captured than was reserved": {
     in: "public.capture_credits",
-    breaks: [["if v_credits > v_hold.credits then", "if false then"]],
+    breaks: [["if v_credits > v_hold.credits or", "if"]],
     async story(sql) {
       const who = await userWithCredits(sql, 5);
       await reserve(sql, who, JOB, { credits: 2 });
       const { outcome } = await capture(sql, who, JOB, { credits: 3 });
+      strictEqual(outcome, "capture_exceeds_hold");
+    },
+  },
+  "no larger quantity is captured than was reserved": {
+    in: "public.capture_credits",
+    breaks: [["or v_quantity > v_hold.quantity", ""]],
+    async story(sql) {
+      const who = await userWithCredits(sql, 5);
+      await reserve(sql, who, JOB, { action: "voice_message", quantity: 45 });
+      const { outcome } = await capture(sql, who, JOB, { quantity: 46 });
       strictEqual(outcome, "capture_exceeds_hold");
     },
   },

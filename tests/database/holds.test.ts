@@ -226,6 +226,19 @@ Deno.test("one user has at most as many open holds as the setting allows", async
   }
 });
 
+Deno.test("without the setting no user may open a hold", async () => {
+  const who = await userWithCredits(sql, 5);
+  await rejects(
+    sql.begin(async (sql) => {
+      await sql`delete from public.settings where name = 'max_open_holds'`;
+      strictEqual((await reserve(sql, who, JOB)).outcome, "too_many_holds");
+      throw new Error("The setting is needed again");
+    }),
+    /needed again/,
+  );
+  strictEqual((await reserve(sql, who, JOB)).outcome, "reserved");
+});
+
 Deno.test("every answer says what is left besides what is reserved", async () => {
   const who = await userWithCredits(sql, 30);
   await reserve(sql, who, "reserved", { credits: 10 });

@@ -1057,6 +1057,19 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
       noticedBy: holds("u.has_merged <> (m.accounts > 0)", "m.accounts > 0 and not u.has_merged"),
     },
   },
+  "prices of an action do not overlap": {
+    "a price lies within another one": {
+      statements: [
+        `insert into public.action_prices
+          (action_id, unit, credits, done_message, valid_from, valid_until)
+          values ('chat', 'token', 1, 'Done.', '2026-01-01', '2026-01-02')`,
+      ],
+      noticedBy: ledger(
+        "tstzrange(p.valid_from, p.valid_until) && tstzrange(other.valid_from, other.valid_until)",
+        "false",
+      ),
+    },
+  },
   "a charge has a price of its action": {
     "its price does not exist": {
       statements: [

@@ -47,6 +47,17 @@ Deno.test("open holds move with their credits, and are captured and released und
   strictEqual((await chargesOf(sql, into)).length, 2);
 });
 
+Deno.test("the entry of a merge leaves what can be spent besides the holds that move", async () => {
+  const [from, into] = await newPair();
+  await reserve(sql, from, "first", { credits: 3 });
+  await reserve(sql, into, "second", { credits: 5 });
+  strictEqual(await merge(sql, from, into), "merged");
+  const entries = await sql`
+    select balance_after as balance, remaining_after as remaining from public.credit_transactions
+    where user_id = ${await idOf(sql, into)} and source = 'merge'`;
+  deepStrictEqual([...entries], [{ balance: 30, remaining: 22 }]);
+});
+
 Deno.test("of two holds with one reference the account that stays keeps its own", async () => {
   const [from, into] = await newPair();
   await reserve(sql, from, JOB, { credits: 3 });

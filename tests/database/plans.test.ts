@@ -33,6 +33,7 @@ const GROWING_TABLES = [
   "users",
   "identities",
   "credit_transactions",
+  "holds",
   "payment_orders",
   "order_references",
   "payments",
@@ -112,7 +113,33 @@ async function addTroubles(sql: postgres.ISql): Promise<void> {
     insert into public.rate_counters (action, scope, subject, window_ends_at, count)
     select l.action, l.scope, 'all', clock_timestamp() + interval '1 hour', l.max_count
     from public.rate_limits l where l.scope = 'project'`;
+  await addHolds(sql);
   await addEvents(sql);
+}
+
+/** Many holds that have ended, and a few of users of their own that have expired and were not ended. */
+async function addHolds(sql: postgres.ISql): Promise<void> {
+  await sql`
+    insert into public.holds
+      (user_id, reference_id, action_id, price_id, credits, state, created_at, expires_at,
+        remaining_after, ended_at, remaining_after_end, balance_after_end)
+    select u.id, 'ended ' || n, 'image_generation', 1, 1, 'released', u.created_at, u.created_at, 1,
+      u.created_at, 1, 1
+    from public.users u, generate_series(1, 2) n`;
+  await sql`
+    with holder as (
+      update public.users u
+      set held_credits = 1, open_holds = 1,
+        next_hold_expiry_at = clock_timestamp() - interval '1 hour'
+      where u.id in (
+        select id from public.users where credits > 0 and debt_credits = 0 order by id limit ${TROUBLES}
+      )
+      returning u.id
+    )
+    insert into public.holds
+      (user_id, reference_id, action_id, price_id, credits, expires_at, remaining_after)
+    select h.id, 'expired', 'image_generation', 1, 1, clock_timestamp() - interval '1 hour', 1
+    from holder h`;
 }
 
 /** Many events that have arrived, and a few that are to be sent, were given up, or were not seen yet. */
@@ -206,9 +233,9 @@ Deno.test.each(LOOK_UPS)(
 Deno.test("list_attention reads what it lists, and no table whole", async () => {
   const { nodes, count } = await plans.execute("select * from public.list_attention()");
   // Every limit of the project, and TROUBLES each of: flagged payments, debts, open orders, deliveries
-  // that failed or were cut off, payments of no order, violations.
+  // that failed or were cut off, payments of no order, violations. And a row for the expired holds.
   const kinds = await database.sql`select kind from public.list_attention() group by kind`;
-  strictEqual(kinds.length, 8);
+  strictEqual(kinds.length, 9);
   ok(count > 7 * TROUBLES);
   deepStrictEqual(tablesReadWhole(nodes), []);
 });
@@ -222,6 +249,7 @@ const SCHEDULED: Record<string, string> = {
   "settling a first payment":
     `select * from public.settle_payment('order_unpaid00000001', 'pay_unpaid', 'captured', 9900,
       'INR')`,
+  "ending expired holds": "select * from public.expire_holds(10)",
   "handing out events": `select public.hand_out_events(array['${BOT}'], 10)`,
   "claiming deliveries": `select * from public.claim_event_deliveries('${BOT}', 10)`,
   "finishing a delivery":

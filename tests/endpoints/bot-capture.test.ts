@@ -161,9 +161,19 @@ Deno.test("a capture of more than the hold changes nothing, and the right one su
   }
 });
 
-Deno.test("a quantity within what is paid for already may be larger than the one reserved", async () => {
-  const { body } = await held({ action: "voice_message", quantity: 31 });
-  strictEqual(dataOf(await capture({ ...body, quantity: 60 })).captured_credits, 2);
+Deno.test("a larger quantity than the one reserved is refused even if it costs no more", async () => {
+  const { who, body } = await held({ action: "voice_message", quantity: 45 });
+  expectError(await capture({ ...body, quantity: 46 }), {
+    httpStatus: 409,
+    code: "CAPTURE_EXCEEDS_HOLD",
+  });
+  strictEqual(await fundsOf(who), "18/2");
+  await passExpiry(sql, who, body.reference_id);
+  expectError(await capture({ ...body, quantity: 60 }), {
+    httpStatus: 409,
+    code: "CAPTURE_EXCEEDS_HOLD",
+  });
+  strictEqual(dataOf(await capture({ ...body, quantity: 31 })).captured_credits, 2);
 });
 
 Deno.test("a capture names the unit of the reservation", async () => {
@@ -232,11 +242,12 @@ Deno.test("a late capture takes nothing that another hold reserves", async () =>
   strictEqual(await fundsOf(who), "8/12");
 });
 
-Deno.test("a late capture of nothing returns nothing twice", async () => {
+Deno.test("a late capture of nothing returns nothing twice, and is not late: it charges nothing", async () => {
   const { who, body } = await held({ credits: 10 });
   await passExpiry(sql, who, body.reference_id);
-  const { captured_credits, remaining_credits } = dataOf(await capture({ ...body, credits: 0 }));
-  deepStrictEqual([captured_credits, remaining_credits], [0, 20]);
+  const answer = await capture({ ...body, credits: 0 });
+  deepStrictEqual(answer.body.data, { remaining_credits: 20, captured_credits: 0 });
+  expectReplay(await capture({ ...body, credits: 0 }), answer);
   strictEqual(await fundsOf(who), "20/0");
 });
 

@@ -4,11 +4,12 @@
  * @module
  */
 
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { z } from "zod";
 import { listAttention } from "shared/contract/list-attention.ts";
-import { newCustomer, userIdOf } from "../support/bot.ts";
+import { newCustomer, passExpiry, reserve, userIdOf } from "../support/bot.ts";
 import { dataOf } from "../support/calls.ts";
+import { one } from "../support/lists.ts";
 import { act, adjust, ask } from "../support/operators.ts";
 import { usePaymentHarness } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
@@ -48,4 +49,23 @@ Deno.test("what needs attention is listed, oldest first, until it needs none", a
   dataOf(await act("forgive-debt", { user_id }));
   dataOf(await act("refund-payment", { payment_id }));
   deepStrictEqual(await list(), []);
+});
+
+Deno.test("reservations that nothing has ended are listed a quarter of an hour after their expiry", async () => {
+  const who = await newCustomer(sql, 3);
+  const user_id = await userIdOf(sql, who);
+  const references = ["job-1", "job-2"];
+  for (const reference_id of references) dataOf(await reserve({ ...who, reference_id }));
+  deepStrictEqual(await list(), []);
+  for (const reference_id of references) await passExpiry(sql, who, reference_id);
+  const { kind, subject, detail } = one(await list());
+  deepStrictEqual([kind, subject], ["expired holds", "every user"]);
+  match(detail, new RegExp(`^2 of 1 users have not been ended, first that of user ${user_id}: `));
+
+  // Its moment has come, but not long ago.
+  await sql`
+    update public.holds set expires_at = clock_timestamp() - interval '14 minutes'
+    where user_id = ${user_id}`;
+  deepStrictEqual(await list(), []);
+  await shop.reconcile();
 });

@@ -245,7 +245,7 @@ const MUTANTS: Mutant[] = [
   {
     rule: "only what has expired is ended",
     in: "private.end_expired_holds",
-    breaks: [["and h.expires_at <= clock_timestamp()", ""]],
+    breaks: [["and h.expires_at <= v_now", ""], ["and h.expires_at > v_now", ""]],
   },
   {
     rule: "a hold that has ended returns nothing again",

@@ -223,6 +223,8 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
     payment_id: checkout.razorpay_payment_id,
     amount_paise: 100,
   })),
+  // Last, because nothing is left of the customer.
+  "erase-user": byOperator("erase-user", ({ userId }) => ({ user_id: userId })),
 };
 
 /** Requests of an operator who mentions the customer wherever there is room for words. */
@@ -300,9 +302,13 @@ for (const [world, variables] of Object.entries(WORLDS)) {
     await withEnvironment(variables, async () => {
       for (const [name, requestsTo] of Object.entries(REQUESTS)) {
         let count = 0;
-        const lines = await logOf(async () => {
+        const written = await logOf(async () => {
           count = (await Promise.all(requestsTo(customer))).length;
         });
+        // A refund that an operator asks for brings a webhook of Razorpay's, whenever it comes.
+        const lines = written.filter((text) =>
+          name !== "refund-payment" || !text.includes('"razorpay-webhook"')
+        );
         strictEqual(lines.length, count, lines.join("\n"));
         for (const text of lines) {
           strictEqual(logLine.parse(JSON.parse(text)).function, name);

@@ -527,11 +527,13 @@ function captureOpen(account: Account, reference: string, part: Demand): Expecte
   }
   const request = isNamed ? { ...part, action: hold.request.action } : hold.request;
   const credits = amount === 0 ? 0 : costOf(request) ?? 0;
-  if (credits > hold.credits) return { outcome: "capture_exceeds_hold" };
+  if (credits > hold.credits || (part.quantity ?? 0) > (hold.request.quantity ?? 0)) {
+    return { outcome: "capture_exceeds_hold" };
+  }
   if (hold.state === "expired" && credits > remainingOf(account)) {
     return { outcome: "hold_expired" };
   }
-  hold.isLate = hold.state === "expired";
+  hold.isLate = hold.state === "expired" && credits > 0;
   hold.state = credits === 0 ? "released" : "captured";
   hold.isEmpty = credits === 0;
   if (credits > 0) charge(account, reference, request, credits);

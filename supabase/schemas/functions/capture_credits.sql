@@ -153,6 +153,7 @@ begin
     end;
     remaining_credits := v_hold.remaining_after_end;
     captured_credits := 0;
+    is_late := false;
     low_balance := v_hold.balance_after_end <= v_threshold;
     return next;
     return;
@@ -169,7 +170,8 @@ begin
   end if;
   v_credits := coalesce(v_credits, 0);
 
-  if v_credits > v_hold.credits then
+  -- Also where the price counts begun units, so that more of them costs no more.
+  if v_credits > v_hold.credits or v_quantity > v_hold.quantity then
     outcome := 'capture_exceeds_hold';
     return next;
     return;
@@ -195,7 +197,7 @@ begin
   outcome := 'captured';
   remaining_credits := v_hold.remaining_after_end;
   captured_credits := v_hold.captured_credits;
-  is_late := v_hold.ended_at >= v_hold.expires_at;
+  is_late := v_credits > 0 and v_hold.ended_at >= v_hold.expires_at;
   low_balance := v_hold.balance_after_end <= v_threshold;
   return next;
 end;

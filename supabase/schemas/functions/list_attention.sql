@@ -97,6 +97,15 @@ as $$
   where c.complete_until < statement_timestamp() - interval '1 hour'
 
   union all
+  select 'expired holds', 'every user', min(h.expires_at),
+    format('%s of %s users have not been ended, first that of user %s: reconcile-payments fails, or '
+      'nobody calls it, or the database''s log says why', count(*), count(distinct h.user_id),
+      (array_agg(h.user_id order by h.expires_at))[1])
+  from public.holds h
+  where h.state = 'open' and h.expires_at < statement_timestamp() - interval '15 minutes'
+  having count(*) > 0
+
+  union all
   select 'undelivered events', regexp_replace(a.url, '[?].*', ''),
     least(a.paused_at, a.failing_since, dead.since),
     concat_ws('; ',
@@ -136,4 +145,4 @@ as $$
 $$;
 
 comment on function public.list_attention is
-  'kind: flagged payment (refund it in Razorpay''s dashboard); debt; unfinished refund (call refund-payment again with the same reference); open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); undelivered events (per address: paused by 410, failing for 15 minutes, or given up; or not handed out for 15 minutes); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called).';
+  'kind: flagged payment (refund it in Razorpay''s dashboard); debt; unfinished refund (call refund-payment again with the same reference); open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); undelivered events (per address: paused by 410, failing for 15 minutes, or given up; or not handed out for 15 minutes); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called); expired holds (expire_holds fails for somebody or is no longer called, for 15 minutes).';

@@ -10,6 +10,7 @@ as $$
 declare
   v_from public.users;
   v_into public.users;
+  v_held_credits integer;
   v_outcome text;
   v_again text;
 begin
@@ -46,6 +47,7 @@ begin
       perform private.end_expired_holds(v_into);
       perform private.release_common_holds(v_from.id, v_into.id);
       -- What is left of its holds moves to the other account, after the credits.
+      select u.held_credits into strict v_held_credits from public.users u where u.id = v_from.id;
       update public.users u
       set held_credits = 0, open_holds = 0, next_hold_expiry_at = null
       where u.id = v_from.id
@@ -61,7 +63,8 @@ begin
           v_from.id, 'debit', v_from.credits, 'merge', v_again || 'into ' || v_into.id
         );
         perform private.post_entry(
-          v_into.id, 'credit', v_from.credits, 'merge', v_again || 'from ' || v_from.id
+          v_into.id, 'credit', v_from.credits, 'merge', v_again || 'from ' || v_from.id,
+          reserved_credits => v_held_credits
         );
       end if;
 

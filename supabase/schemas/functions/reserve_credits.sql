@@ -176,7 +176,9 @@ begin
     outcome := 'action_not_found';
   elsif v_price.credits > v_max_credits then
     outcome := 'too_many_credits';
-  elsif v_user.open_holds >= (select s.value from public.settings s where s.name = 'max_open_holds') then
+  elsif v_user.open_holds >= coalesce(
+    (select s.value from public.settings s where s.name = 'max_open_holds'), 0
+  ) then
     outcome := 'too_many_holds';
   elsif v_price.credits > remaining_credits then
     outcome := 'insufficient_credits';

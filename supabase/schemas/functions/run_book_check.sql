@@ -112,7 +112,9 @@ begin
     where v.gone_at is null
       and (run_book_check.whole
         or v.user_id = any (v_known_user_ids)
-        or v.order_id = any (v_known_order_ids))
+        or v.order_id = any (v_known_order_ids)
+        -- Looked for by every run.
+        or num_nonnulls(v.user_id, v.order_id) = 0)
       and not exists (
         select from found f where f.invariant = v.invariant and f.subject = v.subject
       )

@@ -32,7 +32,7 @@ create table public.book_violations (
   found_at timestamptz not null default clock_timestamp(),
   checked_at timestamptz not null default clock_timestamp(),
   gone_at timestamptz,
-  constraint the_check_is_of_a_user_or_an_order check (num_nonnulls(user_id, order_id) = 1)
+  constraint the_check_is_of_a_user_an_order_or_prices check (num_nonnulls(user_id, order_id) <= 1)
 );
 
 create unique index one_open_violation on public.book_violations (invariant, subject)
@@ -43,7 +43,7 @@ create index book_violations_to_check_again on public.book_violations (checked_a
 comment on table public.book_violations is
   'What the check of the books has found: kept permanently, and open until it is found no more.';
 comment on column public.book_violations.user_id is
-  'Whose check finds it, or order_id. No foreign keys: what is broken may be gone.';
+  'Whose check finds it, or order_id. Both are null if every run finds it. No foreign keys: what is broken may be gone.';
 comment on column public.book_violations.checked_at is
   'When it was last looked for.';
 comment on column public.book_violations.gone_at is

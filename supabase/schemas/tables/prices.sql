@@ -19,7 +19,8 @@ create table public.action_prices (
   constraint per_quantity_is_a_possible_quantity check (per_quantity between 1 and 10000000),
   constraint the_minimum_is_one_to_a_thousand_credits check (minimum_credits between 1 and 1000),
   constraint done_message_is_not_blank check (done_message ~ '\S'),
-  constraint a_price_ends_after_it_began check (valid_until >= valid_from)
+  constraint a_price_ends_after_it_began check (valid_until >= valid_from),
+  constraint a_price_begins_some_day check (valid_from < 'infinity')
 );
 
 create index action_prices_of_an_action on public.action_prices (action_id, valid_from);
@@ -28,7 +29,7 @@ create unique index one_newest_price_per_action on public.action_prices (action_
   where valid_until = 'infinity';
 
 comment on table public.action_prices is
-  'What a bot charges for, and how much, with history: one row for each action and period. A new row ends the one before it; setting valid_until retires the action. What a row says never changes, because entries and holds say by which price they came about.';
+  'What a bot charges for, and how much, with history: one row for each action and period. A new row ends the one before it; setting valid_until retires the action, and setting it to valid_from withdraws a price whose moment has not come. What a row says never changes, because entries and holds say by which price they came about.';
 comment on column public.action_prices.unit is
   'What a quantity counts, in the singular: image, second, token.';
 comment on column public.action_prices.credits is
@@ -38,7 +39,7 @@ comment on column public.action_prices.minimum_credits is
 comment on column public.action_prices.done_message is
   'The first sentence of the answer when credits were charged.';
 comment on column public.action_prices.valid_until is
-  'When the next price applies or the action is retired; infinity as long as neither is planned.';
+  'When the next price applies or the action is retired; infinity as long as neither is planned. valid_from itself in a row that was withdrawn and never applies.';
 
 alter table public.action_prices enable row level security;
 

@@ -7,7 +7,9 @@ create table public.settings (
       'hold_retention_days', 'event_retention_days'
     )
   ),
-  constraint value_is_never_negative check (value >= 0)
+  constraint value_is_never_negative check (value >= 0),
+  -- A call about a user ends all of them that have expired.
+  constraint a_user_opens_at_most_a_thousand_holds check (name <> 'max_open_holds' or value <= 1000)
 );
 
 comment on table public.settings is

@@ -241,6 +241,17 @@ begin
   where c.source not in (select p.action_id from public.action_prices p)
 
   union all
+  select 'prices of an action do not overlap', 'price ' || p.id,
+    format('%s has price %s at the same time', p.action_id, other.id),
+    -- Nobody's, so every part looks.
+    null, null
+  from public.action_prices p
+  join public.action_prices other
+    on other.action_id = p.action_id
+      and other.id < p.id
+      and tstzrange(p.valid_from, p.valid_until) && tstzrange(other.valid_from, other.valid_until)
+
+  union all
   select 'what remains after an entry is a part of the balance', 'entry ' || t.id,
     format('%s of %s credits', t.remaining_after, t.balance_after),
     t.user_id, null

@@ -1,4 +1,4 @@
--- Ends a hold: returns what it reserved, charges what is captured, and collects what the user owes.
+-- Ends a hold by a call: returns what it reserved, charges what is captured, and collects what the user owes.
 create function private.end_hold(
   hold public.holds,
   state public.hold_state,
@@ -49,12 +49,6 @@ begin
     and h.user_id = v_hold.user_id and h.reference_id = v_hold.reference_id
   returning h.* into strict v_hold;
 
-  if end_hold.state = 'expired' then
-    perform private.tell(
-      v_hold.user_id, 'hold.expired',
-      jsonb_build_object('reference_id', v_hold.reference_id, 'released_credits', v_hold.credits)
-    );
-  end if;
   -- A capture lowers the balance, and so does a debt that what was returned pays.
   perform private.tell_of_low_balance(
     v_hold.user_id, v_balance_before, v_hold.balance_after_end
@@ -64,4 +58,4 @@ end;
 $$;
 
 comment on function private.end_hold is
-  'state: captured, released or expired. hold: as it is now, of a user who is locked. Returns it as it is then.';
+  'state: captured or released. hold: as it is now, of a user who is locked. Returns it as it is then.';

@@ -6,7 +6,8 @@ create function private.post_entry(
   source text,
   reference_id text,
   quantity integer default null,
-  price_id integer default null
+  price_id integer default null,
+  reserved_credits integer default 0
 )
 returns integer
 language plpgsql
@@ -36,7 +37,7 @@ begin
       price_id, remaining_after)
   select m.id, m.transaction_count, post_entry.action, post_entry.credits, post_entry.source,
     post_entry.reference_id, m.credits, post_entry.quantity, post_entry.price_id,
-    greatest(0, m.credits - m.held_credits - m.debt_credits)
+    greatest(0, m.credits - m.held_credits - m.debt_credits - post_entry.reserved_credits)
   from moved m
   returning balance_after into strict v_balance_after;
 
@@ -45,4 +46,4 @@ end;
 $$;
 
 comment on function private.post_entry is
-  'Returns the balance after the entry. Constraints reject a balance below zero and a reference that was posted before.';
+  'Returns the balance after the entry. reserved_credits: what the user has reserved besides, by holds that follow the entry. Constraints reject a balance below zero and a reference that was posted before.';

@@ -60,6 +60,7 @@ CREATE TABLE "public"."action_prices" (
   "done_message"    text                     NOT NULL,
   "valid_from"      timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   "valid_until"     timestamp with time zone NOT NULL DEFAULT 'infinity'::timestamp WITH time zone,
+  CONSTRAINT "a_price_begins_some_day" CHECK ((valid_from < 'infinity'::timestamp with time zone)),
   CONSTRAINT "a_price_ends_after_it_began" CHECK ((valid_until >= valid_from)),
   CONSTRAINT "a_price_is_one_to_a_thousand_credits" CHECK (((credits >= 1) AND (credits <= 1000))),
   CONSTRAINT "action_id_is_a_short_word" CHECK ((action_id ~ '^[a-z][a-z0-9_]{0,63}$'::text)),
@@ -128,7 +129,7 @@ CREATE TABLE "public"."book_violations" (
   "checked_at" timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   "gone_at"    timestamp with time zone,
   CONSTRAINT "book_violations_pkey" PRIMARY KEY (id),
-  CONSTRAINT "the_check_is_of_a_user_or_an_order" CHECK ((num_nonnulls(user_id, order_id) = 1))
+  CONSTRAINT "the_check_is_of_a_user_an_order_or_prices" CHECK ((num_nonnulls(user_id, order_id) <= 1))
 );
 
 ALTER TABLE "public"."book_violations"
@@ -254,6 +255,7 @@ REVOKE ALL ON TABLE "public"."holds" FROM "anon", "authenticated", "service_role
 CREATE TABLE "public"."settings" (
   "name"  text    NOT NULL,
   "value" integer NOT NULL,
+  CONSTRAINT "a_user_opens_at_most_a_thousand_holds" CHECK (((name <> 'max_open_holds'::text) OR (value <= 1000))),
   CONSTRAINT "name_is_known"
     CHECK
     ((name = ANY (ARRAY['low_balance_credits'::text, 'max_open_holds'::text, 'welcome_after_erasure'::text, 'webhook_retention_days'::text, 'hold_retention_days'::text,
@@ -1088,6 +1090,17 @@ begin
   where c.source not in (select p.action_id from public.action_prices p)
 
   union all
+  select 'prices of an action do not overlap', 'price ' || p.id,
+    format('%s has price %s at the same time', p.action_id, other.id),
+    -- Nobody's, so every part looks.
+    null, null
+  from public.action_prices p
+  join public.action_prices other
+    on other.action_id = p.action_id
+      and other.id < p.id
+      and tstzrange(p.valid_from, p.valid_until) && tstzrange(other.valid_from, other.valid_until)
+
+  union all
   select 'what remains after an entry is a part of the balance', 'entry ' || t.id,
     format('%s of %s credits', t.remaining_after, t.balance_after),
     t.user_id, null
@@ -1680,24 +1693,47 @@ CREATE OR REPLACE FUNCTION private.end_expired_holds (
   SET search_path TO ''
   AS $function$
 declare
+  v_now constant timestamptz := clock_timestamp();
   v_user public.users := holder;
   v_hold public.holds;
 begin
-  if v_user.next_hold_expiry_at <= clock_timestamp() then
-    for v_hold in
-      select h.* from public.holds h
-      where h.user_id = v_user.id and h.state = 'open' and h.expires_at <= clock_timestamp()
-      order by h.expires_at, h.reference_id
-    loop
-      perform private.end_hold(v_hold, 'expired');
-    end loop;
-    -- A hold that was captured in full has left its expiry behind, which none may have reached.
+  if v_user.next_hold_expiry_at <= v_now then
+    -- All of them together, because there may be many. A hold that was captured in full has left its
+    -- expiry behind, which none may have reached.
     update public.users u
-    set next_hold_expiry_at = (
-      select min(h.expires_at) from public.holds h where h.user_id = u.id and h.state = 'open'
-    )
-    where u.id = v_user.id
-    returning * into strict v_user;
+    set held_credits = u.held_credits - e.credits,
+        open_holds = u.open_holds - e.holds,
+        next_hold_expiry_at = (
+          select min(h.expires_at) from public.holds h
+          where h.user_id = u.id and h.state = 'open' and h.expires_at > v_now
+        )
+    from (
+      select coalesce(sum(h.credits), 0) as credits, count(*) as holds from public.holds h
+      where h.user_id = v_user.id and h.state = 'open' and h.expires_at <= v_now
+    ) e
+    where u.id = v_user.id;
+    perform private.collect_debts(v_user.id);
+    select u.* into strict v_user from public.users u where u.id = v_user.id;
+
+    for v_hold in
+      with ended as (
+        update public.holds h
+        set state = 'expired',
+            ended_at = clock_timestamp(),
+            remaining_after_end = private.remaining_credits(v_user),
+            balance_after_end = v_user.credits
+        where h.user_id = v_user.id and h.state = 'open' and h.expires_at <= v_now
+        returning h.*
+      )
+      select e.* from ended e order by e.expires_at, e.reference_id
+    loop
+      perform private.tell(
+        v_user.id, 'hold.expired',
+        jsonb_build_object('reference_id', v_hold.reference_id, 'released_credits', v_hold.credits)
+      );
+    end loop;
+    -- What was returned may have paid a debt.
+    perform private.tell_of_low_balance(v_user.id, (holder).credits, v_user.credits);
   end if;
   return v_user;
 end;
@@ -1753,12 +1789,6 @@ begin
     and h.user_id = v_hold.user_id and h.reference_id = v_hold.reference_id
   returning h.* into strict v_hold;
 
-  if end_hold.state = 'expired' then
-    perform private.tell(
-      v_hold.user_id, 'hold.expired',
-      jsonb_build_object('reference_id', v_hold.reference_id, 'released_credits', v_hold.credits)
-    );
-  end if;
   -- A capture lowers the balance, and so does a debt that what was returned pays.
   perform private.tell_of_low_balance(
     v_hold.user_id, v_balance_before, v_hold.balance_after_end
@@ -2145,27 +2175,44 @@ declare
   v_newest public.action_prices;
   v_earliest timestamptz;
 begin
+  -- One change of an action at a time, so that each statement from here on sees the one before.
+  perform pg_catalog.pg_advisory_xact_lock(
+    pg_catalog.hashtextextended('prices of ' || new.action_id, 0)
+  );
+
   if tg_op = 'INSERT' then
+    -- One that was withdrawn has no time of its own, and does not count.
     select p.* into v_newest from public.action_prices p
-    where p.action_id = new.action_id
-    order by p.valid_from desc, p.id desc
-    limit 1
-    for update;
+    where p.action_id = new.action_id and p.valid_until > p.valid_from
+    order by p.valid_from desc
+    limit 1;
     -- After what is known already, which may be planned, and not in the past.
     v_earliest := greatest(transaction_timestamp(),
       case v_newest.valid_until when 'infinity' then v_newest.valid_from else v_newest.valid_until end);
     if v_newest.id is not null and new.valid_from < v_earliest then
       raise exception 'the next price of % can apply from % at the earliest', new.action_id, v_earliest
-        using errcode = 'restrict_violation';
+        using errcode = 'restrict_violation',
+          hint = 'To withdraw a planned price, set its valid_until to its own valid_from.';
     end if;
     update public.action_prices p set valid_until = new.valid_from
     where p.id = v_newest.id and p.valid_until = 'infinity';
-  elsif old.valid_until < 'infinity'
+  elsif old.valid_until <= greatest(old.valid_from, transaction_timestamp())
     or new.valid_until < transaction_timestamp()
+    -- Withdrawn, but somebody may have been charged by it already.
+    or new.valid_until = new.valid_from and new.valid_from <= clock_timestamp()
     or (to_jsonb(new) - 'valid_until') <> (to_jsonb(old) - 'valid_until')
   then
     raise exception 'a price is never changed: add another row, or set valid_until to retire the action'
-      using errcode = 'restrict_violation';
+      using errcode = 'restrict_violation',
+        hint = 'What has ended or was withdrawn stays as it is, and nothing ends in the past.';
+  elsif new.valid_until > old.valid_until and exists (
+    select from public.action_prices p
+    where p.action_id = new.action_id and p.id <> new.id
+      and tstzrange(p.valid_from, p.valid_until) && tstzrange(old.valid_until, new.valid_until)
+  ) then
+    raise exception 'another price of % is planned before %', new.action_id, new.valid_until
+      using errcode = 'restrict_violation',
+        hint = 'To withdraw a planned price, set its valid_until to its own valid_from.';
   end if;
   return new;
 end;
@@ -2509,13 +2556,14 @@ end;
 $function$;
 
 CREATE OR REPLACE FUNCTION private.post_entry (
-  user_id      uuid,
-  action       text,
-  credits      integer,
-  source       text,
-  reference_id text,
-  quantity     integer DEFAULT NULL::integer,
-  price_id     integer DEFAULT NULL::integer
+  user_id          uuid,
+  action           text,
+  credits          integer,
+  source           text,
+  reference_id     text,
+  quantity         integer DEFAULT NULL::integer,
+  price_id         integer DEFAULT NULL::integer,
+  reserved_credits integer DEFAULT 0
 )
   RETURNS integer
   LANGUAGE plpgsql
@@ -2545,7 +2593,7 @@ begin
       price_id, remaining_after)
   select m.id, m.transaction_count, post_entry.action, post_entry.credits, post_entry.source,
     post_entry.reference_id, m.credits, post_entry.quantity, post_entry.price_id,
-    greatest(0, m.credits - m.held_credits - m.debt_credits)
+    greatest(0, m.credits - m.held_credits - m.debt_credits - post_entry.reserved_credits)
   from moved m
   returning balance_after into strict v_balance_after;
 
@@ -2799,6 +2847,20 @@ begin
   perform private.tell_of_reversal(
     restore_credits.user_id, 'credits.restored', restore_credits.reversal_id, restore_credits.credits
   );
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION private.resume_price()
+  RETURNS TRIGGER
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+begin
+  update public.action_prices p set valid_until = old.valid_until
+  where p.action_id = old.action_id
+    and p.valid_until = old.valid_from
+    and p.valid_from < p.valid_until;
+  return null;
 end;
 $function$;
 
@@ -3483,6 +3545,7 @@ begin
     end;
     remaining_credits := v_hold.remaining_after_end;
     captured_credits := 0;
+    is_late := false;
     low_balance := v_hold.balance_after_end <= v_threshold;
     return next;
     return;
@@ -3499,7 +3562,8 @@ begin
   end if;
   v_credits := coalesce(v_credits, 0);
 
-  if v_credits > v_hold.credits then
+  -- Also where the price counts begun units, so that more of them costs no more.
+  if v_credits > v_hold.credits or v_quantity > v_hold.quantity then
     outcome := 'capture_exceeds_hold';
     return next;
     return;
@@ -3525,7 +3589,7 @@ begin
   outcome := 'captured';
   remaining_credits := v_hold.remaining_after_end;
   captured_credits := v_hold.captured_credits;
-  is_late := v_hold.ended_at >= v_hold.expires_at;
+  is_late := v_credits > 0 and v_hold.ended_at >= v_hold.expires_at;
   low_balance := v_hold.balance_after_end <= v_threshold;
   return next;
 end;
@@ -4253,42 +4317,38 @@ CREATE OR REPLACE FUNCTION public.expire_holds (
   SET statement_timeout TO '4s'
   AS $function$
 declare
-  v_user_id uuid;
-  v_hold public.holds;
+  -- Together with one wait for a lock it is less than the timeout, which would undo the whole batch.
+  v_stop_at constant timestamptz := statement_timestamp() + interval '500 milliseconds';
+  v_user public.users;
 begin
   users := 0;
   expired := 0;
   failed := 0;
-  for v_user_id in
-    select h.user_id from public.holds h
-    where h.state = 'open'
-      and h.expires_at <= statement_timestamp()
-      and (expire_holds.after_user_id is null or h.user_id > expire_holds.after_user_id)
-    group by h.user_id
-    order by h.user_id
-    limit expire_holds.batch_size
+  last_user_id := coalesce(expire_holds.after_user_id, '00000000-0000-0000-0000-000000000000');
   loop
+    -- The next one only, however many there are.
+    select h.user_id into last_user_id from public.holds h
+    where h.state = 'open' and h.expires_at <= statement_timestamp() and h.user_id > last_user_id
+    order by h.user_id
+    limit 1;
+    exit when not found;
     users := users + 1;
-    last_user_id := v_user_id;
-    -- Whoever holds the lock may be ending them; if not, the next run does.
-    perform from public.users u where u.id = v_user_id for no key update skip locked;
-    continue when not found;
-    for v_hold in
-      select h.* from public.holds h
-      where h.user_id = v_user_id and h.state = 'open' and h.expires_at <= clock_timestamp()
-      order by h.expires_at
-    loop
-      -- Each on its own, so that one that fails stops no other.
-      begin
-        perform private.end_hold(v_hold, 'expired');
-        expired := expired + 1;
-      exception
-        when others then
-          failed := failed + 1;
-          raise warning 'the hold of user % for % could not be ended: %', v_user_id,
-            v_hold.reference_id, sqlerrm;
-      end;
-    end loop;
+    -- Each user apart, so that one whose holds cannot be ended stops no other.
+    begin
+      -- Whoever holds the lock may be ending them; if not, the next run does.
+      select u.* into v_user from public.users u where u.id = last_user_id for no key update skip locked;
+      if found then
+        expired := expired + v_user.open_holds - (private.end_expired_holds(v_user)).open_holds;
+      end if;
+    exception
+      when others then
+        failed := failed + (
+          select count(*) from public.holds h
+          where h.user_id = last_user_id and h.state = 'open' and h.expires_at <= statement_timestamp()
+        );
+        raise warning 'the expired holds of user % could not be ended: %', last_user_id, sqlerrm;
+    end;
+    exit when expired + failed >= expire_holds.batch_size or clock_timestamp() >= v_stop_at;
   end loop;
   return next;
 end;
@@ -5028,6 +5088,15 @@ CREATE OR REPLACE FUNCTION public.list_attention()
   where c.complete_until < statement_timestamp() - interval '1 hour'
 
   union all
+  select 'expired holds', 'every user', min(h.expires_at),
+    format('%s of %s users have not been ended, first that of user %s: reconcile-payments fails, or '
+      'nobody calls it, or the database''s log says why', count(*), count(distinct h.user_id),
+      (array_agg(h.user_id order by h.expires_at))[1])
+  from public.holds h
+  where h.state = 'open' and h.expires_at < statement_timestamp() - interval '15 minutes'
+  having count(*) > 0
+
+  union all
   select 'undelivered events', regexp_replace(a.url, '[?].*', ''),
     least(a.paused_at, a.failing_since, dead.since),
     concat_ws('; ',
@@ -5230,6 +5299,7 @@ CREATE OR REPLACE FUNCTION public.merge_users (
 declare
   v_from public.users;
   v_into public.users;
+  v_held_credits integer;
   v_outcome text;
   v_again text;
 begin
@@ -5266,6 +5336,7 @@ begin
       perform private.end_expired_holds(v_into);
       perform private.release_common_holds(v_from.id, v_into.id);
       -- What is left of its holds moves to the other account, after the credits.
+      select u.held_credits into strict v_held_credits from public.users u where u.id = v_from.id;
       update public.users u
       set held_credits = 0, open_holds = 0, next_hold_expiry_at = null
       where u.id = v_from.id
@@ -5281,7 +5352,8 @@ begin
           v_from.id, 'debit', v_from.credits, 'merge', v_again || 'into ' || v_into.id
         );
         perform private.post_entry(
-          v_into.id, 'credit', v_from.credits, 'merge', v_again || 'from ' || v_from.id
+          v_into.id, 'credit', v_from.credits, 'merge', v_again || 'from ' || v_from.id,
+          reserved_credits => v_held_credits
         );
       end if;
 
@@ -5969,7 +6041,9 @@ begin
     outcome := 'action_not_found';
   elsif v_price.credits > v_max_credits then
     outcome := 'too_many_credits';
-  elsif v_user.open_holds >= (select s.value from public.settings s where s.name = 'max_open_holds') then
+  elsif v_user.open_holds >= coalesce(
+    (select s.value from public.settings s where s.name = 'max_open_holds'), 0
+  ) then
     outcome := 'too_many_holds';
   elsif v_price.credits > remaining_credits then
     outcome := 'insufficient_credits';
@@ -6114,7 +6188,9 @@ begin
     where v.gone_at is null
       and (run_book_check.whole
         or v.user_id = any (v_known_user_ids)
-        or v.order_id = any (v_known_order_ids))
+        or v.order_id = any (v_known_order_ids)
+        -- Looked for by every run.
+        or num_nonnulls(v.user_id, v.order_id) = 0)
       and not exists (
         select from found f where f.invariant = v.invariant and f.subject = v.subject
       )
@@ -6538,6 +6614,12 @@ CREATE TRIGGER action_prices_are_not_truncated
   FOR EACH STATEMENT
   EXECUTE FUNCTION private.refuse_change();
 
+CREATE TRIGGER action_prices_go_on_without_a_successor
+  AFTER UPDATE ON public.action_prices
+  FOR EACH ROW
+  WHEN (((new.valid_until = new.valid_from) AND (old.valid_until > old.valid_from)))
+  EXECUTE FUNCTION private.resume_price();
+
 CREATE TRIGGER action_prices_keep_their_history
   BEFORE INSERT OR UPDATE ON public.action_prices
   FOR EACH ROW
@@ -6581,7 +6663,7 @@ COMMENT ON COLUMN "public"."action_prices"."minimum_credits" IS 'What a charge c
 
 COMMENT ON COLUMN "public"."action_prices"."unit" IS 'What a quantity counts, in the singular: image, second, token.';
 
-COMMENT ON COLUMN "public"."action_prices"."valid_until" IS 'When the next price applies or the action is retired; infinity as long as neither is planned.';
+COMMENT ON COLUMN "public"."action_prices"."valid_until" IS 'When the next price applies or the action is retired; infinity as long as neither is planned. valid_from itself in a row that was withdrawn and never applies.';
 
 COMMENT ON COLUMN "public"."adjustments"."changed_at" IS 'When the row was last written.';
 
@@ -6601,7 +6683,7 @@ COMMENT ON COLUMN "public"."book_violations"."checked_at" IS 'When it was last l
 
 COMMENT ON COLUMN "public"."book_violations"."gone_at" IS 'When it was looked for and no longer found.';
 
-COMMENT ON COLUMN "public"."book_violations"."user_id" IS 'Whose check finds it, or order_id. No foreign keys: what is broken may be gone.';
+COMMENT ON COLUMN "public"."book_violations"."user_id" IS 'Whose check finds it, or order_id. Both are null if every run finds it. No foreign keys: what is broken may be gone.';
 
 COMMENT ON COLUMN "public"."credit_transactions"."price_id" IS 'The row of action_prices that applied to a charge. No foreign key: every charge would lock the same few rows. Null in entries from before there were prices.';
 
@@ -6745,7 +6827,7 @@ COMMENT ON FUNCTION "private"."done_message"(public.credit_transactions) IS 'Not
 
 COMMENT ON FUNCTION "private"."end_expired_holds"(public.users) IS 'Takes and returns the row of a locked user. To be called before anything looks at what is reserved.';
 
-COMMENT ON FUNCTION "private"."end_hold"(public.holds, public.hold_state, integer, integer) IS 'state: captured, released or expired. hold: as it is now, of a user who is locked. Returns it as it is then.';
+COMMENT ON FUNCTION "private"."end_hold"(public.holds, public.hold_state, integer, integer) IS 'state: captured or released. hold: as it is now, of a user who is locked. Returns it as it is then.';
 
 COMMENT ON FUNCTION "private"."ensure_user"(text, text, text[]) IS 'The user of a phone number (E.164), a WhatsApp user id, or both. A new user gets 3 free credits and one system entry, unless identity_hashes says that the person was erased before; an existing one is only read. Null if that has to be known and identity_hashes is null: see private.is_welcome.';
 
@@ -6769,7 +6851,7 @@ COMMENT ON FUNCTION "private"."keep_ledger"() IS 'Trigger of the ledger. As priv
 
 COMMENT ON FUNCTION "private"."keep_operator_actions"() IS 'Trigger of operator_actions. As private.refuse_change, but for what private.replace_references does.';
 
-COMMENT ON FUNCTION "private"."keep_price_history"() IS 'Trigger of action_prices. A new row ends the one before it, at its own valid_from.';
+COMMENT ON FUNCTION "private"."keep_price_history"() IS 'Trigger of action_prices. A new row ends the one before it, at its own valid_from. One whose moment has not come is withdrawn by ending it then.';
 
 COMMENT ON FUNCTION "private"."lock_account"(uuid) IS 'Null if there is no such user, or if the person was erased. None of its holds has expired.';
 
@@ -6789,7 +6871,7 @@ COMMENT ON FUNCTION "private"."other_account"(text) IS 'Null if the reference na
 
 COMMENT ON FUNCTION "private"."pay_order"(uuid, uuid) IS 'Idempotent. Grants nothing if we hold no money of any payment of the order, or if whoever it was for was erased. user_id is the order''s user, locked. Returns false if user_id is null although a payment is about to be granted.';
 
-COMMENT ON FUNCTION "private"."post_entry"(uuid, text, integer, text, text, integer, integer) IS 'Returns the balance after the entry. Constraints reject a balance below zero and a reference that was posted before.';
+COMMENT ON FUNCTION "private"."post_entry"(uuid, text, integer, text, text, integer, integer, integer) IS 'Returns the balance after the entry. reserved_credits: what the user has reserved besides, by holds that follow the entry. Constraints reject a balance below zero and a reference that was posted before.';
 
 COMMENT ON FUNCTION "private"."price_in_credits"(integer, integer, integer, integer) IS 'Whole credits, rounded up for each started block. Quantities up to ten million and prices up to a thousand credits cannot overflow it.';
 
@@ -6806,6 +6888,8 @@ COMMENT ON FUNCTION "private"."repeated_action"(text, text, jsonb) IS 'To be cal
 COMMENT ON FUNCTION "private"."replace_references"(uuid[], uuid[]) IS 'Part of erase_user, which marks the users as erased first. References of Razorpay''s and those of merges stay: later refunds are found by them, and they name nobody.';
 
 COMMENT ON FUNCTION "private"."reserved_credits"(public.users) IS 'At most held_credits, which may still count them.';
+
+COMMENT ON FUNCTION "private"."resume_price"() IS 'Trigger of action_prices, for a row that ends when it would have begun. The row before it, if there is one, ends when this one would have.';
 
 COMMENT ON FUNCTION "private"."revoke_credits"(uuid, text, integer) IS 'The ledger gets one debit, with source refund or dispute, for as much as the balance allows without what is reserved.';
 
@@ -6845,7 +6929,7 @@ COMMENT ON FUNCTION "public"."end_hold_by_hand"(uuid, text, text, text, text) IS
 
 COMMENT ON FUNCTION "public"."erase_user"(uuid, text, text, jsonb) IS 'One row. outcome: erased; replayed (erased before); user_not_found; user_in_use (a hold is open, or a payment was tried and neither failed nor succeeded, or a refund was asked for and is not known to have been made); hashes_needed (nothing was changed: call again with identity_hashes, an object with the keyed hash of each of identities). auth: see private.delete_auth_users. An account that was merged stands for the one that it was merged into.';
 
-COMMENT ON FUNCTION "public"."expire_holds"(integer, uuid) IS 'One row: the number of users, at most batch_size, of their holds that were ended, and of those that could not be, which the database''s log explains. To go on, pass last_user_id as after_user_id, so that a run gets past holds that keep failing.';
+COMMENT ON FUNCTION "public"."expire_holds"(integer, uuid) IS 'One row: the number of users that it came to, of their holds that were ended, and of those that could not be, which the database''s log explains. It stops after half a second, or when there are batch_size holds, of which all of one user count together. To go on, pass last_user_id as after_user_id, so that a run gets past holds that keep failing; null if nobody is left.';
 
 COMMENT ON FUNCTION "public"."export_statement"(uuid, integer, timestamp with time zone, timestamp with time zone) IS 'One row. since is part of the period, until is not. outcome: exported; user_not_found; too_many_entries (more than max_entries). Of an account that was merged into another one, its own history until then.';
 
@@ -6863,7 +6947,7 @@ COMMENT ON FUNCTION "public"."get_user"(text, text, text, text[], uuid) IS 'The 
 
 COMMENT ON FUNCTION "public"."hand_out_events"(text[], integer) IS 'urls: the addresses of EVENTS_URL. Returns how many events are no longer new, at most batch_size. Concurrent callers get different ones. An event older than three days is not sent. The queue of an address that has not been named for an hour ends.';
 
-COMMENT ON FUNCTION "public"."list_attention"() IS 'kind: flagged payment (refund it in Razorpay''s dashboard); debt; unfinished refund (call refund-payment again with the same reference); open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); undelivered events (per address: paused by 410, failing for 15 minutes, or given up; or not handed out for 15 minutes); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called).';
+COMMENT ON FUNCTION "public"."list_attention"() IS 'kind: flagged payment (refund it in Razorpay''s dashboard); debt; unfinished refund (call refund-payment again with the same reference); open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); undelivered events (per address: paused by 410, failing for 15 minutes, or given up; or not handed out for 15 minutes); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called); expired holds (expire_holds fails for somebody or is no longer called, for 15 minutes).';
 
 COMMENT ON FUNCTION "public"."list_credit_transactions"(uuid, integer, integer, text) IS 'One row. outcome: listed; user_not_found (or erased); not_the_owner (if proven_phone_number is given and belongs to another user). total counts all entries of the user; next_cursor is null on the last page.';
 
@@ -6893,7 +6977,7 @@ COMMENT ON FUNCTION "public"."unfreeze_user"(uuid, text, text, text) IS 'One row
 
 COMMENT ON SCHEMA "private" IS 'Helpers of the functions in public, and what the owner of the database runs. Never to be listed in the Data API''s schemas.';
 
-COMMENT ON TABLE "public"."action_prices" IS 'What a bot charges for, and how much, with history: one row for each action and period. A new row ends the one before it; setting valid_until retires the action. What a row says never changes, because entries and holds say by which price they came about.';
+COMMENT ON TABLE "public"."action_prices" IS 'What a bot charges for, and how much, with history: one row for each action and period. A new row ends the one before it; setting valid_until retires the action, and setting it to valid_from withdraws a price whose moment has not come. What a row says never changes, because entries and holds say by which price they came about.';
 
 COMMENT ON TABLE "public"."adjustments" IS 'Credits that an operator gave or took. The ledger holds them as entries of source adjustment with this reference: more than one, where a part was taken later because it had been spent.';
 
@@ -7161,11 +7245,11 @@ REVOKE ALL ON FUNCTION "private"."other_account"(text) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "private"."other_account"(text) TO "postgres";
 
-REVOKE ALL ON FUNCTION "private"."post_entry"(uuid, text, integer, text, text, integer, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION "private"."post_entry"(uuid, text, integer, text, text, integer, integer, integer) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION "private"."post_entry"(uuid, text, integer, text, text, integer, integer) FROM "postgres";
+REVOKE ALL ON FUNCTION "private"."post_entry"(uuid, text, integer, text, text, integer, integer, integer) FROM "postgres";
 
-GRANT EXECUTE ON FUNCTION "private"."post_entry"(uuid, text, integer, text, text, integer, integer) TO "postgres";
+GRANT EXECUTE ON FUNCTION "private"."post_entry"(uuid, text, integer, text, text, integer, integer, integer) TO "postgres";
 
 REVOKE ALL ON FUNCTION "private"."price_in_credits"(integer, integer, integer, integer) FROM PUBLIC;
 
@@ -7214,6 +7298,12 @@ REVOKE ALL ON FUNCTION "private"."reserved_credits"(public.users) FROM PUBLIC;
 REVOKE ALL ON FUNCTION "private"."reserved_credits"(public.users) FROM "postgres";
 
 GRANT EXECUTE ON FUNCTION "private"."reserved_credits"(public.users) TO "postgres";
+
+REVOKE ALL ON FUNCTION "private"."resume_price"() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION "private"."resume_price"() FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "private"."resume_price"() TO "postgres";
 
 REVOKE ALL ON FUNCTION "private"."scheduled_jobs"() FROM PUBLIC;
 
