@@ -140,10 +140,10 @@ function wasRolledBack(code: string | undefined): boolean {
 /**
  * Tells an outage from a rejection, by SQLSTATE class or PostgREST code; the HTTP status alone does
  * not (PostgREST responds with 500 to lock and statement timeouts). Classes: 08 connection, 0A000 a
- * prepared statement of before a migration, 25006 read-only, 25P03 and 25P04 transaction timeouts, 40 rollback, 53 resources, 55 locks, 57
- * intervention, 58 system. PGRST000 to PGRST003: no connection. A failure without a code comes from
- * something in front of PostgREST; a rejection without one is about our key or address, and waiting
- * would not help.
+ * statement that was prepared before a migration, 25006 read-only, 25P03 and 25P04 transaction
+ * timeouts, 40 rollback, 53 resources, 55 locks, 57 intervention, 58 system. PGRST000 to PGRST003: no
+ * connection. A failure without a code comes from something in front of PostgREST; a rejection without
+ * one is about our key or address, and waiting would not help.
  *
  * Sources: PostgreSQL, appendix A; PostgREST, "Errors".
  */
