@@ -27,7 +27,7 @@ const PARTS = [
     part: "secrets",
     title: "2. Secrets of the functions",
     introduction: "The embedded stack generates what is empty here and, where there is no " +
-      "Razorpay key, uses its Razorpay stand-in. A hosted project needs all five.",
+      "Razorpay key, uses its Razorpay stand-in. A hosted project needs them all.",
   },
   {
     part: "options",
