@@ -40,6 +40,9 @@ export const resendEvents = {
       path: ["event_id"],
       error: "must be given alone, or else both from and to",
     },
+  ).refine(
+    ({ from, to }) => from == null || to == null || Date.parse(from) < Date.parse(to),
+    { path: ["to"], error: "must be after from" },
   ),
   anyOf: ["event_id", "from"],
   examples: {

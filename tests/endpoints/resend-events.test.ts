@@ -206,6 +206,7 @@ const REFUSED: [string, Record<string, unknown>, string][] = [
   ["an event and a period", { event_id: randomUUID(), ...RECENT }, "INVALID_REQUEST"],
   ["half a period", { from: RECENT.from }, "INVALID_REQUEST"],
   ["neither an event nor a period", {}, "MISSING_FIELD"],
+  ["a period that ends before it begins", { from: RECENT.to, to: RECENT.from }, "INVALID_REQUEST"],
   ["a period in words", { from: "yesterday", to: "today" }, "INVALID_REQUEST"],
   ["no reason", { ...RECENT, reason: " " }, "INVALID_REQUEST"],
 ];
