@@ -3455,7 +3455,9 @@ begin
     from locked l
     where h.user_id = l.id
       and h.reference_id = capture_credits.reference_id
-      and h.state = 'open'
+      -- Open. By this column, so that the planner takes the primary key: the index of open holds keeps
+      -- those that have ended until it is vacuumed.
+      and h.ended_at is null
       and h.expires_at > clock_timestamp()
       and num_nonnulls(capture_credits.credits, capture_credits.quantity) = 0
     returning h.*
