@@ -34,9 +34,14 @@ const LONG_FILES = [
   "tests/payments/faults.test.ts",
 ];
 
+/** How many lines of each error are repeated at the end. */
+const MAX_ERROR_LINES = 12;
+
 /** The result of one run of `deno test`. */
 interface Result {
   readonly code: number;
+  /** What deno printed about each failed test. */
+  readonly errors: readonly string[];
   readonly passed: number;
   readonly failed: number;
   readonly ignored: number;
@@ -70,7 +75,11 @@ await runTask(async () => {
       );
     }
   }));
-  const total = (part: keyof Result) => results.reduce((sum, result) => sum + result[part], 0);
+  const errors = results.flatMap((result) => result.errors);
+  // Repeated here, because the end of a long log is what everybody sees first.
+  if (errors.length > 0) console.log(`\nWhat failed:\n\n${errors.join("\n\n")}\n`);
+  const total = (part: "passed" | "failed" | "ignored") =>
+    results.reduce((sum, result) => sum + result[part], 0);
   const ignored = total("ignored");
   console.log(
     `${total("passed")} passed, ${total("failed")} failed${ignored ? `, ${ignored} skipped` : ""}`,
@@ -113,7 +122,8 @@ async function runTests(
   const log = await Deno.readTextFile(logFile);
   await Deno.remove(logFile);
   if (code !== 0 && log) console.log(loggedErrors(log));
-  return { code, ...summary(stripVTControlCharacters(new TextDecoder().decode(output))) };
+  const text = stripVTControlCharacters(new TextDecoder().decode(output));
+  return { code, errors: errorsIn(text), ...summary(text) };
 }
 
 /** The last lines of the log, among them those of faults that tests provoke. */
@@ -159,8 +169,16 @@ function inheritedEnvironment(): Record<string, string> {
   return Object.fromEntries(variables.filter(([name]) => !STACK_VARIABLES.test(name)));
 }
 
+/** The beginning of each error in the section that deno prints where a test failed. */
+function errorsIn(output: string): string[] {
+  const [, section = ""] = output.match(/\n ERRORS \n([^]*)\n FAILURES \n/) ?? [];
+  return section.split(/\n\n(?=.* => \S+:\d+:\d+\n)/).map((error) =>
+    error.trim().split("\n").slice(0, MAX_ERROR_LINES).join("\n")
+  ).filter((error) => error !== "");
+}
+
 /** The counts of deno's last line, such as "ok | 9 passed | 0 failed | 1 ignored (2s)". */
-function summary(output: string): Omit<Result, "code"> {
+function summary(output: string): Omit<Result, "code" | "errors"> {
   const pattern = /\| (\d+) passed[^|]*\| (\d+) failed[^|\n]*(?:\| (\d+) ignored)?/g;
   const counts = [...output.matchAll(pattern)].at(-1);
   if (!counts) throw new TaskError("The tests ended before they finished.");
