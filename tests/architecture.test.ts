@@ -21,8 +21,12 @@ const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["tasks", "bench", "rehearse-deploy"],
     ["docs"],
     ["stack"],
-    ["postgres", "razorpay", "whatsapp"],
+    ["postgres", "razorpay", "whatsapp", "pages"],
     ["system"],
+  ],
+  "web": [
+    ["account", "console"],
+    ["shared"],
   ],
 };
 
@@ -39,6 +43,10 @@ const OTHER_TREES: Readonly<Record<string, readonly string[]>> = {
     "functions-shared/phone-number.ts",
     "functions-shared/http",
   ],
+  // The types of requests and answers, and the words of their errors.
+  "web/account": CONTRACT,
+  "web/console": CONTRACT,
+  "web/shared": CONTRACT,
   // Measures a function in its own process, next to a handler that does less.
   "local/bench": ["supabase/functions/bot-deduct"],
   // Signs webhooks as Razorpay does.
@@ -57,14 +65,14 @@ function importsOf(file: string, source: string): string[] {
   return Array.from(source.matchAll(IMPORT), ([, specifier = ""]) => {
     if (specifier.startsWith(".")) return posix.join(posix.dirname(file), specifier);
     return specifier.replace(/^shared\//, "functions-shared/");
-  }).filter((path) => path.includes("/") && path.endsWith(".ts"));
+  }).filter((path) => path.includes("/") && /\.tsx?$/.test(path));
 }
 
 async function readImports(folder: string, imports = new Map<string, string[]>()) {
   for await (const { name, isDirectory } of Deno.readDir(new URL(folder, REPOSITORY))) {
     const path = `${folder}/${name}`;
     if (isDirectory) await readImports(path, imports);
-    else if (name.endsWith(".ts")) {
+    else if (/\.tsx?$/.test(name)) {
       imports.set(path, importsOf(path, await Deno.readTextFile(new URL(path, REPOSITORY))));
     }
   }
@@ -113,7 +121,7 @@ function findCycles(imports: Imports): string[] {
 }
 
 const imports = new Map<string, string[]>();
-for (const tree of ["functions-shared", "supabase/functions", "local"]) {
+for (const tree of ["functions-shared", "supabase/functions", "local", "web"]) {
   await readImports(tree, imports);
 }
 

@@ -30,6 +30,8 @@ export async function startRehearsalBackend(folder: string): Promise<RehearsalBa
     API_PORT: "0",
     DB_PORT: "0",
     RAZORPAY_PORT: "0",
+    ACCOUNT_PORT: "0",
+    CONSOLE_PORT: "0",
     LOCAL_DIR: folder,
     POSTGRES_BIN: postgresBin,
   }));

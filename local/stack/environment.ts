@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CLOSED, DEFAULTS, OPEN } from "../system/variables.ts";
+import { CLOSED, OPEN } from "../system/variables.ts";
 
 /** The content of `stack.env`. */
 export interface StackEnvironment {
@@ -21,6 +21,10 @@ export interface StackEnvironment {
   readonly RAZORPAY_API_URL: string;
   /** Signs the events that the bot is told. */
   readonly EVENTS_SECRET: string;
+  /** The page that the bot's links open. */
+  readonly FRONTEND_URL: string;
+  /** The origin of the operators' console. */
+  readonly CONSOLE_ORIGIN: string;
   /** Where the stack tells of events, if anywhere. */
   readonly EVENTS_URL?: string;
 }
@@ -54,8 +58,7 @@ export function functionEnvironment(
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: SUPABASE_PUBLISHABLE_KEY }),
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: SUPABASE_SECRET_KEY }),
     SUPABASE_JWKS: JSON.stringify({ keys: sessionKey ? [sessionKey] : [] }),
-    ...(isGiven ? CLOSED : OPEN),
-    FRONTEND_URL: DEFAULTS.FRONTEND_URL,
+    ...(isGiven ? { ...CLOSED, ALLOWED_ORIGINS: new URL(stack.FRONTEND_URL).origin } : OPEN),
     ...projectSecrets,
   };
 }

@@ -21,6 +21,7 @@ import { formatEnvFile, functionEnvironment, type StackEnvironment } from "./env
 import { loadFunctions } from "./functions.ts";
 import { startGateway } from "./gateway.ts";
 import { checkOptions } from "./options.ts";
+import { type Pages, servePages } from "./pages.ts";
 import { startScheduler } from "./scheduler.ts";
 import { loadSecrets, publicSessionKey, type Secrets } from "./secrets.ts";
 
@@ -32,6 +33,8 @@ export interface Stack {
    * first; only ports that were set to 0 differ the next time.
    */
   readonly envFile: string;
+  /** The addresses of the pages. */
+  readonly pages: Pages["urls"];
   /** Rejects when a part has exited unexpectedly and cannot be restarted. Never resolves. */
   readonly failure: Promise<never>;
   /** Stops every part. */
@@ -59,10 +62,18 @@ export async function startStack(
     // A taken port is reported at once, and not after the database has started.
     const apiPort = claimPort(settings.apiPort, "API_PORT");
     const razorpay = await provideRazorpay(settings, secrets, apiPort, parts);
-    const database = await provideDatabase(settings, secrets, parts, progress);
-    const environment: StackEnvironment = {
+    const backend = {
       SUPABASE_URL: `http://127.0.0.1:${apiPort}`,
       SUPABASE_PUBLISHABLE_KEY: settings.supabase?.publishableKey ?? secrets.publishableKey,
+      RAZORPAY_API_URL: razorpay.apiUrl,
+    };
+    progress("Building the pages");
+    const { accountPort, consolePort } = settings;
+    const pages = await servePages(backend, { account: accountPort, console: consolePort });
+    parts.defer(() => pages.stop());
+    const database = await provideDatabase(settings, secrets, parts, progress);
+    const environment: StackEnvironment = {
+      ...backend,
       SUPABASE_SECRET_KEY: settings.supabase?.secretKey ?? secrets.secretKey,
       DATABASE_URL: database?.url ?? "",
       BOT_SECRET: settings.botSecret ?? secrets.botSecret,
@@ -70,8 +81,9 @@ export async function startStack(
       RAZORPAY_KEY_SECRET: razorpay.keySecret,
       RAZORPAY_WEBHOOK_SECRET: settings.razorpayWebhookSecret ?? secrets.razorpayWebhookSecret,
       ERASURE_SECRET: settings.erasureSecret ?? secrets.erasureSecret,
-      RAZORPAY_API_URL: razorpay.apiUrl,
       EVENTS_SECRET: settings.eventsSecret ?? secrets.eventsSecret,
+      FRONTEND_URL: settings.functionOptions.FRONTEND_URL ?? pages.urls.account,
+      CONSOLE_ORIGIN: settings.functionOptions.CONSOLE_ORIGIN ?? new URL(pages.urls.console).origin,
       ...eventAddresses(settings),
     };
     setEnvironment(
@@ -101,6 +113,7 @@ export async function startStack(
     return {
       environment,
       envFile,
+      pages: pages.urls,
       failure: database?.failure ?? new Promise(() => {}),
       stop: () => parts.disposeAsync(),
     };

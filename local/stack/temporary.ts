@@ -32,6 +32,8 @@ export async function withTemporaryStack(
     apiPort: 0,
     dbPort: 0,
     razorpayPort: 0,
+    accountPort: 0,
+    consolePort: 0,
     localDir,
   });
   cleanUp.defer(() => stack.stop());

@@ -15,6 +15,11 @@ export async function makePrivateFolder(path: string): Promise<void> {
   await Deno.mkdir(path, { recursive: true, mode: Deno.uid() === 0 ? 0o711 : 0o700 });
 }
 
+/** Creates a folder, and those above it, unless they exist. */
+export async function makeFolder(path: string): Promise<void> {
+  await Deno.mkdir(path, { recursive: true });
+}
+
 /** Returns whether a file or folder exists. */
 export async function exists(path: string): Promise<boolean> {
   return await unlessMissing(Deno.stat(path)) !== undefined;

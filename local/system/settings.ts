@@ -35,6 +35,8 @@ export interface Settings {
   readonly apiPort: number;
   readonly dbPort: number;
   readonly razorpayPort: number;
+  readonly accountPort: number;
+  readonly consolePort: number;
   /** Absolute path of the folder for data, secrets and `stack.env`. */
   readonly localDir: string;
   /** A folder with `initdb` and `postgres` to use instead of the binaries from npm. */
@@ -91,6 +93,8 @@ export function parseSettings(variables: Variables): Settings {
     apiPort: port(variables, "API_PORT"),
     dbPort: port(variables, "DB_PORT"),
     razorpayPort: port(variables, "RAZORPAY_PORT"),
+    accountPort: port(variables, "ACCOUNT_PORT"),
+    consolePort: port(variables, "CONSOLE_PORT"),
     localDir: resolve(REPOSITORY, variables.LOCAL_DIR || DEFAULTS.LOCAL_DIR),
     postgresBin: variables.POSTGRES_BIN ? resolve(REPOSITORY, variables.POSTGRES_BIN) : undefined,
     databaseUrl: url(variables, "DATABASE_URL", ["postgres:", "postgresql:"]),
@@ -118,7 +122,10 @@ function readEnvFile(path: string): Variables {
   }
 }
 
-function port(variables: Variables, name: "API_PORT" | "DB_PORT" | "RAZORPAY_PORT"): number {
+function port(
+  variables: Variables,
+  name: Extract<keyof typeof DEFAULTS, `${string}_PORT`>,
+): number {
   const text = variables[name] || DEFAULTS[name];
   const value = Number(text);
   if (!/^\d{1,5}$/.test(text) || value > 65535) {

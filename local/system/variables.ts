@@ -29,8 +29,9 @@ export const DEFAULTS = {
   API_PORT: "54321",
   DB_PORT: "54322",
   RAZORPAY_PORT: "54323",
+  ACCOUNT_PORT: "54324",
+  CONSOLE_PORT: "54325",
   LOCAL_DIR: ".local",
-  FRONTEND_URL: "http://127.0.0.1:3000/",
 } as const;
 
 /**
@@ -47,7 +48,6 @@ export const OPEN = {
 export const CLOSED = {
   EMBEDDED_STACK: "",
   FRONTEND_ACCESS: "phone-proof",
-  ALLOWED_ORIGINS: "",
 } as const;
 
 /** In the order in which a reader meets them. */
@@ -72,6 +72,20 @@ export const VARIABLES: readonly Variable[] = [
     description: "Port of the Razorpay stand-in. 0 takes any free port.",
     local: DEFAULTS.RAZORPAY_PORT,
     example: DEFAULTS.RAZORPAY_PORT,
+  },
+  {
+    name: "ACCOUNT_PORT",
+    part: "stack",
+    description: "Port of the account page. 0 takes any free port.",
+    local: DEFAULTS.ACCOUNT_PORT,
+    example: DEFAULTS.ACCOUNT_PORT,
+  },
+  {
+    name: "CONSOLE_PORT",
+    part: "stack",
+    description: "Port of the operators' console. 0 takes any free port.",
+    local: DEFAULTS.CONSOLE_PORT,
+    example: DEFAULTS.CONSOLE_PORT,
   },
   {
     name: "LOCAL_DIR",
@@ -199,17 +213,19 @@ export const VARIABLES: readonly Variable[] = [
     part: "options",
     description: "The origins whose pages may call the functions for pages, separated by commas: " +
       "`https://one.example,https://two.example`. `*` allows all.",
-    local: `\`${OPEN.ALLOWED_ORIGINS}\`; none with a given Supabase project`,
+    local: `\`${OPEN.ALLOWED_ORIGINS}\`; the account page's with a given Supabase project`,
     hosted: "none",
     example: "",
   },
   {
     name: "FRONTEND_URL",
     part: "options",
-    description: "The page that the links of bot-link open.",
-    local: DEFAULTS.FRONTEND_URL,
+    description:
+      "The page that the links of bot-link open, and that customers come back to from a " +
+      "payment.",
+    local: "the account page that the stack serves",
     hosted: "bot-link fails",
-    example: DEFAULTS.FRONTEND_URL,
+    example: "",
   },
   {
     name: "DEFAULT_COUNTRY",

@@ -66,7 +66,7 @@ function standIns({ supabase, razorpay }: Settings): string {
   return played.join(", ") || "none";
 }
 
-function summary({ environment, envFile }: Stack): string {
+function summary({ environment, envFile, pages }: Stack): string {
   const url = environment.SUPABASE_URL;
   const path = relative(Deno.cwd(), envFile);
   const file = path.startsWith("..") ? envFile : path;
@@ -76,6 +76,8 @@ function summary({ environment, envFile }: Stack): string {
   Data API   ${url}/rest/v1
   Contract   ${url}/openapi.json
   Razorpay   ${environment.RAZORPAY_API_URL}
+  Account    ${pages.account}
+  Console    ${pages.console}
   Database   ${withoutPassword(environment.DATABASE_URL) || "that of the given Supabase project"}
   Secrets    ${file}
 

@@ -487,6 +487,8 @@ async function whileBotsRun(
     ERASURE_SECRET: secrets.erasureSecret,
     RAZORPAY_API_URL: gateway.url,
     EVENTS_SECRET: secrets.eventsSecret,
+    FRONTEND_URL: "http://127.0.0.1:54324/",
+    CONSOLE_ORIGIN: "http://127.0.0.1:54325",
   }, { sessionKey: publicSessionKey(secrets) }));
 
   const served = [...phones, ...Array.from({ length: BOTS }, newPhoneNumber)];

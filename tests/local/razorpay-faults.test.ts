@@ -16,13 +16,14 @@ const ORDER = { amount: 50_000, currency: "INR" };
  */
 async function order(razorpay: RazorpayFixture, signal?: AbortSignal): Promise<Answered> {
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-  const response = await fetch(`${razorpay.url}/v1/orders`, {
+  const options: RequestInit & { client: Deno.HttpClient } = {
     client,
     method: "POST",
     headers: { authorization: basicAuthorization(razorpay.keyId, razorpay.keySecret) },
     body: JSON.stringify(ORDER),
     signal: signal ?? null,
-  });
+  };
+  const response = await fetch(`${razorpay.url}/v1/orders`, options);
   return { status: response.status, text: await response.text() };
 }
 

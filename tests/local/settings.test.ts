@@ -153,11 +153,16 @@ Deno.test("a given project, whose accounts may be those of real people, is not o
     ERASURE_SECRET: "erasure",
     RAZORPAY_API_URL: "http://127.0.0.1:2",
     EVENTS_SECRET: "events",
+    FRONTEND_URL: "http://127.0.0.1:54324/",
+    CONSOLE_ORIGIN: "http://127.0.0.1:54325",
   };
   const { FRONTEND_ACCESS, ALLOWED_ORIGINS, EMBEDDED_STACK } = functionEnvironment(environment, {
     isGiven: true,
   });
-  deepStrictEqual([FRONTEND_ACCESS, ALLOWED_ORIGINS, EMBEDDED_STACK], ["phone-proof", "", ""]);
+  deepStrictEqual(
+    [FRONTEND_ACCESS, ALLOWED_ORIGINS, EMBEDDED_STACK],
+    ["phone-proof", "http://127.0.0.1:54324", ""],
+  );
 });
 
 Deno.test("functions find the variables of the hosted platform", () => {
@@ -173,6 +178,8 @@ Deno.test("functions find the variables of the hosted platform", () => {
     ERASURE_SECRET: "erasure",
     RAZORPAY_API_URL: "http://127.0.0.1:2",
     EVENTS_SECRET: "events",
+    FRONTEND_URL: "http://127.0.0.1:54324/",
+    CONSOLE_ORIGIN: "http://127.0.0.1:54325",
   }, { sessionKey: { kty: "EC", alg: "ES256" } });
   deepStrictEqual(variables, {
     SUPABASE_URL: "http://127.0.0.1:1",
@@ -183,7 +190,7 @@ Deno.test("functions find the variables of the hosted platform", () => {
     EMBEDDED_STACK: "1",
     FRONTEND_ACCESS: "public",
     ALLOWED_ORIGINS: "*",
-    FRONTEND_URL: "http://127.0.0.1:3000/",
+    FRONTEND_URL: "http://127.0.0.1:54324/",
     BOT_SECRET: "bot",
     RAZORPAY_KEY_ID: "id",
     RAZORPAY_KEY_SECRET: "key",
@@ -191,5 +198,6 @@ Deno.test("functions find the variables of the hosted platform", () => {
     ERASURE_SECRET: "erasure",
     RAZORPAY_API_URL: "http://127.0.0.1:2",
     EVENTS_SECRET: "events",
+    CONSOLE_ORIGIN: "http://127.0.0.1:54325",
   });
 });

@@ -60,7 +60,10 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
   ok(variables.BOT_SECRET.length >= 32);
   const said = await stack.output();
   match(said, /Access +public: ANYONE WHO KNOWS A PHONE NUMBER CAN READ ITS ACCOUNT/);
-  match(said, /Settings +environment \(API_PORT, DB_PORT, RAZORPAY_PORT, LOCAL_DIR\b/);
+  match(
+    said,
+    /Settings +environment \(API_PORT, DB_PORT, RAZORPAY_PORT, ACCOUNT_PORT, CONSOLE_PORT, LOCAL_DIR\b/,
+  );
   match(said, /Stand-ins +Razorpay .*Data API and Auth/);
   match(said, /[0-9]\.[0-9] s {2}Creating the database/);
   strictEqual(await Deno.readTextFile(join(folder.path, ".gitignore")), "*\n");
@@ -249,7 +252,7 @@ Deno.test("an option that cannot work is refused before anything starts", { igno
   strictEqual(await exists(join(folder.path, "secrets.json")), false);
 });
 
-for (const variable of ["API_PORT", "DB_PORT", "RAZORPAY_PORT"]) {
+for (const variable of ["API_PORT", "DB_PORT", "RAZORPAY_PORT", "ACCOUNT_PORT", "CONSOLE_PORT"]) {
   Deno.test(`a port that is taken is named together with ${variable}`, { ignore }, async () => {
     await using folder = await newStackFolder();
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -36,7 +36,6 @@ Deno.test("an unchanged copy of .env.example changes nothing but the options it 
   deepStrictEqual(parseSettings(example as Record<string, string>), {
     ...parseSettings({}),
     functionOptions: {
-      FRONTEND_URL: "http://127.0.0.1:3000/",
       DEFAULT_COUNTRY: "IN",
     },
   });

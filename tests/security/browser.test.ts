@@ -5,29 +5,19 @@
  */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import { chromium, type Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { z } from "zod";
-import { exists } from "../../local/system/files.ts";
 import { startBackend } from "../support/backend.ts";
+import { openBrowser, testInBrowser } from "../support/browser.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { cameByLink, signedIn } from "../support/proofs.ts";
 import { first } from "../support/lists.ts";
 import { withLimit } from "../support/rate-limits.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-background-networking",
-  "--disable-gpu",
-  "--no-first-run",
-];
-
 const backend = await startBackend();
 const shop = await serveShop();
-const browser = await exists(CHROMIUM)
-  ? await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
-  : undefined;
+const browser = await openBrowser();
 
 Deno.test.afterAll(async () => {
   await browser?.close();
@@ -76,22 +66,12 @@ interface InvokeOptions {
 /** Calls a function as a page does. */
 type Invoke = (path: string, options?: InvokeOptions) => Promise<unknown>;
 
-/** A test in a browser context of its own, as a shared one would also share cached preflights. */
-function testInBrowser(name: string, act: (invoke: Invoke) => Promise<void>): void {
-  Deno.test({
-    name: browser ? name : `${name} (skipped: there is no ${CHROMIUM})`,
-    ignore: browser === undefined,
-    async fn() {
-      const context = await browser?.newContext();
-      ok(context);
-      try {
-        const page = await context.newPage();
-        await page.goto(shop.origin);
-        await act((path, options) => invoke(page, path, options));
-      } finally {
-        await context.close();
-      }
-    },
+/** A test on the shop's page. */
+function testOnPage(name: string, act: (invoke: Invoke) => Promise<void>): void {
+  testInBrowser(browser, name, async (context) => {
+    const page = await context.newPage();
+    await page.goto(shop.origin);
+    await act((path, options) => invoke(page, path, options));
   });
 }
 
@@ -133,14 +113,14 @@ async function buyPackage(invoke: Invoke, phone_number: string) {
   return verifiedAnswer.parse(await invoke("verify-payment", { body: verification })).data;
 }
 
-testInBrowser("the page has another origin and the library", async (invoke) => {
+testOnPage("the page has another origin and the library", async (invoke) => {
   ok(shop.origin !== backend.environment.SUPABASE_URL);
   strictEqual((await readProfile(invoke, newPhoneNumber())).credits, 3);
 });
 
 for (const origins of ["*", shop.origin, `https://shop.example, ${shop.origin}`]) {
   const allowed = origins.replace(shop.origin, "its own origin");
-  testInBrowser(
+  testOnPage(
     `a page buys credits and reads them where ${allowed} is allowed`,
     async (invoke) => {
       await withEnvironment({ ALLOWED_ORIGINS: origins }, async () => {
@@ -155,7 +135,7 @@ for (const origins of ["*", shop.origin, `https://shop.example, ${shop.origin}`]
   );
 }
 
-testInBrowser("a page reads the body and the headers of an error", async (invoke) => {
+testOnPage("a page reads the body and the headers of an error", async (invoke) => {
   const refusals = [
     await invoke("create-order", { body: {} }),
     await invoke("create-order", { body: { package_id: "none", phone_number: newPhoneNumber() } }),
@@ -178,7 +158,7 @@ testInBrowser("a page reads the body and the headers of an error", async (invoke
   strictEqual(new Set(refusals.map(({ requestId }) => requestId)).size, refusals.length);
 });
 
-testInBrowser("a rate-limited page can read when to retry", async (invoke) => {
+testOnPage("a rate-limited page can read when to retry", async (invoke) => {
   await withLimit(backend.sql, "create_user", 0, async () => {
     const refusal = errorAnswer.parse(await invoke(`users/${newPhoneNumber()}`, { method: "GET" }));
     strictEqual(`${refusal.status} ${refusal.body.code}`, "429 RATE_LIMITED");
@@ -186,7 +166,7 @@ testInBrowser("a rate-limited page can read when to retry", async (invoke) => {
   });
 });
 
-testInBrowser(
+testOnPage(
   "a page proves a phone number by a session and by a link from the chat",
   async (invoke) => {
     const phone = newPhoneNumber();
@@ -209,7 +189,7 @@ testInBrowser(
 
 for (const origins of [undefined, "https://shop.example", `${shop.origin}0`]) {
   const allowed = origins?.replace(`${shop.origin}0`, "a look-alike of its origin") ?? "nothing";
-  testInBrowser(`a page reads and causes nothing where ${allowed} is allowed`, async (invoke) => {
+  testOnPage(`a page reads and causes nothing where ${allowed} is allowed`, async (invoke) => {
     const phone_number = newPhoneNumber();
     await withEnvironment({ ALLOWED_ORIGINS: origins }, async () => {
       const body = { package_id: "starter", phone_number };
@@ -226,7 +206,7 @@ for (const origins of [undefined, "https://shop.example", `${shop.origin}0`]) {
   });
 }
 
-testInBrowser(
+testOnPage(
   "a page cannot act as the bot or the operator, even with their secrets",
   async (invoke) => {
     const { BOT_SECRET, SUPABASE_SECRET_KEY } = backend.environment;

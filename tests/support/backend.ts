@@ -79,6 +79,8 @@ export async function startBackend(): Promise<Backend> {
       ERASURE_SECRET: secrets.erasureSecret,
       RAZORPAY_API_URL: razorpay.url,
       EVENTS_SECRET: secrets.eventsSecret,
+      FRONTEND_URL: "http://127.0.0.1:54324/",
+      CONSOLE_ORIGIN: "http://127.0.0.1:54325",
     };
     setEnvironment(functionEnvironment(environment, { sessionKey: publicSessionKey(secrets) }));
     return {

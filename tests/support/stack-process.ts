@@ -150,6 +150,8 @@ function spawn(
       API_PORT: "0",
       DB_PORT: "0",
       RAZORPAY_PORT: "0",
+      ACCOUNT_PORT: "0",
+      CONSOLE_PORT: "0",
       NO_COLOR: "1",
       ...variables,
     },

@@ -1,0 +1,48 @@
+/**
+ * A real browser for tests. On a machine without one, the tests that need it are skipped, and say so.
+ * @module
+ */
+
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+} from "playwright-core";
+import { exists } from "../../local/system/files.ts";
+
+const CHROMIUM = "/usr/bin/chromium";
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-background-networking",
+  "--disable-gpu",
+  "--no-first-run",
+];
+
+/** Starts the browser, or returns undefined where there is none. */
+export async function openBrowser(): Promise<Browser | undefined> {
+  if (!await exists(CHROMIUM)) return undefined;
+  return await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+}
+
+/** Declares a test in a browser context of its own, because a shared one would share its cache. */
+export function testInBrowser(
+  browser: Browser | undefined,
+  name: string,
+  act: (context: BrowserContext) => Promise<void>,
+  options: BrowserContextOptions = {},
+): void {
+  Deno.test({
+    name: browser ? name : `${name} (skipped: there is no ${CHROMIUM})`,
+    ignore: browser === undefined,
+    async fn() {
+      if (!browser) return;
+      const context = await browser.newContext(options);
+      try {
+        await act(context);
+      } finally {
+        await context.close();
+      }
+    },
+  });
+}

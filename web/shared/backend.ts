@@ -1,0 +1,84 @@
+/**
+ * Calls the Edge Functions, and tells apart what they answer from what kept the call from them.
+ * @module
+ */
+
+import type { ErrorCode } from "shared/errors.ts";
+import type { Configuration } from "./configuration.ts";
+
+/** What every function answers with. */
+export interface Answer<Data> {
+  readonly status: string;
+  readonly message: string;
+  readonly data: Data;
+  /** Whether this was the answer to an earlier call with the same reference. */
+  readonly isRepeated: boolean;
+}
+
+/** An answer that says no, with the words and the code of the contract. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    /** How long to wait before the next try, if the function says so. */
+    readonly retryAfterSeconds?: number,
+  ) {
+    super(message);
+  }
+}
+
+/** The call did not reach a function, or its answer did not come back. */
+export class Unreachable extends Error {
+  override readonly name = "Unreachable";
+}
+
+/** A call of a function. With a `body` it is a POST, otherwise a GET. */
+export interface Call {
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** A browser waits for minutes, which no customer does. */
+const TIMEOUT_MS = 20_000;
+
+/**
+ * Calls `path`, the name of a function and what may follow it.
+ *
+ * @throws {Refusal} for an answer that is an error of the contract.
+ * @throws {Unreachable} if no answer of a function came back.
+ */
+export async function callFunction<Data>(
+  { supabase_url, publishable_key }: Configuration,
+  path: string,
+  { query = {}, body, headers, signal }: Call = {},
+): Promise<Answer<Data>> {
+  const url = new URL(`/functions/v1/${path}`, supabase_url);
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) url.searchParams.set(name, String(value));
+  }
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const response = await fetch(url, {
+    method: body ? "POST" : "GET",
+    headers: {
+      apikey: publishable_key,
+      ...(body && { "content-type": "application/json" }),
+      ...headers,
+    },
+    body: body ? JSON.stringify(body) : null,
+    signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+  }).catch(unreachable);
+  const envelope = await response.json().catch(unreachable);
+  if (response.ok) {
+    return { ...envelope, isRepeated: response.headers.get("idempotent-replayed") === "true" };
+  }
+  if (envelope?.status !== "ERROR") throw new Unreachable(`${response.status} without an envelope`);
+  const retryAfter = Number(response.headers.get("retry-after"));
+  throw new Refusal(envelope.code, envelope.message, retryAfter > 0 ? retryAfter : undefined);
+}
+
+function unreachable(error: unknown): never {
+  throw new Unreachable(String(error));
+}

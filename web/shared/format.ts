@@ -1,0 +1,29 @@
+/**
+ * Money, numbers and times as people read them.
+ * @module
+ */
+
+/** Formats whole paise as rupees: 9900 is "₹99", and 9950 is "₹99.50". */
+export function formatPaise(paise: number, language: string): string {
+  return new Intl.NumberFormat(locale(language), {
+    style: "currency",
+    currency: "INR",
+    minimumFractionDigits: paise % 100 === 0 ? 0 : 2,
+  }).format(paise / 100);
+}
+
+/** Formats a whole number with the separators of India: 100000 is "1,00,000". */
+export function formatNumber(value: number, language: string): string {
+  return new Intl.NumberFormat(locale(language)).format(value);
+}
+
+/** Formats a time of the backend in the reader's own time zone. */
+export function formatTime(iso: string, language: string): string {
+  return new Intl.DateTimeFormat(locale(language), { dateStyle: "medium", timeStyle: "short" })
+    .format(new Date(iso));
+}
+
+/** Latin digits in every language, as in the chat. */
+function locale(language: string): string {
+  return `${language}-IN-u-nu-latn`;
+}
