@@ -5,29 +5,19 @@
  */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import { chromium, type Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { z } from "zod";
-import { exists } from "../../local/system/files.ts";
 import { startBackend } from "../support/backend.ts";
+import { startBrowser, testInBrowser as testInContext } from "../support/browser.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { cameByLink, signedIn } from "../support/proofs.ts";
 import { first } from "../support/lists.ts";
 import { withLimit } from "../support/rate-limits.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-background-networking",
-  "--disable-gpu",
-  "--no-first-run",
-];
-
 const backend = await startBackend();
 const shop = await serveShop();
-const browser = await exists(CHROMIUM)
-  ? await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
-  : undefined;
+const browser = await startBrowser();
 
 Deno.test.afterAll(async () => {
   await browser?.close();
@@ -78,20 +68,10 @@ type Invoke = (path: string, options?: InvokeOptions) => Promise<unknown>;
 
 /** A test in a browser context of its own, as a shared one would also share cached preflights. */
 function testInBrowser(name: string, act: (invoke: Invoke) => Promise<void>): void {
-  Deno.test({
-    name: browser ? name : `${name} (skipped: there is no ${CHROMIUM})`,
-    ignore: browser === undefined,
-    async fn() {
-      const context = await browser?.newContext();
-      ok(context);
-      try {
-        const page = await context.newPage();
-        await page.goto(shop.origin);
-        await act((path, options) => invoke(page, path, options));
-      } finally {
-        await context.close();
-      }
-    },
+  testInContext(browser, name, async (context) => {
+    const page = await context.newPage();
+    await page.goto(shop.origin);
+    await act((path, options) => invoke(page, path, options));
   });
 }
 
