@@ -206,9 +206,10 @@ export const VARIABLES: readonly Variable[] = [
   {
     name: "FRONTEND_URL",
     part: "options",
-    description: "The page that the links of bot-link open.",
+    description:
+      "The page that the links of bot-link open, and to which payment-return sends customers back.",
     local: DEFAULTS.FRONTEND_URL,
-    hosted: "bot-link fails",
+    hosted: "bot-link and payment-return fail",
     example: DEFAULTS.FRONTEND_URL,
   },
   {
