@@ -13,13 +13,14 @@ import { ERRORS, RequestError } from "shared/errors.ts";
 import { corsHeaders, preflight } from "shared/http/cors.ts";
 import { logRequest } from "shared/http/log.ts";
 import { failure, type Reply } from "shared/http/reply.ts";
-import { bodyBytes, jsonFields, pathAfter, queryFields } from "shared/http/request.ts";
+import { bodyBytes, formFields, jsonFields, pathAfter, queryFields } from "shared/http/request.ts";
 
 /** Razorpay's events carry whole entities with their notes; every other body is small. */
 const MAX_BODY_BYTES = {
   bot: 16 * 1024,
   owner: 16 * 1024,
   anyone: 16 * 1024,
+  browser: 16 * 1024,
   operator: 16 * 1024,
   razorpay: 256 * 1024,
 } satisfies Record<Operation["caller"], number>;
@@ -48,7 +49,7 @@ export interface EdgeFunction {
 /**
  * Returns the Edge Function of `operation`. `handler` gets the parsed input and returns the reply. What
  * it throws becomes an error response; only a {@linkcode RequestError} and a failure of Razorpay tell
- * the caller what went wrong.
+ * the caller what went wrong. `replyToError` is for a function whose callers cannot read an error.
  */
 export function endpoint<
   Input extends z.ZodObject,
@@ -60,6 +61,7 @@ export function endpoint<
     input: z.output<Input>,
     context: Context,
   ) => Promise<Reply<z.input<Data>> | Reply<z.input<OtherData>>>,
+  replyToError: (error: unknown, request: Request) => Reply<z.input<Data>> = failure,
 ): EdgeFunction {
   const methods = `${operation.method}, OPTIONS`;
   // Computed once, because it requires parsing.
@@ -77,6 +79,8 @@ export function endpoint<
     const { principal, body } = await authenticated(operation, request);
     const fields = operation.method === "GET"
       ? withPathField(operation, path, queryFields(url))
+      : operation.bodyType !== undefined
+      ? formFields(body)
       : withReference(operation, request, isBodyOptional && isEmpty(body) ? {} : jsonFields(body));
     const input = parse(operation, required, fields);
     return await handler(input, {
@@ -102,7 +106,9 @@ export function endpoint<
           },
         });
       }
-      const reply = await replyTo(request).catch(failure);
+      const reply = await replyTo(request)
+        .catch((error) => replyToError(error, request))
+        .catch(failure);
       const durationMs = Math.round(performance.now() - startedAt);
       logRequest({ operation, request, requestId, reply, durationMs });
       return new Response(reply.file?.text ?? JSON.stringify(reply.body), {
@@ -150,6 +156,7 @@ async function authenticated(
   if (principal.kind === "nobody") throw new RequestError("PROOF_REQUIRED");
   // Anyone may pay for anyone; an invalid proof only hides what a valid one would show.
   if (caller === "anyone") principal = await principalOf(headers).catch(nobody);
+  if (caller === "browser") principal = { kind: "nobody" };
 
   const body = await bodyBytes(request, MAX_BODY_BYTES[caller]);
   if (caller === "razorpay") await requireRazorpay(headers, body);

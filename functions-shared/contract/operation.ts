@@ -18,16 +18,19 @@ export type Operation<
   readonly name: string;
   readonly method: "GET" | "POST";
   /**
-   * Who may call it. The `owner` of an account has proven its phone number; `anyone` proves nothing.
-   * `functions-shared/auth/` says how each caller is authenticated.
+   * Who may call it. The `owner` of an account has proven its phone number; `anyone` proves nothing,
+   * and neither does a `browser` that another site sends here. `functions-shared/auth/` says how each
+   * caller is authenticated.
    */
-  readonly caller: "bot" | "owner" | "anyone" | "operator" | "razorpay";
+  readonly caller: "bot" | "owner" | "anyone" | "browser" | "operator" | "razorpay";
   readonly summary: string;
   readonly description: string;
   /** The field of `input` that may be given as the path segment after the name. */
   readonly pathField?: string;
   /** The path field, the query and the body, as one object. */
   readonly input: Input;
+  /** How the body is written, if not as JSON. */
+  readonly bodyType?: "application/x-www-form-urlencoded";
   /** Fields of `input` of which at least one is required. */
   readonly anyOf?: readonly string[];
   /** Whole requests by name, one for each form that a request can take. */
@@ -38,6 +41,11 @@ export type Operation<
   readonly data: Data;
   /** The type of the file that a success may be instead, if the request asks for one. */
   readonly fileType?: "text/csv";
+  /**
+   * Whether a browser is sent on to the page of FRONTEND_URL, with `data` in the fragment of the
+   * address, whether the request succeeds or fails.
+   */
+  readonly redirects?: true;
   /** Responses that are neither a success nor an error. */
   readonly otherResponses?: readonly OtherResponse<OtherData>[];
   /** The errors of this function besides those that every function can return. */
@@ -102,6 +110,7 @@ const CALLER_ERRORS = {
     "RATE_LIMITED",
   ],
   anyone: ["RATE_LIMITED"],
+  browser: [],
   operator: ["INVALID_SECRET_KEY"],
   razorpay: ["INVALID_WEBHOOK_SIGNATURE"],
 } as const satisfies Record<Operation["caller"], readonly ErrorCode[]>;
@@ -115,6 +124,7 @@ const BODY_ERRORS = [
 /** Returns every error that a function can return. */
 export function errorsOf(operation: Operation): ErrorCode[] {
   const { caller, method, errors } = operation;
+  if (operation.redirects) return ["METHOD_NOT_ALLOWED", "INTERNAL", ...errors];
   return [
     ...COMMON_ERRORS.filter((code) => code !== "MISSING_FIELD" || !needsNoField(operation)),
     ...CALLER_ERRORS[caller],

@@ -24,6 +24,7 @@ import { forgiveDebt } from "shared/contract/forgive-debt.ts";
 import { freezeUser } from "shared/contract/freeze-user.ts";
 import { listAttention } from "shared/contract/list-attention.ts";
 import { mergeUsers } from "shared/contract/merge-users.ts";
+import { paymentReturn } from "shared/contract/payment-return.ts";
 import { razorpayWebhook } from "shared/contract/razorpay-webhook.ts";
 import { reconcilePayments } from "shared/contract/reconcile-payments.ts";
 import { refundPayment } from "shared/contract/refund-payment.ts";
@@ -46,6 +47,7 @@ export const OPERATIONS: readonly Operation[] = [
   creditHistory,
   createOrder,
   verifyPayment,
+  paymentReturn,
   botPaymentLink,
   botLink,
   razorpayWebhook,

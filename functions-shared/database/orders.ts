@@ -45,22 +45,27 @@ export const attachPaymentLink = procedure(
   () => oneRow(z.object({ stored_short_url: z.string(), stored_expires_at: z.string() })),
 );
 
+const foundOrder = z.object({
+  outcome: z.literal("found"),
+  user_id: z.uuid().nullable(),
+  is_users_phone: z.boolean(),
+  package_id: z.string(),
+  key_mode: z.enum(["test", "live"]),
+  credits: z.int(),
+  razorpay_payment_id: z.string().nullable(),
+  balance_after_payment: z.int().nullable(),
+});
+
+/** An order whose payment is to be verified. */
+export type FoundOrder = z.infer<typeof foundOrder>;
+
 /** Returns the order that Razorpay knows by this id, and whether it is for `phone_number`. */
 export const findOrder = procedure(
   "find_order",
   () =>
     oneRow(z.discriminatedUnion("outcome", [
       z.object({ outcome: z.literal("order_not_found") }),
-      z.object({
-        outcome: z.literal("found"),
-        user_id: z.uuid().nullable(),
-        is_users_phone: z.boolean(),
-        package_id: z.string(),
-        key_mode: z.enum(["test", "live"]),
-        credits: z.int(),
-        razorpay_payment_id: z.string().nullable(),
-        balance_after_payment: z.int().nullable(),
-      }),
+      foundOrder,
     ])),
 );
 

@@ -1164,7 +1164,7 @@ export type Database = {
         Args: {
           "caller_address"?: string;
           "is_proven"?: boolean;
-          "phone_number": string;
+          "phone_number"?: string;
           "razorpay_order_id": string;
         };
         Returns: {

@@ -22,7 +22,7 @@ export function logRequest(
   const cause = rootOf(reply.error);
   // A failing gateway and a configuration that locks everyone out are for the operator to fix,
   // whatever the caller is told.
-  const ours = reply.httpStatus >= 500 || reply.httpStatus === 202 && cause !== undefined ||
+  const ours = reply.httpStatus >= 500 || reply.httpStatus < 400 && cause !== undefined ||
     cause instanceof ConfigurationError;
   const level = ours ? "error" : "info";
   console[level](JSON.stringify({
@@ -46,6 +46,7 @@ export function logRequest(
 /** The response fields that the log repeats. None of them identifies anybody. */
 const TOLD = [
   "outcome",
+  "payment",
   "remaining_credits",
   "reserved_credits",
   "captured_credits",

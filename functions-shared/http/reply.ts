@@ -63,6 +63,40 @@ export function csvFile(
   };
 }
 
+/**
+ * 303: sends the browser to `page`, with `data` in the fragment, which stays out of the logs of the
+ * page's host. The body is empty; `code` is for the log only.
+ */
+export function redirect<const Data extends Record<string, string | undefined>>(
+  page: URL,
+  data: Data,
+  { userId, error, code }: {
+    userId?: string | undefined;
+    error?: unknown;
+    code?: string | undefined;
+  } = {},
+): Reply<Data> {
+  const given = Object.entries(data).filter((field): field is [string, string] =>
+    field[1] !== undefined
+  );
+  const url = new URL(page);
+  url.hash = "";
+  return {
+    userId,
+    error,
+    httpStatus: 303,
+    // Also without data there is a fragment: a browser would otherwise keep that of the address it had.
+    headers: { location: `${url.href}#${new URLSearchParams(given)}` },
+    file: { contentType: "text/plain; charset=utf-8", text: "" },
+    body: {
+      status: code === undefined ? "SUCCESS" : "ERROR",
+      message: "The browser is sent to the page",
+      data,
+      ...(code !== undefined && { code }),
+    },
+  };
+}
+
 /** 200 with status `INSUFFICIENT_CREDITS`: a valid request that the balance does not cover. */
 export function insufficientCredits<Data>(
   message: string,

@@ -51,11 +51,25 @@ export function queryFields(url: URL): Record<string, string> {
       message: `The query has more than ${MAX_QUERY_PARAMETERS} parameters`,
     });
   }
+  return uniqueFields(parameters, "query parameter");
+}
+
+/**
+ * Returns the fields of a body that an HTML form has sent, whatever its content type. Bytes that are no
+ * form make fields that nobody asks for.
+ *
+ * @throws {RequestError} `INVALID_REQUEST` if a field is given more than once.
+ */
+export function formFields(bytes: BufferSource): Record<string, string> {
+  return uniqueFields(new URLSearchParams(new TextDecoder().decode(bytes)), "field");
+}
+
+function uniqueFields(parameters: URLSearchParams, kind: string): Record<string, string> {
   const names = new Set<string>();
   for (const name of parameters.keys()) {
     if (names.has(name)) {
       throw new RequestError("INVALID_REQUEST", {
-        message: `The query parameter ${JSON.stringify(name.slice(0, 64))} is given more than once`,
+        message: `The ${kind} ${JSON.stringify(name.slice(0, 64))} is given more than once`,
       });
     }
     names.add(name);

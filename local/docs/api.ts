@@ -14,6 +14,7 @@ const CALLERS: Record<Operation["caller"], string> = {
   bot: "the bot",
   owner: "a page, for the owner of the account",
   anyone: "a page, for anyone",
+  browser: "Razorpay Checkout, in a browser",
   operator: "an operator or the scheduler",
   razorpay: "Razorpay",
 };
@@ -79,7 +80,10 @@ function usersOf(code: ErrorCode): string {
   const same = (others: readonly Operation[]) =>
     users.length === others.length && others.every((other) => users.includes(other));
   if (same(OPERATIONS)) return "all";
-  if (same(OPERATIONS.filter(({ method }) => method === "POST"))) return "all with a body";
+  // A redirect tells nobody of an error.
+  const others = OPERATIONS.filter(({ redirects }) => !redirects);
+  if (same(others)) return "all but those that redirect";
+  if (same(others.filter(({ method }) => method === "POST"))) return "all with a JSON body";
   if (same(OPERATIONS.filter(({ caller }) => caller === "bot"))) return "the bot's";
   return users.map(({ name }) => name).join(", ");
 }

@@ -5,6 +5,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Account } from "./account.ts";
+import { isCheckoutPath, respondAsCheckout } from "./checkout-window.ts";
 import { controlRoutes } from "./control.ts";
 import { disputeRoutes } from "./disputes.ts";
 import { authenticationFailed, badRequest, RazorpayError, unknownRoute } from "./errors.ts";
@@ -59,6 +60,8 @@ export class Api {
     } else if (isPagePath(request.url.pathname)) {
       send(response, respondAsPage(this.#account, request));
       await this.#account.save();
+    } else if (isCheckoutPath(request.url.pathname)) {
+      send(response, await respondAsCheckout(this.#account, request));
     } else {
       await this.#respondAsApi(request, response);
     }

@@ -37,7 +37,7 @@ export type Outcome = "captured" | "authorized" | "failed" | "late_authorized";
 /** What the customer does. The order supplies what is left out. */
 interface PayInstructions {
   readonly outcome: Outcome;
-  /** Continues a failed or authorized payment of the same order instead of starting a new one. */
+  /** Continues an undecided, failed or authorized payment of the order instead of starting one. */
   readonly payment_id?: string | undefined;
   /** Pays an amount or a currency other than the order's. Only for new payments. */
   readonly amount?: number | undefined;
@@ -57,17 +57,26 @@ export function payOrder(account: Account, order: Order, instructions: PayInstru
     ? undefined
     : paymentToContinue(account, order, payment_id);
   if (!force && outcome !== "late_authorized") checkPayable(account, order, continued);
-  const payment = continued ??
-    addPayment(account, {
-      ...instructions,
-      order_id: order.id,
-      // Nothing is due on a paid order, so a second payment repeats the amount of the first.
-      amount: instructions.amount ?? (order.amount_due || order.amount),
-      currency: instructions.currency ?? order.currency,
-    });
-  if (continued === undefined) order.attempts += 1;
-  if (order.status === "created") order.status = "attempted";
+  const payment = continued ?? beginPayment(account, order, instructions);
   concludePayment(account, payment, outcome, order.status === "paid" && !force);
+  return payment;
+}
+
+/** Plays a customer whose bank has not decided yet. {@linkcode payOrder} continues the payment. */
+export function beginPayment(
+  account: Account,
+  order: Order,
+  instructions: Omit<PayInstructions, "outcome" | "payment_id" | "force">,
+): Payment {
+  const payment = addPayment(account, {
+    ...instructions,
+    order_id: order.id,
+    // Nothing is due on a paid order, so a second payment repeats the amount of the first.
+    amount: instructions.amount ?? (order.amount_due || order.amount),
+    currency: instructions.currency ?? order.currency,
+  });
+  order.attempts += 1;
+  if (order.status === "created") order.status = "attempted";
   return payment;
 }
 
@@ -147,17 +156,21 @@ function addLinkOrder(account: Account, link: PaymentLink): Order {
   return order;
 }
 
-/** A failed payment can still succeed: UPI apps retry the same payment, and banks respond late. */
+/**
+ * A payment can go on until its money is taken. Even a failed one can: UPI apps retry the same payment,
+ * and banks respond late.
+ */
 function paymentToContinue(account: Account, order: Order, paymentId: string): Payment {
   const payment = account.payment(paymentId);
   if (payment.order_id !== order.id) throw badRequest("this payment belongs to another order");
-  if (payment.status !== "failed" && payment.status !== "authorized") {
+  if (payment.status === "captured" || payment.status === "refunded") {
     throw badRequest(`this payment is ${payment.status} and cannot go on`);
   }
   return payment;
 }
 
-function checkPayable(account: Account, order: Order, continued: Payment | undefined): void {
+/** @throws {RazorpayError} 400 if the order is paid, or has an authorized payment besides this one. */
+export function checkPayable(account: Account, order: Order, continued: Payment | undefined): void {
   if (order.status === "paid") {
     throw badRequest("Your payment has been declined as the order is already paid.");
   }

@@ -15,7 +15,7 @@ import type { Fault } from "./faults.ts";
 /** A response before it is sent. */
 export interface Reply {
   readonly status: number;
-  readonly type: "application/json" | "text/html";
+  readonly type: "application/json" | "text/html" | "text/javascript" | "text/css";
   readonly text: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -25,10 +25,12 @@ export function jsonReply(status: number, body: unknown): Reply {
   return { status, type: "application/json", text: JSON.stringify(body) };
 }
 
-/** Creates a reply with a page, which runs no script, loads nothing and is shown in no frame. */
-export function htmlReply(status: number, text: string): Reply {
-  const policy =
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
+/** A page that runs no script, loads nothing and is shown in no frame. */
+const PLAIN_PAGE_POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
+
+/** Creates a reply with a page, and with the policy that says what the page may do. */
+export function htmlReply(status: number, text: string, policy = PLAIN_PAGE_POLICY): Reply {
   return { status, type: "text/html", text, headers: { "Content-Security-Policy": policy } };
 }
 

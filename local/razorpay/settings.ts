@@ -45,6 +45,8 @@ export const settingsSchema = z.strictObject({
   order_receipts: z.enum(["any", "unique", "unique_when_asked"]),
   /** How long lists lack a new entity, rounded to seconds. Reads by id always find it. */
   list_lag_ms: z.int().min(0),
+  /** How long the bank takes to approve a payment of a customer who chose to pay later. */
+  late_approval_ms: z.int().min(0),
   /** The largest amount of an order, a payment link or a payment. */
   max_amount_paise: z.int().min(100),
   /** The status of a new refund, until a control route changes it. */
@@ -68,6 +70,7 @@ export const DEFAULT_SETTINGS: Omit<StandInSettings, "webhook_url" | "webhook_se
   webhook_escape_non_ascii: false,
   order_receipts: "any",
   list_lag_ms: 0,
+  late_approval_ms: 5_000,
   max_amount_paise: 50_000_000,
   refund_status: "processed",
   refund_delay_ms: 0,

@@ -29,6 +29,7 @@ const logLine = z.object({
   released_credits: z.int().optional(),
   late: z.boolean().optional(),
   credits: z.int().optional(),
+  payment: z.string().optional(),
   credits_added: z.int().optional(),
   package: z.string().optional(),
   checked: z.int().optional(),
@@ -135,6 +136,7 @@ function happened(line: LogLine): string {
   return [
     line.event,
     line.outcome,
+    line.payment,
     line.code ?? word,
     line.package,
     credits(line.credits_added, "added"),

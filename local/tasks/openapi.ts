@@ -81,6 +81,7 @@ const SECURITY: Record<Operation["caller"], Requirement[]> = {
   bot: [{ botSecret: [] }],
   owner: [...PROOFS, ...TRUSTED],
   anyone: [{}, ...PROOFS, ...TRUSTED],
+  browser: [{}],
   operator: [{ secretKey: [] }],
   razorpay: [{ razorpaySignature: [] }],
 };
@@ -92,6 +93,7 @@ const TAGS: Record<Operation["caller"], string> = {
   bot: "Bot",
   owner: "Page",
   anyone: "Page",
+  browser: "Page",
   operator: "Operator",
   razorpay: "Razorpay",
 };
@@ -263,7 +265,7 @@ function bodyOf(operation: Operation): Json {
   const examples = examplesOf(operation.examples, (fields) => fields);
   return {
     required: !needsNoField(operation),
-    content: { "application/json": { schema, examples } },
+    content: { [operation.bodyType ?? "application/json"]: { schema, examples } },
   };
 }
 
@@ -282,8 +284,13 @@ function examplesOf(
 function responsesOf(operation: Operation): Json {
   const { data, otherResponses = [] } = operation;
   const message = exampleMessageOf(operation);
+  const success = {
+    httpStatus: 200,
+    description: message,
+    schema: envelope("SUCCESS", message, data),
+  };
   const responses = [
-    { httpStatus: 200, description: message, schema: envelope("SUCCESS", message, data) },
+    ...(operation.redirects ? [] : [success]),
     ...otherResponses.map((other) => ({
       httpStatus: other.httpStatus,
       description: other.exampleMessage,
@@ -297,7 +304,7 @@ function responsesOf(operation: Operation): Json {
   ];
   const byStatus = Map.groupBy(responses, ({ httpStatus }) => httpStatus);
   const file = operation.fileType && { [operation.fileType]: { schema: { type: "string" } } };
-  return Object.fromEntries(
+  const answers = Object.fromEntries(
     [...byStatus].sort(([one], [other]) => one - other).map(([httpStatus, group]) => [
       httpStatus,
       {
@@ -310,6 +317,24 @@ function responsesOf(operation: Operation): Json {
       },
     ]),
   );
+  return operation.redirects ? { 303: redirectionOf(operation), ...answers } : answers;
+}
+
+/** A response without a body, which names the page. */
+function redirectionOf({ data }: Operation): Json {
+  const fields = Object.entries(jsonSchema(data).properties as Record<string, Json>)
+    .map(([name, { description }]) => `\`${name}\` (${description})`);
+  return {
+    description: "See other",
+    headers: {
+      "x-request-id": { $ref: "#/components/headers/x-request-id" },
+      location: {
+        description: `The page of \`FRONTEND_URL\`, with ${fields.join(" and ")} in its fragment.`,
+        required: true,
+        schema: { type: "string", format: "uri" },
+      },
+    },
+  };
 }
 
 function exampleMessageOf(operation: Operation): string {

@@ -43,6 +43,7 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
   deepStrictEqual(Object.keys(variables), [
     "SUPABASE_URL",
     "SUPABASE_PUBLISHABLE_KEY",
+    "RAZORPAY_API_URL",
     "SUPABASE_SECRET_KEY",
     "DATABASE_URL",
     "BOT_SECRET",
@@ -50,8 +51,9 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
     "RAZORPAY_KEY_SECRET",
     "RAZORPAY_WEBHOOK_SECRET",
     "ERASURE_SECRET",
-    "RAZORPAY_API_URL",
     "EVENTS_SECRET",
+    "FRONTEND_URL",
+    "CONSOLE_ORIGIN",
   ]);
   match(variables.EVENTS_SECRET, /^whsec_/);
   match(variables.SUPABASE_PUBLISHABLE_KEY, /^sb_publishable_/);

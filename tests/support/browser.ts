@@ -3,11 +3,15 @@
  * @module
  */
 
+import { deepStrictEqual } from "node:assert/strict";
+import axe from "axe-core";
 import {
   type Browser,
   type BrowserContext,
   type BrowserContextOptions,
   chromium,
+  type Frame,
+  type Page,
 } from "playwright-core";
 import { exists } from "../../local/system/files.ts";
 
@@ -45,4 +49,14 @@ export function testInBrowser(
       }
     },
   });
+}
+
+/** Fails with everything that axe-core finds in a page, or in one frame of it, as it is now. */
+export async function assertAccessible(frame: Page | Frame): Promise<void> {
+  await frame.evaluate(axe.source);
+  // A frame inside is asserted by itself.
+  const found = await frame.evaluate(
+    "axe.run(document, { iframes: false }).then(({ violations }) => violations)",
+  );
+  deepStrictEqual(found, []);
 }

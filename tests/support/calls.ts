@@ -33,6 +33,7 @@ import forgiveDebt from "../../supabase/functions/forgive-debt/index.ts";
 import freezeUser from "../../supabase/functions/freeze-user/index.ts";
 import listAttention from "../../supabase/functions/list-attention/index.ts";
 import mergeUsers from "../../supabase/functions/merge-users/index.ts";
+import paymentReturn from "../../supabase/functions/payment-return/index.ts";
 import razorpayWebhook from "../../supabase/functions/razorpay-webhook/index.ts";
 import reconcilePayments from "../../supabase/functions/reconcile-payments/index.ts";
 import refundPayment from "../../supabase/functions/refund-payment/index.ts";
@@ -53,6 +54,7 @@ const FUNCTIONS = {
   "credit-history": creditHistory,
   "create-order": createOrder,
   "verify-payment": verifyPayment,
+  "payment-return": paymentReturn,
   "bot-payment-link": botPaymentLink,
   "bot-link": botLink,
   "razorpay-webhook": razorpayWebhook,

@@ -21,6 +21,7 @@ export const logLine = z.strictObject({
   replayed: z.boolean().optional(),
   event: z.string().regex(/^[a-z_]+(\.[a-z_]+)+$/).optional(),
   package: z.enum(["Starter", "Popular", "Pro"]).optional(),
+  payment: z.enum(["paid", "pending", "failed"]).optional(),
   outcome: z.string().regex(/^[a-z_]+$/).optional(),
   remaining_credits: z.int().optional(),
   reserved_credits: z.int().optional(),

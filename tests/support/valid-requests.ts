@@ -64,6 +64,7 @@ export async function validRequests(
     "credit-history": { user_id, limit: "50", cursor: "100" },
     "create-order": { package_id, phone_number },
     "verify-payment": { ...checkout, phone_number, package_id },
+    "payment-return": { ...checkout },
     "bot-payment-link": { phone_number, package_id, reference_id: "link-1" },
     "bot-link": { phone_number },
     "razorpay-webhook": { event: "invoice.paid", created_at: 1_750_000_000, payload: {} },
@@ -110,6 +111,7 @@ export async function validRequests(
     operator: { apikey: environment.SUPABASE_SECRET_KEY },
     owner: {},
     anyone: {},
+    browser: {},
     razorpay: {},
   };
   return OPERATIONS.map((operation) => ({

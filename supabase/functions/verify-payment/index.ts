@@ -1,37 +1,23 @@
 /**
  * POST /verify-payment: a page reports what Razorpay Checkout returned after a payment.
- *
- * The signature proves that the payment belongs to the order, and no more. Who bought what, and for
- * how much, is stored in our order; whether the money arrived is asked of Razorpay.
  * @module
  */
 
+import { requireCheckout } from "shared/auth/checkout.ts";
 import { limitsFor } from "shared/auth/limits.ts";
 import { ownsPhoneNumber } from "shared/auth/principal.ts";
-import { verifySignature } from "shared/auth/signature.ts";
 import { verifyPayment } from "shared/contract/verify-payment.ts";
 import { findOrder } from "shared/database/orders.ts";
 import { endpoint } from "shared/endpoint.ts";
-import { razorpayCredentials } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
 import { pending, success } from "shared/http/reply.ts";
 import { PAYMENT_NOT_CONFIRMED } from "shared/messages.ts";
-import { refundReversal } from "shared/payments/reversals.ts";
-import { type PaymentReport, settle } from "shared/payments/settlement.ts";
-import { GatewayError } from "shared/razorpay/gateway-error.ts";
-import { createGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
+import { settleCheckout } from "shared/payments/checkout.ts";
 
 export default endpoint(verifyPayment, async (input, { headers, principal }) => {
-  const { razorpay_order_id: orderId, razorpay_payment_id: paymentId } = input;
-  const signed = await verifySignature({
-    message: `${orderId}|${paymentId}`,
-    signature: input.razorpay_signature,
-    secret: razorpayCredentials().keySecret,
-  });
-  if (!signed) throw new RequestError("INVALID_SIGNATURE");
-
+  await requireCheckout(input);
   const order = await findOrder({
-    razorpay_order_id: orderId,
+    razorpay_order_id: input.razorpay_order_id,
     phone_number: input.phone_number,
     ...limitsFor(principal, input.phone_number, headers),
   });
@@ -39,26 +25,30 @@ export default endpoint(verifyPayment, async (input, { headers, principal }) => 
   if (!order.is_users_phone || order.package_id !== input.package_id) {
     throw mismatch("phone_number and package_id are not those of the order");
   }
-  const userId = order.user_id ?? undefined;
-  if (order.razorpay_payment_id === paymentId && order.balance_after_payment !== null) {
-    return verified(order.credits, order.balance_after_payment);
-  }
 
-  const gateway = createGateway();
-  if (gateway.mode !== order.key_mode) {
-    throw mismatch(`A ${gateway.mode} payment does not pay for a ${order.key_mode} order`);
-  }
-  const report = await reportOf(gateway).catch(onlyGatewayError);
-  if (report instanceof GatewayError) return pending(PAYMENT_NOT_CONFIRMED, { error: report });
-  if (report.payment.order_id !== orderId) throw mismatch("The payment was made for another order");
-
-  const settlement = await settle(report);
+  const settlement = await settleCheckout(input, order);
   switch (settlement.outcome) {
     case "settled":
     case "replayed":
-      return verified(settlement.credits_added, settlement.remaining_credits);
+      return success(verifyPayment.successMessage, {
+        payment_id: input.razorpay_payment_id,
+        order_id: input.razorpay_order_id,
+        credits_added: settlement.credits_added,
+        // Anyone may pay for anyone, but only the owner learns the balance.
+        ...(ownsPhoneNumber(principal, input.phone_number) && {
+          remaining_credits: settlement.remaining_credits,
+        }),
+      }, { userId: order.user_id ?? undefined });
     case "not_captured":
       return pending(PAYMENT_NOT_CONFIRMED);
+    case "not_reachable":
+      return pending(PAYMENT_NOT_CONFIRMED, { error: settlement.error });
+    case "other_mode":
+      throw mismatch(
+        `A ${settlement.paymentMode} payment does not pay for a ${settlement.orderMode} order`,
+      );
+    case "other_order":
+      throw mismatch("The payment was made for another order");
     case "amount_mismatch":
       throw mismatch("The payment is not of the order's amount and currency");
     case "payment_refunded":
@@ -70,32 +60,8 @@ export default endpoint(verifyPayment, async (input, { headers, principal }) => 
     case "not_ours":
       throw new RequestError("ORDER_NOT_FOUND");
   }
-
-  /** Returns what Razorpay reports about the payment, and about money that already went back. */
-  async function reportOf(gateway: PaymentGateway): Promise<PaymentReport> {
-    const payment = await gateway.fetchPayment(paymentId);
-    const refunds = payment.amount_refunded ? await gateway.fetchRefunds(paymentId) : [];
-    return { payment, reversals: refunds.map(refundReversal) };
-  }
-
-  /** Anyone may pay for anyone, but only the owner learns the balance. */
-  function verified(creditsAdded: number, remainingCredits: number) {
-    const isOwner = ownsPhoneNumber(principal, input.phone_number);
-    return success(verifyPayment.successMessage, {
-      payment_id: paymentId,
-      order_id: orderId,
-      credits_added: creditsAdded,
-      ...(isOwner && { remaining_credits: remainingCredits }),
-    }, { userId });
-  }
 });
 
 function mismatch(message: string): RequestError {
   return new RequestError("ORDER_MISMATCH", { message });
-}
-
-/** If Razorpay cannot be asked, that does not mean that the payment failed. */
-function onlyGatewayError(error: unknown): GatewayError {
-  if (error instanceof GatewayError) return error;
-  throw error;
 }

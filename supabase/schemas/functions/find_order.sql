@@ -1,7 +1,7 @@
 -- Finds an order by its Razorpay order id, to verify its payment.
 create function public.find_order(
   razorpay_order_id text,
-  phone_number text,
+  phone_number text default null,
   caller_address text default null,
   is_proven boolean default false
 )
@@ -77,4 +77,4 @@ end;
 $$;
 
 comment on function public.find_order is
-  'One row. outcome: found (user_id is null while nobody has the number that the order is for; is_users_phone says whether phone_number is one of the user''s, or the order''s; the payment and the balance after it are null until the order is paid); order_not_found; rate_limited (too many verifications from caller_address, for this order''s number or in total; with is_proven, by the owner of phone_number).';
+  'One row. outcome: found (user_id is null while nobody has the number that the order is for; is_users_phone says whether phone_number is one of the user''s, or the order''s, and nothing where none is given; the payment and the balance after it are null until the order is paid); order_not_found; rate_limited (too many verifications from caller_address, for this order''s number or in total; with is_proven, by the owner of phone_number).';
