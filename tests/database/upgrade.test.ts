@@ -22,7 +22,7 @@ import { startDataApi } from "../../local/stack/data-api.ts";
 import { functionEnvironment } from "../../local/stack/environment.ts";
 import { deferFunctions } from "../../local/stack/functions.ts";
 import { startGateway } from "../../local/stack/gateway.ts";
-import { generateSecrets, publicSessionKey } from "../../local/stack/secrets.ts";
+import { generateSecrets, sessionKeys } from "../../local/stack/secrets.ts";
 import { setEnvironment } from "../../local/stack/stack.ts";
 import { REPOSITORY } from "../../local/system/settings.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
@@ -482,7 +482,7 @@ async function whileBotsRun(
     ERASURE_SECRET: secrets.erasureSecret,
     RAZORPAY_API_URL: gateway.url,
     EVENTS_SECRET: secrets.eventsSecret,
-  }, { sessionKey: publicSessionKey(secrets) }));
+  }, { sessionKeys: sessionKeys(secrets) }));
 
   const served = [...phones, ...Array.from({ length: BOTS }, newPhoneNumber)];
   for (const phone of served) {

@@ -31,6 +31,7 @@ import exportStatement from "../../supabase/functions/export-statement/index.ts"
 import findCustomer from "../../supabase/functions/find-customer/index.ts";
 import forgiveDebt from "../../supabase/functions/forgive-debt/index.ts";
 import freezeUser from "../../supabase/functions/freeze-user/index.ts";
+import getOperator from "../../supabase/functions/get-operator/index.ts";
 import listAttention from "../../supabase/functions/list-attention/index.ts";
 import mergeUsers from "../../supabase/functions/merge-users/index.ts";
 import razorpayWebhook from "../../supabase/functions/razorpay-webhook/index.ts";
@@ -58,6 +59,7 @@ const FUNCTIONS = {
   "razorpay-webhook": razorpayWebhook,
   "reconcile-payments": reconcilePayments,
   "deliver-events": deliverEvents,
+  "get-operator": getOperator,
   "settle-order": settleOrder,
   "erase-user": eraseUser,
   "find-customer": findCustomer,
