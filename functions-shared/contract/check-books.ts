@@ -11,6 +11,7 @@ export const checkBooks = {
   name: "check-books",
   method: "GET",
   caller: "operator",
+  operatorRole: "support",
   summary: "Read what the check of the books has found",
   description:
     "What the newest run found and no later one has found gone; it runs no check itself. For a " +

@@ -71,6 +71,7 @@ export const findCustomer = {
   name: "find-customer",
   method: "POST",
   caller: "operator",
+  operatorRole: "support",
   summary: "Find a customer, with what is needed to help them",
   description:
     "A reference of a charge is kept by user, and cannot be searched for. The WhatsApp message id that " +

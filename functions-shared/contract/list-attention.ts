@@ -11,6 +11,7 @@ export const listAttention = {
   name: "list-attention",
   method: "GET",
   caller: "operator",
+  operatorRole: "support",
   summary: "List what needs an operator's attention",
   description: "For a monitor, too: the list is empty when all is well.",
   input: z.object({}),

@@ -22,6 +22,7 @@ import { exportStatement } from "shared/contract/export-statement.ts";
 import { findCustomer } from "shared/contract/find-customer.ts";
 import { forgiveDebt } from "shared/contract/forgive-debt.ts";
 import { freezeUser } from "shared/contract/freeze-user.ts";
+import { getOperator } from "shared/contract/get-operator.ts";
 import { listAttention } from "shared/contract/list-attention.ts";
 import { mergeUsers } from "shared/contract/merge-users.ts";
 import { paymentReturn } from "shared/contract/payment-return.ts";
@@ -53,6 +54,7 @@ export const OPERATIONS: readonly Operation[] = [
   razorpayWebhook,
   reconcilePayments,
   deliverEvents,
+  getOperator,
   settleOrder,
   eraseUser,
   findCustomer,

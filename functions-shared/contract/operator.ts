@@ -6,9 +6,16 @@
 import { z } from "zod";
 import { referenceId, text, timestamp } from "shared/contract/fields.ts";
 
+/** Who acts, in every request that changes something. */
+export const operatorName = text(200).regex(/\S/, "must be a name").nullish()
+  .describe(
+    "Who acts, for the record. Required with the secret key; with a session it is ignored, because the " +
+      "session says so.",
+  );
+
 /** Who acts and why, in every request that changes something. */
 export const actionFields = {
-  operator: text(200).regex(/\S/, "must be a name").describe("Who acts, for the record."),
+  operator: operatorName,
   reason: text(2000).regex(/\S/, "must say why").describe("Why, for the record."),
   reference_id: referenceId.meta({
     description: "Makes the call safe to repeat: the number of the ticket or case it is for.",

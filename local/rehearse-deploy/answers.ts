@@ -538,6 +538,22 @@ export const REHEARSALS: readonly Rehearsal[] = [
     ],
   },
   {
+    slug: "get-operator",
+    method: "GET",
+    withoutPackages: ["razorpay"],
+    exchanges: ({ secretKey }) => [
+      missingKey("GET"),
+      {
+        method: "GET",
+        headers: { apikey: secretKey },
+        answer: {
+          status: 401,
+          body: failure("The session is not valid any more; sign in again", "INVALID_SESSION"),
+        },
+      },
+    ],
+  },
+  {
     slug: "list-attention",
     method: "GET",
     withoutPackages: ["razorpay"],

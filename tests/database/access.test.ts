@@ -15,6 +15,7 @@ import { one } from "../support/lists.ts";
 
 /** What the secret key may call: the functions behind the endpoints, and nothing else. */
 const PUBLISHED_FUNCTIONS = [
+  "add_operator",
   "adjust_credits",
   "ask_refund",
   "attach_payment_link",
@@ -30,11 +31,13 @@ const PUBLISHED_FUNCTIONS = [
   "delete_old_events",
   "delete_old_holds",
   "delete_old_webhooks",
+  "disable_operator",
   "erase_user",
   "end_hold_by_hand",
   "expire_holds",
   "export_statement",
   "find_customers",
+  "find_operator",
   "find_order",
   "find_payments",
   "finish_event_delivery",
@@ -47,6 +50,7 @@ const PUBLISHED_FUNCTIONS = [
   "hand_out_events",
   "list_attention",
   "list_credit_transactions",
+  "list_operators",
   "list_prices",
   "list_violations",
   "merge_users",

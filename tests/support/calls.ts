@@ -31,6 +31,7 @@ import exportStatement from "../../supabase/functions/export-statement/index.ts"
 import findCustomer from "../../supabase/functions/find-customer/index.ts";
 import forgiveDebt from "../../supabase/functions/forgive-debt/index.ts";
 import freezeUser from "../../supabase/functions/freeze-user/index.ts";
+import getOperator from "../../supabase/functions/get-operator/index.ts";
 import listAttention from "../../supabase/functions/list-attention/index.ts";
 import mergeUsers from "../../supabase/functions/merge-users/index.ts";
 import paymentReturn from "../../supabase/functions/payment-return/index.ts";
@@ -60,6 +61,7 @@ const FUNCTIONS = {
   "razorpay-webhook": razorpayWebhook,
   "reconcile-payments": reconcilePayments,
   "deliver-events": deliverEvents,
+  "get-operator": getOperator,
   "settle-order": settleOrder,
   "erase-user": eraseUser,
   "find-customer": findCustomer,
