@@ -1054,6 +1054,7 @@ CREATE OR REPLACE FUNCTION public.sales_report (
   SET search_path TO ''
   SET statement_timeout TO '4s'
   SET plan_cache_mode TO 'force_custom_plan'
+  SET random_page_cost TO '1.1'
   AS $function$
 #variable_conflict use_column
 declare
