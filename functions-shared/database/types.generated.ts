@@ -1301,6 +1301,13 @@ export type Database = {
           "result": Json;
         }[];
       };
+      "get_customer": {
+        Args: { "user_id": string };
+        Returns: {
+          "customer": Json;
+          "outcome": string;
+        }[];
+      };
       "get_user": {
         Args: {
           "caller_address"?: string;
@@ -1322,13 +1329,33 @@ export type Database = {
         }[];
       };
       "hand_out_events": { Args: { "batch_size": number; "urls": (string)[] }; Returns: number };
+      "list_actions_taken": {
+        Args: {
+          "before_action_id"?: number;
+          "operator"?: string;
+          "page_size": number;
+          "user_id"?: string;
+        };
+        Returns: {
+          "actions": Json;
+          "next_cursor": number;
+          "outcome": string;
+        }[];
+      };
       "list_attention": {
         Args: Record<PropertyKey, never>;
         Returns: {
+          "amount_paise": number;
           "detail": string;
+          "events_from": string;
           "kind": string;
+          "order_id": string;
+          "payment_id": string;
+          "reference_id": string;
+          "remedy": string;
           "since": string;
           "subject": string;
+          "user_id": string;
         }[];
       };
       "list_credit_transactions": {
@@ -1344,6 +1371,15 @@ export type Database = {
           "outcome": string;
           "total": number;
           "transactions": Json;
+        }[];
+      };
+      "list_entries": {
+        Args: { "before_sequence_number"?: number; "page_size": number; "user_id": string };
+        Returns: {
+          "entries": Json;
+          "next_cursor": number;
+          "outcome": string;
+          "total": number;
         }[];
       };
       "list_operators": {
@@ -1368,7 +1404,9 @@ export type Database = {
         Args: Record<PropertyKey, never>;
         Returns: {
           "checked_at": string;
+          "runs": Json;
           "violations": Json;
+          "whole_run": Json;
         }[];
       };
       "merge_users": { Args: { "from_user_id": string; "into_user_id": string }; Returns: string };
@@ -1483,6 +1521,13 @@ export type Database = {
         Returns: {
           "outcome": string;
           "violation_count": number;
+        }[];
+      };
+      "sales_report": {
+        Args: { "end_day": string; "first_day": string };
+        Returns: {
+          "actions": Json;
+          "days": Json;
         }[];
       };
       "settle_payment": {

@@ -235,11 +235,11 @@ async function runSql({ url, databaseUrl }: Backend, text: string, write: boolea
   }
 }
 
-/** A table for people, JSON for programs. */
-function show(rows: Rows): void {
+/** A table for people, with these columns or all, JSON for programs. */
+function show(rows: Rows, columns?: string[]): void {
   if (!Deno.stdout.isTerminal()) console.log(JSON.stringify(rows, null, 2));
   else if (rows.length === 0) console.log("Nothing.");
-  else console.table(rows);
+  else console.table(rows, columns);
 }
 
 function readArguments() {
@@ -280,7 +280,10 @@ await runTask(async () => {
   console.error(`On ${backend.url}:`);
   switch (command) {
     case "attention":
-      return show(await callSql(backend, "list_attention", {}));
+      return show(
+        await callSql(backend, "list_attention", {}),
+        ["kind", "subject", "since", "detail"],
+      );
     case "check": {
       const violations = await callSql(backend, "check_invariants", { since, user_id: user });
       show(violations);

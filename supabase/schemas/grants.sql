@@ -43,11 +43,14 @@ grant execute on function
   public.finish_webhook,
   public.forgive_debt,
   public.freeze_user,
+  public.get_customer,
   public.get_user,
   public.hand_out_events,
+  public.list_actions_taken,
   public.list_attention,
   public.list_credit_transactions,
   public.list_operators,
+  public.list_entries,
   public.list_prices,
   public.list_violations,
   public.merge_users,
@@ -60,6 +63,7 @@ grant execute on function
   public.resend_events,
   public.reserve_credits,
   public.run_book_check,
+  public.sales_report,
   public.settle_payment,
   public.unfreeze_user
 to service_role;

@@ -85,6 +85,8 @@ export async function validRequests(
       reason: "The customer asked",
     },
     "find-customer": { query: phone_number },
+    "get-customer": { user_id },
+    "list-entries": { user_id, limit: "500", cursor: "100" },
     "adjust-credits": { user_id, credits: 1, allow_debt: false, ...action("adjust") },
     "forgive-debt": { user_id, credits: 1, ...action("forgive") },
     "freeze-user": { user_id: other_user_id, ...action("freeze") },
@@ -106,6 +108,8 @@ export async function validRequests(
       ...action("resend"),
     },
     "export-statement": { user_id, from: "2026-01-01", to: "2100-01-01T00:00:00Z", format: "json" },
+    "list-actions-taken": { user_id, operator: "An operator", limit: "200", cursor: "100" },
+    "sales-report": { from: "2026-01-01", to: "2026-02-01" },
     "list-attention": {},
     "check-books": {},
   };

@@ -48,6 +48,8 @@ create index operator_actions_on_a_user on public.operator_actions (user_id)
   where user_id is not null;
 create index operator_actions_on_a_payment on public.operator_actions (payment_id)
   where payment_id is not null;
+-- A page of what one of them did, newest first.
+create index operator_actions_by_operator on public.operator_actions (operator, id);
 create unique index one_action_per_reference on public.operator_actions (reference_id)
   where reference_id is not null;
 create unique index one_completion_per_action on public.operator_actions (completes)
