@@ -110,6 +110,7 @@ export const getCustomer = {
   name: "get-customer",
   method: "GET",
   caller: "operator",
+  operatorRole: "support",
   summary: "Get everything about one customer",
   description: "Also about one who was erased. Whatever grows is bounded, newest first.",
   input: z.object({ user_id: userId }),

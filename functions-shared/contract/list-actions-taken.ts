@@ -21,6 +21,7 @@ export const listActionsTaken = {
   name: "list-actions-taken",
   method: "GET",
   caller: "operator",
+  operatorRole: "support",
   summary: "List what operators did, newest first",
   description:
     "Who did what, to whom and why, with the state before and after. Pass `next_cursor` as `cursor` to " +

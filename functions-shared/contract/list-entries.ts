@@ -15,6 +15,7 @@ export const listEntries = {
   name: "list-entries",
   method: "GET",
   caller: "operator",
+  operatorRole: "support",
   summary: "List an account's entries, newest first",
   description: "Pass `next_cursor` as `cursor` to get the next page.",
   input: z.object({

@@ -22,6 +22,7 @@ export const salesReport = {
   name: "sales-report",
   method: "GET",
   caller: "operator",
+  operatorRole: "support",
   summary: "Report sales by day, and what the credits were spent on",
   description:
     "By days of India (Asia/Kolkata), each present even if nothing was sold. Money that bought nothing " +
