@@ -28,11 +28,11 @@ const COLUMNS: readonly Column<Entry>[] = [
   { name: "Balance", isNumber: true, cell: ({ balance_after }) => number(balance_after) },
   {
     name: "What for",
-    cell: ({ source, quantity, price, payment }) => (
+    cell: ({ source, quantity, price, payment, reference_id }) => (
       <>
         <Foreign text={source} />
         {quantity !== null && `, ${number(quantity)} ${price?.unit ?? ""}`}
-        {payment && (
+        {payment && payment.payment_id !== reference_id && (
           <>
             , <Foreign text={payment.payment_id} isCode />
           </>

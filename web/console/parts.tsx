@@ -3,8 +3,8 @@
  * @module
  */
 
-import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { cloneElement, type ComponentChildren, type VNode } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
 import { formatNumber, formatPaise, formatTime } from "../shared/format.ts";
 import { sentenceOf } from "./api.ts";
 import type { Loaded } from "./context.ts";
@@ -111,18 +111,21 @@ export function Await<Data>({ loaded, children }: {
   return <div aria-busy={isLoading}>{children(data)}</div>;
 }
 
-/** A field with its label. */
+/** A field with its label; the hint describes it. */
 export function Field({ label, hint, children }: {
   label: string;
-  hint?: ComponentChildren;
-  children: ComponentChildren;
+  hint?: string | undefined;
+  children: VNode<{ "aria-describedby"?: string }>;
 }) {
+  const hintId = useId();
   return (
-    <label class="field">
-      <span class="field-label">{label}</span>
-      {children}
-      {hint && <span class="hint">{hint}</span>}
-    </label>
+    <div class="field">
+      <label>
+        <span class="field-label">{label}</span>
+        {hint ? cloneElement(children, { "aria-describedby": hintId }) : children}
+      </label>
+      {hint && <span id={hintId} class="hint">{hint}</span>}
+    </div>
   );
 }
 
