@@ -758,6 +758,32 @@ const BY_OPERATORS = {
       await ask("export-statement"),
     ];
   },
+  "get-customer": async () => {
+    const { phone } = await buyCredits(control, newPhoneNumber(), "starter");
+    const user_id = await userIdOf(backend.sql, { phone_number: phone });
+    return [
+      await ask(`get-customer?user_id=${user_id}`),
+      await ask(`get-customer?user_id=${randomUUID()}`),
+      await ask("get-customer?user_id=somebody"),
+      await ask("get-customer"),
+    ];
+  },
+  "list-entries": async () => [
+    await ask(`list-entries?user_id=${await anAccount()}`),
+    await ask(`list-entries?user_id=${randomUUID()}`),
+    await ask(`list-entries?user_id=${randomUUID()}&limit=501`),
+    await ask("list-entries"),
+  ],
+  "list-actions-taken": async () => [
+    await ask("list-actions-taken"),
+    await ask(`list-actions-taken?user_id=${randomUUID()}`),
+    await ask("list-actions-taken?limit=201"),
+  ],
+  "sales-report": async () => [
+    await ask("sales-report?from=2026-11-01&to=2026-12-01"),
+    await ask("sales-report?from=2026-12-01&to=2026-11-01"),
+    await ask("sales-report?from=2026-12-01"),
+  ],
 } satisfies Partial<Record<FunctionName, () => Promise<Answer[]>>>;
 
 const anAccount = async () => await userIdOf(backend.sql, await newCustomer(backend.sql, 5));

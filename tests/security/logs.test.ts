@@ -217,6 +217,24 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
     send("GET", `export-statement?user_id=${userId}&format=csv`, { headers: OPERATOR }),
     call("GET", `export-statement?user_id=${phone}`, { headers: OPERATOR }),
   ],
+  "get-customer": ({ userId, phone }) => [
+    call("GET", `get-customer?user_id=${userId}`, { headers: OPERATOR }),
+    call("GET", `get-customer?user_id=${phone}`, { headers: OPERATOR }),
+    call("GET", `get-customer?user_id=${userId}`, { headers: PAGE }),
+  ],
+  "list-entries": ({ userId, phone }) => [
+    call("GET", `list-entries?user_id=${userId}`, { headers: OPERATOR }),
+    call("GET", `list-entries?user_id=${userId}&cursor=${phone}`, { headers: OPERATOR }),
+  ],
+  "list-actions-taken": ({ userId, phone }) => [
+    call("GET", `list-actions-taken?user_id=${userId}`, { headers: OPERATOR }),
+    call("GET", `list-actions-taken?operator=${phone}`, { headers: OPERATOR }),
+    call("GET", `list-actions-taken?user_id=${phone}`, { headers: OPERATOR }),
+  ],
+  "sales-report": ({ phone }) => [
+    call("GET", "sales-report?from=2026-11-01&to=2026-11-02", { headers: OPERATOR }),
+    call("GET", `sales-report?from=2026-11-01&to=${phone}`, { headers: OPERATOR }),
+  ],
   "list-attention": () => [call("GET", "list-attention", { headers: OPERATOR })],
   "check-books": () => [call("GET", "check-books", { headers: OPERATOR })],
   "adjust-credits": byOperator("adjust-credits", ({ userId }) => ({ user_id: userId, credits: 1 })),
