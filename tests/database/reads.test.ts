@@ -21,6 +21,7 @@ const READS = {
   "credit-history": `select * from public.list_credit_transactions('${knownId}', 50)`,
   "find-customer": `select * from public.find_customers('${known}', '{${known}}')`,
   "export-statement": `select * from public.export_statement('${knownId}', 100)`,
+  "the operator of a session": `select * from public.find_operator('${knownId}', '${knownId}')`,
   "list-attention": "select * from public.list_attention()",
   "check-books": "select * from public.list_violations()",
   "the check of the books": "select * from public.check_invariants()",
