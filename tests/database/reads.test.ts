@@ -26,6 +26,7 @@ const READS = {
   "list-entries": `select * from public.list_entries('${knownId}', 500)`,
   "list-actions-taken": `select * from public.list_actions_taken(50, '${knownId}', 'Asha')`,
   "sales-report": "select * from public.sales_report('2026-11-01', '2026-12-01')",
+  "the operator of a session": `select * from public.find_operator('${knownId}', '${knownId}')`,
   "list-attention": "select * from public.list_attention()",
   "check-books": "select * from public.list_violations()",
   "the check of the books": "select * from public.check_invariants()",

@@ -12,7 +12,7 @@ import { withEnvironment } from "../support/environment.ts";
 import { closedUrl, quotingServer } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { linkTokenOf, signedIn } from "../support/proofs.ts";
-import { act } from "../support/operators.ts";
+import { act, newOperator } from "../support/operators.ts";
 import { payForPackage, type Purchase } from "../support/purchases.ts";
 import {
   deliver,
@@ -35,6 +35,7 @@ async function linesOf(act: () => Promise<unknown>): Promise<LogLine[]> {
   return (await logOf(act)).map((text) => logLine.parse(JSON.parse(text)));
 }
 
+const { headers: signedInOperator } = await newOperator(shop);
 const OPERATOR = { apikey: environment.SUPABASE_SECRET_KEY };
 const PAGE = { apikey: environment.SUPABASE_PUBLISHABLE_KEY };
 
@@ -208,6 +209,11 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
       settleByHand(body, PAGE),
     ];
   },
+  "get-operator": ({ session }) => [
+    call("GET", "get-operator", { headers: session }),
+    call("GET", "get-operator", { headers: OPERATOR }),
+    call("GET", "get-operator", { headers: signedInOperator }),
+  ],
   "find-customer": ({ phone, whatsappUserId, reference }) =>
     [phone, whatsappUserId, reference, `${phone}!`].map((query) =>
       call("POST", "find-customer", { body: { query }, headers: OPERATOR })
