@@ -297,7 +297,7 @@ Deno.test("a report of a day reads that day, at every call", async () => {
   const { days } = one(
     await database.sql`select * from public.sales_report(current_date - 10, current_date - 9)`,
   );
-  const { test, charges } = one(days);
+  const { test, charges }: { test: { paid_orders: number }; charges: number } = one(days);
   ok(test.paid_orders > 600 && charges > 1_200, JSON.stringify(days));
 });
 
