@@ -9,6 +9,7 @@
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import type postgres from "postgres";
+import { salesReport } from "shared/contract/sales-report.ts";
 import {
   analyzeBooks,
   fillBooks,
@@ -297,7 +298,7 @@ Deno.test("a report of a day reads that day, at every call", async () => {
   const { days } = one(
     await database.sql`select * from public.sales_report(current_date - 10, current_date - 9)`,
   );
-  const { test, charges }: { test: { paid_orders: number }; charges: number } = one(days);
+  const { test, charges } = one(salesReport.data.shape.days.parse(days));
   ok(test.paid_orders > 600 && charges > 1_200, JSON.stringify(days));
 });
 
