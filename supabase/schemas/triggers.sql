@@ -2,8 +2,13 @@
 -- replaces in them; and prices have a history.
 
 create trigger credit_transactions_are_append_only
-  before update or delete on public.credit_transactions
-  for each row execute function private.keep_ledger();
+  after update on public.credit_transactions
+  referencing old table as old_entries new table as new_entries
+  for each statement execute function private.keep_ledger();
+
+create trigger credit_transactions_are_never_deleted
+  before delete on public.credit_transactions
+  for each row execute function private.refuse_change();
 
 create trigger credit_transactions_are_not_truncated
   before truncate on public.credit_transactions

@@ -299,7 +299,8 @@ for (const [kind, database] of Object.entries(databases)) {
       select p.oid::regprocedure::text as name from pg_catalog.pg_proc p
       where p.pronamespace = 'public'::regnamespace and p.provolatile = 'v'
         and not coalesce(p.proconfig, '{}') @> '{lock_timeout=3s,statement_timeout=4s}'`;
-    deepStrictEqual([...functions], []);
+    // An erasure has the time that a long history takes.
+    deepStrictEqual([...functions], [{ name: "erase_user(uuid,text,text,jsonb)" }]);
   });
 
   Deno.test(`in a project ${kind}, what a later migration makes is open to nobody`, async () => {

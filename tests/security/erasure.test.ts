@@ -380,7 +380,7 @@ Deno.test("during an erasure, every other change is refused as ever", async () =
     `update public.credit_transactions set reference_id = ${NEW_REFERENCE}, credits = 1000
      where ${mine}`,
     `update public.credit_transactions set balance_after = balance_after + 1 where ${mine}`,
-    `update public.credit_transactions set reference_id = 'erased' where ${mine}`,
+    `update public.credit_transactions set reference_id = 'erased ' || sequence_number where ${mine}`,
     `update public.credit_transactions set reference_id = null where ${mine}`,
     `update public.credit_transactions set reference_id = ${NEW_REFERENCE}
      where user_id = '${person.userId}' and source = 'payment'`,
@@ -406,6 +406,52 @@ Deno.test("during an erasure, every other change is refused as ever", async () =
     });
   }
   strictEqual(await undone((connection) => eraseInSql(connection, person.userId)), "erased");
+});
+
+Deno.test("a long history is forgotten within a call, and its entries are looked at once", async () => {
+  const phone = newPhoneNumber();
+  const userId = await newUser(phone);
+  const jobs = 20_000;
+  await sql`select public.adjust_credits(${userId}, ${jobs}, 'Asha', 'A gift', ${randomUUID()})`;
+  // Jobs of one credit, each under a hold and with a message id of its own.
+  await sql.begin(async (sql) => {
+    await sql`
+      insert into public.holds (user_id, reference_id, action_id, price_id, credits, state, expires_at,
+        remaining_after, ended_at, captured_credits)
+      select ${userId}, number || ' ' || ${phone}, p.action_id, p.id, 1, 'captured', now(),
+        2 + ${jobs}::integer - number, clock_timestamp(), 1
+      from generate_series(1, ${jobs}::integer) number,
+        (select * from public.action_prices where action_id = 'image_generation') p`;
+    await sql`
+      insert into public.credit_transactions (user_id, sequence_number, action, credits, source,
+        reference_id, balance_after, price_id, remaining_after)
+      select h.user_id, 2 + number, 'debit', 1, h.action_id, h.reference_id,
+        3 + ${jobs}::integer - number, h.price_id, 3 + ${jobs}::integer - number
+      from generate_series(1, ${jobs}::integer) number
+      join public.holds h
+        on h.user_id = ${userId} and h.reference_id = number || ' ' || ${phone}`;
+    await sql`
+      update public.users set credits = 3, transaction_count = 2 + ${jobs}::integer
+      where id = ${userId}`;
+  });
+  await assertBooksAreRight(sql);
+
+  await undone(async (connection) => {
+    await connection`set local track_functions = 'pl'`;
+    strictEqual(await eraseInSql(connection, userId), "erased");
+    const calls = await connection`
+      select funcname as name, calls::integer from pg_catalog.pg_stat_xact_user_functions
+      where funcname in ('keep_ledger', 'is_erasing') order by name`;
+    deepStrictEqual([...calls], [
+      // Once more for what the operator has done.
+      { name: "is_erasing", calls: 2 },
+      { name: "keep_ledger", calls: 1 },
+    ]);
+  });
+  dataOf(await erase(userId));
+  await assertBooksAreRight(sql);
+  await superuser`analyze`;
+  deepStrictEqual(await tracesOf(superuser, [nationalPart(phone)]), []);
 });
 
 Deno.test("a link made before an erasure opens nothing, also once the number has come back", async () => {

@@ -4,23 +4,19 @@ returns trigger
 language plpgsql
 set search_path = ''
 as $$
-declare
-  v_entry public.credit_transactions;
 begin
-  if tg_op = 'UPDATE'
-    and old.source not in ('system', 'payment', 'refund', 'dispute', 'merge')
-    and new.reference_id ~ '^erased [0-9a-f-]{36}$'
+  if private.is_erasing()
+    and not exists (
+      select from old_entries o
+      full join new_entries n using (user_id, sequence_number)
+      left join public.users u on u.id = user_id and u.erased_at is not null
+      where to_jsonb(o) - 'reference_id' is distinct from to_jsonb(n) - 'reference_id'
+        or o.source in ('system', 'payment', 'refund', 'dispute', 'merge')
+        or coalesce(n.reference_id, '') !~ '^erased [0-9a-f-]{36}$'
+        or u.id is null
+    )
   then
-    v_entry := new;
-    v_entry.reference_id := old.reference_id;
-    if v_entry is not distinct from old
-      and private.is_erasing()
-      and exists (
-        select from public.users u where u.id = old.user_id and u.erased_at is not null
-      )
-    then
-      return new;
-    end if;
+    return null;
   end if;
   raise exception '% is append-only: % is refused', tg_table_name, lower(tg_op)
     using errcode = 'restrict_violation';
@@ -28,4 +24,4 @@ end;
 $$;
 
 comment on function private.keep_ledger is
-  'Trigger of the ledger. As private.refuse_change, but for what private.replace_references does.';
+  'Trigger of the ledger, once for each statement, however many entries a person has. As private.refuse_change, but for what private.replace_references does.';
