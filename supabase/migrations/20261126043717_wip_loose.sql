@@ -6,6 +6,64 @@ SET local check_function_bodies = off;
 
 DROP TRIGGER "credit_transactions_are_append_only" ON "public"."credit_transactions";
 
+CREATE OR REPLACE FUNCTION private.delete_auth_users (
+  phone_numbers text[]
+)
+  RETURNS text
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+declare
+  -- Supabase Auth writes a number without its plus sign.
+  v_spellings constant text[] := phone_numbers
+    || array(select ltrim(p.number, '+') from unnest(phone_numbers) p (number));
+  -- A log without an index: a longer one would take longer than the call may.
+  v_max_log_entries constant integer := 1000000;
+  v_user_ids uuid[];
+  v_is_log_left boolean := false;
+begin
+  -- The tables are Auth's own, and not every project has them: so nothing is named before it is looked for.
+  if to_regclass('auth.users') is null
+    or not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = 'auth.users'::regclass and a.attname = 'phone' and not a.attisdropped
+    )
+  then
+    return 'none';
+  end if;
+
+  execute 'select array(select u.id from auth.users u where u.phone = any ($1))'
+  into v_user_ids using v_spellings;
+  if to_regclass('auth.audit_log_entries') is not null then
+    select c.reltuples > v_max_log_entries into v_is_log_left
+    from pg_catalog.pg_class c where c.oid = 'auth.audit_log_entries'::regclass;
+    if not v_is_log_left then
+      -- As a text, because a number stands in several places: an administrator's entries name whom they are
+      -- about, and those of a user who was deleted before still name that user.
+      execute 'delete from auth.audit_log_entries e where e.payload::text like any ($1)'
+      using array(
+        select '%"' || n.name || '"%' from unnest(v_spellings || v_user_ids::text[]) n (name)
+      );
+    end if;
+  end if;
+  execute 'delete from auth.users u where u.id = any ($1)' using v_user_ids;
+  -- Somebody else may be about to take over the number.
+  execute 'update auth.users u set phone_change = '''', phone_change_token = ''''
+    where u.phone_change = any ($1)'
+  using v_spellings;
+  if to_regclass('auth.one_time_tokens') is not null then
+    execute 'delete from auth.one_time_tokens t where t.relates_to = any ($1)' using v_spellings;
+  end if;
+  return case when v_is_log_left then 'left' when cardinality(v_user_ids) > 0 then 'deleted' else 'none' end;
+exception
+  -- The tables may belong to a role that lends no rights, be of another shape, or be referred to.
+  when insufficient_privilege or undefined_column or undefined_function or undefined_table
+    or foreign_key_violation or restrict_violation or untranslatable_character
+  then
+    return 'left';
+end;
+$function$;
+
 CREATE OR REPLACE FUNCTION private.is_erasing()
   RETURNS boolean
   LANGUAGE plpgsql
@@ -231,6 +289,37 @@ begin
   identities := null;
   select u.erased_at into strict erased_at from public.users u where u.id = v_user.id;
   return next;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.refresh_samples()
+  RETURNS void
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+begin
+  analyze public.users (phone_number);
+  analyze public.identities (value);
+  analyze public.payment_orders (phone_number, whatsapp_user_id, placed_by);
+  analyze public.credit_transactions (reference_id);
+  analyze public.holds (reference_id);
+  analyze public.order_references (reference_id);
+  analyze public.operator_actions;
+  analyze public.book_violations;
+  analyze public.adjustments (reference_id);
+  analyze public.rate_counters (subject);
+  -- Skipped with a warning where another role owns it.
+  if to_regclass('auth.users') is not null then
+    execute 'analyze auth.users';
+    execute 'analyze auth.identities';
+    execute 'analyze auth.audit_log_entries';
+  end if;
+  if to_regclass('auth.one_time_tokens') is not null then
+    execute 'analyze auth.one_time_tokens';
+  end if;
 end;
 $function$;
 
