@@ -1112,6 +1112,7 @@ export type Database = {
       "delete_old_events": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_old_holds": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_old_webhooks": { Args: Record<PropertyKey, never>; Returns: number };
+      "delete_unpaid_orders": { Args: Record<PropertyKey, never>; Returns: number };
       "end_hold_by_hand": {
         Args: {
           "hold_reference_id": string;

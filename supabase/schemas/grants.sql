@@ -27,6 +27,7 @@ grant execute on function
   public.delete_old_events,
   public.delete_old_holds,
   public.delete_old_webhooks,
+  public.delete_unpaid_orders,
   public.end_hold_by_hand,
   public.erase_user,
   public.expire_holds,

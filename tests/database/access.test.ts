@@ -30,6 +30,7 @@ const PUBLISHED_FUNCTIONS = [
   "delete_old_events",
   "delete_old_holds",
   "delete_old_webhooks",
+  "delete_unpaid_orders",
   "erase_user",
   "end_hold_by_hand",
   "expire_holds",

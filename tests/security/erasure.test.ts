@@ -543,6 +543,34 @@ Deno.test("a long history is forgotten within a call, and its entries are looked
   deepStrictEqual(await tracesOf(superuser, [nationalPart(phone)]), []);
 });
 
+Deno.test("a number that somebody tried to pay for and that never became a user is erased too", async () => {
+  const phone = newPhoneNumber();
+  const payer = { contact: phone, email: `${randomUUID()}@quax.example` };
+  await payForPackage(control, phone, "starter", { outcome: "failed", ...payer });
+  await orderPackage(phone, "popular");
+  await control.webhooksDelivered();
+
+  const find = async () =>
+    dataOf(
+      await call("POST", "find-customer", { body: { query: phone }, headers: operatorHeaders() }),
+    );
+  const { customers, unclaimed_orders } = z.object({
+    customers: z.array(z.unknown()),
+    unclaimed_orders: z.array(z.object({ phone_number: z.literal(phone) })),
+  }).parse(await find());
+  deepStrictEqual([customers.length, unclaimed_orders.length], [0, 2]);
+
+  dataOf(await call("GET", `bot-credits/${phone}`));
+  const found = z.object({
+    customers: z.tuple([z.object({ user_id: z.uuid(), orders: z.array(z.unknown()).length(2) })]),
+    unclaimed_orders: z.tuple([]),
+  }).parse(await find());
+  dataOf(await erase(found.customers[0].user_id));
+  await superuser`analyze`;
+  deepStrictEqual(await tracesOf(superuser, [nationalPart(phone), payer.email]), []);
+  await assertBooksAreRight(sql);
+});
+
 Deno.test("a link made before an erasure opens nothing, also once the number has come back", async () => {
   const phone = newPhoneNumber();
   await withEnvironment({ FRONTEND_ACCESS: "phone-proof" }, async () => {

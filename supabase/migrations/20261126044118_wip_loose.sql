@@ -6,6 +6,9 @@ SET local check_function_bodies = off;
 
 DROP TRIGGER "credit_transactions_are_append_only" ON "public"."credit_transactions";
 
+ALTER TABLE "public"."settings"
+  DROP CONSTRAINT "name_is_known";
+
 CREATE OR REPLACE FUNCTION private.delete_auth_users (
   phone_numbers text[]
 )
@@ -101,6 +104,53 @@ begin
     using errcode = 'restrict_violation';
 end;
 $function$;
+
+CREATE OR REPLACE FUNCTION public.delete_unpaid_orders()
+  RETURNS integer
+  LANGUAGE sql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+  with unpaid as (
+    select x.id
+    from public.payment_orders x
+    where x.state <> 'paid'
+      and x.tried_at < statement_timestamp() - make_interval(
+        days => (select s.value from public.settings s where s.name = 'unpaid_order_retention_days')
+      )
+      and x.next_check_at is null
+      -- Where money has moved, or may have, all of it is kept.
+      and not exists (
+        select from public.payments p
+        where p.order_id = x.id
+          and (
+            p.status not in ('created', 'failed')
+            or exists (select from public.payment_reversals r where r.payment_id = p.id)
+            or exists (select from public.operator_actions a where a.payment_id = p.id)
+          )
+      )
+      -- As in delete_abandoned_orders.
+      and not exists (select from public.order_references r where r.order_id = x.id)
+      and not exists (select from public.operator_actions a where a.order_id = x.id)
+      -- One that could not be delivered stays until somebody has looked at it.
+      and not exists (select from public.events e where e.order_id = x.id)
+    order by x.tried_at
+    limit 1000
+    for update skip locked
+  ),
+  deleted_payments as (
+    delete from public.payments p using unpaid u where p.order_id = u.id
+  ),
+  deleted as (
+    delete from public.payment_orders o using unpaid u where o.id = u.id
+    returning 1
+  )
+  select count(*)::integer from deleted;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."delete_unpaid_orders"() FROM PUBLIC, "anon", "authenticated";
 
 CREATE OR REPLACE FUNCTION public.erase_user (
   user_id         uuid,
@@ -323,6 +373,15 @@ begin
 end;
 $function$;
 
+ALTER TABLE "public"."settings"
+  ADD CONSTRAINT "name_is_known"
+    CHECK
+    ((name = ANY (ARRAY['low_balance_credits'::text, 'max_open_holds'::text, 'welcome_after_erasure'::text, 'webhook_retention_days'::text, 'hold_retention_days'::text,
+    'event_retention_days'::text, 'unpaid_order_retention_days'::text])));
+
+CREATE INDEX payment_orders_tried_in_vain ON public.payment_orders USING btree (tried_at)
+  WHERE ((state <> 'paid'::text) AND (tried_at IS NOT NULL) AND (next_check_at IS NULL));
+
 CREATE TRIGGER credit_transactions_are_append_only
   AFTER UPDATE ON public.credit_transactions REFERENCING OLD TABLE AS old_entries NEW TABLE AS new_entries
   FOR EACH STATEMENT
@@ -333,4 +392,16 @@ CREATE TRIGGER credit_transactions_are_never_deleted
   FOR EACH ROW
   EXECUTE FUNCTION private.refuse_change();
 
+COMMENT ON COLUMN "public"."settings"."value" IS 'low_balance_credits: the balance at which a user is running out. max_open_holds: how many holds of one user may be open at the same time. welcome_after_erasure: whether somebody who was erased and comes back gets the free credits again, 0 for no. webhook_retention_days, hold_retention_days, event_retention_days, unpaid_order_retention_days: after how many days deliveries of Razorpay''s webhook, holds that ended without a charge, events, and orders that somebody tried to pay in vain are deleted.';
+
 COMMENT ON FUNCTION "private"."keep_ledger"() IS 'Trigger of the ledger, once for each statement, however many entries a person has. As private.refuse_change, but for what private.replace_references does.';
+
+COMMENT ON FUNCTION "public"."delete_unpaid_orders"() IS 'Housekeeping, see the setting unpaid_order_retention_days. Returns how many it deleted, with what Razorpay has reported of the attempts: at most 1,000.';
+
+REVOKE ALL ON FUNCTION "public"."delete_unpaid_orders"() FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."delete_unpaid_orders"() TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."delete_unpaid_orders"() TO "service_role";
+
+insert into public.settings (name, value) values ('unpaid_order_retention_days', 180) on conflict do nothing;
