@@ -7,6 +7,7 @@ import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { exportStatement } from "shared/contract/export-statement.ts";
+import { toCsv } from "shared/http/csv.ts";
 import { startBackend } from "../support/backend.ts";
 import { deduct, newCustomer, userIdOf } from "../support/bot.ts";
 import { dataOf, expectError, operatorHeaders, send } from "../support/calls.ts";
@@ -143,6 +144,18 @@ Deno.test.each(
   strictEqual(rows[3]?.includes(`,${cell},9`), true, rows[3]);
   // As JSON it is what the bot sent.
   strictEqual((await statement(`user_id=${user_id}`)).entries[1]?.reference_id, reference_id);
+});
+
+Deno.test.each([
+  ["job;=1+1", "job;'=1+1"],
+  ['job; "=1+1', "job;' \"=1+1"],
+  ["job\t@SUM(1,-2)", "job\t'@SUM(1,'-2)"],
+  ["job\n=1+1", "job\n'=1+1"],
+  ["\n=1+1", "'\n'=1+1"],
+  ["\t\t=1+1", "'\t'\t'=1+1"],
+  ["job-1; a+b, 5", "job-1; a+b, 5"],
+])("a cell that another separator would begin within %j is text, too", (text, cell) => {
+  strictEqual(toCsv([[text]]), `"${cell.replaceAll('"', '""')}"\r\n`);
 });
 
 Deno.test("a comma, a quote and a line are part of a cell", async () => {

@@ -105,6 +105,143 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION private.set_frozen (
+  user_id      uuid,
+  is_frozen    boolean,
+  operator     text,
+  reason       text,
+  reference_id text,
+  OUT          outcome text,
+  OUT          result jsonb
+)
+  RETURNS record
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+declare
+  v_action constant text := case when is_frozen then 'freeze-user' else 'unfreeze-user' end;
+  v_request constant jsonb := jsonb_build_object('user_id', set_frozen.user_id);
+  v_user public.users;
+  v_before jsonb;
+  v_is_changed boolean;
+begin
+  select r.outcome, r.result into outcome, result
+  from private.repeated_action(v_action, set_frozen.reference_id, v_request) r;
+  if outcome is not null then
+    return;
+  end if;
+
+  v_user := private.lock_account(set_frozen.user_id);
+  if v_user.id is null then
+    outcome := 'user_not_found';
+    return;
+  end if;
+  v_before := private.account_state(v_user);
+
+  v_is_changed := is_frozen <> (v_user.frozen_at is not null);
+  if v_is_changed then
+    update public.users u
+    set frozen_at = case when is_frozen then clock_timestamp() end
+    where u.id = v_user.id
+    returning * into v_user;
+    perform private.tell(v_user.id, case when is_frozen then 'user.frozen' else 'user.unfrozen' end);
+  end if;
+
+  outcome := 'done';
+  result := jsonb_build_object(
+    'user_id', v_user.id, 'frozen', is_frozen, 'changed', v_is_changed
+  );
+  perform private.record_action(
+    v_action, set_frozen.operator, set_frozen.reason,
+    reference_id => set_frozen.reference_id, request => v_request, user_id => v_user.id,
+    before => v_before, after => private.account_state(v_user), result => result
+  );
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.ask_refund (
+  payment_id   text,
+  operator     text,
+  reason       text,
+  reference_id text,
+  amount_paise integer DEFAULT NULL::integer
+)
+  RETURNS TABLE (
+    outcome      text,
+    result       jsonb,
+    refund_paise integer,
+    refund_key   text
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_min_paise constant integer := 100;
+  v_request constant jsonb := jsonb_build_object(
+    'payment_id', ask_refund.payment_id, 'amount_paise', ask_refund.amount_paise
+  );
+  v_action_id bigint;
+  v_payment public.payments;
+  v_left bigint;
+begin
+  select r.outcome, r.result, r.action_id into outcome, result, v_action_id
+  from private.repeated_action('refund-payment', ask_refund.reference_id, v_request) r;
+  -- Of this payment alone, because several projects may share an account with Razorpay.
+  refund_key := left(encode(sha256(convert_to(
+    ask_refund.payment_id || ' ' || ask_refund.reference_id, 'UTF8'
+  )), 'hex'), 40);
+  if outcome is not null then
+    outcome := case outcome when 'refunded' then 'replayed' else outcome end;
+    select (a.after ->> 'amount_paise')::integer into refund_paise
+    from public.operator_actions a where a.id = v_action_id;
+    return next;
+    return;
+  end if;
+
+  -- Refunds of one payment are asked for in turn, so that each sees what the others have asked for.
+  select p.* into v_payment from public.payments p where p.id = ask_refund.payment_id
+  for no key update;
+  v_left := v_payment.amount_paise
+    - coalesce((
+      select sum(r.amount_paise) from public.payment_reversals r
+      where r.payment_id = v_payment.id
+        and case r.kind when 'refund' then r.status <> 'failed' else r.is_money_gone end
+    ), 0)
+    - coalesce((
+      select sum((a.after ->> 'amount_paise')::bigint) from public.operator_actions a
+      where a.payment_id = v_payment.id and a.outcome = 'asked'
+        and not exists (select from public.operator_actions c where c.completes = a.id)
+    ), 0);
+  if v_payment.id is null then
+    outcome := 'payment_not_found';
+  elsif v_payment.status not in ('captured', 'refunded') then
+    outcome := 'payment_not_captured';
+  elsif coalesce(ask_refund.amount_paise, v_min_paise) > v_left then
+    outcome := 'refund_exceeds_payment';
+  end if;
+  if outcome is not null then
+    return next;
+    return;
+  end if;
+
+  outcome := 'asking';
+  refund_paise := coalesce(ask_refund.amount_paise, v_left);
+  perform private.record_action(
+    'refund-payment', ask_refund.operator, ask_refund.reason, 'asked',
+    reference_id => ask_refund.reference_id, request => v_request,
+    user_id => (select o.user_id from public.payment_orders o where o.id = v_payment.order_id),
+    order_id => v_payment.order_id, payment_id => v_payment.id,
+    before => jsonb_build_object('left_paise', v_left),
+    after => jsonb_build_object('amount_paise', refund_paise)
+  );
+  return next;
+end;
+$function$;
+
 CREATE OR REPLACE FUNCTION public.delete_unpaid_orders()
   RETURNS integer
   LANGUAGE sql
@@ -342,6 +479,149 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION public.finish_refund (
+  reference_id text,
+  refund       jsonb DEFAULT NULL::jsonb,
+  refusal      text  DEFAULT NULL::text
+)
+  RETURNS TABLE (
+    outcome text,
+    result  jsonb
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_asked public.operator_actions;
+  v_payment public.payments;
+  v_order public.payment_orders;
+  v_user public.users;
+  v_before jsonb;
+begin
+  if num_nonnulls(finish_refund.refund, finish_refund.refusal) <> 1 then
+    raise exception 'Razorpay either made a refund or refused it'
+      using errcode = 'invalid_parameter_value';
+  end if;
+
+  select a.* into v_asked from public.operator_actions a
+  where a.reference_id = finish_refund.reference_id and a.outcome = 'asked';
+  select r.outcome, r.result into outcome, result
+  from private.repeated_action('refund-payment', finish_refund.reference_id, v_asked.request) r;
+  if outcome is distinct from 'asked' then
+    outcome := case outcome when 'refunded' then 'replayed' else outcome end;
+    return next;
+    return;
+  end if;
+
+  select p.* into strict v_payment from public.payments p where p.id = v_asked.payment_id;
+  select o.* into strict v_order from public.payment_orders o where o.id = v_payment.order_id;
+  v_user := private.lock_account(v_order.user_id);
+  v_before := private.account_state(v_user);
+
+  if finish_refund.refund is null then
+    outcome := 'refused';
+    result := jsonb_build_object('refusal', finish_refund.refusal);
+  else
+    outcome := 'refunded';
+    result := jsonb_build_object(
+      'refund_id', finish_refund.refund -> 'id',
+      'status', finish_refund.refund -> 'status',
+      'amount_paise', finish_refund.refund -> 'amount_paise'
+    );
+    perform public.settle_payment(
+      v_order.razorpay_order_id, v_payment.id, v_payment.status, v_payment.amount_paise,
+      v_payment.currency, jsonb_build_array(finish_refund.refund)
+    );
+  end if;
+
+  select u.* into v_user from public.users u where u.id = v_user.id;
+  perform private.record_action(
+    'refund-payment', v_asked.operator, v_asked.reason, outcome,
+    user_id => v_user.id, order_id => v_order.id, payment_id => v_payment.id,
+    before => v_before, after => private.account_state(v_user), result => result,
+    completes => v_asked.id
+  );
+  return next;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.forgive_debt (
+  user_id      uuid,
+  operator     text,
+  reason       text,
+  reference_id text,
+  credits      integer DEFAULT NULL::integer
+)
+  RETURNS TABLE (
+    outcome text,
+    result  jsonb
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_request constant jsonb :=
+    jsonb_build_object('user_id', forgive_debt.user_id, 'credits', forgive_debt.credits);
+  v_user public.users;
+  v_before jsonb;
+  v_debt private.debts;
+  v_left integer := forgive_debt.credits;
+  v_forgiven integer;
+begin
+  if forgive_debt.credits < 1 then
+    raise exception 'at least one credit is forgiven' using errcode = 'invalid_parameter_value';
+  end if;
+
+  select r.outcome, r.result into outcome, result
+  from private.repeated_action('forgive-debt', forgive_debt.reference_id, v_request) r;
+  if outcome is not null then
+    return next;
+    return;
+  end if;
+
+  v_user := private.lock_account(forgive_debt.user_id);
+  if v_user.id is null then
+    outcome := 'user_not_found';
+    return next;
+    return;
+  end if;
+  v_before := private.account_state(v_user);
+
+  for v_debt in
+    select d.* from private.debts d
+    where d.user_id = v_user.id
+    order by d.created_at, d.reference_id
+  loop
+    v_forgiven := least(v_left, v_debt.credits_owed);
+    exit when v_forgiven = 0;
+    perform private.reduce_debt(v_debt, v_forgiven, is_forgiven => true);
+    v_left := v_left - v_forgiven;
+  end loop;
+
+  select u.* into strict v_user from public.users u where u.id = v_user.id;
+  outcome := 'done';
+  result := jsonb_build_object(
+    'user_id', v_user.id,
+    'debt_credits', v_user.debt_credits,
+    'changed', v_before -> 'debt_credits' <> to_jsonb(v_user.debt_credits)
+  );
+  perform private.record_action(
+    'forgive-debt', forgive_debt.operator, forgive_debt.reason,
+    reference_id => forgive_debt.reference_id, request => v_request, user_id => v_user.id,
+    before => v_before, after => private.account_state(v_user), result => result
+  );
+  return next;
+end;
+$function$;
+
 CREATE OR REPLACE FUNCTION public.refresh_samples()
   RETURNS void
   LANGUAGE plpgsql
@@ -396,7 +676,17 @@ COMMENT ON COLUMN "public"."settings"."value" IS 'low_balance_credits: the balan
 
 COMMENT ON FUNCTION "private"."keep_ledger"() IS 'Trigger of the ledger, once for each statement, however many entries a person has. As private.refuse_change, but for what private.replace_references does.';
 
+COMMENT ON FUNCTION "public"."ask_refund"(text, text, text, text, integer) IS 'One row. amount_paise: all that is left if left out. outcome: asking (recorded: ask Razorpay now for refund_paise, with refund_key as its idempotency key and receipt, and report to finish_refund); asked (recorded before, and what came of it is not known: look for it at Razorpay, and ask again); replayed and refused (what came of it before, with the result of finish_refund); reference_reused; payment_not_found; payment_not_captured; refund_exceeds_payment (more than is left after what was refunded, lost in disputes and asked for). Only asking changes anything.';
+
 COMMENT ON FUNCTION "public"."delete_unpaid_orders"() IS 'Housekeeping, see the setting unpaid_order_retention_days. Returns how many it deleted, with what Razorpay has reported of the attempts: at most 1,000.';
+
+COMMENT ON FUNCTION "public"."finish_refund"(text, jsonb, text) IS 'One row. refund: as a reversal of settle_payment, which books it. refusal: why Razorpay made none. outcome: refunded, with result {refund_id, status, amount_paise}; replayed, with that of an earlier call for the same reference; or refused, by this call or an earlier one, with result {refusal}.';
+
+COMMENT ON FUNCTION "public"."forgive_debt"(uuid, text, text, text, integer) IS 'One row. credits: the most that is forgiven, oldest debt first; all of it if left out. No entry in the ledger: a debt is not part of the balance. outcome: done and replayed, with result {user_id, debt_credits, changed}; reference_reused; user_not_found. Only done changes anything.';
+
+COMMENT ON FUNCTION "public"."freeze_user"(uuid, text, text, text) IS 'One row. Also done where the account was frozen before. outcome: done and replayed, with result {user_id, frozen, changed}; reference_reused; user_not_found. Only done changes anything.';
+
+COMMENT ON FUNCTION "public"."unfreeze_user"(uuid, text, text, text) IS 'One row. Also done where the account was not frozen. outcome: done and replayed, with result {user_id, frozen, changed}; reference_reused; user_not_found. Only done changes anything.';
 
 REVOKE ALL ON FUNCTION "public"."delete_unpaid_orders"() FROM "postgres";
 
