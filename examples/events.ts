@@ -24,6 +24,7 @@ interface Event {
     readonly user_id: string | null;
     readonly phone_number?: string;
     readonly credits_added?: number;
+    readonly credits_taken?: number;
   };
 }
 
@@ -59,7 +60,7 @@ async function tell({ type, data }: Event, bot: Bot): Promise<void> {
   const news = {
     "credits.granted": `${data.credits_added} credits have arrived.`,
     "payment.failed": "The payment failed. The link can still be paid.",
-    "credits.taken_back": "Your payment went back, and its credits with it.",
+    "credits.taken_back": `${data.credits_taken} credits were taken back.`,
     "credits.restored": "Your credits are there again.",
     "hold.expired": "That took too long. Nothing was charged.",
   }[type];
