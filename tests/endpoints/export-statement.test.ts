@@ -46,13 +46,13 @@ async function csv(query: string): Promise<{ headers: Headers; rows: string[] }>
 async function spreadOut(user_id: string): Promise<void> {
   await sql.begin(async (sql) => {
     await sql`
-      alter table public.credit_transactions disable trigger credit_transactions_are_append_only`;
+      alter table public.credit_transactions disable trigger user`;
     await sql`
       update public.credit_transactions
       set created_at = '2026-10-31T12:00:00Z'::timestamptz + sequence_number * interval '1 day'
       where user_id = ${user_id}`;
     await sql`
-      alter table public.credit_transactions enable trigger credit_transactions_are_append_only`;
+      alter table public.credit_transactions enable trigger user`;
   });
 }
 

@@ -1,4 +1,4 @@
--- Refuses every change to an entry, but for the reference of a person who is being erased.
+-- Refuses every new reference of entries, but that of a person who is being erased.
 create function private.keep_ledger()
 returns trigger
 language plpgsql
@@ -7,13 +7,11 @@ as $$
 begin
   if private.is_erasing()
     and not exists (
-      select from old_entries o
-      full join new_entries n using (user_id, sequence_number)
-      left join public.users u on u.id = user_id and u.erased_at is not null
-      where to_jsonb(o) - 'reference_id' is distinct from to_jsonb(n) - 'reference_id'
-        or o.source in ('system', 'payment', 'refund', 'dispute', 'merge')
-        or coalesce(n.reference_id, '') !~ '^erased [0-9a-f-]{36}$'
-        or u.id is null
+      select from new_entries t
+      left join public.users u on u.id = t.user_id and u.erased_at is not null
+      where u.id is null
+        or t.source in ('system', 'payment', 'refund', 'dispute', 'merge')
+        or coalesce(t.reference_id, '') !~ '^erased [0-9a-f-]{36}$'
     )
   then
     return null;
@@ -24,4 +22,4 @@ end;
 $$;
 
 comment on function private.keep_ledger is
-  'Trigger of the ledger, once for each statement, however many entries a person has. As private.refuse_change, but for what private.replace_references does.';
+  'Trigger of the ledger, once for each statement, however many entries a person has. Allows what private.replace_references does; another trigger refuses changes to any other column.';

@@ -89,13 +89,11 @@ CREATE OR REPLACE FUNCTION private.keep_ledger()
 begin
   if private.is_erasing()
     and not exists (
-      select from old_entries o
-      full join new_entries n using (user_id, sequence_number)
-      left join public.users u on u.id = user_id and u.erased_at is not null
-      where to_jsonb(o) - 'reference_id' is distinct from to_jsonb(n) - 'reference_id'
-        or o.source in ('system', 'payment', 'refund', 'dispute', 'merge')
-        or coalesce(n.reference_id, '') !~ '^erased [0-9a-f-]{36}$'
-        or u.id is null
+      select from new_entries t
+      left join public.users u on u.id = t.user_id and u.erased_at is not null
+      where u.id is null
+        or t.source in ('system', 'payment', 'refund', 'dispute', 'merge')
+        or coalesce(t.reference_id, '') !~ '^erased [0-9a-f-]{36}$'
     )
   then
     return null;
@@ -663,18 +661,23 @@ CREATE INDEX payment_orders_tried_in_vain ON public.payment_orders USING btree (
   WHERE ((state <> 'paid'::text) AND (tried_at IS NOT NULL) AND (next_check_at IS NULL));
 
 CREATE TRIGGER credit_transactions_are_append_only
-  AFTER UPDATE ON public.credit_transactions REFERENCING OLD TABLE AS old_entries NEW TABLE AS new_entries
-  FOR EACH STATEMENT
-  EXECUTE FUNCTION private.keep_ledger();
+  BEFORE UPDATE OF id, user_id, sequence_number, action, credits, source, balance_after, created_at, quantity, price_id, remaining_after ON public.credit_transactions
+  FOR EACH ROW
+  EXECUTE FUNCTION private.refuse_change();
 
 CREATE TRIGGER credit_transactions_are_never_deleted
   BEFORE DELETE ON public.credit_transactions
   FOR EACH ROW
   EXECUTE FUNCTION private.refuse_change();
 
+CREATE TRIGGER credit_transactions_keep_their_references
+  AFTER UPDATE ON public.credit_transactions REFERENCING NEW TABLE AS new_entries
+  FOR EACH STATEMENT
+  EXECUTE FUNCTION private.keep_ledger();
+
 COMMENT ON COLUMN "public"."settings"."value" IS 'low_balance_credits: the balance at which a user is running out. max_open_holds: how many holds of one user may be open at the same time. welcome_after_erasure: whether somebody who was erased and comes back gets the free credits again, 0 for no. webhook_retention_days, hold_retention_days, event_retention_days, unpaid_order_retention_days: after how many days deliveries of Razorpay''s webhook, holds that ended without a charge, events, and orders that somebody tried to pay in vain are deleted.';
 
-COMMENT ON FUNCTION "private"."keep_ledger"() IS 'Trigger of the ledger, once for each statement, however many entries a person has. As private.refuse_change, but for what private.replace_references does.';
+COMMENT ON FUNCTION "private"."keep_ledger"() IS 'Trigger of the ledger, once for each statement, however many entries a person has. Allows what private.replace_references does; another trigger refuses changes to any other column.';
 
 COMMENT ON FUNCTION "public"."ask_refund"(text, text, text, text, integer) IS 'One row. amount_paise: all that is left if left out. outcome: asking (recorded: ask Razorpay now for refund_paise, with refund_key as its idempotency key and receipt, and report to finish_refund); asked (recorded before, and what came of it is not known: look for it at Razorpay, and ask again); replayed and refused (what came of it before, with the result of finish_refund); reference_reused; payment_not_found; payment_not_captured; refund_exceeds_payment (more than is left after what was refunded, lost in disputes and asked for). Only asking changes anything.';
 
