@@ -309,7 +309,7 @@ for (const [kind, database] of Object.entries(databases)) {
       where p.pronamespace = 'public'::regnamespace and p.provolatile = 'v'
         and not coalesce(p.proconfig, '{}') @> '{lock_timeout=3s,statement_timeout=4s}'`;
     // An erasure has the time that a long history takes.
-    deepStrictEqual([...functions], [{ name: "erase_user(uuid,text,text,jsonb)" }]);
+    deepStrictEqual([...functions], [{ name: "erase_user(uuid,text,text,jsonb,uuid)" }]);
   });
 
   Deno.test(`in a project ${kind}, what a later migration makes is open to nobody`, async () => {
