@@ -79,6 +79,26 @@ export async function callFunction<Data>(
   throw new Refusal(envelope.code, envelope.message, retryAfter > 0 ? retryAfter : undefined);
 }
 
+/**
+ * Selects rows of a table that anybody may read.
+ *
+ * @throws {Unreachable} if no rows came back.
+ */
+export async function selectRows<Row>(
+  { supabase_url, publishable_key }: Configuration,
+  table: string,
+  query: Readonly<Record<string, string>>,
+): Promise<readonly Row[]> {
+  const url = new URL(`/rest/v1/${table}`, supabase_url);
+  url.search = new URLSearchParams(query).toString();
+  const response = await fetch(url, {
+    headers: { apikey: publishable_key },
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  }).catch(unreachable);
+  if (!response.ok) throw new Unreachable(`${response.status} for ${table}`);
+  return await response.json().catch(unreachable);
+}
+
 function unreachable(error: unknown): never {
   throw new Unreachable(String(error));
 }

@@ -1,0 +1,177 @@
+/**
+ * The whole page: which of its faces is shown, and what they have in common.
+ * @module
+ */
+
+import { useEffect, useState } from "preact/hooks";
+import { Refusal, Unreachable } from "../shared/backend.ts";
+import type { Configuration } from "../shared/configuration.ts";
+import { type Account, loadAccount, loadPackages, type Package } from "./account.ts";
+import { AccountView } from "./account-view.tsx";
+import { ChatLink } from "./chat-link.tsx";
+import {
+  type Language,
+  LANGUAGES,
+  preferredLanguage,
+  rememberLanguage,
+  Speaking,
+  speechOf,
+  useSpeech,
+} from "./language.ts";
+import type { Opening, Proof } from "./proof.ts";
+
+/** What the page has come to know. */
+type Content =
+  | { readonly state: "loading" | "missing" | "expired" | "offline" | "limited" | "failed" }
+  | {
+    readonly state: "ready";
+    readonly account: Account;
+    /** Undefined if they could not be loaded. */
+    readonly packages: readonly Package[] | undefined;
+  };
+
+interface AppProps {
+  readonly configuration: Configuration;
+  readonly opening: Opening;
+}
+
+/** Errors after which only a new link or a new sign-in helps. */
+const PROOF_ERRORS: readonly string[] = [
+  "PROOF_REQUIRED",
+  "INVALID_PROOF",
+  "NOT_THE_OWNER",
+  "USER_NOT_FOUND",
+];
+
+/** The page. */
+export function App({ configuration, opening }: AppProps) {
+  const [language, setLanguage] = useState<Language>(preferredLanguage);
+  const speech = speechOf(language);
+  const [content, setContent] = useState<Content>({ state: "loading" });
+  const { proof } = opening;
+
+  const load = async () => setContent(await contentOf(configuration, proof));
+  useEffect(() => void load(), []);
+  useEffect(() => {
+    if (content.state !== "offline") return;
+    addEventListener("online", load);
+    return () => removeEventListener("online", load);
+  }, [content.state]);
+  useEffect(() => {
+    document.documentElement.lang = language;
+    document.title = `${speech.messages.title} · ${configuration.seller_name}`;
+  }, [language]);
+
+  const choose = (chosen: Language) => {
+    rememberLanguage(chosen);
+    setLanguage(chosen);
+  };
+  return (
+    <Speaking.Provider value={speech}>
+      <header class="top">
+        <p class="seller">{configuration.seller_name}</p>
+        <LanguagePicker language={language} choose={choose} />
+      </header>
+      <main>
+        {content.state === "ready" && proof
+          ? (
+            <AccountView
+              configuration={configuration}
+              proof={proof}
+              returned={opening.returned}
+              account={content.account}
+              packages={content.packages}
+              update={(account) => setContent({ ...content, account })}
+              reload={load}
+              expire={() => setContent({ state: "expired" })}
+            />
+          )
+          : content.state === "loading"
+          ? <Loading />
+          : <Screen state={content.state} {...{ configuration, opening, load }} />}
+      </main>
+    </Speaking.Provider>
+  );
+}
+
+/** Loads what the page shows. Without the packages, the account is still worth showing. */
+async function contentOf(
+  configuration: Configuration,
+  proof: Proof | undefined,
+): Promise<Content> {
+  if (proof === undefined) return { state: "missing" };
+  if (proof.expiresAt && proof.expiresAt.getTime() <= Date.now()) return { state: "expired" };
+  try {
+    const [account, packages] = await Promise.all([
+      loadAccount(configuration, proof),
+      loadPackages(configuration).catch(() => undefined),
+    ]);
+    return { state: "ready", account, packages };
+  } catch (error) {
+    if (error instanceof Refusal) {
+      if (PROOF_ERRORS.includes(error.code)) return { state: "expired" };
+      return { state: error.code === "RATE_LIMITED" ? "limited" : "failed" };
+    }
+    if (error instanceof Unreachable) return { state: navigator.onLine ? "failed" : "offline" };
+    throw error;
+  }
+}
+
+interface LanguagePickerProps {
+  readonly language: Language;
+  readonly choose: (language: Language) => void;
+}
+
+function LanguagePicker({ language, choose }: LanguagePickerProps) {
+  const { messages } = useSpeech();
+  return (
+    <div class="languages" role="group" aria-label={messages.language}>
+      {LANGUAGES.map(([code, name]) => (
+        <button
+          key={code}
+          type="button"
+          lang={code}
+          aria-pressed={code === language}
+          onClick={() => choose(code)}
+        >
+          {name}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** Holds the place of the balance. Nothing stands below it, so nothing moves when the rest arrives. */
+function Loading() {
+  const { messages } = useSpeech();
+  return (
+    <section class="hero" aria-busy="true">
+      <h1>{messages.title}</h1>
+      <p class="visually-hidden" role="status">{messages.loading}</p>
+    </section>
+  );
+}
+
+interface ScreenProps {
+  readonly state: Exclude<Content["state"], "loading" | "ready">;
+  readonly configuration: Configuration;
+  readonly opening: Opening;
+  readonly load: () => void;
+}
+
+/** What is shown in place of an account. */
+function Screen({ state, configuration, opening, load }: ScreenProps) {
+  const { messages } = useSpeech();
+  const isAboutLink = state === "missing" || state === "expired";
+  const { title, text } = isAboutLink ? messages.link[state] : messages.trouble[state];
+  return (
+    <section class="screen" role="status">
+      <h1>{title}</h1>
+      <p>{text}</p>
+      {isAboutLink && opening.returned && <p class="notice">{messages.link.back}</p>}
+      {isAboutLink
+        ? <ChatLink configuration={configuration}>{messages.openChat}</ChatLink>
+        : <button type="button" class="primary" onClick={load}>{messages.retry}</button>}
+    </section>
+  );
+}
