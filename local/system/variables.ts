@@ -221,10 +221,9 @@ export const VARIABLES: readonly Variable[] = [
     name: "FRONTEND_URL",
     part: "options",
     description:
-      "The page that the links of bot-link open, and that customers come back to from a " +
-      "payment.",
+      "The page that the links of bot-link open, and to which payment-return sends customers back.",
     local: "the account page that the stack serves",
-    hosted: "bot-link fails",
+    hosted: "bot-link and payment-return fail",
     example: "",
   },
   {

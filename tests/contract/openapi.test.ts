@@ -20,6 +20,8 @@ import {
   dataOf,
   type FunctionName,
   operatorHeaders,
+  readAnswer,
+  send,
 } from "../support/calls.ts";
 import { newCustomer, passExpiry, userIdOf, withMaxOpenHolds } from "../support/bot.ts";
 import { withEnvironment } from "../support/environment.ts";
@@ -59,13 +61,14 @@ const openApi = z.object({
         parameters: z.array(z.looseObject({ name: z.string(), examples: examples.optional() })),
         requestBody: z.object({
           required: z.boolean(),
-          content: z.object({ "application/json": z.object({ examples }) }),
+          content: z.record(z.string(), z.object({ examples })),
         }).optional(),
         responses: z.record(
           z.string(),
           z.object({
             headers: z.record(z.string(), z.unknown()),
-            content: z.object({ "application/json": z.object({ schema: z.looseObject({}) }) }),
+            content: z.object({ "application/json": z.object({ schema: z.looseObject({}) }) })
+              .optional(),
           }),
         ),
       }),
@@ -151,6 +154,7 @@ const kindOf = ({ httpStatus, body }: Answer) => `${httpStatus} ${body.code ?? b
 /** The kinds of response that the document promises for a path. */
 function promisedKinds(path: Path, method: string): string[] {
   return Object.entries(documented(path, method)).flatMap(([httpStatus, { content }]) => {
+    if (content === undefined) return [httpStatus];
     const { schema } = content["application/json"];
     return alternatives(schema).map((kind) => `${httpStatus} ${kind}`);
   }).sort();
@@ -278,21 +282,13 @@ Deno.test("every example fits its schema, and is a request that its function par
       }
     }
     if (requestBody === undefined) continue;
-    const { examples } = requestBody.content["application/json"];
+    const [mediaType, { examples }] = one(Object.entries(requestBody.content));
+    strictEqual(mediaType, operation.bodyType ?? "application/json");
     ok(Object.keys(examples).length > 0, path);
     for (const { value } of Object.values(examples)) {
-      const schema = [
-        "paths",
-        path,
-        method,
-        "requestBody",
-        "content",
-        "application/json",
-        "schema",
-      ];
+      const schema = ["paths", path, method, "requestBody", "content", mediaType, "schema"];
       ok(isValidAt(schema, value), `${path}: ${ajv.errorsText()}`);
-      const { error } = operation.input.safeParse(value);
-      strictEqual(error, undefined, path);
+      ok(operation.input.safeParse(value).success, path);
     }
   }
 });
@@ -335,7 +331,11 @@ Deno.test("every way of naming somebody is an example, and every field is in one
 
 Deno.test("only a function that needs no field can be called without a body", () => {
   const optional = operations.filter(({ requestBody }) => requestBody?.required === false);
-  deepStrictEqual(optional.map(({ path }) => path), ["/reconcile-payments", "/deliver-events"]);
+  deepStrictEqual(optional.map(({ path }) => path), [
+    "/payment-return",
+    "/reconcile-payments",
+    "/deliver-events",
+  ]);
 });
 
 Deno.test("the document that a stack serves is the committed one, at that stack's address", async () => {
@@ -608,6 +608,28 @@ Deno.test("verify-payment returns what the document says, and all that it says",
     await withLimit(backend.sql, "verify_payment", 0, () => verify(paid)),
     ...await commonAnswers({ method: "POST", path: "verify-payment", options: { body } }),
   ]);
+});
+
+Deno.test("payment-return returns what the document says, and all that it says", async () => {
+  const { checkout } = await payForPackage(control, newPhoneNumber(), "starter");
+  const post = (form: Record<string, string>) =>
+    send("POST", "payment-return", { body: String(new URLSearchParams(form)) });
+  const responses = documented("/payment-return", "POST");
+  for (const form of [{ ...checkout }, { "error[code]": "BAD_REQUEST_ERROR" }, {}]) {
+    const { status, headers, body } = await post(form);
+    await body?.cancel();
+    for (const header of Object.keys(responses[status]?.headers ?? {})) ok(headers.has(header));
+    strictEqual(status, 303);
+  }
+  const errors = [
+    await readAnswer(await send("DELETE", "payment-return")),
+    await withEnvironment(
+      { FRONTEND_URL: undefined },
+      async () => await readAnswer(await post({ ...checkout })),
+    ),
+  ];
+  for (const answer of errors) expectDocumented("/payment-return", "POST", answer);
+  deepStrictEqual(["303", ...errors.map(kindOf)], promisedKinds("/payment-return", "POST"));
 });
 
 /** What a function for operators returns, besides what all of them do. */

@@ -30,7 +30,7 @@ async function headersFor(
   init: RequestInit = {},
 ): Promise<Headers> {
   const headers = { ...(origin !== null && { origin }), ...init.headers };
-  const response = await fetch(addressOf(path), { ...init, method, headers });
+  const response = await fetch(addressOf(path), { ...init, method, headers, redirect: "manual" });
   await response.body?.cancel();
   return response.headers;
 }

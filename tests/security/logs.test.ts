@@ -170,6 +170,19 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
       call("POST", "verify-payment", { body }),
     ];
   },
+  "payment-return": ({ purchase: { checkout }, phone }) =>
+    [
+      { ...checkout },
+      { ...checkout, razorpay_signature: checkout.razorpay_signature.slice(1) },
+      { ...checkout, razorpay_order_id: phone },
+      {
+        "error[code]": phone,
+        "error[description]": phone,
+        "error[metadata]": `"order_id":"${phone}"`,
+      },
+    ].map((form: Record<string, string>) =>
+      send("POST", "payment-return", { body: String(new URLSearchParams(form)) })
+    ),
   "razorpay-webhook": ({ event }) => [
     deliver(event),
     deliver(event),

@@ -41,18 +41,17 @@ const PAGE_SIZE = 20;
 export async function loadAccount(configuration: Configuration, proof: Proof): Promise<Account> {
   const userId = proof.userId ?? await findUserId(configuration, proof);
   const history = await loadHistory(configuration, proof, userId);
-  const { credits = 0, reserved_credits = 0, debt_credits, next_cursor } = history;
   return {
     userId,
-    credits,
-    remaining: history.remaining_credits ?? credits,
-    reserved: reserved_credits,
-    debt: debt_credits,
+    credits: history.credits,
+    remaining: history.remaining_credits,
+    reserved: history.reserved_credits,
+    debt: history.debt_credits,
     isFrozen: history.frozen === true,
     pendingOrders: history.pending_orders ?? [],
     total: history.total,
     entries: history.transactions,
-    nextCursor: next_cursor,
+    nextCursor: history.next_cursor,
   };
 }
 

@@ -25,6 +25,7 @@ type Content =
   | { readonly state: "loading" | "missing" | "expired" | "offline" | "limited" | "failed" }
   | {
     readonly state: "ready";
+    readonly proof: Proof;
     readonly account: Account;
     /** Undefined if they could not be loaded. */
     readonly packages: readonly Package[] | undefined;
@@ -73,11 +74,11 @@ export function App({ configuration, opening }: AppProps) {
         <LanguagePicker language={language} choose={choose} />
       </header>
       <main>
-        {content.state === "ready" && proof
+        {content.state === "ready"
           ? (
             <AccountView
               configuration={configuration}
-              proof={proof}
+              proof={content.proof}
               returned={opening.returned}
               account={content.account}
               packages={content.packages}
@@ -106,7 +107,7 @@ async function contentOf(
       loadAccount(configuration, proof),
       loadPackages(configuration).catch(() => undefined),
     ]);
-    return { state: "ready", account, packages };
+    return { state: "ready", proof, account, packages };
   } catch (error) {
     if (error instanceof Refusal) {
       if (PROOF_ERRORS.includes(error.code)) return { state: "expired" };

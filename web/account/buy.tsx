@@ -175,7 +175,12 @@ function PackageForm(
           ))}
         </div>
       </fieldset>
-      <button class="primary" aria-disabled={!prepared && !problem} aria-describedby="buy-note">
+      <button
+        type="submit"
+        class="primary"
+        aria-disabled={!prepared && !problem}
+        aria-describedby="buy-note"
+      >
         {label}
       </button>
       <p
