@@ -63,7 +63,7 @@ export function AccountView(props: AccountViewProps) {
   latest.current = props.account;
   const current = useRef(payment);
   current.current = payment;
-  const asking = useRef<AbortController>();
+  const asking = useRef<AbortController | undefined>(undefined);
 
   const update = (account: Account) => {
     latest.current = account;

@@ -12,16 +12,16 @@ import { ChatLink } from "./chat-link.tsx";
 import {
   type Language,
   LANGUAGES,
-  preferredLanguage,
+  loadSpeech,
   rememberLanguage,
   Speaking,
-  speechOf,
+  type Speech,
   useSpeech,
 } from "./language.ts";
 import type { Opening, Proof } from "./proof.ts";
 
 /** What the page has come to know. */
-type Content =
+export type Content =
   | { readonly state: "loading" | "missing" | "expired" | "offline" | "limited" | "failed" }
   | {
     readonly state: "ready";
@@ -34,6 +34,10 @@ type Content =
 interface AppProps {
   readonly configuration: Configuration;
   readonly opening: Opening;
+  /** How the page speaks at first. */
+  readonly speech: Speech;
+  /** What it shows at first, once that has been loaded. */
+  readonly content: Promise<Content>;
 }
 
 /** Errors after which only a new link or a new sign-in helps. */
@@ -45,14 +49,13 @@ const PROOF_ERRORS: readonly string[] = [
 ];
 
 /** The page. */
-export function App({ configuration, opening }: AppProps) {
-  const [language, setLanguage] = useState<Language>(preferredLanguage);
-  const speech = speechOf(language);
+export function App({ configuration, opening, ...beginning }: AppProps) {
+  const [speech, setSpeech] = useState(beginning.speech);
   const [content, setContent] = useState<Content>({ state: "loading" });
-  const { proof } = opening;
+  const { language, messages } = speech;
 
-  const load = async () => setContent(await contentOf(configuration, proof));
-  useEffect(() => void load(), []);
+  const load = async () => setContent(await loadContent(configuration, opening.proof));
+  useEffect(() => void beginning.content.then(setContent), []);
   useEffect(() => {
     if (content.state !== "offline") return;
     addEventListener("online", load);
@@ -60,12 +63,12 @@ export function App({ configuration, opening }: AppProps) {
   }, [content.state]);
   useEffect(() => {
     document.documentElement.lang = language;
-    document.title = `${speech.messages.title} · ${configuration.seller_name}`;
+    document.title = `${messages.title} · ${configuration.seller_name}`;
   }, [language]);
 
-  const choose = (chosen: Language) => {
+  const choose = async (chosen: Language) => {
+    setSpeech(await loadSpeech(chosen));
     rememberLanguage(chosen);
-    setLanguage(chosen);
   };
   return (
     <Speaking.Provider value={speech}>
@@ -96,7 +99,7 @@ export function App({ configuration, opening }: AppProps) {
 }
 
 /** Loads what the page shows. Without the packages, the account is still worth showing. */
-async function contentOf(
+export async function loadContent(
   configuration: Configuration,
   proof: Proof | undefined,
 ): Promise<Content> {

@@ -7,10 +7,13 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { formatClock, formatNumber, formatPaise, formatTime } from "../shared/format.ts";
 import { shared } from "../shared/storage.ts";
-import { en, type Messages } from "./messages/en.ts";
-import { hi } from "./messages/hi.ts";
+import type { Messages } from "./messages/en.ts";
 
-const CATALOGUES = { en, hi } satisfies Record<string, Messages>;
+/** Each visitor loads the words of one language only. */
+const CATALOGUES = {
+  en: () => import("./messages/en.ts").then(({ en }) => en),
+  hi: () => import("./messages/hi.ts").then(({ hi }) => hi),
+} satisfies Record<string, () => Promise<Messages>>;
 
 /** A language that the page speaks. */
 export type Language = keyof typeof CATALOGUES;
@@ -58,9 +61,9 @@ export interface Speech {
   credits(count: number): string;
 }
 
-/** Returns how to speak a language. */
-export function speechOf(language: Language): Speech {
-  const messages = CATALOGUES[language];
+/** Learns to speak a language. */
+export async function loadSpeech(language: Language): Promise<Speech> {
+  const messages = await CATALOGUES[language]();
   const number = (value: number) => formatNumber(value, language);
   return {
     language,
@@ -74,11 +77,13 @@ export function speechOf(language: Language): Speech {
 }
 
 /** The language of the page, for all its parts. */
-export const Speaking = createContext<Speech>(speechOf("en"));
+export const Speaking = createContext<Speech | undefined>(undefined);
 
 /** Returns how the page speaks. */
 export function useSpeech(): Speech {
-  return useContext(Speaking);
+  const speech = useContext(Speaking);
+  if (!speech) throw new Error("Nothing is said outside of Speaking.");
+  return speech;
 }
 
 function isLanguage(text: string): text is Language {

@@ -5,11 +5,17 @@
 
 import { render } from "preact";
 import { loadConfiguration } from "../shared/configuration.ts";
-import { App } from "./app.tsx";
+import { App, loadContent } from "./app.tsx";
+import { loadSpeech, preferredLanguage } from "./language.ts";
 import { readOpening } from "./proof.ts";
 
+const learning = loadSpeech(preferredLanguage());
 const configuration = await loadConfiguration();
 const opening = readOpening(configuration);
 // A link from the chat that is opened in this tab changes nothing but the part behind the "#".
 addEventListener("hashchange", () => location.reload());
-render(<App configuration={configuration} opening={opening} />, document.body);
+const content = loadContent(configuration, opening.proof);
+render(
+  <App {...{ configuration, opening, content }} speech={await learning} />,
+  document.querySelector("#page") as Element,
+);
