@@ -1233,6 +1233,7 @@ export type Database = {
           "link_user_id"?: string;
           "phone_number"?: string;
           "whatsapp_user_id"?: string;
+          "with_pending_orders"?: boolean;
         };
         Returns: {
           "created_at": string;
@@ -1240,6 +1241,7 @@ export type Database = {
           "is_frozen": boolean;
           "low_balance": boolean;
           "outcome": string;
+          "pending_orders": Json;
           "remaining_credits": number;
           "reserved_credits": number;
           "retry_after_seconds": number;
@@ -1259,14 +1261,20 @@ export type Database = {
       "list_credit_transactions": {
         Args: {
           "before_sequence_number"?: number;
+          "is_public_reader"?: boolean;
           "page_size": number;
           "proven_phone_number"?: string;
           "user_id": string;
         };
         Returns: {
+          "credits": number;
           "debt_credits": number;
+          "is_frozen": boolean;
           "next_cursor": number;
           "outcome": string;
+          "pending_orders": Json;
+          "remaining_credits": number;
+          "reserved_credits": number;
           "total": number;
           "transactions": Json;
         }[];

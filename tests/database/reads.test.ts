@@ -17,7 +17,8 @@ const { id: knownId } = dataOf(await call("GET", `users/${known}`));
 
 /** The SQL behind each read-only call, about a user who exists. */
 const READS = {
-  "bot-credits and users": `select * from public.get_user('${known}')`,
+  "bot-credits": `select * from public.get_user('${known}')`,
+  "users": `select * from public.get_user('${known}', with_pending_orders => true)`,
   "credit-history": `select * from public.list_credit_transactions('${knownId}', 50)`,
   "find-customer": `select * from public.find_customers('${known}', '{${known}}')`,
   "export-statement": `select * from public.export_statement('${knownId}', 100)`,
