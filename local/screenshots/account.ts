@@ -70,11 +70,13 @@ export const ACCOUNT_SHOTS: readonly Shot[] = [
     name: "account-frozen",
     prepare: (stage) =>
       openAccount(stage, async (phone_number) => {
+        const [user] = await stage.sql`
+          select id from public.users where phone_number = ${phone_number}`;
         await callFunction(stage, "freeze-user", {
-          phone_number,
+          user_id: user?.id,
           operator: "Asha",
           reason: "Asked for it",
-          reference_id: "case-1",
+          reference_id: crypto.randomUUID(),
         });
       }),
   },

@@ -170,12 +170,15 @@ export function AccountView(props: AccountViewProps) {
   const closing = proof.expiresAt && speech.clock(proof.expiresAt);
   return (
     <>
-      {closing && <p class={isSoonOver ? "until soon" : "until"}>{messages.link.until(closing)}</p>}
       <p class="visually-hidden" role="status">
         {isSoonOver && closing && messages.link.soon(closing)}
       </p>
       <p class="visually-hidden" role="status">{words && `${words.title}. ${words.text}`}</p>
-      <Balance account={props.account} />
+      <Balance account={props.account}>
+        {closing && (
+          <p class={isSoonOver ? "until soon" : "until"}>{messages.link.until(closing)}</p>
+        )}
+      </Balance>
       <section class="buy" aria-labelledby="buy">
         <h2 id="buy">{messages.buy.heading}</h2>
         <Buy

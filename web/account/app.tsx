@@ -150,7 +150,9 @@ function Loading() {
   const { messages } = useSpeech();
   return (
     <section class="hero" aria-busy="true">
-      <h1>{messages.title}</h1>
+      <div class="corner">
+        <h1>{messages.title}</h1>
+      </div>
       <p class="visually-hidden" role="status">{messages.loading}</p>
     </section>
   );

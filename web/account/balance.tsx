@@ -3,18 +3,28 @@
  * @module
  */
 
+import type { ComponentChildren } from "preact";
 import { BalanceChart, type BalancePoint } from "../shared/balance-chart.tsx";
 import type { Account } from "./account.ts";
 import { useSpeech } from "./language.ts";
 
+interface BalanceProps {
+  readonly account: Account;
+  /** Stands in the corner. */
+  readonly children: ComponentChildren;
+}
+
 /** The balance of an account, with a picture of the entries that are loaded. */
-export function Balance({ account }: { readonly account: Account }) {
+export function Balance({ account, children }: BalanceProps) {
   const { messages, number } = useSpeech();
   const { balance } = messages;
   const { credits, reserved, remaining, debt, isFrozen } = account;
   return (
     <section class="hero" aria-labelledby="balance">
-      <h1 id="balance">{messages.title}</h1>
+      <div class="corner">
+        <h1 id="balance">{messages.title}</h1>
+        {children}
+      </div>
       <p class="balance">
         <strong>{number(credits)}</strong> {messages.creditUnit(credits)}
       </p>
@@ -32,7 +42,7 @@ export function Balance({ account }: { readonly account: Account }) {
 }
 
 function Picture({ account }: { readonly account: Account }) {
-  const { messages: { chart }, number, time } = useSpeech();
+  const { messages: { chart }, number, time, day } = useSpeech();
   const points = pointsOf(account);
   const [first, last] = [points[0], points.at(-1)];
   if (!first || !last) return null;
@@ -49,6 +59,10 @@ function Picture({ account }: { readonly account: Account }) {
         title={chart.title(time(first.at), time(last.at))}
         description={chart.description(number(lowest), number(highest), number(last.credits))}
       />
+      <p class="span" aria-hidden="true">
+        <span>{day(first.at)}</span>
+        <span>{day(last.at)}</span>
+      </p>
       <details>
         <summary>{chart.table}</summary>
         <div class="numbers" role="region" aria-label={chart.table} tabIndex={0}>

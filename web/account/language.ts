@@ -5,7 +5,7 @@
 
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import { formatClock, formatNumber, formatPaise, formatTime } from "../shared/format.ts";
+import { formatClock, formatDay, formatNumber, formatPaise, formatTime } from "../shared/format.ts";
 import { shared } from "../shared/storage.ts";
 import type { Messages } from "./messages/en.ts";
 
@@ -55,6 +55,8 @@ export interface Speech {
   rupees(value: number): string;
   /** Of a time in ISO 8601, with the day. */
   time(iso: string): string;
+  /** Of the day of a time. */
+  day(iso: string): string;
   /** Of a time of today. */
   clock(time: Date): string;
   /** Of a number of credits, with the word for them. */
@@ -71,6 +73,7 @@ export async function loadSpeech(language: Language): Promise<Speech> {
     number,
     rupees: (value) => formatPaise(Math.round(value * 100), language),
     time: (iso) => formatTime(iso, language),
+    day: (iso) => formatDay(iso, language),
     clock: (time) => formatClock(time, language),
     credits: (count) => messages.credits(count, number(count)),
   };
