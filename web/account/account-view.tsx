@@ -63,6 +63,7 @@ export function AccountView(props: AccountViewProps) {
   latest.current = props.account;
   const current = useRef(payment);
   current.current = payment;
+  const buyHeading = useRef<HTMLHeadingElement>(null);
   const asking = useRef<AbortController | undefined>(undefined);
 
   const update = (account: Account) => {
@@ -180,7 +181,7 @@ export function AccountView(props: AccountViewProps) {
         )}
       </Balance>
       <section class="buy" aria-labelledby="buy">
-        <h2 id="buy">{messages.buy.heading}</h2>
+        <h2 id="buy" tabIndex={-1} ref={buyHeading}>{messages.buy.heading}</h2>
         <Buy
           {...{ configuration, proof, packages, reload, expire, begin }}
           isFrozen={props.account.isFrozen}
@@ -191,7 +192,10 @@ export function AccountView(props: AccountViewProps) {
               payment={payment}
               words={words}
               isAttended={isAttended}
-              dismiss={() => setPayment({ state: "none" })}
+              dismiss={() => {
+                setPayment({ state: "none" });
+                buyHeading.current?.focus();
+              }}
             />
           )}
         </Buy>

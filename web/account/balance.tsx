@@ -25,7 +25,8 @@ export function Balance({ account, children }: BalanceProps) {
         <h1 id="balance">{messages.title}</h1>
         {children}
       </div>
-      <p class="balance">
+      {/* Another element for another number: the word would be moved by a longer one. */}
+      <p class="balance" key={credits}>
         <strong>{number(credits)}</strong> {messages.creditUnit(credits)}
       </p>
       {reserved > 0 && (

@@ -54,7 +54,7 @@ export function Buy({ children, ...props }: BuyProps) {
     return (
       <>
         {children}
-        <p class="notice">{isFrozen ? messages.balance.frozen : buy.inChat}</p>
+        {!isFrozen && <p class="notice">{buy.inChat}</p>}
         <ul class="packages">
           {packages.map((item) => (
             <li key={item.id} class="package">

@@ -33,7 +33,7 @@ export function wordsOf(payment: Payment, { messages, number, rupees, time }: Sp
       };
     case "failed": {
       const { title, text, reason } = all.failed;
-      return { title, text: payment.reason ? `${reason(payment.reason)} ${text}` : text };
+      return { title, text: payment.reason ? `${reason(payment.reason)}\n${text}` : text };
     }
     case "unclear":
       return { title: all.unclear.title, text: all.unclear.text(payment.paymentId) };
@@ -66,15 +66,20 @@ export function PaymentPanel({ payment, words, isAttended, dismiss }: PaymentPan
   const heading = useRef<HTMLHeadingElement>(null);
   const { state } = payment;
   const isBusy = BUSY.includes(state);
-  // Checkout gives the focus back to the button, which is hidden by now.
+  // Checkout gives the focus back to the button, which is hidden by now. Somebody who has gone on to
+  // another part of the page is left there.
   useEffect(() => {
-    if (isAttended && state !== "open") heading.current?.focus();
+    const { activeElement } = document;
+    const isHere = activeElement === document.body || activeElement?.closest(".buy");
+    if (isAttended && isHere && state !== "open") heading.current?.focus();
   }, [isAttended, state]);
   return (
     <div class={`panel ${TONES[state] ?? ""}`}>
       <h3 tabIndex={-1} ref={heading}>
-        {isBusy && <span class="spinner" />}
-        {words.title}
+        <span key={state}>
+          {isBusy && <span class="spinner" />}
+          {words.title}
+        </span>
       </h3>
       <p>{words.text}</p>
       {isBusy && !isOnline && <p>{messages.payment.offline}</p>}
