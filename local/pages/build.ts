@@ -76,7 +76,25 @@ async function bundleScript(page: PageName): Promise<{
   if (!script) throw new TaskError(`${entry} was not built.`);
   files.delete("main.js");
   const names = [...files.keys()].sort();
-  return { script, parts: names.map((name) => [`assets/${name}`, files.get(name) ?? script]) };
+  return {
+    script,
+    parts: names.map((name) => [`assets/${name}`, unescapeLetters(files.get(name) ?? script)]),
+  };
+}
+
+/**
+ * Writes the letters of other scripts as what they are, which is shorter than the escapes that the
+ * bundler makes of them. Scripts are served as UTF-8.
+ */
+function unescapeLetters(script: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  // Two backslashes are one of the text's own, and what follows them is no escape.
+  const escapes = /\\\\|\\u(09[0-9A-F]{2})/gi;
+  return encode(
+    decode(script).replaceAll(
+      escapes,
+      (text, code?: string) => code ? String.fromCharCode(parseInt(code, 16)) : text,
+    ),
+  );
 }
 
 /** The styles that both pages share, and then those of the page. */

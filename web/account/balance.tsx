@@ -25,7 +25,7 @@ export function Balance({ account, children }: BalanceProps) {
         <h1 id="balance">{messages.title}</h1>
         {children}
       </div>
-      {/* Another element for another number: the word would be moved by a longer one. */}
+      {/* Another element for another number, because a longer one would move the word. */}
       <p class="balance" key={credits}>
         <strong>{number(credits)}</strong> {messages.creditUnit(credits)}
       </p>
@@ -53,7 +53,7 @@ function Picture({ account }: { readonly account: Account }) {
     <figure class="picture">
       <figcaption>
         <span>{chart.heading}</span>
-        <span>{chart.highest(number(highest))}</span>
+        <span key={highest}>{chart.highest(number(highest))}</span>
       </figcaption>
       <BalanceChart
         points={points}

@@ -13,7 +13,9 @@ const learning = loadSpeech(preferredLanguage());
 const configuration = await loadConfiguration();
 const opening = readOpening(configuration);
 // A link from the chat that is opened in this tab changes nothing but the part behind the "#".
-addEventListener("hashchange", () => location.reload());
+addEventListener("hashchange", () => {
+  if (location.hash) location.reload();
+});
 const content = loadContent(configuration, opening.proof);
 render(
   <App {...{ configuration, opening, content }} speech={await learning} />,

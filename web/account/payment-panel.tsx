@@ -81,7 +81,7 @@ export function PaymentPanel({ payment, words, isAttended, dismiss }: PaymentPan
           {words.title}
         </span>
       </h3>
-      <p>{words.text}</p>
+      <p key={state}>{words.text}</p>
       {isBusy && !isOnline && <p>{messages.payment.offline}</p>}
       {!isBusy && (
         <button type="button" onClick={dismiss}>

@@ -45,7 +45,8 @@ export function readOpening(configuration: Configuration): Opening {
   }
   if (fields.access_token) tab.write(STORED_PROOF, fields);
   return {
-    proof: parseProof(tab.read<Fields>(STORED_PROOF)) ?? parseProof(storedSession(configuration)),
+    proof: parseProof(fields) ?? parseProof(tab.read<Fields>(STORED_PROOF)) ??
+      parseProof(storedSession(configuration)),
     returned: parseReturn(fields),
   };
 }
