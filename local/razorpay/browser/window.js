@@ -133,14 +133,14 @@
   /**
    * A payment failed, which can be tried again, or there was nothing to pay any more.
    *
-   * @param {{ description: string, metadata: { payment_id?: string } }} reason
+   * @param {{ description: string, metadata?: { payment_id?: string } }} reason
    */
   function failed(reason) {
     if (!options.retry && options.callback_url) {
       postError(options.callback_url, reason);
       return;
     }
-    const canRetry = options.retry && reason.metadata.payment_id !== undefined;
+    const canRetry = options.retry && reason.metadata?.payment_id !== undefined;
     const sentence = reason.description.replace(/\.?$/, ".");
     write("problem", canRetry ? `${sentence} You can try again.` : sentence);
     if (!canRetry) {
