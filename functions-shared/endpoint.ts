@@ -6,7 +6,12 @@
 
 import { z } from "zod";
 import { requireBot, requireRazorpay, requireSignature } from "shared/auth/caller.ts";
-import { operatorOf, requireOperator } from "shared/auth/operator.ts";
+import {
+  type ActingOperator,
+  actingOperator,
+  requireOperator,
+  type SignedInOperator,
+} from "shared/auth/operator.ts";
 import { type Principal, principalOf, warnOfPublicAccess } from "shared/auth/principal.ts";
 import { needsNoField, type Operation, requiredFields } from "shared/contract/operation.ts";
 import { ERRORS, RequestError } from "shared/errors.ts";
@@ -35,8 +40,8 @@ const PROTECTIVE_HEADERS = { "cache-control": "no-store", "x-content-type-option
 export interface Context {
   readonly headers: Headers;
   readonly principal: Principal;
-  /** Who acts, for the record, where an operator changes something; otherwise empty. */
-  readonly operator: string;
+  /** Who acts, in the functions for operators. */
+  readonly operator: ActingOperator;
   /** The body as it was sent. */
   readonly bodyText: string;
 }
@@ -67,6 +72,8 @@ export function endpoint<
   // Computed once, because it requires parsing.
   const required = requiredFields(operation);
   const isBodyOptional = needsNoField(operation);
+  const namesOperator = operation.caller === "operator" && "operator" in operation.input.shape;
+  const requiredWithKey = namesOperator ? [...required, "operator"] : required;
   if (operation.caller === "owner") warnOfPublicAccess();
 
   async function replyTo(request: Request): Promise<Reply> {
@@ -76,17 +83,18 @@ export function endpoint<
     if (request.method !== operation.method) {
       throw new RequestError("METHOD_NOT_ALLOWED", { headers: { allow: methods } });
     }
-    const { principal, body } = await authenticated(operation, request);
-    const fields = operation.method === "GET"
+    const { principal, signedIn, body } = await authenticated(operation, request);
+    const sent = operation.method === "GET"
       ? withPathField(operation, path, queryFields(url))
       : operation.bodyType !== undefined
       ? formFields(body)
       : withReference(operation, request, isBodyOptional && isEmpty(body) ? {} : jsonFields(body));
-    const input = parse(operation, required, fields);
+    const fields = namesOperator ? withoutOperator(sent, signedIn) : sent;
+    const input = parse(operation, signedIn ? required : requiredWithKey, fields);
     return await handler(input, {
       headers: request.headers,
       principal,
-      operator: operatorOf(input),
+      operator: actingOperator(signedIn, input),
       bodyText: new TextDecoder().decode(body),
     });
   }
@@ -144,13 +152,19 @@ const RANDOM_ID = /[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}/gi;
  * Razorpay signs the body, so of its signature only the form can be.
  */
 async function authenticated(
-  { caller }: Operation,
+  operation: Operation,
   request: Request,
-): Promise<{ principal: Principal; body: BufferSource }> {
+): Promise<{
+  principal: Principal;
+  signedIn: SignedInOperator | undefined;
+  body: BufferSource;
+}> {
+  const { caller } = operation;
   const { headers } = request;
+  let signedIn: SignedInOperator | undefined;
   let principal: Principal = { kind: "trusted" };
   if (caller === "bot") await requireBot(headers);
-  if (caller === "operator") await requireOperator(headers);
+  if (caller === "operator") signedIn = await requireOperator(operation, headers);
   if (caller === "razorpay") requireSignature(headers);
   if (caller === "owner") principal = await principalOf(headers);
   if (principal.kind === "nobody") throw new RequestError("PROOF_REQUIRED");
@@ -160,7 +174,17 @@ async function authenticated(
 
   const body = await bodyBytes(request, MAX_BODY_BYTES[caller]);
   if (caller === "razorpay") await requireRazorpay(headers, body);
-  return { principal, body };
+  return { principal, signedIn, body };
+}
+
+/** A session says who acts, whatever the request says. */
+function withoutOperator(
+  fields: Record<string, unknown>,
+  signedIn: SignedInOperator | undefined,
+): Record<string, unknown> {
+  if (signedIn === undefined) return fields;
+  const { operator: _, ...others } = fields;
+  return others;
 }
 
 function isEmpty(body: BufferSource): boolean {

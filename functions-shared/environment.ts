@@ -100,6 +100,29 @@ export function allowedOrigins(): string[] {
     .filter((origin) => origin !== "");
 }
 
+/**
+ * Returns the origin whose pages may call the operators' functions; none if unset. What is not exactly
+ * an origin matches no page.
+ */
+export function consoleOrigin(): string | undefined {
+  const origin = optional("CONSOLE_ORIGIN");
+  return origin !== undefined && URL.parse(origin)?.origin === origin ? origin : undefined;
+}
+
+/**
+ * Returns whether an operator has to sign in with a second factor: `required` if nothing is set. On a
+ * hosted project, whose Auth has second factors, nothing else can be set.
+ *
+ * @throws {ConfigurationError} for any other value.
+ */
+export function secondFactor(): "required" | "off" {
+  const setting = optional("CONSOLE_SECOND_FACTOR") ?? "required";
+  if (setting !== "required" && setting !== "off") {
+    throw new ConfigurationError("CONSOLE_SECOND_FACTOR is neither required nor off");
+  }
+  return isHostedProject() ? "required" : setting;
+}
+
 /** Returns the page that the bot's links open. @throws {ConfigurationError} if it is missing. */
 export function frontendUrl(): URL {
   const url = URL.parse(required("FRONTEND_URL"));

@@ -26,8 +26,16 @@ export const ERRORS = {
     status: 401,
     message: "This function needs the project's secret key in the apikey header",
   },
+  INVALID_SESSION: {
+    status: 401,
+    message: "The session is not valid any more; sign in again",
+  },
   INVALID_WEBHOOK_SIGNATURE: { status: 401, message: "Invalid webhook signature" },
   NOT_THE_OWNER: { status: 403, message: "This account belongs to another phone number" },
+  ORIGIN_NOT_ALLOWED: { status: 403, message: "Pages of this origin may not act for an operator" },
+  SECOND_FACTOR_REQUIRED: { status: 403, message: "Sign in with a second factor" },
+  NOT_AN_OPERATOR: { status: 403, message: "This account is not an operator's, or is disabled" },
+  NOT_ALLOWED: { status: 403, message: "This is up to an operator with the role owner" },
   ACCOUNT_FROZEN: {
     status: 403,
     message: "This account is frozen. Please contact support.",

@@ -21,7 +21,7 @@ const MAX_LOG_LINES = 200;
 
 /** Variables that point to a stack. Tests start their own, and must not touch the developer's. */
 const STACK_VARIABLES =
-  /^(API_PORT|DB_PORT|RAZORPAY_|SUPABASE_|DATABASE_URL$|BOT_SECRET|FRONTEND_|ALLOWED_ORIGINS$|EVENTS_|DEFAULT_COUNTRY$|LOG_FORMAT$)/;
+  /^(API_PORT|DB_PORT|RAZORPAY_|SUPABASE_|DATABASE_URL$|BOT_SECRET|FRONTEND_|ALLOWED_ORIGINS$|CONSOLE_|EVENTS_|DEFAULT_COUNTRY$|LOG_FORMAT$)/;
 
 /** At most so many files are tested at once, however many processors there are. */
 const MAX_LANES = 4;

@@ -7,11 +7,10 @@
  * @module
  */
 
-import { decodeBase64url } from "shared/auth/base64url.ts";
 import { bearerToken, requireBot } from "shared/auth/caller.ts";
 import { readLinkToken } from "shared/auth/link-token.ts";
-import { isOperator } from "shared/auth/operator.ts";
-import { sessionPhoneNumber } from "shared/auth/session.ts";
+import { hasSecretKey } from "shared/auth/operator.ts";
+import { isPublishableKey, sessionPhoneNumber } from "shared/auth/session.ts";
 import { frontendAccess, isOpenToEverybody } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
 
@@ -49,7 +48,7 @@ export async function principalOf(headers: Headers): Promise<Principal> {
     await requireBot(headers);
     return { kind: "trusted" };
   }
-  if (await isOperator(headers)) return { kind: "trusted" };
+  if (await hasSecretKey(headers)) return { kind: "trusted" };
   if (frontendAccess() === "public") {
     const owner = await ownerOf(headers).catch(ignoreInvalidProof);
     return { kind: "public", phoneNumber: owner?.phoneNumber, userId: owner?.userId };
@@ -94,20 +93,6 @@ async function sessionOwner(token: string): Promise<Owner | undefined> {
   const phoneNumber = await sessionPhoneNumber(token);
   if (phoneNumber === undefined) throw new RequestError("INVALID_PROOF");
   return { kind: "owner", phoneNumber, userId: undefined };
-}
-
-/**
- * When nobody is signed in, supabase-js may send its publishable key in the same header. That is a
- * visitor without a proof. A legacy key is a token that claims the role `anon`.
- */
-function isPublishableKey(token: string): boolean {
-  if (token.startsWith("sb_publishable_")) return true;
-  try {
-    const [, payload = ""] = token.split(".");
-    return JSON.parse(decodeBase64url(payload)).role === "anon";
-  } catch {
-    return false;
-  }
 }
 
 /** Logs a warning, once per worker when it starts, if a hosted project's accounts are public. */

@@ -15,21 +15,32 @@ const REFUSAL_MS = 60_000;
 const MAX_REFUSALS = 1_000;
 
 /**
- * What a token claims that proves a phone number: a user who signed in here with a number of their own,
- * not anonymously, and not through somebody else's app, whose tokens from Supabase's OAuth server have
- * a `client_id`. `private.session_user_id` has the same rule.
+ * What a token claims that proves who somebody is: a user who signed in here, not anonymously, and not
+ * through somebody else's app, whose tokens from Supabase's OAuth server have a `client_id`.
+ * `private.session_user_id` has the same rule.
  *
  * Source: Supabase docs, "JWT claims reference" and "OAuth 2.1 server: token security".
  */
-const phoneSession = z.lazy(() =>
-  z.object({
+const signedIn = z.lazy(() =>
+  z.looseObject({
     aud: z.literal("authenticated"),
     role: z.literal("authenticated"),
-    phone: z.string().min(1),
     is_anonymous: z.literal(false).nullish(),
     client_id: z.null().optional(),
     nbf: z.number().optional(),
     iss: z.unknown().optional(),
+  })
+);
+
+/** What a token has to claim besides to prove a phone number. */
+const phoneClaims = z.lazy(() => z.object({ phone: z.string().min(1) }));
+
+/** What a token has to claim besides to be an operator's. Where Auth has no levels, it claims none. */
+const operatorClaims = z.lazy(() =>
+  z.object({
+    sub: z.uuid(),
+    session_id: z.uuid().nullish(),
+    aal: z.string().nullish(),
   })
 );
 
@@ -39,13 +50,60 @@ const phoneSession = z.lazy(() =>
  * @throws {RequestError} `UNAVAILABLE` when Auth would have to be asked and cannot answer now.
  */
 export async function sessionPhoneNumber(token: string): Promise<string | undefined> {
-  const { data: claims } = phoneSession.safeParse(await verifiedClaims(token));
+  const { data: claims } = phoneClaims.safeParse(await claimsOfSession(token));
+  // Supabase Auth writes the number without its plus sign.
+  return claims && `+${claims.phone.replace(/^\+/, "")}`;
+}
+
+/** A session that may be an operator's. */
+export interface OperatorSession {
+  /** The user of Supabase Auth. */
+  readonly userId: string;
+  readonly sessionId: string | undefined;
+  readonly hasSecondFactor: boolean;
+}
+
+/**
+ * Returns what a session's token says about who signed in, and how; `undefined` if it is not valid.
+ *
+ * @throws {RequestError} `UNAVAILABLE` when Auth would have to be asked and cannot answer now.
+ */
+export async function operatorSession(token: string): Promise<OperatorSession | undefined> {
+  const { data: claims } = operatorClaims.safeParse(await claimsOfSession(token));
+  return claims && {
+    userId: claims.sub,
+    sessionId: claims.session_id ?? undefined,
+    hasSecondFactor: claims.aal === "aal2",
+  };
+}
+
+/** Returns whether a bearer token has the form of a session's, and is not what visitors send. */
+export function isSession(token: string): boolean {
+  return token.split(".").length === 3 && !isPublishableKey(token);
+}
+
+/**
+ * When nobody is signed in, supabase-js may send its publishable key in the same header. That is a
+ * visitor without a proof. A legacy key is a token that claims the role `anon`.
+ */
+export function isPublishableKey(token: string): boolean {
+  if (token.startsWith("sb_publishable_")) return true;
+  try {
+    const [, payload = ""] = token.split(".");
+    return JSON.parse(decodeBase64url(payload)).role === "anon";
+  } catch {
+    return false;
+  }
+}
+
+/** Returns the claims of a session that somebody may be recognized by. */
+async function claimsOfSession(token: string): Promise<unknown> {
+  const { data: claims } = signedIn.safeParse(await verifiedClaims(token));
   if (claims === undefined) return undefined;
   const issuer = sessionIssuer();
   if (issuer !== undefined && claims.iss !== issuer) return undefined;
   if (claims.nbf !== undefined && claims.nbf * 1000 > Date.now()) return undefined;
-  // Supabase Auth writes the number without its plus sign.
-  return `+${claims.phone.replace(/^\+/, "")}`;
+  return claims;
 }
 
 /**

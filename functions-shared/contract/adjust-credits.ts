@@ -15,17 +15,22 @@ import {
 import type { Operation } from "shared/contract/operation.ts";
 
 const MAX_CREDITS = 1_000_000;
+/** The most credits that an operator of the role support may give or take in one call. */
+export const MAX_SUPPORT_CREDITS = 50;
+
 const RANGE = `must be a whole number from ${-MAX_CREDITS} to ${MAX_CREDITS}, and not 0`;
 
 export const adjustCredits = {
   name: "adjust-credits",
   method: "POST",
   caller: "operator",
+  operatorRole: "support",
   summary: "Give credits to a user, or take some away",
   description:
     "Changes the balance by a difference, which the history shows as an entry of source " +
     "`adjustment`. Credits that are given pay the user's debt first. Credits that are reserved are " +
-    `never taken. ${RECORDED}`,
+    `never taken. With a session of the role support, at most ${MAX_SUPPORT_CREDITS} credits either ` +
+    `way. ${RECORDED}`,
   input: z.object({
     user_id: userId,
     credits: z.int(RANGE).min(-MAX_CREDITS, RANGE).max(MAX_CREDITS, RANGE)
@@ -54,5 +59,5 @@ export const adjustCredits = {
     debt_credits: z.int().min(0),
   }),
   successMessage: "Credits adjusted",
-  errors: ["USER_NOT_FOUND", "NOT_ENOUGH_CREDITS", "REFERENCE_REUSED"],
+  errors: ["NOT_ALLOWED", "USER_NOT_FOUND", "NOT_ENOUGH_CREDITS", "REFERENCE_REUSED"],
 } as const satisfies Operation;

@@ -19,6 +19,7 @@ export const endHold = {
   name: "end-hold",
   method: "POST",
   caller: "operator",
+  operatorRole: "support",
   summary: "Return reserved credits whose bot does not",
   description: "As `bot-release`, for a job that will not end by itself. " + RECORDED,
   input: z.object({

@@ -18,6 +18,7 @@ export const eraseUser = {
   name: "erase-user",
   method: "POST",
   caller: "operator",
+  operatorRole: "owner",
   summary: "Erase a person",
   description:
     "Removes everything that says whose account this was: numbers, WhatsApp user ids, the bot's " +

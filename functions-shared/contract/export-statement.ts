@@ -14,6 +14,7 @@ export const exportStatement = {
   name: "export-statement",
   method: "GET",
   caller: "operator",
+  operatorRole: "support",
   summary: "Export the statement of an account, as JSON or CSV",
   description:
     "The balance before a period, the entries in it, and the balance after it. As CSV, the response is " +

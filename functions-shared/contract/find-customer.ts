@@ -4,58 +4,25 @@
  */
 
 import { z } from "zod";
-import { remainingCredits, reservedCredits, text, timestamp } from "shared/contract/fields.ts";
+import {
+  customerProfile,
+  openHold,
+  orderSummary,
+  paymentSummary,
+} from "shared/contract/customer.ts";
+import { text, timestamp } from "shared/contract/fields.ts";
 import { entry } from "shared/contract/operator.ts";
 import type { Operation } from "shared/contract/operation.ts";
 
 /** An order with its newest payments. */
-export const customerOrder = z.object({
-  order_id: z.uuid(),
-  state: z.enum(["pending", "open", "paid"]),
-  channel: z.enum(["checkout", "link"]),
-  phone_number: z.string().nullable(),
-  whatsapp_user_id: z.string().nullable(),
-  package_id: z.string(),
-  credits: z.int(),
-  amount_paise: z.int(),
-  razorpay_order_id: z.string().nullable(),
-  created_at: timestamp,
-  paid_at: timestamp.nullable(),
-  payments: z.array(z.object({
-    payment_id: z.string(),
-    status: z.string(),
-    amount_paise: z.int(),
-    returned_paise: z.int().describe("What was refunded, or lost in a dispute."),
-    credits_granted: z.int(),
-    flag: z.string().nullable().describe("Why it bought nothing."),
-    created_at: timestamp,
-  })).describe("The newest 20."),
+export const customerOrder = orderSummary.extend({
+  payments: z.array(paymentSummary).describe("The newest 20."),
 });
 
 /** A customer with what is needed to help them. */
-export const customer = z.object({
-  user_id: z.uuid(),
-  phone_number: z.string().nullable(),
-  created_at: timestamp,
-  credits: z.int().min(0).describe("The balance."),
-  remaining_credits: remainingCredits,
-  reserved_credits: reservedCredits,
-  debt_credits: z.int().min(0),
-  frozen: z.boolean(),
-  frozen_at: timestamp.nullable(),
-  flags: z.array(z.string()).describe(
-    "What is unusual: `frozen`, `debt`, `flagged_payment`, `unfinished_refund`; other words may join.",
-  ),
-  identities: z.array(z.object({ kind: z.string(), value: z.string() })),
-  merged_user_ids: z.array(z.uuid()).describe("Accounts that were merged into this one."),
+export const customer = customerProfile.extend({
   entries: z.array(entry).describe("The newest 20."),
-  holds: z.array(z.object({
-    reference_id: z.string(),
-    action: z.string(),
-    credits: z.int(),
-    created_at: timestamp,
-    expires_at: timestamp,
-  })).describe("Open reservations."),
+  holds: z.array(openHold).describe("Open reservations."),
   orders: z.array(customerOrder).describe("The newest 20."),
   actions: z.array(z.object({
     created_at: timestamp,
@@ -71,6 +38,7 @@ export const findCustomer = {
   name: "find-customer",
   method: "POST",
   caller: "operator",
+  operatorRole: "support",
   summary: "Find a customer, with what is needed to help them",
   description:
     "A reference of a charge is kept by user, and cannot be searched for. The WhatsApp message id that " +

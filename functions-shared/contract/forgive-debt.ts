@@ -19,6 +19,7 @@ export const forgiveDebt = {
   name: "forgive-debt",
   method: "POST",
   caller: "operator",
+  operatorRole: "owner",
   summary: "Forgive what a user owes",
   description: "A debt is no part of the balance, so the history shows nothing of it. " + RECORDED,
   input: z.object({

@@ -18,6 +18,7 @@ export const freezeUser = {
   name: "freeze-user",
   method: "POST",
   caller: "operator",
+  operatorRole: "owner",
   summary: "Keep an account from spending",
   description:
     "Deductions and reservations are refused with `ACCOUNT_FROZEN`. What is reserved may still be captured " +

@@ -11,6 +11,7 @@ export const listAttention = {
   name: "list-attention",
   method: "GET",
   caller: "operator",
+  operatorRole: "support",
   summary: "List what needs an operator's attention",
   description: "For a monitor, too: the list is empty when all is well.",
   input: z.object({}),
@@ -22,6 +23,18 @@ export const listAttention = {
       subject: z.string(),
       since: timestamp,
       detail: z.string(),
+      remedy: z.string().nullable().describe(
+        "The function that helps; null if none does by itself.",
+      ),
+      user_id: z.uuid().nullable(),
+      order_id: z.uuid().nullable(),
+      payment_id: z.string().nullable(),
+      reference_id: z.string().nullable().describe("Of an unfinished refund, to repeat it with."),
+      amount_paise: z.int().nullable().describe(
+        "What is to be refunded, or was to be paid. Of an unfinished refund, what was asked for: null " +
+          "for all that was left.",
+      ),
+      events_from: timestamp.nullable().describe("Since when events have to be sent again."),
     })).describe("Oldest first, at most 1,000."),
   }),
   successMessage: "List retrieved successfully",

@@ -17,6 +17,7 @@ export const mergeUsers = {
   name: "merge-users",
   method: "POST",
   caller: "operator",
+  operatorRole: "owner",
   summary: "Merge two accounts of one person",
   description:
     "The balance, the debt, the orders, the reservations and the numbers move to the second account; " +

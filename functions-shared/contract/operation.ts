@@ -8,6 +8,9 @@
 import { z } from "zod";
 import type { ErrorCode } from "shared/errors.ts";
 
+/** What an operator may do: `support` helps customers, and `owner` may do everything. */
+export type OperatorRole = "support" | "owner";
+
 /** One function of the API. */
 export type Operation<
   Input extends z.ZodObject = z.ZodObject,
@@ -23,6 +26,11 @@ export type Operation<
    * caller is authenticated.
    */
   readonly caller: "bot" | "owner" | "anyone" | "browser" | "operator" | "razorpay";
+  /**
+   * The least role of an operator who may call it with a session. Without one, only the holder of the
+   * secret key may.
+   */
+  readonly operatorRole?: OperatorRole;
   readonly summary: string;
   readonly description: string;
   /** The field of `input` that may be given as the path segment after the name. */
@@ -115,6 +123,14 @@ const CALLER_ERRORS = {
   razorpay: ["INVALID_WEBHOOK_SIGNATURE"],
 } as const satisfies Record<Operation["caller"], readonly ErrorCode[]>;
 
+/** Errors for a session with which nobody, or not this operator, may call. */
+const OPERATOR_SESSION_ERRORS = [
+  "INVALID_SESSION",
+  "ORIGIN_NOT_ALLOWED",
+  "SECOND_FACTOR_REQUIRED",
+  "NOT_AN_OPERATOR",
+] as const satisfies readonly ErrorCode[];
+
 /** Errors of the functions that read a body. */
 const BODY_ERRORS = [
   "INVALID_JSON",
@@ -123,11 +139,13 @@ const BODY_ERRORS = [
 
 /** Returns every error that a function can return. */
 export function errorsOf(operation: Operation): ErrorCode[] {
-  const { caller, method, errors } = operation;
+  const { caller, operatorRole, method, errors } = operation;
   if (operation.redirects) return ["METHOD_NOT_ALLOWED", "INTERNAL", ...errors];
   return [
     ...COMMON_ERRORS.filter((code) => code !== "MISSING_FIELD" || !needsNoField(operation)),
     ...CALLER_ERRORS[caller],
+    ...(operatorRole ? OPERATOR_SESSION_ERRORS : []),
+    ...(operatorRole === "owner" ? ["NOT_ALLOWED" as const] : []),
     ...(method === "POST" ? BODY_ERRORS : []),
     ...errors,
   ];

@@ -22,13 +22,18 @@ import { exportStatement } from "shared/contract/export-statement.ts";
 import { findCustomer } from "shared/contract/find-customer.ts";
 import { forgiveDebt } from "shared/contract/forgive-debt.ts";
 import { freezeUser } from "shared/contract/freeze-user.ts";
+import { getOperator } from "shared/contract/get-operator.ts";
+import { getCustomer } from "shared/contract/get-customer.ts";
+import { listActionsTaken } from "shared/contract/list-actions-taken.ts";
 import { listAttention } from "shared/contract/list-attention.ts";
+import { listEntries } from "shared/contract/list-entries.ts";
 import { mergeUsers } from "shared/contract/merge-users.ts";
 import { paymentReturn } from "shared/contract/payment-return.ts";
 import { razorpayWebhook } from "shared/contract/razorpay-webhook.ts";
 import { reconcilePayments } from "shared/contract/reconcile-payments.ts";
 import { refundPayment } from "shared/contract/refund-payment.ts";
 import { resendEvents } from "shared/contract/resend-events.ts";
+import { salesReport } from "shared/contract/sales-report.ts";
 import { settleOrder } from "shared/contract/settle-order.ts";
 import { unfreezeUser } from "shared/contract/unfreeze-user.ts";
 import { users } from "shared/contract/users.ts";
@@ -53,9 +58,12 @@ export const OPERATIONS: readonly Operation[] = [
   razorpayWebhook,
   reconcilePayments,
   deliverEvents,
+  getOperator,
   settleOrder,
   eraseUser,
   findCustomer,
+  getCustomer,
+  listEntries,
   adjustCredits,
   forgiveDebt,
   freezeUser,
@@ -65,6 +73,8 @@ export const OPERATIONS: readonly Operation[] = [
   endHold,
   resendEvents,
   exportStatement,
+  listActionsTaken,
+  salesReport,
   listAttention,
   checkBooks,
 ];

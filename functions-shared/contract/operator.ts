@@ -4,11 +4,18 @@
  */
 
 import { z } from "zod";
-import { referenceId, text, timestamp } from "shared/contract/fields.ts";
+import { referenceId, text, timestamp, wholeNumberText } from "shared/contract/fields.ts";
+
+/** Who acts, in every request that changes something. */
+export const operatorName = text(200).regex(/\S/, "must be a name").nullish()
+  .describe(
+    "Who acts, for the record. Required with the secret key; with a session it is ignored, because the " +
+      "session says so.",
+  );
 
 /** Who acts and why, in every request that changes something. */
 export const actionFields = {
-  operator: text(200).regex(/\S/, "must be a name").describe("Who acts, for the record."),
+  operator: operatorName,
   reason: text(2000).regex(/\S/, "must say why").describe("Why, for the record."),
   reference_id: referenceId.meta({
     description: "Makes the call safe to repeat: the number of the ticket or case it is for.",
@@ -50,6 +57,12 @@ export const moment = z.string("must be a string")
   )
   .transform((text) => text.length === 10 ? `${text}T00:00:00Z` : text);
 
+/** A day of India, where the business is. */
+export const day = z.string("must be a string").refine(
+  (text) => date.safeParse(text).success && text >= "2000-01-01",
+  "must be a date from 2000-01-01, such as 2026-11-01",
+);
+
 /** An entry of an account's history, as operators see it. */
 export const entry = z.object({
   sequence_number: z.int().min(1),
@@ -60,3 +73,58 @@ export const entry = z.object({
   reference_id: z.string().nullable(),
   balance_after: z.int().min(0),
 });
+
+/** An entry with all that is known about it. */
+export const entryInFull = entry.extend({
+  source: z.string().describe(
+    "`system` (the welcome), `payment`, `refund`, `dispute`, `merge`, `adjustment`, or the id of the " +
+      "action that was charged for.",
+  ),
+  remaining_after: z.int().min(0).nullable().describe(
+    "What could be spent then. Null in entries from before reservations, after which it was the balance.",
+  ),
+  quantity: z.int().min(1).nullable()
+    .describe("In the unit of the action; null where the request named none."),
+  price: z.object({
+    unit: z.string(),
+    credits: z.int(),
+    per_quantity: z.int(),
+    minimum_credits: z.int(),
+  }).nullable().describe("The price by which it came about."),
+  payment: z.object({ payment_id: z.string(), order_id: z.uuid() }).nullable()
+    .describe("What was bought, or went back."),
+  merged_user_id: z.uuid().nullable().describe("The other account, where two were merged."),
+});
+
+const recorded = z.record(z.string(), z.unknown()).nullable();
+
+/** An operator's action, as it was recorded. */
+export const actionTaken = z.object({
+  action_id: z.int(),
+  created_at: timestamp,
+  action: z.string().describe("The function that was called."),
+  operator: z.string(),
+  reason: z.string(),
+  outcome: z.string(),
+  reference_id: z.string().nullable(),
+  user_id: z.uuid().nullable().describe(
+    "The account, as it was then; it may have been merged since.",
+  ),
+  order_id: z.uuid().nullable(),
+  payment_id: z.string().nullable(),
+  request: recorded.describe("What was asked for."),
+  before: recorded.describe("The account before."),
+  after: recorded.describe("The account after."),
+  result: recorded.describe("What was answered."),
+  completes_action_id: z.int().nullable().describe(
+    "The action that asked Razorpay for the refund, where this one says what came of it.",
+  ),
+});
+
+/** The `cursor` of a list. */
+export const cursor = wholeNumberText(1, 2_147_483_647).optional().describe(
+  "The `next_cursor` of the previous page.",
+);
+
+/** The `next_cursor` of a list. */
+export const nextCursor = z.string().nullable().describe("null on the last page");

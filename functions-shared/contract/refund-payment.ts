@@ -18,6 +18,7 @@ export const refundPayment = {
   name: "refund-payment",
   method: "POST",
   caller: "operator",
+  operatorRole: "owner",
   summary: "Return the money of a payment, or a part of it",
   description:
     "Asks Razorpay for a refund. The credits follow as with any refund, once Razorpay has processed " +

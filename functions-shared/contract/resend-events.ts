@@ -17,6 +17,7 @@ export const resendEvents = {
   name: "resend-events",
   method: "POST",
   caller: "operator",
+  operatorRole: "support",
   summary: "Tell the bot of events again",
   description:
     "One event, or those of a period, at most 10,000, whether or not they had arrived. A bot knows them " +

@@ -5,12 +5,14 @@
 
 import { z } from "zod";
 import { text } from "shared/contract/fields.ts";
+import { operatorName } from "shared/contract/operator.ts";
 import type { Operation } from "shared/contract/operation.ts";
 
 export const settleOrder = {
   name: "settle-order",
   method: "POST",
   caller: "operator",
+  operatorRole: "support",
   summary: "Settle one order by hand",
   description:
     "Asks Razorpay about one order and settles its payments. Who asked, and why, is recorded " +
@@ -21,7 +23,7 @@ export const settleOrder = {
         "Identifies one order: a Razorpay order, payment, payment link, refund or dispute id, our order " +
           "id or receipt, a bot's reference, a phone number in E.164 or a WhatsApp user id.",
       ),
-    operator: text(200).regex(/\S/, "must be a name"),
+    operator: operatorName,
     reason: text(2000).regex(/\S/, "must say why"),
   }),
   examples: {

@@ -18,6 +18,7 @@ export const unfreezeUser = {
   name: "unfreeze-user",
   method: "POST",
   caller: "operator",
+  operatorRole: "owner",
   summary: "Let a frozen account spend again",
   description: RECORDED,
   input: z.object({ user_id: userId, ...actionFields }),

@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod";
+import { checkBooks } from "shared/contract/check-books.ts";
 import { oneRow, procedure } from "shared/database/rpc.ts";
 
 /** Checks what was written since the last run, or a part of it, and records what is wrong. */
@@ -19,14 +20,5 @@ export const runBookCheck = procedure(
 /** Returns what the runs have found, and the time of the newest run. */
 export const listViolations = procedure(
   "list_violations",
-  () =>
-    oneRow(z.object({
-      violations: z.array(z.object({
-        invariant: z.string(),
-        subject: z.string(),
-        detail: z.string(),
-        found_at: z.string(),
-      })),
-      checked_at: z.string().nullable(),
-    })),
+  () => oneRow(checkBooks.data),
 );

@@ -25,7 +25,12 @@ const MAX_CALLS = 5;
 
 /** Erases a person. The database names the identities, and gets their hashes in a second call. */
 export async function eraseUser(
-  request: { user_id: string; operator: string; reason: string },
+  request: {
+    user_id: string;
+    operator: string;
+    operator_id: string | undefined;
+    reason: string;
+  },
 ): Promise<Exclude<z.infer<typeof erasure>, { outcome: "hashes_needed" }>> {
   let hashes: Record<string, string> = {};
   for (let call = 1; call <= MAX_CALLS; call++) {

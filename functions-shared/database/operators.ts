@@ -5,6 +5,7 @@
 
 import { z } from "zod";
 import { customer, customerOrder } from "shared/contract/find-customer.ts";
+import { listAttention as attention } from "shared/contract/list-attention.ts";
 import { entry } from "shared/contract/operator.ts";
 import { oneRow, procedure } from "shared/database/rpc.ts";
 
@@ -138,11 +139,5 @@ export const exportStatement = procedure(
 /** Lists what needs an operator's attention. */
 export const listAttention = procedure(
   "list_attention",
-  () =>
-    z.array(z.object({
-      kind: z.string(),
-      subject: z.string(),
-      since: z.string(),
-      detail: z.string(),
-    })),
+  () => attention.data.shape.items,
 );

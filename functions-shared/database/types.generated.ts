@@ -467,6 +467,7 @@ export type Database = {
           "created_at": string;
           "id": number;
           "operator": string;
+          "operator_id": string | null;
           "order_id": string | null;
           "outcome": string;
           "payment_id": string | null;
@@ -485,6 +486,7 @@ export type Database = {
           "created_at"?: string;
           "id"?: never;
           "operator": string;
+          "operator_id"?: string | null;
           "order_id"?: string | null;
           "outcome": string;
           "payment_id"?: string | null;
@@ -502,6 +504,7 @@ export type Database = {
           "created_at"?: string;
           "id"?: never;
           "operator"?: string;
+          "operator_id"?: string | null;
           "order_id"?: string | null;
           "outcome"?: string;
           "payment_id"?: string | null;
@@ -518,6 +521,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "operator_actions";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "operator_actions_operator_id_fkey";
+            columns: ["operator_id"];
+            isOneToOne: false;
+            referencedRelation: "operators";
+            referencedColumns: ["user_id"];
           },
           {
             foreignKeyName: "operator_actions_order_id_fkey";
@@ -541,6 +551,34 @@ export type Database = {
             referencedColumns: ["id"];
           },
         ];
+      };
+      "operators": {
+        Row: {
+          "created_at": string;
+          "disabled_at": string | null;
+          "email": string;
+          "name": string;
+          "role": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "disabled_at"?: string | null;
+          "email": string;
+          "name": string;
+          "role": string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "disabled_at"?: string | null;
+          "email"?: string;
+          "name"?: string;
+          "role"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
       };
       "order_references": {
         Row: {
@@ -987,11 +1025,19 @@ export type Database = {
       [_ in never]: never;
     };
     Functions: {
+      "add_operator": {
+        Args: { "email": string; "name": string; "role": string };
+        Returns: {
+          "outcome": string;
+          "user_id": string;
+        }[];
+      };
       "adjust_credits": {
         Args: {
           "allow_debt"?: boolean;
           "credits": number;
           "operator": string;
+          "operator_id"?: string;
           "reason": string;
           "reference_id": string;
           "user_id": string;
@@ -1005,6 +1051,7 @@ export type Database = {
         Args: {
           "amount_paise"?: number;
           "operator": string;
+          "operator_id"?: string;
           "payment_id": string;
           "reason": string;
           "reference_id": string;
@@ -1112,10 +1159,17 @@ export type Database = {
       "delete_old_events": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_old_holds": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_old_webhooks": { Args: Record<PropertyKey, never>; Returns: number };
+      "disable_operator": {
+        Args: { "email": string };
+        Returns: {
+          "outcome": string;
+        }[];
+      };
       "end_hold_by_hand": {
         Args: {
           "hold_reference_id": string;
           "operator": string;
+          "operator_id"?: string;
           "reason": string;
           "reference_id": string;
           "user_id": string;
@@ -1126,7 +1180,13 @@ export type Database = {
         }[];
       };
       "erase_user": {
-        Args: { "identity_hashes"?: Json; "operator": string; "reason": string; "user_id": string };
+        Args: {
+          "identity_hashes"?: Json;
+          "operator": string;
+          "operator_id"?: string;
+          "reason": string;
+          "user_id": string;
+        };
         Returns: {
           "auth": string;
           "erased_at": string;
@@ -1158,6 +1218,14 @@ export type Database = {
         Returns: {
           "customers": Json;
           "unclaimed_orders": Json;
+        }[];
+      };
+      "find_operator": {
+        Args: { "session_id"?: string; "user_id": string };
+        Returns: {
+          "name": string;
+          "outcome": string;
+          "role": string;
         }[];
       };
       "find_order": {
@@ -1210,6 +1278,7 @@ export type Database = {
         Args: {
           "credits"?: number;
           "operator": string;
+          "operator_id"?: string;
           "reason": string;
           "reference_id": string;
           "user_id": string;
@@ -1220,10 +1289,23 @@ export type Database = {
         }[];
       };
       "freeze_user": {
-        Args: { "operator": string; "reason": string; "reference_id": string; "user_id": string };
+        Args: {
+          "operator": string;
+          "operator_id"?: string;
+          "reason": string;
+          "reference_id": string;
+          "user_id": string;
+        };
         Returns: {
           "outcome": string;
           "result": Json;
+        }[];
+      };
+      "get_customer": {
+        Args: { "user_id": string };
+        Returns: {
+          "customer": Json;
+          "outcome": string;
         }[];
       };
       "get_user": {
@@ -1249,13 +1331,33 @@ export type Database = {
         }[];
       };
       "hand_out_events": { Args: { "batch_size": number; "urls": (string)[] }; Returns: number };
+      "list_actions_taken": {
+        Args: {
+          "before_action_id"?: number;
+          "operator"?: string;
+          "page_size": number;
+          "user_id"?: string;
+        };
+        Returns: {
+          "actions": Json;
+          "next_cursor": number;
+          "outcome": string;
+        }[];
+      };
       "list_attention": {
         Args: Record<PropertyKey, never>;
         Returns: {
+          "amount_paise": number;
           "detail": string;
+          "events_from": string;
           "kind": string;
+          "order_id": string;
+          "payment_id": string;
+          "reference_id": string;
+          "remedy": string;
           "since": string;
           "subject": string;
+          "user_id": string;
         }[];
       };
       "list_credit_transactions": {
@@ -1279,6 +1381,26 @@ export type Database = {
           "transactions": Json;
         }[];
       };
+      "list_entries": {
+        Args: { "before_sequence_number"?: number; "page_size": number; "user_id": string };
+        Returns: {
+          "entries": Json;
+          "next_cursor": number;
+          "outcome": string;
+          "total": number;
+        }[];
+      };
+      "list_operators": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "created_at": string;
+          "disabled_at": string;
+          "email": string;
+          "name": string;
+          "role": string;
+          "user_id": string;
+        }[];
+      };
       "list_prices": {
         Args: Record<PropertyKey, never>;
         Returns: {
@@ -1290,7 +1412,9 @@ export type Database = {
         Args: Record<PropertyKey, never>;
         Returns: {
           "checked_at": string;
+          "runs": Json;
           "violations": Json;
+          "whole_run": Json;
         }[];
       };
       "merge_users": { Args: { "from_user_id": string; "into_user_id": string }; Returns: string };
@@ -1299,6 +1423,7 @@ export type Database = {
           "from_user_id": string;
           "into_user_id": string;
           "operator": string;
+          "operator_id"?: string;
           "reason": string;
           "reference_id": string;
         };
@@ -1344,7 +1469,13 @@ export type Database = {
         Returns: number;
       };
       "record_operator_action": {
-        Args: { "operator": string; "order_id": string; "outcome": string; "reason": string };
+        Args: {
+          "operator": string;
+          "operator_id"?: string;
+          "order_id": string;
+          "outcome": string;
+          "reason": string;
+        };
         Returns: undefined;
       };
       "refresh_samples": { Args: Record<PropertyKey, never>; Returns: undefined };
@@ -1363,6 +1494,7 @@ export type Database = {
           "created_from"?: string;
           "event_id"?: string;
           "operator": string;
+          "operator_id"?: string;
           "reason": string;
           "reference_id": string;
         };
@@ -1399,6 +1531,13 @@ export type Database = {
           "violation_count": number;
         }[];
       };
+      "sales_report": {
+        Args: { "end_day": string; "first_day": string };
+        Returns: {
+          "actions": Json;
+          "days": Json;
+        }[];
+      };
       "settle_payment": {
         Args: {
           "amount_paise": number;
@@ -1419,7 +1558,13 @@ export type Database = {
         }[];
       };
       "unfreeze_user": {
-        Args: { "operator": string; "reason": string; "reference_id": string; "user_id": string };
+        Args: {
+          "operator": string;
+          "operator_id"?: string;
+          "reason": string;
+          "reference_id": string;
+          "user_id": string;
+        };
         Returns: {
           "outcome": string;
           "result": Json;

@@ -5,7 +5,7 @@
  */
 
 import type { Operation } from "shared/contract/operation.ts";
-import { allowedOrigins } from "shared/environment.ts";
+import { allowedOrigins, consoleOrigin } from "shared/environment.ts";
 
 /**
  * What supabase-js sends (`corsHeaders` of @supabase/supabase-js 2.119.1, plus `x-region`, which
@@ -30,11 +30,12 @@ const EXPOSED_HEADERS = ["x-request-id", "retry-after", "idempotent-replayed"].j
 
 /**
  * Returns the headers that let a page of an allowed origin read the response. Functions for the bot,
- * the operator and Razorpay allow no origin: a secret in a page is no secret.
+ * the scheduler and Razorpay allow no origin: a secret in a page is no secret. What operators may call
+ * with a session allows the console, and no page of customers.
  */
-export function corsHeaders({ caller }: Operation, origin: string | null): Record<string, string> {
-  if (caller !== "owner" && caller !== "anyone") return {};
-  const allowed = allowedOrigins();
+export function corsHeaders(operation: Operation, origin: string | null): Record<string, string> {
+  const allowed = allowedFor(operation);
+  if (allowed === undefined) return {};
   const exposed = { "access-control-expose-headers": EXPOSED_HEADERS };
   if (allowed.includes("*")) return { "access-control-allow-origin": "*", ...exposed };
   // The response depends on the origin, and a cache in between has to know.
@@ -42,7 +43,18 @@ export function corsHeaders({ caller }: Operation, origin: string | null): Recor
   return { "access-control-allow-origin": origin, vary: "Origin", ...exposed };
 }
 
-/** Returns the headers of the response to a preflight request. */
+/** Returns the origins whose pages may call a function; undefined where none ever may. */
+function allowedFor({ caller, operatorRole }: Operation): string[] | undefined {
+  if (caller === "owner" || caller === "anyone") return allowedOrigins();
+  if (operatorRole === undefined) return undefined;
+  const origin = consoleOrigin();
+  return origin === undefined ? [] : [origin];
+}
+
+/**
+ * Returns the headers of the response to a preflight request. Without the origin among them, a browser
+ * does not send the request.
+ */
 export function preflight(operation: Operation, origin: string | null): Record<string, string> {
   return {
     ...corsHeaders(operation, origin),

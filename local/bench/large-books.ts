@@ -3,7 +3,7 @@
  *
  * Every user has the welcome, deductions, and one purchase by a bot's reference, with a refund that
  * failed and an operator's action. Orders that nobody paid come on top, as do deliveries of webhooks and
- * expired rate counters.
+ * expired rate counters. All of it happened within 30 days, evenly.
  * @module
  */
 
@@ -51,7 +51,7 @@ export async function fillBooks(
     create temporary table person on commit drop as
     select n, gen_random_uuid() as id, gen_random_uuid() as order_id,
       '+91' || 9800000000 + n as phone, lpad(n::text, 14, '0') as number,
-      clock_timestamp() - (${users}::integer - n) * interval '1 second' as since
+      clock_timestamp() - (${users}::integer - n) * interval '30 days' / ${users}::integer as since
     from generate_series(0, ${users}::integer - 1) n`;
   await sql`
     insert into public.users (id, phone_number, credits, transaction_count, created_at)
@@ -68,7 +68,9 @@ export async function fillBooks(
       case place when 1 then 'welcome' when 2 then 'pay_' || number else 'job ' || n || ' ' || place end,
       case place when 1 then 3 else 5 + ${credits}::integer - place end,
       since + place * interval '1 second'
-    from person, generate_series(1, ${entriesPerUser}::integer) place`;
+    from person, generate_series(1, ${entriesPerUser}::integer) place
+    -- As a ledger is written: in the order of time.
+    order by n, place`;
   await sql`
     insert into public.payment_orders
       (id, phone_number, package_id, package_name, credits, amount_paise, key_mode, channel, state,

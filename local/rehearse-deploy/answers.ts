@@ -561,6 +561,95 @@ export const REHEARSALS: readonly Rehearsal[] = [
     ],
   },
   {
+    slug: "get-operator",
+    method: "GET",
+    withoutPackages: ["razorpay"],
+    exchanges: ({ secretKey }) => [
+      missingKey("GET"),
+      {
+        method: "GET",
+        headers: { apikey: secretKey },
+        answer: {
+          status: 401,
+          body: failure("The session is not valid any more; sign in again", "INVALID_SESSION"),
+        },
+      },
+    ],
+  },
+  {
+    slug: "get-customer",
+    method: "GET",
+    withoutPackages: ["razorpay", "libphonenumber-js"],
+    exchanges: ({ secretKey, userId }) => [
+      missingKey("GET"),
+      {
+        method: "GET",
+        path: `?user_id=${userId}`,
+        headers: { apikey: secretKey },
+        answer: {
+          status: 200,
+          body: success("Customer retrieved successfully", {
+            user_id: userId,
+            phone_number: PHONE_NUMBER,
+          }),
+        },
+      },
+    ],
+  },
+  {
+    slug: "list-entries",
+    method: "GET",
+    withoutPackages: ["razorpay", "libphonenumber-js"],
+    exchanges: ({ secretKey, userId }) => [
+      missingKey("GET"),
+      {
+        method: "GET",
+        path: `?user_id=${userId}&limit=1`,
+        headers: { apikey: secretKey },
+        answer: {
+          status: 200,
+          body: success("Entries retrieved successfully", { entries: [{ source: "refund" }] }),
+        },
+      },
+    ],
+  },
+  {
+    slug: "list-actions-taken",
+    method: "GET",
+    withoutPackages: ["razorpay", "libphonenumber-js"],
+    exchanges: ({ secretKey, userId }) => [
+      missingKey("GET"),
+      {
+        method: "GET",
+        path: `?user_id=${userId}&limit=1`,
+        headers: { apikey: secretKey },
+        answer: {
+          status: 200,
+          body: success("Actions retrieved successfully", {
+            actions: [{ operator: "Rehearsal", action: "refund-payment", outcome: "refunded" }],
+          }),
+        },
+      },
+    ],
+  },
+  {
+    slug: "sales-report",
+    method: "GET",
+    withoutPackages: ["razorpay", "libphonenumber-js"],
+    exchanges: ({ secretKey }) => [
+      missingKey("GET"),
+      {
+        method: "GET",
+        path: "?from=2026-01-01&to=2026-01-02",
+        headers: { apikey: secretKey },
+        answer: {
+          status: 200,
+          body: success("Report made", { days: [{ date: "2026-01-01", charges: 0 }] }),
+        },
+      },
+    ],
+  },
+  {
     slug: "list-attention",
     method: "GET",
     withoutPackages: ["razorpay"],

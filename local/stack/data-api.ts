@@ -10,6 +10,7 @@
 import { App, ConsoleEmailDriver } from "@supabase/lite";
 import { PostgresConnection } from "@supabase/lite/postgres";
 import { z } from "zod";
+import { answerAuth } from "./embedded-auth.ts";
 import { type Connections, type DriverOptions, openConnections } from "./connections.ts";
 
 /** Serves the paths `/rest/v1/...` and `/auth/v1/...`. */
@@ -76,8 +77,12 @@ export async function startDataApi(options: DataApiOptions): Promise<DataApi> {
     await connection.close();
     throw error;
   }
+  const answer = (request: Request) => app.fetch(request, { peerAddress: null });
   return {
-    fetch: (request) => app.fetch(request, { peerAddress: null }),
+    fetch: (request) =>
+      new URL(request.url).pathname.startsWith("/auth/v1/")
+        ? answerAuth(request, { ...options, fetch: answer })
+        : answer(request),
     async close() {
       await refreshing;
       await connection.close();

@@ -31,8 +31,8 @@ export interface StackEnvironment {
 
 /** Whose accounts the functions of a stack serve. */
 interface Project {
-  /** The public key that verifies users' sessions, if it is known. */
-  readonly sessionKey?: JsonWebKey;
+  /** The keys that verify users' sessions, as far as they are known. */
+  readonly sessionKeys?: readonly JsonWebKey[];
   /** Whether it is a given Supabase project. */
   readonly isGiven?: boolean;
 }
@@ -43,7 +43,7 @@ interface Project {
  */
 export function functionEnvironment(
   stack: StackEnvironment,
-  { sessionKey, isGiven = false }: Project = {},
+  { sessionKeys = [], isGiven = false }: Project = {},
 ): Record<string, string> {
   const {
     SUPABASE_URL,
@@ -57,7 +57,7 @@ export function functionEnvironment(
     SUPABASE_DB_URL: DATABASE_URL,
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: SUPABASE_PUBLISHABLE_KEY }),
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: SUPABASE_SECRET_KEY }),
-    SUPABASE_JWKS: JSON.stringify({ keys: sessionKey ? [sessionKey] : [] }),
+    SUPABASE_JWKS: JSON.stringify({ keys: sessionKeys }),
     ...(isGiven ? { ...CLOSED, ALLOWED_ORIGINS: new URL(stack.FRONTEND_URL).origin } : OPEN),
     ...projectSecrets,
   };

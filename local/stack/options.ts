@@ -7,9 +7,11 @@
 import {
   allowedOrigins,
   ConfigurationError,
+  consoleOrigin,
   eventAddresses,
   frontendAccess,
   frontendUrl,
+  secondFactor,
 } from "shared/environment.ts";
 import { nationalCountry } from "shared/phone-number.ts";
 import { TaskError } from "../system/task.ts";
@@ -18,6 +20,8 @@ import { TaskError } from "../system/task.ts";
 const RULES: readonly (readonly [name: string, read: () => unknown, rule: string])[] = [
   ["FRONTEND_ACCESS", frontendAccess, "phone-proof or public"],
   ["ALLOWED_ORIGINS", origins, "origins such as https://one.example, separated by commas, or *"],
+  ["CONSOLE_ORIGIN", originOfConsole, "one origin such as https://console.example"],
+  ["CONSOLE_SECOND_FACTOR", secondFactor, "required or off"],
   ["FRONTEND_URL", frontendUrl, "a URL such as https://one.example/account"],
   [
     "EVENTS_URL",
@@ -44,6 +48,10 @@ export function checkOptions(options: Readonly<Record<string, string>>): void {
       throw new TaskError(`${name} must be ${rule}, not "${value}".`);
     }
   }
+}
+
+function originOfConsole(): void {
+  if (consoleOrigin() === undefined) throw new ConfigurationError("not an origin");
 }
 
 /** A browser sends an origin in exactly this form, and it is compared as text. */

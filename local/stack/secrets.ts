@@ -84,10 +84,15 @@ export async function loadSecrets(localDir: string): Promise<Secrets> {
   return secrets;
 }
 
-/** Returns the public half of the session key, which the functions verify sessions with. */
-export function publicSessionKey({ sessionKey }: Secrets): JsonWebKey & { kid: string } {
+/**
+ * Returns the keys that the functions verify sessions with: the public half of the session key, and an
+ * entry for the shared secret of the embedded Auth. That one says only that there is such a secret: Auth
+ * is asked about each session that claims to be signed with it.
+ */
+export function sessionKeys({ sessionKey }: Secrets): JsonWebKey[] {
   const { kty, crv, x, y, kid } = sessionKey;
-  return { kty, crv, x, y, kid, alg: "ES256", key_ops: ["verify"] };
+  const publicKey = { kty, crv, x, y, kid, alg: "ES256", key_ops: ["verify"] };
+  return [publicKey, { kty: "oct", alg: "HS256", key_ops: ["verify"] }];
 }
 
 async function generateSessionKey(): Promise<PrivateSessionKey> {

@@ -23,7 +23,7 @@ import { startGateway } from "./gateway.ts";
 import { checkOptions } from "./options.ts";
 import { type Pages, servePages } from "./pages.ts";
 import { startScheduler } from "./scheduler.ts";
-import { loadSecrets, publicSessionKey, type Secrets } from "./secrets.ts";
+import { loadSecrets, type Secrets, sessionKeys } from "./secrets.ts";
 
 /** A running stack. */
 export interface Stack {
@@ -91,7 +91,7 @@ export async function startStack(
         ? functionEnvironment({ ...environment, SUPABASE_URL: settings.supabase.url }, {
           isGiven: true,
         })
-        : functionEnvironment(environment, { sessionKey: publicSessionKey(secrets) }),
+        : functionEnvironment(environment, { sessionKeys: sessionKeys(secrets) }),
     );
     setEnvironment(settings.functionOptions);
 

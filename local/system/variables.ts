@@ -36,18 +36,20 @@ export const DEFAULTS = {
 
 /**
  * The defaults of the functions for the embedded stack's own accounts, which are test data: a phone
- * number alone gives access to its account, and any page may call.
+ * number alone gives access to its account, and any page may call. Its Auth has no second factor.
  */
 export const OPEN = {
   EMBEDDED_STACK: "1",
   FRONTEND_ACCESS: "public",
   ALLOWED_ORIGINS: "*",
+  CONSOLE_SECOND_FACTOR: "off",
 } as const;
 
 /** The defaults for the accounts of a given project, which may be those of real people. */
 export const CLOSED = {
   EMBEDDED_STACK: "",
   FRONTEND_ACCESS: "phone-proof",
+  CONSOLE_SECOND_FACTOR: "required",
 } as const;
 
 /** In the order in which a reader meets them. */
@@ -218,10 +220,32 @@ export const VARIABLES: readonly Variable[] = [
     example: "",
   },
   {
+    name: "CONSOLE_ORIGIN",
+    part: "options",
+    description:
+      "The one origin whose pages may call the operators' functions, `https://console.example`: the " +
+      "operators' console. No other page may, and that page no other function.",
+    local: "none",
+    hosted: "none",
+    example: "",
+  },
+  {
+    name: "CONSOLE_SECOND_FACTOR",
+    part: "options",
+    description:
+      "`required`: an operator has to sign in with a second factor. `off`: a password will do. A " +
+      "hosted project requires it whatever is set here.",
+    local: `\`${OPEN.CONSOLE_SECOND_FACTOR}\`, because its Auth has none; ` +
+      `\`${CLOSED.CONSOLE_SECOND_FACTOR}\` with a given Supabase project`,
+    hosted: "`required`",
+    example: "",
+  },
+  {
     name: "FRONTEND_URL",
     part: "options",
     description:
-      "The page that the links of bot-link open, and to which payment-return sends customers back.",
+      "The page that the links of bot-link open, and that customers come back to from a " +
+      "payment.",
     local: "the account page that the stack serves",
     hosted: "bot-link and payment-return fail",
     example: "",

@@ -55,6 +55,14 @@ const SECURITY_SCHEMES = {
     description:
       "The owner of an account: a session of Supabase Auth with a confirmed phone number.",
   },
+  operatorSession: {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "JWT",
+    description:
+      "An operator who has signed in: a session of Supabase Auth, with a second factor where one is " +
+      "required. From a page, only one of `CONSOLE_ORIGIN`.",
+  },
   eventSignature: {
     type: "apiKey",
     in: "header",
@@ -85,6 +93,11 @@ const SECURITY: Record<Operation["caller"], Requirement[]> = {
   operator: [{ secretKey: [] }],
   razorpay: [{ razorpaySignature: [] }],
 };
+
+/** The credentials of an operation: those of its caller, and of an operator if one may sign in for it. */
+function securityOf({ caller, operatorRole }: Operation): Requirement[] {
+  return operatorRole ? [...SECURITY[caller], { operatorSession: [] }] : SECURITY[caller];
+}
 
 type Requirement = Partial<Record<keyof typeof SECURITY_SCHEMES, never[]>>;
 
@@ -180,7 +193,7 @@ function operationObject(
     tags: [TAGS[caller]],
     summary,
     description,
-    security: SECURITY[caller],
+    security: securityOf(operation),
     ...(method === "GET"
       ? { parameters: parametersOf(operation, pathField) }
       : { parameters: headersOf(operation), requestBody: bodyOf(operation) }),

@@ -1,6 +1,6 @@
 /**
  * `deno task operator`: an operator's questions to a backend, in a terminal or a script. It never
- * prompts, and only `settle`, `call` and `sql --write` change anything.
+ * prompts, and only `settle`, `call`, `add`, `disable` and `sql --write` change anything.
  *
  * It talks to the stack that runs on this machine, or to the project that SUPABASE_URL and
  * SUPABASE_SECRET_KEY name in the environment. No secret is an argument, where the list of processes
@@ -8,6 +8,7 @@
  * @module
  */
 
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { parseArgs, parseEnv } from "node:util";
 import postgres from "postgres";
@@ -29,6 +30,10 @@ const USAGE = `Usage:
                                               have one order looked up at Razorpay now
   deno task operator call <function> [<field>=<value> ...]
                                               any function for operators, with its fields
+  deno task operator add <email> --name <name> --role owner|support [--existing]
+                                              who may sign in to the console; the same again changes it
+  deno task operator disable <email>          keeps an operator from doing anything, from now on
+  deno task operator list                     all operators
   deno task operator sql [--write] <sql>      a statement, read-only unless told otherwise
 
 <what>: an id of Razorpay's or ours, a bot's reference, a phone number in E.164, a WhatsApp user id.`;
@@ -40,6 +45,9 @@ const SUBJECTS: Record<string, number> = {
   find: 1,
   settle: 1,
   call: 1,
+  add: 1,
+  disable: 1,
+  list: 0,
   sql: 1,
 };
 
@@ -88,24 +96,81 @@ async function post(backend: Backend, path: string, body: object): Promise<unkno
 }
 
 async function request(
-  { url, secretKey }: Backend,
+  backend: Backend,
   method: string,
   path: string,
   body: string | null = null,
 ): Promise<string> {
-  let response: Response;
+  const { isRefused, status, text } = await answerTo(backend, method, path, body);
+  if (isRefused) throw new TaskError(`${backend.url} returned ${status}: ${text}`);
+  return text;
+}
+
+async function answerTo(
+  { url, secretKey }: Backend,
+  method: string,
+  path: string,
+  body: string | null,
+): Promise<{ isRefused: boolean; status: number; text: string }> {
   try {
-    response = await fetch(new URL(path, url), {
+    const response = await fetch(new URL(path, url), {
       method,
       headers: { apikey: secretKey, "content-type": "application/json" },
       body,
     });
+    return { isRefused: !response.ok, status: response.status, text: await response.text() };
   } catch {
     throw new TaskError(`${url} cannot be reached.`);
   }
-  const text = await response.text();
-  if (!response.ok) throw new TaskError(`${url} returned ${response.status}: ${text}`);
-  return text;
+}
+
+/** Who is to be an operator. */
+interface NewOperator {
+  readonly email: string;
+  readonly name: string;
+  readonly role: string;
+  /** Whether a user of Auth who is there already may become one. */
+  readonly isExisting: boolean;
+}
+
+/** Makes somebody an operator, with a user of Auth and a password if there is none yet. */
+async function addOperator(
+  backend: Backend,
+  { isExisting, ...operator }: NewOperator,
+): Promise<Rows> {
+  const known = await callSql(backend, "list_operators", {});
+  const isOperator = known.some(({ email }) => email === operator.email.toLowerCase());
+  const password = isExisting || isOperator ? undefined : await makeUser(backend, operator.email);
+  const [{ outcome } = {}] = await callSql(backend, "add_operator", operator);
+  switch (outcome) {
+    case "user_not_found":
+      throw new TaskError(`Auth has no user ${operator.email}.`);
+    case "email_not_confirmed":
+      throw new TaskError(
+        `Whoever signed up as ${operator.email} has not confirmed the address, and may be somebody else.`,
+      );
+  }
+  return [{ outcome, ...operator, ...(password && { password }) }];
+}
+
+/** Makes a user of Auth, and returns the password, which is kept nowhere. */
+async function makeUser(backend: Backend, email: string): Promise<string> {
+  const password = randomBytes(18).toString("base64url");
+  const body = JSON.stringify({ email, password, email_confirm: true });
+  const { isRefused, status, text } = await answerTo(
+    backend,
+    "POST",
+    "/auth/v1/admin/users",
+    body,
+  );
+  if (isRefused && text.includes("email_exists")) {
+    throw new TaskError(
+      `Auth has a user ${email} already. If you know who made it, add --existing: whoever has its ` +
+        "password will be the operator.",
+    );
+  }
+  if (isRefused) throw new TaskError(`${backend.url} returned ${status}: ${text}`);
+  return password;
 }
 
 /** Calls a function for operators, and returns its response: JSON, or the file that it asks for. */
@@ -170,11 +235,11 @@ async function runSql({ url, databaseUrl }: Backend, text: string, write: boolea
   }
 }
 
-/** A table for people, JSON for programs. */
-function show(rows: Rows): void {
+/** A table for people, with these columns or all, JSON for programs. */
+function show(rows: Rows, columns?: string[]): void {
   if (!Deno.stdout.isTerminal()) console.log(JSON.stringify(rows, null, 2));
   else if (rows.length === 0) console.log("Nothing.");
-  else console.table(rows);
+  else console.table(rows, columns);
 }
 
 function readArguments() {
@@ -183,8 +248,11 @@ function readArguments() {
       args: Deno.args,
       allowPositionals: true,
       options: {
+        existing: { type: "boolean", default: false },
+        name: { type: "string" },
         operator: { type: "string" },
         reason: { type: "string" },
+        role: { type: "string" },
         since: { type: "string" },
         user: { type: "string" },
         write: { type: "boolean", default: false },
@@ -201,14 +269,21 @@ function readArguments() {
 }
 
 await runTask(async () => {
-  const { command, subject, fields, operator, reason, since, user, write } = readArguments();
+  const { command, subject, fields, name, role, existing, operator, reason, since, user, write } =
+    readArguments();
   if (command === "settle" && !(operator && reason)) throw new TaskError(USAGE);
+  if (command === "add" && !(name && (role === "owner" || role === "support"))) {
+    throw new TaskError(USAGE);
+  }
   if (command !== "check" && (since ?? user) !== undefined) throw new TaskError(USAGE);
   const backend = await findBackend();
   console.error(`On ${backend.url}:`);
   switch (command) {
     case "attention":
-      return show(await callSql(backend, "list_attention", {}));
+      return show(
+        await callSql(backend, "list_attention", {}),
+        ["kind", "subject", "since", "detail"],
+      );
     case "check": {
       const violations = await callSql(backend, "check_invariants", { since, user_id: user });
       show(violations);
@@ -226,6 +301,17 @@ await runTask(async () => {
     }
     case "call":
       return console.log(await callFunction(backend, subject, fields));
+    case "add": {
+      const added = { email: subject, name: name ?? "", role: role ?? "", isExisting: existing };
+      return show(await addOperator(backend, added));
+    }
+    case "disable": {
+      const rows = await callSql(backend, "disable_operator", { email: subject });
+      if (rows[0]?.outcome !== "disabled") throw new TaskError(`${subject} is no operator.`);
+      return show(rows);
+    }
+    case "list":
+      return show(await callSql(backend, "list_operators", {}));
     case "sql":
       return show(await runSql(backend, subject, write));
   }

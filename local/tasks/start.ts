@@ -36,6 +36,7 @@ await runTask(async () => {
 function introduction(settings: Settings): string {
   return `
   Access     ${access(settings)}
+  Operators  ${operators(settings)}
   Settings   ${sources()}
   Stand-ins  ${standIns(settings)}
 `;
@@ -47,6 +48,14 @@ function access({ functionOptions, supabase }: Settings): string {
     ? "phone-proof: a page must prove a phone number before it reads the account"
     : "public: ANYONE WHO KNOWS A PHONE NUMBER CAN READ ITS ACCOUNT\n" +
       "             This is for test data. FRONTEND_ACCESS=phone-proof asks for proof, as when deployed.";
+}
+
+function operators({ functionOptions, supabase }: Settings): string {
+  const { CONSOLE_SECOND_FACTOR } = { ...(supabase ? CLOSED : OPEN), ...functionOptions };
+  if (supabase) return "sign in with the given project's Auth";
+  return CONSOLE_SECOND_FACTOR === "off"
+    ? "a password will do: the Auth of this stack has no second factor, as a hosted project requires"
+    : "nobody can sign in: a second factor is required, and the Auth of this stack has none";
 }
 
 function sources(): string {

@@ -12,6 +12,7 @@ grant execute on function private.session_user_id to authenticated;
 
 -- The Edge Functions hold the secret key. Nobody else calls a function.
 grant execute on function
+  public.add_operator,
   public.adjust_credits,
   public.ask_refund,
   public.attach_payment_link,
@@ -27,11 +28,13 @@ grant execute on function
   public.delete_old_events,
   public.delete_old_holds,
   public.delete_old_webhooks,
+  public.disable_operator,
   public.end_hold_by_hand,
   public.erase_user,
   public.expire_holds,
   public.export_statement,
   public.find_customers,
+  public.find_operator,
   public.find_order,
   public.find_payments,
   public.finish_event_delivery,
@@ -40,10 +43,14 @@ grant execute on function
   public.finish_webhook,
   public.forgive_debt,
   public.freeze_user,
+  public.get_customer,
   public.get_user,
   public.hand_out_events,
+  public.list_actions_taken,
   public.list_attention,
   public.list_credit_transactions,
+  public.list_operators,
+  public.list_entries,
   public.list_prices,
   public.list_violations,
   public.merge_users,
@@ -56,6 +63,7 @@ grant execute on function
   public.resend_events,
   public.reserve_credits,
   public.run_book_check,
+  public.sales_report,
   public.settle_payment,
   public.unfreeze_user
 to service_role;

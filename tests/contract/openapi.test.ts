@@ -27,9 +27,10 @@ import { newCustomer, passExpiry, userIdOf, withMaxOpenHolds } from "../support/
 import { withEnvironment } from "../support/environment.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
 import { one } from "../support/lists.ts";
-import { act, ask } from "../support/operators.ts";
+import { act, ask, newOperator } from "../support/operators.ts";
 import { settleByHand } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { signedIn } from "../support/proofs.ts";
 import {
   buyCredits,
   orderPackage,
@@ -223,9 +224,20 @@ async function unprovenAnswers({ method, path }: GoodCall): Promise<Answer[]> {
   ]);
 }
 
-/** Responses to callers without the secret key. */
+/** Responses to callers without the secret key, some of whom have a session. */
 async function keylessAnswers({ method, path, options = {} }: GoodCall): Promise<Answer[]> {
-  return [await call(method, path, { ...options, headers: {} })];
+  const present = (headers: Record<string, string>) => call(method, path, { ...options, headers });
+  const { headers } = await newOperator(backend);
+  const support = await newOperator(backend, { role: "support", claims: { aal: "aal1" } });
+  const operation = OPERATIONS.find(({ name }) => path.split("?")[0] === name);
+  return [
+    await present({}),
+    await present({ authorization: "Bearer a.b.c" }),
+    await present({ ...headers, origin: "https://account.example" }),
+    await present(await signedIn(backend, newPhoneNumber())),
+    await withEnvironment({ CONSOLE_SECOND_FACTOR: "required" }, () => present(support.headers)),
+    ...(operation?.operatorRole === "owner" ? [await present(support.headers)] : []),
+  ];
 }
 
 /** A customer whose account is frozen. */
@@ -659,6 +671,11 @@ const BY_OPERATORS = {
       await adjust({ credits: 0 }),
       await adjust({ operator: null }),
       await adjust({ user_id: randomUUID() }),
+      await act(
+        "adjust-credits",
+        { user_id, credits: 51 },
+        (await newOperator(backend, { role: "support" })).headers,
+      ),
     ];
   },
   "forgive-debt": async () => {
@@ -758,6 +775,32 @@ const BY_OPERATORS = {
       await ask("export-statement"),
     ];
   },
+  "get-customer": async () => {
+    const { phone } = await buyCredits(control, newPhoneNumber(), "starter");
+    const user_id = await userIdOf(backend.sql, { phone_number: phone });
+    return [
+      await ask(`get-customer?user_id=${user_id}`),
+      await ask(`get-customer?user_id=${randomUUID()}`),
+      await ask("get-customer?user_id=somebody"),
+      await ask("get-customer"),
+    ];
+  },
+  "list-entries": async () => [
+    await ask(`list-entries?user_id=${await anAccount()}`),
+    await ask(`list-entries?user_id=${randomUUID()}`),
+    await ask(`list-entries?user_id=${randomUUID()}&limit=501`),
+    await ask("list-entries"),
+  ],
+  "list-actions-taken": async () => [
+    await ask("list-actions-taken"),
+    await ask(`list-actions-taken?user_id=${randomUUID()}`),
+    await ask("list-actions-taken?limit=201"),
+  ],
+  "sales-report": async () => [
+    await ask("sales-report?from=2026-11-01&to=2026-12-01"),
+    await ask("sales-report?from=2026-12-01&to=2026-11-01"),
+    await ask("sales-report?from=2026-12-01"),
+  ],
 } satisfies Partial<Record<FunctionName, () => Promise<Answer[]>>>;
 
 const anAccount = async () => await userIdOf(backend.sql, await newCustomer(backend.sql, 5));
@@ -799,6 +842,19 @@ for (const name of Object.keys(BY_OPERATORS) as (keyof typeof BY_OPERATORS)[]) {
     ]);
   });
 }
+
+Deno.test("get-operator returns what the document says, and all that it says", async () => {
+  const { headers } = await newOperator(backend);
+  const good = { method: "GET", path: "get-operator", options: { headers } };
+  const answers = [
+    await call("GET", "get-operator", { headers }),
+    await call("GET", "get-operator", { headers: operatorHeaders() }),
+    await call("GET", "get-operator?a=1&a=2", { headers }),
+    ...await commonAnswers(good),
+    ...await keylessAnswers(good),
+  ];
+  expectAll("/get-operator", "GET", answers);
+});
 
 Deno.test("what operators list is what the document says", async () => {
   for (const name of ["list-attention", "check-books"] as const) {

@@ -254,6 +254,61 @@ Deno.test.each(LOOK_UPS)(
   },
 );
 
+const CONSOLE: Record<string, string> = {
+  "a customer": `select * from public.get_customer(${person(HESITANT)})`,
+  "a page of entries": `select * from public.list_entries(${person(SOMEBODY)}, 500)`,
+  "a page of actions": "select * from public.list_actions_taken(200)",
+  "a page of actions on a customer": `select * from public.list_actions_taken(200, ${
+    person(HESITANT)
+  })`,
+  "a page of an operator's actions": "select * from public.list_actions_taken(200, null, 'Bela')",
+  "what an operator did to a customer": `select * from public.list_actions_taken(200, ${
+    person(HESITANT)
+  }, 'Asha')`,
+  "a later page of actions":
+    "select * from public.list_actions_taken(200, before_action_id => 10000)",
+  "the books": "select * from public.list_violations()",
+};
+
+for (const [what, statement] of Object.entries(CONSOLE)) {
+  // The last of them is what a worker gets that has called it before.
+  for (const times of [1, 8]) {
+    Deno.test(`the console reads no table whole to show ${what}, at call ${times}`, async () => {
+      const { nodes, count } = await plans.execute(statement, times);
+      strictEqual(count, 1);
+      deepStrictEqual(tablesReadWhole(nodes), []);
+      for (const plan of nodes) ok(rowsRead(plan) <= 1_000, JSON.stringify(plan).slice(0, 1_000));
+    });
+  }
+}
+
+/** A day's part of the largest table, and the pages at both of its ends. */
+const ENTRIES_OF_A_DAY = SIZE.users * SIZE.entriesPerUser / 30 + 8_000;
+
+Deno.test("a report of a day reads that day, at every call", async () => {
+  const report = `select * from public.sales_report(current_date - 10, current_date - 9)`;
+  for (const times of [1, 8]) {
+    const { nodes } = await plans.execute(report, times);
+    deepStrictEqual(tablesReadWhole(nodes), []);
+    for (const plan of nodes) {
+      ok(rowsRead(plan) <= ENTRIES_OF_A_DAY, JSON.stringify(plan).slice(0, 1_000));
+    }
+  }
+  const { days } = one(
+    await database.sql`select * from public.sales_report(current_date - 10, current_date - 9)`,
+  );
+  const { test, charges }: { test: { paid_orders: number }; charges: number } = one(days);
+  ok(test.paid_orders > 600 && charges > 1_200, JSON.stringify(days));
+});
+
+Deno.test("a report of a long period reads every table once", async () => {
+  const { nodes } = await plans.execute(
+    "select * from public.sales_report(current_date - 398, current_date + 2)",
+  );
+  const whole = nodes.filter((plan) => rowsRead(plan) > LINEAR);
+  deepStrictEqual(whole, []);
+});
+
 Deno.test("list_attention reads what it lists, and no table whole", async () => {
   const { nodes, count } = await plans.execute("select * from public.list_attention()");
   // Every limit of the project, and TROUBLES each of: flagged payments, debts, open orders, deliveries

@@ -22,7 +22,7 @@ import { startDataApi } from "../../local/stack/data-api.ts";
 import { functionEnvironment } from "../../local/stack/environment.ts";
 import { deferFunctions } from "../../local/stack/functions.ts";
 import { startGateway } from "../../local/stack/gateway.ts";
-import { generateSecrets, publicSessionKey } from "../../local/stack/secrets.ts";
+import { generateSecrets, sessionKeys } from "../../local/stack/secrets.ts";
 import { setEnvironment } from "../../local/stack/stack.ts";
 import { REPOSITORY } from "../../local/system/settings.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
@@ -489,7 +489,7 @@ async function whileBotsRun(
     EVENTS_SECRET: secrets.eventsSecret,
     FRONTEND_URL: "http://127.0.0.1:54324/",
     CONSOLE_ORIGIN: "http://127.0.0.1:54325",
-  }, { sessionKey: publicSessionKey(secrets) }));
+  }, { sessionKeys: sessionKeys(secrets) }));
 
   const served = [...phones, ...Array.from({ length: BOTS }, newPhoneNumber)];
   for (const phone of served) {

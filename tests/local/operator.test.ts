@@ -8,13 +8,13 @@ import { join } from "node:path";
 import { formatEnvFile } from "../../local/stack/environment.ts";
 import { REPOSITORY } from "../../local/system/settings.ts";
 import { startBackend } from "../support/backend.ts";
-import { call, dataOf } from "../support/calls.ts";
+import { call, dataOf, expectError } from "../support/calls.ts";
 import { one } from "../support/lists.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, payForPackage } from "../support/purchases.ts";
 
 const backend = await startBackend();
-const { SUPABASE_URL, SUPABASE_SECRET_KEY } = backend.environment;
+const { SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, SUPABASE_SECRET_KEY } = backend.environment;
 const { control } = backend.razorpay;
 const folder = await Deno.makeTempDir();
 await Deno.writeTextFile(join(folder, "stack.env"), formatEnvFile(backend.environment));
@@ -144,6 +144,58 @@ Deno.test("the check of the books fails where they are not right", async () => {
   }
 });
 
+Deno.test("an operator is added with a password that signs in, changed, disabled and listed", async () => {
+  const email = `${crypto.randomUUID()}@example.com`;
+  const add = ["add", email, "--name", "Asha", "--role", "support"];
+  const [added] = await printed(...add);
+  strictEqual(added.outcome, "added");
+  const signIn = () =>
+    fetch(`${SUPABASE_URL}/auth/v1/token?grant_type=password`, {
+      method: "POST",
+      headers: { apikey: SUPABASE_PUBLISHABLE_KEY, "content-type": "application/json" },
+      body: JSON.stringify({ email, password: added.password }),
+    });
+  const { access_token } = await (await signIn()).json();
+  const whoIs = () =>
+    call("GET", "get-operator", { headers: { authorization: `Bearer ${access_token}` } });
+  const { name, role } = dataOf(await whoIs());
+  deepStrictEqual([name, role], ["Asha", "support"]);
+
+  const [changed] = await printed("add", email, "--name", "Asha R.", "--role", "owner");
+  deepStrictEqual(changed, { outcome: "changed", email, name: "Asha R.", role: "owner" });
+  strictEqual(dataOf(await whoIs()).role, "owner");
+
+  await printed("disable", email.toUpperCase());
+  expectError(await whoIs(), { httpStatus: 403, code: "NOT_AN_OPERATOR" });
+  const listed = (await printed("list")).find((row: { email: string }) => row.email === email);
+  deepStrictEqual([listed.name, listed.role], ["Asha R.", "owner"]);
+  ok(listed.disabled_at);
+  await printed(...add);
+  strictEqual(dataOf(await whoIs()).role, "support");
+  match((await operator(["disable", "nobody@example.com"])).errors, /is no operator/);
+});
+
+Deno.test("a user of Auth who is there already becomes an operator only if that is meant", async () => {
+  const email = `${crypto.randomUUID()}@example.com`;
+  const add = ["add", email, "--name", "Asha", "--role", "owner"];
+  match((await operator([...add, "--existing"])).errors, /Auth has no user/);
+  const signUp = await fetch(`${SUPABASE_URL}/auth/v1/signup`, {
+    method: "POST",
+    headers: { apikey: SUPABASE_PUBLISHABLE_KEY, "content-type": "application/json" },
+    body: JSON.stringify({ email, password: "the password of whoever came first" }),
+  });
+  await signUp.body?.cancel();
+  const { code, errors } = await operator(add);
+  strictEqual(code, 1);
+  match(errors, /whoever has its password/);
+  const isOperator = () =>
+    backend.sql`select from public.operators where email = ${email}`.then(({ length }) => length);
+  strictEqual(await isOperator(), 0);
+  const [added] = await printed(...add, "--existing");
+  deepStrictEqual(added, { outcome: "added", email, name: "Asha", role: "owner" });
+  strictEqual(await isOperator(), 1);
+});
+
 Deno.test("a statement changes something only with --write", async () => {
   const price = "select price::int from packages where id = 'popular'";
   const raise = "update packages set price = price + 50 where id = 'popular'";
@@ -166,10 +218,25 @@ Deno.test("two variables name another project, which is not reached by SQL", asy
 });
 
 Deno.test("an unknown command, option or argument prints the usage", async () => {
-  const mistakes = [[], ["fix"], ["find"], ["check", "now"], ["find", "a", "b"], [
-    "check",
-    "--all",
-  ], ["attention", "--since", "2020-01-01"]];
+  const mistakes = [
+    [],
+    ["fix"],
+    ["find"],
+    ["check", "now"],
+    ["find", "a", "b"],
+    [
+      "check",
+      "--all",
+    ],
+    ["add", "a@example.com"],
+    ["add", "a@example.com", "--name", "A", "--role", "admin"],
+    ["disable"],
+    [
+      "attention",
+      "--since",
+      "2020-01-01",
+    ],
+  ];
   for (const args of mistakes) {
     const { code, stdout, errors } = await operator(args);
     strictEqual(`${code} ${stdout}`, "1 ", args.join(" "));

@@ -91,6 +91,10 @@ const WRONG_OPTIONS: [string, string, RegExp][] = [
   ["FRONTEND_ACCESS", "phoneproof", /must be phone-proof or public, not "phoneproof"/],
   ["ALLOWED_ORIGINS", "https://one.example/", /must be origins such as/],
   ["ALLOWED_ORIGINS", "https://one.example two.example", /must be origins such as/],
+  ["CONSOLE_ORIGIN", "https://console.example/", /must be one origin such as/],
+  ["CONSOLE_ORIGIN", "https://one.example,https://two.example", /must be one origin such as/],
+  ["CONSOLE_ORIGIN", "*", /must be one origin such as/],
+  ["CONSOLE_SECOND_FACTOR", "none", /must be required or off, not "none"/],
   ["FRONTEND_URL", "localhost:3000", /must be a URL such as/],
   ["EVENTS_URL", "http://bot.example", /must be up to three addresses/],
   ["DEFAULT_COUNTRY", "India", /must be an ISO 3166-1 alpha-2 country code/],
@@ -112,6 +116,8 @@ Deno.test("options that can work are accepted, and those that are not set are no
   const options = {
     FRONTEND_ACCESS: "phone-proof",
     ALLOWED_ORIGINS: "https://one.example, http://127.0.0.1:3000",
+    CONSOLE_ORIGIN: "http://127.0.0.1:54325",
+    CONSOLE_SECOND_FACTOR: "required",
     FRONTEND_URL: "https://one.example/account",
     DEFAULT_COUNTRY: "de",
     EVENTS_URL: "https://bot.example/events http://127.0.0.1:3000",
@@ -156,12 +162,11 @@ Deno.test("a given project, whose accounts may be those of real people, is not o
     FRONTEND_URL: "http://127.0.0.1:54324/",
     CONSOLE_ORIGIN: "http://127.0.0.1:54325",
   };
-  const { FRONTEND_ACCESS, ALLOWED_ORIGINS, EMBEDDED_STACK } = functionEnvironment(environment, {
-    isGiven: true,
-  });
+  const { FRONTEND_ACCESS, ALLOWED_ORIGINS, CONSOLE_SECOND_FACTOR, EMBEDDED_STACK } =
+    functionEnvironment(environment, { isGiven: true });
   deepStrictEqual(
-    [FRONTEND_ACCESS, ALLOWED_ORIGINS, EMBEDDED_STACK],
-    ["phone-proof", "http://127.0.0.1:54324", ""],
+    [FRONTEND_ACCESS, ALLOWED_ORIGINS, CONSOLE_SECOND_FACTOR, EMBEDDED_STACK],
+    ["phone-proof", "http://127.0.0.1:54324", "required", ""],
   );
 });
 
@@ -180,7 +185,7 @@ Deno.test("functions find the variables of the hosted platform", () => {
     EVENTS_SECRET: "events",
     FRONTEND_URL: "http://127.0.0.1:54324/",
     CONSOLE_ORIGIN: "http://127.0.0.1:54325",
-  }, { sessionKey: { kty: "EC", alg: "ES256" } });
+  }, { sessionKeys: [{ kty: "EC", alg: "ES256" }] });
   deepStrictEqual(variables, {
     SUPABASE_URL: "http://127.0.0.1:1",
     SUPABASE_DB_URL: "postgresql://db",
@@ -190,6 +195,7 @@ Deno.test("functions find the variables of the hosted platform", () => {
     EMBEDDED_STACK: "1",
     FRONTEND_ACCESS: "public",
     ALLOWED_ORIGINS: "*",
+    CONSOLE_SECOND_FACTOR: "off",
     FRONTEND_URL: "http://127.0.0.1:54324/",
     BOT_SECRET: "bot",
     RAZORPAY_KEY_ID: "id",

@@ -43,6 +43,7 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
   deepStrictEqual(Object.keys(variables), [
     "SUPABASE_URL",
     "SUPABASE_PUBLISHABLE_KEY",
+    "RAZORPAY_API_URL",
     "SUPABASE_SECRET_KEY",
     "DATABASE_URL",
     "BOT_SECRET",
@@ -50,8 +51,9 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
     "RAZORPAY_KEY_SECRET",
     "RAZORPAY_WEBHOOK_SECRET",
     "ERASURE_SECRET",
-    "RAZORPAY_API_URL",
     "EVENTS_SECRET",
+    "FRONTEND_URL",
+    "CONSOLE_ORIGIN",
   ]);
   match(variables.EVENTS_SECRET, /^whsec_/);
   match(variables.SUPABASE_PUBLISHABLE_KEY, /^sb_publishable_/);
@@ -64,6 +66,7 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
     said,
     /Settings +environment \(API_PORT, DB_PORT, RAZORPAY_PORT, ACCOUNT_PORT, CONSOLE_PORT, LOCAL_DIR\b/,
   );
+  match(said, /Operators +a password will do: .* has no second factor/);
   match(said, /Stand-ins +Razorpay .*Data API and Auth/);
   match(said, /[0-9]\.[0-9] s {2}Creating the database/);
   strictEqual(await Deno.readTextFile(join(folder.path, ".gitignore")), "*\n");

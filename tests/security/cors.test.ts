@@ -10,6 +10,7 @@ import type { Operation } from "shared/contract/operation.ts";
 import { startBackend } from "../support/backend.ts";
 import { isForPages, readAnswer } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
+import { newOperator } from "../support/operators.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 
 const backend = await startBackend();
@@ -17,8 +18,13 @@ Deno.test.afterAll(() => backend.stop());
 
 const SHOP = "https://shop.example";
 
+const CONSOLE = "https://console.example";
+
 const FOR_PAGES = OPERATIONS.filter(isForPages);
-const NOT_FOR_PAGES = OPERATIONS.filter((operation) => !isForPages(operation));
+const FOR_THE_CONSOLE = OPERATIONS.filter(({ operatorRole }) => operatorRole !== undefined);
+const NOT_FOR_PAGES = OPERATIONS.filter((operation) =>
+  !isForPages(operation) && !FOR_THE_CONSOLE.includes(operation)
+);
 
 const addressOf = (path: string) => `${backend.environment.SUPABASE_URL}/functions/v1/${path}`;
 
@@ -62,7 +68,9 @@ Deno.test("every function is either for pages or not, and both kinds are tested 
     "create-order",
     "verify-payment",
   ]);
-  strictEqual(NOT_FOR_PAGES.length, OPERATIONS.length - 4);
+  const forOperators = OPERATIONS.filter(({ caller }) => caller === "operator");
+  strictEqual(FOR_THE_CONSOLE.length, forOperators.length - 2);
+  strictEqual(NOT_FOR_PAGES.length, OPERATIONS.length - 4 - FOR_THE_CONSOLE.length);
 });
 
 for (const operation of FOR_PAGES) {
@@ -182,6 +190,59 @@ Deno.test.each(NOT_FOR_PAGES.map(({ name }) => name))(
     }
   },
 );
+
+function withConsole<Result>(origin: string | undefined, act: () => Promise<Result>) {
+  return withEnvironment({ CONSOLE_ORIGIN: origin, ALLOWED_ORIGINS: `${SHOP}, *` }, act);
+}
+
+Deno.test.each(FOR_THE_CONSOLE.map(({ name }) => name))(
+  "pages of the console can read %s, and no others, whatever customers' pages are allowed",
+  async (name) => {
+    const operation = FOR_THE_CONSOLE.find((operation) => operation.name === name);
+    ok(operation);
+    await withConsole(CONSOLE, async () => {
+      strictEqual(await allowedOrigin(operation, CONSOLE), CONSOLE);
+      for (const origin of [SHOP, "null", "*", null]) {
+        strictEqual(await allowedOrigin(operation, origin), null);
+      }
+      const preflight = await headersFor("OPTIONS", name, CONSOLE);
+      for (const header of ["authorization", "apikey", "content-type", "x-request-id"]) {
+        ok(preflight.get("access-control-allow-headers")?.split(", ").includes(header));
+      }
+    });
+    for (const setting of [undefined, "", "*", "null", `${CONSOLE}/`, `${CONSOLE}, ${SHOP}`]) {
+      await withConsole(setting, async () => {
+        for (const origin of [CONSOLE, SHOP, "null", "*"]) {
+          strictEqual(await allowedOrigin(operation, origin), null, `${origin} of ${setting}`);
+        }
+      });
+    }
+  },
+);
+
+Deno.test("pages of the console can read nothing else", async () => {
+  await withEnvironment({ CONSOLE_ORIGIN: CONSOLE, ALLOWED_ORIGINS: SHOP }, async () => {
+    for (const operation of [...FOR_PAGES, ...NOT_FOR_PAGES]) {
+      strictEqual(await allowedOrigin(operation, CONSOLE), null, operation.name);
+    }
+  });
+});
+
+Deno.test("a page of the console reads what it is answered, refusals as well", async () => {
+  const { headers } = await newOperator(backend);
+  await withConsole(CONSOLE, async () => {
+    const ask = async (sent: Record<string, string>) => {
+      const response = await fetch(addressOf("get-operator"), {
+        headers: { ...sent, origin: CONSOLE },
+      });
+      strictEqual(response.headers.get("access-control-allow-origin"), CONSOLE);
+      return await readAnswer(response);
+    };
+    strictEqual((await ask(headers)).httpStatus, 200);
+    strictEqual((await ask({})).body.code, "INVALID_SECRET_KEY");
+    strictEqual((await ask({ authorization: "Bearer a.b.c" })).body.code, "INVALID_SESSION");
+  });
+});
 
 /** A request that ends in an error. A page that cannot read it would see a network failure. */
 interface Mishap {

@@ -12,7 +12,7 @@ import { withEnvironment } from "../support/environment.ts";
 import { closedUrl, quotingServer } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { linkTokenOf, signedIn } from "../support/proofs.ts";
-import { act } from "../support/operators.ts";
+import { act, newOperator } from "../support/operators.ts";
 import { payForPackage, type Purchase } from "../support/purchases.ts";
 import {
   deliver,
@@ -35,6 +35,7 @@ async function linesOf(act: () => Promise<unknown>): Promise<LogLine[]> {
   return (await logOf(act)).map((text) => logLine.parse(JSON.parse(text)));
 }
 
+const { headers: signedInOperator } = await newOperator(shop);
 const OPERATOR = { apikey: environment.SUPABASE_SECRET_KEY };
 const PAGE = { apikey: environment.SUPABASE_PUBLISHABLE_KEY };
 
@@ -208,6 +209,11 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
       settleByHand(body, PAGE),
     ];
   },
+  "get-operator": ({ session }) => [
+    call("GET", "get-operator", { headers: session }),
+    call("GET", "get-operator", { headers: OPERATOR }),
+    call("GET", "get-operator", { headers: signedInOperator }),
+  ],
   "find-customer": ({ phone, whatsappUserId, reference }) =>
     [phone, whatsappUserId, reference, `${phone}!`].map((query) =>
       call("POST", "find-customer", { body: { query }, headers: OPERATOR })
@@ -216,6 +222,24 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
     call("GET", `export-statement?user_id=${userId}`, { headers: OPERATOR }),
     send("GET", `export-statement?user_id=${userId}&format=csv`, { headers: OPERATOR }),
     call("GET", `export-statement?user_id=${phone}`, { headers: OPERATOR }),
+  ],
+  "get-customer": ({ userId, phone }) => [
+    call("GET", `get-customer?user_id=${userId}`, { headers: OPERATOR }),
+    call("GET", `get-customer?user_id=${phone}`, { headers: OPERATOR }),
+    call("GET", `get-customer?user_id=${userId}`, { headers: PAGE }),
+  ],
+  "list-entries": ({ userId, phone }) => [
+    call("GET", `list-entries?user_id=${userId}`, { headers: OPERATOR }),
+    call("GET", `list-entries?user_id=${userId}&cursor=${phone}`, { headers: OPERATOR }),
+  ],
+  "list-actions-taken": ({ userId, phone }) => [
+    call("GET", `list-actions-taken?user_id=${userId}`, { headers: OPERATOR }),
+    call("GET", `list-actions-taken?operator=${phone}`, { headers: OPERATOR }),
+    call("GET", `list-actions-taken?user_id=${phone}`, { headers: OPERATOR }),
+  ],
+  "sales-report": ({ phone }) => [
+    call("GET", "sales-report?from=2026-11-01&to=2026-11-02", { headers: OPERATOR }),
+    call("GET", `sales-report?from=2026-11-01&to=${phone}`, { headers: OPERATOR }),
   ],
   "list-attention": () => [call("GET", "list-attention", { headers: OPERATOR })],
   "check-books": () => [call("GET", "check-books", { headers: OPERATOR })],

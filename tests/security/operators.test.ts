@@ -1,6 +1,6 @@
 /**
  * Every function for operators is for the holder of the project's secret key, and leaves no trace when
- * anybody else calls it.
+ * anybody without it calls. Who may call with a session is in operator-sessions.test.ts.
  * @module
  */
 
@@ -9,7 +9,7 @@ import { OPERATIONS } from "shared/contract/operations.ts";
 import { startBackend } from "../support/backend.ts";
 import { expectError, parseAnswer } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { cameByLink, signedIn } from "../support/proofs.ts";
+import { cameByLink } from "../support/proofs.ts";
 import { newSecret } from "../support/signing.ts";
 import { type ValidRequest, validRequests } from "../support/valid-requests.ts";
 
@@ -45,11 +45,6 @@ const STRANGERS: Record<string, Record<string, string>> = {
   "a page that sends the publishable key as a token": { authorization: `Bearer ${publishable}` },
   "the bot": { "x-bot-secret": BOT_SECRET },
   "the bot, with its secret for a key": { apikey: BOT_SECRET },
-  "a customer who signed in": await signedIn(backend, customer),
-  "a customer who claims to be the service": {
-    ...await signedIn(backend, customer, { role: "service_role" }),
-    apikey: publishable,
-  },
   "a customer who came by a link": await cameByLink(customer),
   "a caller with another key": { apikey: `sb_secret_${newSecret()}` },
 };

@@ -12,7 +12,7 @@ import { deferFunctions } from "../../local/stack/functions.ts";
 import { startGateway } from "../../local/stack/gateway.ts";
 import { claimPort } from "../../local/system/ports.ts";
 import { type RazorpayStandIn, startRazorpay } from "../../local/razorpay/server.ts";
-import { generateSecrets, publicSessionKey, type Secrets } from "../../local/stack/secrets.ts";
+import { generateSecrets, type Secrets, sessionKeys } from "../../local/stack/secrets.ts";
 import { setEnvironment } from "../../local/stack/stack.ts";
 import { assertNothingLeaked, keepPrivate } from "./private-values.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
@@ -82,7 +82,7 @@ export async function startBackend(): Promise<Backend> {
       FRONTEND_URL: "http://127.0.0.1:54324/",
       CONSOLE_ORIGIN: "http://127.0.0.1:54325",
     };
-    setEnvironment(functionEnvironment(environment, { sessionKey: publicSessionKey(secrets) }));
+    setEnvironment(functionEnvironment(environment, { sessionKeys: sessionKeys(secrets) }));
     return {
       environment,
       database,

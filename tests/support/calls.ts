@@ -31,13 +31,18 @@ import exportStatement from "../../supabase/functions/export-statement/index.ts"
 import findCustomer from "../../supabase/functions/find-customer/index.ts";
 import forgiveDebt from "../../supabase/functions/forgive-debt/index.ts";
 import freezeUser from "../../supabase/functions/freeze-user/index.ts";
+import getOperator from "../../supabase/functions/get-operator/index.ts";
+import getCustomer from "../../supabase/functions/get-customer/index.ts";
+import listActionsTaken from "../../supabase/functions/list-actions-taken/index.ts";
 import listAttention from "../../supabase/functions/list-attention/index.ts";
+import listEntries from "../../supabase/functions/list-entries/index.ts";
 import mergeUsers from "../../supabase/functions/merge-users/index.ts";
 import paymentReturn from "../../supabase/functions/payment-return/index.ts";
 import razorpayWebhook from "../../supabase/functions/razorpay-webhook/index.ts";
 import reconcilePayments from "../../supabase/functions/reconcile-payments/index.ts";
 import refundPayment from "../../supabase/functions/refund-payment/index.ts";
 import resendEvents from "../../supabase/functions/resend-events/index.ts";
+import salesReport from "../../supabase/functions/sales-report/index.ts";
 import settleOrder from "../../supabase/functions/settle-order/index.ts";
 import unfreezeUser from "../../supabase/functions/unfreeze-user/index.ts";
 import users from "../../supabase/functions/users/index.ts";
@@ -60,9 +65,12 @@ const FUNCTIONS = {
   "razorpay-webhook": razorpayWebhook,
   "reconcile-payments": reconcilePayments,
   "deliver-events": deliverEvents,
+  "get-operator": getOperator,
   "settle-order": settleOrder,
   "erase-user": eraseUser,
   "find-customer": findCustomer,
+  "get-customer": getCustomer,
+  "list-entries": listEntries,
   "adjust-credits": adjustCredits,
   "forgive-debt": forgiveDebt,
   "freeze-user": freezeUser,
@@ -72,6 +80,8 @@ const FUNCTIONS = {
   "end-hold": endHold,
   "resend-events": resendEvents,
   "export-statement": exportStatement,
+  "list-actions-taken": listActionsTaken,
+  "sales-report": salesReport,
   "list-attention": listAttention,
   "check-books": checkBooks,
 };

@@ -6,6 +6,8 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type postgres from "postgres";
+import type { OperatorRole } from "shared/contract/operation.ts";
+import type { Backend } from "./backend.ts";
 import {
   type Answer,
   call,
@@ -15,9 +17,37 @@ import {
   operatorHeaders,
 } from "./calls.ts";
 import { first } from "./lists.ts";
+import { signedIn } from "./proofs.ts";
 
 /** The number of a ticket that no other test uses. */
 export const newTicket = () => `ticket ${randomUUID()}`;
+
+/** An operator who has signed in. */
+export interface OperatorInSession {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string;
+  readonly role: OperatorRole;
+  readonly headers: { readonly authorization: string };
+}
+
+/** Makes an operator, and signs in with a second factor; `claims` replaces parts of the token. */
+export async function newOperator(
+  backend: Pick<Backend, "environment" | "secrets" | "sql">,
+  { role = "owner", name = "Chitra", claims = {} }: {
+    role?: OperatorRole;
+    name?: string;
+    claims?: Record<string, unknown>;
+  } = {},
+): Promise<OperatorInSession> {
+  const id = randomUUID();
+  const email = `${id}@example.com`;
+  await backend.sql`
+    insert into public.operators (user_id, email, name, role)
+    values (${id}, ${email}, ${name}, ${role})`;
+  const headers = await signedIn(backend, "", { sub: id, email, aal: "aal2", ...claims });
+  return { id, email, name, role, headers };
+}
 
 /** Calls a function for operators that changes something; `fields` adds to the request. */
 export function act(

@@ -27,6 +27,8 @@ const stackEnvironment = z.strictObject({
   ERASURE_SECRET: z.string(),
   RAZORPAY_API_URL: z.string(),
   EVENTS_SECRET: z.string(),
+  FRONTEND_URL: z.string(),
+  CONSOLE_ORIGIN: z.string(),
   EVENTS_URL: z.string().optional(),
 });
 

@@ -11,6 +11,7 @@ import type { Backend } from "./backend.ts";
 import { newPhoneNumber } from "./phone-numbers.ts";
 import { buyCredits, payForPackage } from "./purchases.ts";
 import { one } from "./lists.ts";
+import { newOperator } from "./operators.ts";
 
 /** The fields and headers of a request that succeeds. */
 export interface ValidRequest {
@@ -28,8 +29,9 @@ const action = (name: string) => ({
 
 /** Makes the users and orders that the requests refer to. */
 export async function validRequests(
-  { environment, razorpay, sql }: Backend,
+  backend: Backend,
 ): Promise<ValidRequest[]> {
+  const { environment, razorpay, sql } = backend;
   const phone_number = newPhoneNumber();
   const package_id = "starter";
   const { checkout } = await payForPackage(razorpay.control, phone_number, package_id);
@@ -76,12 +78,15 @@ export async function validRequests(
       reason: "The customer asked",
       reference_id: "erasure-1",
     },
+    "get-operator": {},
     "settle-order": {
       order: checkout.razorpay_order_id,
       operator: "An operator",
       reason: "The customer asked",
     },
     "find-customer": { query: phone_number },
+    "get-customer": { user_id },
+    "list-entries": { user_id, limit: "500", cursor: "100" },
     "adjust-credits": { user_id, credits: 1, allow_debt: false, ...action("adjust") },
     "forgive-debt": { user_id, credits: 1, ...action("forgive") },
     "freeze-user": { user_id: other_user_id, ...action("freeze") },
@@ -103,6 +108,8 @@ export async function validRequests(
       ...action("resend"),
     },
     "export-statement": { user_id, from: "2026-01-01", to: "2100-01-01T00:00:00Z", format: "json" },
+    "list-actions-taken": { user_id, operator: "An operator", limit: "200", cursor: "100" },
+    "sales-report": { from: "2026-01-01", to: "2026-02-01" },
     "list-attention": {},
     "check-books": {},
   };
@@ -114,9 +121,11 @@ export async function validRequests(
     browser: {},
     razorpay: {},
   };
+  // Asks who is signed in, which the secret key says nothing about.
+  const { headers: session } = await newOperator(backend);
   return OPERATIONS.map((operation) => ({
     operation,
     fields: z.record(z.string(), z.unknown()).parse(fields[operation.name]),
-    headers: credentials[operation.caller],
+    headers: operation.name === "get-operator" ? session : credentials[operation.caller],
   }));
 }

@@ -5,6 +5,7 @@
 
 import { render } from "preact";
 import { loadConfiguration } from "../shared/configuration.ts";
+import { App } from "./app.tsx";
 
 const configuration = await loadConfiguration();
-render(<h1>{configuration.seller_name}</h1>, document.querySelector("#page") as Element);
+render(<App configuration={configuration} />, document.querySelector("#page") as Element);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { adjustCredits } from "shared/contract/adjust-credits.ts";
+import { adjustCredits, MAX_SUPPORT_CREDITS } from "shared/contract/adjust-credits.ts";
 import * as operators from "shared/database/operators.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
@@ -13,11 +13,17 @@ import { success } from "shared/http/reply.ts";
 
 export default endpoint(adjustCredits, async (input, { operator }) => {
   const { user_id, credits, allow_debt, reason, reference_id } = input;
+  if (operator.role === "support" && Math.abs(credits) > MAX_SUPPORT_CREDITS) {
+    throw new RequestError("NOT_ALLOWED", {
+      message: `More than ${MAX_SUPPORT_CREDITS} credits are up to an operator with the role owner`,
+    });
+  }
   const action = await operators.adjustCredits({
     user_id,
     credits,
     allow_debt,
-    operator,
+    operator: operator.name,
+    operator_id: operator.id,
     reason,
     reference_id,
   });

@@ -16,7 +16,8 @@ export default endpoint(endHold, async (input, { operator }) => {
   const action = await operators.endHold({
     user_id,
     hold_reference_id,
-    operator,
+    operator: operator.name,
+    operator_id: operator.id,
     reason,
     reference_id,
   });

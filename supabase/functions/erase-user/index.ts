@@ -13,7 +13,12 @@ import { logFailure } from "shared/http/log.ts";
 import { success } from "shared/http/reply.ts";
 
 export default endpoint(contract, async ({ user_id, reason }, { operator }) => {
-  const erasure = await eraseUser({ user_id, operator, reason });
+  const erasure = await eraseUser({
+    user_id,
+    operator: operator.name,
+    operator_id: operator.id,
+    reason,
+  });
   switch (erasure.outcome) {
     case "erased":
     case "replayed":

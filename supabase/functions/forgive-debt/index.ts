@@ -13,7 +13,14 @@ import { success } from "shared/http/reply.ts";
 
 export default endpoint(forgiveDebt, async (input, { operator }) => {
   const { user_id, credits, reason, reference_id } = input;
-  const action = await operators.forgiveDebt({ user_id, credits, operator, reason, reference_id });
+  const action = await operators.forgiveDebt({
+    user_id,
+    credits,
+    operator: operator.name,
+    operator_id: operator.id,
+    reason,
+    reference_id,
+  });
   switch (action.outcome) {
     case "done":
     case "replayed":

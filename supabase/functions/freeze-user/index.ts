@@ -13,7 +13,13 @@ import { success } from "shared/http/reply.ts";
 
 export default endpoint(freezeUser, async (input, { operator }) => {
   const { user_id, reason, reference_id } = input;
-  const action = await operators.freezeUser({ user_id, operator, reason, reference_id });
+  const action = await operators.freezeUser({
+    user_id,
+    operator: operator.name,
+    operator_id: operator.id,
+    reason,
+    reference_id,
+  });
   switch (action.outcome) {
     case "done":
     case "replayed":

@@ -16,7 +16,8 @@ export default endpoint(mergeUsers, async (input, { operator }) => {
   const action = await operators.mergeUsers({
     from_user_id,
     into_user_id,
-    operator,
+    operator: operator.name,
+    operator_id: operator.id,
     reason,
     reference_id,
   });

@@ -20,7 +20,14 @@ export default endpoint(refundPayment, async (input, { operator }) => {
   const { payment_id, amount_paise, reason, reference_id } = input;
   // Nothing is recorded if Razorpay cannot be asked at all.
   const gateway = createGateway();
-  const asked = await askRefund({ payment_id, amount_paise, operator, reason, reference_id });
+  const asked = await askRefund({
+    payment_id,
+    amount_paise,
+    operator: operator.name,
+    operator_id: operator.id,
+    reason,
+    reference_id,
+  });
   switch (asked.outcome) {
     case "asking":
     case "asked":

@@ -17,7 +17,8 @@ export default endpoint(contract, async (input, { operator }) => {
     event_id,
     created_from: from,
     created_before: to,
-    operator,
+    operator: operator.name,
+    operator_id: operator.id,
     reason,
     reference_id,
   });

@@ -24,7 +24,8 @@ export default endpoint(settleOrder, async ({ order: search, reason }, { operato
   const outcomes = settlements.map(({ outcome }) => outcome);
   await recordOperatorAction({
     order_id,
-    operator,
+    operator: operator.name,
+    operator_id: operator.id,
     reason,
     outcome: outcomes.join(", ") || "no payment",
   });

@@ -5,7 +5,8 @@ create function public.adjust_credits(
   operator text,
   reason text,
   reference_id text,
-  allow_debt boolean default false
+  allow_debt boolean default false,
+  operator_id uuid default null
 )
 returns table (outcome text, result jsonb)
 language plpgsql
@@ -104,7 +105,8 @@ begin
   perform private.record_action(
     'adjust-credits', adjust_credits.operator, adjust_credits.reason,
     reference_id => adjust_credits.reference_id, request => v_request, user_id => v_user.id,
-    before => v_before, after => private.account_state(v_user), result => result
+    before => v_before, after => private.account_state(v_user), result => result,
+    operator_id => adjust_credits.operator_id
   );
   return next;
 end;

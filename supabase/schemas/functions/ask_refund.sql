@@ -4,7 +4,8 @@ create function public.ask_refund(
   operator text,
   reason text,
   reference_id text,
-  amount_paise integer default null
+  amount_paise integer default null,
+  operator_id uuid default null
 )
 returns table (outcome text, result jsonb, refund_paise integer, refund_key text)
 language plpgsql
@@ -70,7 +71,8 @@ begin
     user_id => (select o.user_id from public.payment_orders o where o.id = v_payment.order_id),
     order_id => v_payment.order_id, payment_id => v_payment.id,
     before => jsonb_build_object('left_paise', v_left),
-    after => jsonb_build_object('amount_paise', refund_paise)
+    after => jsonb_build_object('amount_paise', refund_paise),
+    operator_id => ask_refund.operator_id
   );
   return next;
 end;

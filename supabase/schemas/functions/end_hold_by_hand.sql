@@ -4,7 +4,8 @@ create function public.end_hold_by_hand(
   hold_reference_id text,
   operator text,
   reason text,
-  reference_id text
+  reference_id text,
+  operator_id uuid default null
 )
 returns table (outcome text, result jsonb)
 language plpgsql
@@ -56,7 +57,8 @@ begin
   perform private.record_action(
     'end-hold', end_hold_by_hand.operator, end_hold_by_hand.reason,
     reference_id => end_hold_by_hand.reference_id, request => v_request, user_id => v_user.id,
-    before => v_before, after => private.account_state(v_user), result => result
+    before => v_before, after => private.account_state(v_user), result => result,
+    operator_id => end_hold_by_hand.operator_id
   );
   return next;
 end;

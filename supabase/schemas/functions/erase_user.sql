@@ -3,7 +3,8 @@ create function public.erase_user(
   user_id uuid,
   operator text,
   reason text,
-  identity_hashes jsonb default '{}'
+  identity_hashes jsonb default '{}',
+  operator_id uuid default null
 )
 returns table (
   outcome text,
@@ -176,7 +177,8 @@ begin
 
   -- The record names nobody, so the reason, in which an operator may have named the person, is not kept.
   perform private.record_action(
-    'erase-user', erase_user.operator, 'erased', auth, user_id => v_user.id
+    'erase-user', erase_user.operator, 'erased', auth, user_id => v_user.id,
+    operator_id => erase_user.operator_id
   );
 
   delete from public.rate_counters c

@@ -59,7 +59,7 @@ begin
     'refund-payment', v_asked.operator, v_asked.reason, outcome,
     user_id => v_user.id, order_id => v_order.id, payment_id => v_payment.id,
     before => v_before, after => private.account_state(v_user), result => result,
-    completes => v_asked.id
+    completes => v_asked.id, operator_id => v_asked.operator_id
   );
   return next;
 end;

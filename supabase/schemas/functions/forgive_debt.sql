@@ -4,7 +4,8 @@ create function public.forgive_debt(
   operator text,
   reason text,
   reference_id text,
-  credits integer default null
+  credits integer default null,
+  operator_id uuid default null
 )
 returns table (outcome text, result jsonb)
 language plpgsql
@@ -59,7 +60,8 @@ begin
   perform private.record_action(
     'forgive-debt', forgive_debt.operator, forgive_debt.reason,
     reference_id => forgive_debt.reference_id, request => v_request, user_id => v_user.id,
-    before => v_before, after => private.account_state(v_user), result => result
+    before => v_before, after => private.account_state(v_user), result => result,
+    operator_id => forgive_debt.operator_id
   );
   return next;
 end;

@@ -4,7 +4,8 @@ create function public.freeze_user(
   user_id uuid,
   operator text,
   reason text,
-  reference_id text
+  reference_id text,
+  operator_id uuid default null
 )
 returns table (outcome text, result jsonb)
 language plpgsql
@@ -18,7 +19,7 @@ begin
   return query select f.outcome, f.result
   from private.set_frozen(
     freeze_user.user_id, true, freeze_user.operator, freeze_user.reason,
-    freeze_user.reference_id
+    freeze_user.reference_id, freeze_user.operator_id
   ) f;
 end;
 $$;

@@ -4,7 +4,8 @@ create function public.merge_users_by_hand(
   into_user_id uuid,
   operator text,
   reason text,
-  reference_id text
+  reference_id text,
+  operator_id uuid default null
 )
 returns table (outcome text, result jsonb)
 language plpgsql
@@ -58,7 +59,7 @@ begin
     after => private.states_of_two(
       merge_users_by_hand.from_user_id, merge_users_by_hand.into_user_id
     ),
-    result => result
+    result => result, operator_id => merge_users_by_hand.operator_id
   );
   return next;
 end;

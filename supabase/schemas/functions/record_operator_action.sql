@@ -3,7 +3,8 @@ create function public.record_operator_action(
   order_id uuid,
   operator text,
   reason text,
-  outcome text
+  outcome text,
+  operator_id uuid default null
 )
 returns void
 language sql
@@ -13,8 +14,8 @@ set search_path = ''
 set lock_timeout = '3s'
 set statement_timeout = '4s'
 as $$
-  insert into public.operator_actions (order_id, operator, reason, outcome)
-  values ($1, $2, $3, $4);
+  insert into public.operator_actions (order_id, operator, reason, outcome, operator_id)
+  values ($1, $2, $3, $4, $5);
 $$;
 
 comment on function public.record_operator_action is

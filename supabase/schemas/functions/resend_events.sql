@@ -5,7 +5,8 @@ create function public.resend_events(
   reference_id text,
   event_id uuid default null,
   created_from timestamptz default null,
-  created_before timestamptz default null
+  created_before timestamptz default null,
+  operator_id uuid default null
 )
 returns table (outcome text, result jsonb)
 language plpgsql
@@ -99,7 +100,7 @@ begin
     'resend-events', resend_events.operator, resend_events.reason,
     reference_id => resend_events.reference_id, request => v_request,
     user_id => (select e.user_id from public.events e where e.id = resend_events.event_id),
-    result => result
+    result => result, operator_id => resend_events.operator_id
   );
   return next;
 end;

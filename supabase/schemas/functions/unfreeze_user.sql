@@ -3,7 +3,8 @@ create function public.unfreeze_user(
   user_id uuid,
   operator text,
   reason text,
-  reference_id text
+  reference_id text,
+  operator_id uuid default null
 )
 returns table (outcome text, result jsonb)
 language plpgsql
@@ -17,7 +18,7 @@ begin
   return query select f.outcome, f.result
   from private.set_frozen(
     unfreeze_user.user_id, false, unfreeze_user.operator, unfreeze_user.reason,
-    unfreeze_user.reference_id
+    unfreeze_user.reference_id, unfreeze_user.operator_id
   ) f;
 end;
 $$;

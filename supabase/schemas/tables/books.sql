@@ -10,6 +10,7 @@ create table public.book_checks (
   constraint a_part_has_limits check (num_nulls(since, before) = case when is_whole then 2 else 0 end)
 );
 
+create index book_checks_of_the_whole on public.book_checks (id) where is_whole;
 create index book_checks_that_found_nothing on public.book_checks (checked_at)
   where violation_count = 0;
 

@@ -28,6 +28,8 @@ create index payments_of_an_order on public.payments (order_id);
 create unique index one_grant_per_order on public.payments (order_id)
   where credits_granted > 0 and flag is null;
 create index payments_with_a_flag on public.payments (created_at) where flag is not null;
+-- Sales by day.
+create index payments_by_grant on public.payments (granted_at) where granted_at is not null;
 create index payments_by_change on public.payments (changed_at) where changed_at is not null;
 
 alter table public.payment_orders add constraint a_paid_order_names_a_payment_of_its_own
@@ -85,6 +87,8 @@ create table public.payment_reversals (
 create index payment_reversals_of_a_payment on public.payment_reversals (payment_id);
 create index payment_reversals_with_a_debt on public.payment_reversals (payment_id)
   where credits_owed > 0;
+-- What went back by day.
+create index payment_reversals_of_money on public.payment_reversals (reported_at) where is_money_gone;
 create index payment_reversals_by_change on public.payment_reversals (changed_at)
   where changed_at is not null;
 

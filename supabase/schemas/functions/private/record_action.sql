@@ -12,7 +12,8 @@ create function private.record_action(
   before jsonb default null,
   after jsonb default null,
   result jsonb default null,
-  completes bigint default null
+  completes bigint default null,
+  operator_id uuid default null
 )
 returns void
 language plpgsql
@@ -21,11 +22,11 @@ as $$
 begin
   insert into public.operator_actions
     (action, operator, reason, outcome, reference_id, request, user_id, order_id, payment_id, before,
-      after, result, completes)
+      after, result, completes, operator_id)
   values (record_action.action, record_action.operator, record_action.reason, record_action.outcome,
     record_action.reference_id, record_action.request, record_action.user_id, record_action.order_id,
     record_action.payment_id, record_action.before, record_action.after, record_action.result,
-    record_action.completes);
+    record_action.completes, record_action.operator_id);
 end;
 $$;
 

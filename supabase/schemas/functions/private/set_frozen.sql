@@ -5,6 +5,7 @@ create function private.set_frozen(
   operator text,
   reason text,
   reference_id text,
+  operator_id uuid,
   out outcome text,
   out result jsonb
 )
@@ -43,7 +44,8 @@ begin
   perform private.record_action(
     v_action, set_frozen.operator, set_frozen.reason,
     reference_id => set_frozen.reference_id, request => v_request, user_id => v_user.id,
-    before => v_before, after => private.account_state(v_user), result => result
+    before => v_before, after => private.account_state(v_user), result => result,
+    operator_id => set_frozen.operator_id
   );
 end;
 $$;

@@ -1,0 +1,135 @@
+/**
+ * The operator's console in a real browser, served under its own headers, against a whole backend.
+ * @module
+ */
+
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { OperatorRole } from "shared/contract/operation.ts";
+import { type Pages, servePages } from "../../local/stack/pages.ts";
+import { type Backend, startBackend } from "./backend.ts";
+import { openBrowser } from "./browser.ts";
+import { newSecret } from "./signing.ts";
+
+/** Who signs in. */
+export interface Credentials {
+  readonly name: string;
+  readonly email: string;
+  readonly password: string;
+}
+
+/** A console and everything behind it. */
+export interface ConsoleHarness {
+  readonly backend: Backend;
+  readonly browser: Browser | undefined;
+  /** The address of the console. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Starts a backend, serves its console, and starts the browser. */
+export async function startConsole(): Promise<ConsoleHarness> {
+  const backend = await startBackend();
+  const pages = await serveConsole(backend, backend.environment.SUPABASE_URL);
+  Deno.env.set("CONSOLE_ORIGIN", new URL(pages.urls.console).origin);
+  const browser = await openBrowser();
+  return {
+    backend,
+    browser,
+    url: pages.urls.console,
+    async stop() {
+      await browser?.close();
+      await pages.stop();
+      await backend.stop();
+    },
+  };
+}
+
+/** Serves the pages of a backend that is reached at `supabaseUrl`. */
+export function serveConsole({ environment }: Backend, supabaseUrl: string): Promise<Pages> {
+  return servePages({ ...environment, SUPABASE_URL: supabaseUrl }, { account: 0, console: 0 });
+}
+
+/** Makes somebody who can sign in with a password, at the Auth that is reached at `supabaseUrl`. */
+export async function newUserOfAuth(
+  { environment }: Pick<Backend, "environment">,
+  { name = "Asha", supabaseUrl = environment.SUPABASE_URL } = {},
+): Promise<Credentials> {
+  const email = `${crypto.randomUUID()}@example.com`;
+  const password = newSecret();
+  const response = await fetch(`${supabaseUrl}/auth/v1/admin/users`, {
+    method: "POST",
+    headers: { apikey: environment.SUPABASE_SECRET_KEY, "content-type": "application/json" },
+    body: JSON.stringify({ email, password, email_confirm: true }),
+  });
+  await response.body?.cancel();
+  strictEqual(response.status, 200);
+  return { name, email, password };
+}
+
+/** Makes an operator, as `deno task operator add` does. */
+export async function newOperator(
+  backend: Pick<Backend, "environment" | "sql">,
+  { role = "owner", name = "Asha", supabaseUrl = backend.environment.SUPABASE_URL }: {
+    role?: OperatorRole;
+    name?: string;
+    supabaseUrl?: string;
+  } = {},
+): Promise<Credentials> {
+  const user = await newUserOfAuth(backend, { name, supabaseUrl });
+  await backend.sql`select from public.add_operator(${user.email}, ${name}, ${role})`;
+  return user;
+}
+
+/** What went wrong in each page: violations of its policy, exceptions, and what it logged as an error. */
+const troubles = new WeakMap<Page, string[]>();
+
+/** Opens a page that notes what goes wrong in it. */
+export async function openPage(context: BrowserContext, url: string): Promise<Page> {
+  const page = await context.newPage();
+  const noted: string[] = [];
+  troubles.set(page, noted);
+  page.on("pageerror", (error) => noted.push(String(error)));
+  page.on("console", (message) => {
+    // An answer with an error status is the page's to show, and the browser logs it all the same.
+    const isStatus = /^Failed to load resource: (the server|net::ERR_FAILED)/.test(message.text());
+    if (message.type() === "error" && !isStatus) noted.push(message.text());
+  });
+  await page.goto(url);
+  return page;
+}
+
+/** Fails if anything went wrong in a page. */
+export function expectNoTrouble(page: Page): void {
+  deepStrictEqual(troubles.get(page), []);
+}
+
+/** Enters the credentials. */
+export async function signIn(page: Page, { email, password }: Credentials): Promise<void> {
+  await page.getByLabel("E-mail address").fill(email);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+/** Opens the console as an operator. */
+export async function openConsole(
+  context: BrowserContext,
+  url: string,
+  operator: Credentials,
+): Promise<Page> {
+  const page = await openPage(context, url);
+  await signIn(page, operator);
+  await page.getByRole("navigation", { name: "Views" }).waitFor();
+  return page;
+}
+
+/** Goes to a view by its address. */
+export async function goTo(page: Page, hash: string): Promise<void> {
+  await page.evaluate((hash) => location.hash = hash, hash);
+}
+
+/** Goes to the page of a customer, and waits until it is there. */
+export async function openCustomer(page: Page, userId: string): Promise<void> {
+  await goTo(page, `#/customer/${userId}`);
+  await page.getByRole("group", { name: "What can be done" }).waitFor();
+}

@@ -1,0 +1,110 @@
+/**
+ * The console: nothing but a way to sign in, until an operator has.
+ * @module
+ */
+
+import { useEffect, useMemo, useState } from "preact/hooks";
+import type { Configuration } from "../shared/configuration.ts";
+import { type Exclusion, openApi, sentenceOf } from "./api.ts";
+import { ConsoleProvider } from "./context.ts";
+import { Frame } from "./frame.tsx";
+import type { Operator } from "./functions.ts";
+import { IdleWatch } from "./idle.tsx";
+import { IDLE_MS, openSession } from "./session.ts";
+import { Gate, SecondFactor, SignIn } from "./sign-in.tsx";
+
+type Stage =
+  | { readonly name: "asking" }
+  | { readonly name: "failed"; readonly error: unknown }
+  | { readonly name: Exclusion; readonly note?: string }
+  | { readonly name: "in"; readonly operator: Operator };
+
+const IDLE_NOTE = "You were signed out, because nobody had touched the page for a while.";
+
+/** The whole page. */
+export function App({ configuration }: { configuration: Configuration }) {
+  const [stage, setStage] = useState<Stage>({ name: "asking" });
+  const session = useMemo(() => openSession(configuration), []);
+  const api = useMemo(
+    () =>
+      openApi(configuration, session, (name) => {
+        // What an operator may no longer see goes at once, whatever was under way.
+        setStage((stage) =>
+          name === "signed-out" && stage.name === "in"
+            ? { name, note: "The session has ended. Sign in again." }
+            : { name }
+        );
+      }),
+    [],
+  );
+
+  async function enter() {
+    setStage({ name: "asking" });
+    try {
+      const { data } = await api.call("get-operator");
+      setStage({ name: "in", operator: data });
+    } catch (error) {
+      // An exclusion has been told already.
+      setStage((stage) => stage.name === "asking" ? { name: "failed", error } : stage);
+    }
+  }
+  async function leave(note?: string) {
+    setStage({ name: "signed-out", ...(note && { note }) });
+    await session.signOut();
+  }
+  useEffect(() => {
+    session.token().then((token) => {
+      if (token === undefined) return setStage({ name: "signed-out" });
+      // The page was closed, or the computer slept, with a session in it.
+      if (session.idleMs() > IDLE_MS) return leave(IDLE_NOTE);
+      enter();
+    });
+  }, []);
+
+  const signOut = <button type="button" onClick={() => leave()}>Sign out</button>;
+  switch (stage.name) {
+    case "asking":
+      return (
+        <Gate title="Credits console">
+          <p class="loading" role="status">Loading…</p>
+        </Gate>
+      );
+    case "failed":
+      return (
+        <Gate title="Not reachable">
+          <p class="notice bad" role="alert">{sentenceOf(stage.error)}</p>
+          <p class="buttons">
+            <button type="button" class="primary" onClick={enter}>Try again</button>
+            {signOut}
+          </p>
+        </Gate>
+      );
+    case "signed-out":
+      return (
+        <SignIn
+          session={session}
+          note={stage.note}
+          onDone={() => {
+            session.touch();
+            enter();
+          }}
+        />
+      );
+    case "second-factor":
+      return <SecondFactor session={session} onDone={enter} onSignOut={() => leave()} />;
+    case "not-an-operator":
+      return (
+        <Gate title="Not an operator">
+          <p>This account is not an operator's, or it was disabled. Ask an owner.</p>
+          <p class="buttons">{signOut}</p>
+        </Gate>
+      );
+    case "in":
+      return (
+        <ConsoleProvider value={{ api, operator: stage.operator }}>
+          <Frame seller={configuration.seller_name} onSignOut={() => leave()} />
+          <IdleWatch session={session} onIdle={() => leave(IDLE_NOTE)} />
+        </ConsoleProvider>
+      );
+  }
+}

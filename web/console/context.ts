@@ -1,0 +1,67 @@
+/**
+ * What every view needs: the functions, and who is signed in.
+ * @module
+ */
+
+import { createContext } from "preact";
+import { useCallback, useContext, useEffect, useState } from "preact/hooks";
+import type { Api } from "./api.ts";
+import type { Operator } from "./functions.ts";
+
+/** What every view needs. */
+export interface Console {
+  readonly api: Api;
+  readonly operator: Operator;
+}
+
+const Context = createContext<Console | undefined>(undefined);
+
+/** Gives the views what they need. */
+export const ConsoleProvider = Context.Provider;
+
+/** Returns what every view needs. */
+export function useConsole(): Console {
+  const console = useContext(Context);
+  if (!console) throw new Error("There is no console around this view");
+  return console;
+}
+
+/** Whether the signed-in operator may do what only owners may. */
+export function useIsOwner(): boolean {
+  return useConsole().operator.role === "owner";
+}
+
+/** Data that is loaded. While it is loaded again, what was there stays. */
+export interface Loaded<Data> {
+  readonly data: Data | undefined;
+  readonly error: unknown;
+  readonly isLoading: boolean;
+  reload(): void;
+}
+
+/** Loads data, and again whenever one of `inputs` changes. Only the newest answer counts. */
+export function useLoaded<Data>(
+  load: (signal: AbortSignal) => Promise<Data>,
+  inputs: readonly unknown[],
+): Loaded<Data> {
+  const [state, setState] = useState<Omit<Loaded<Data>, "reload">>({
+    data: undefined,
+    error: undefined,
+    isLoading: true,
+  });
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    const ended = new AbortController();
+    setState(({ data }) => ({ data, error: undefined, isLoading: true }));
+    load(ended.signal).then(
+      (data) => {
+        if (!ended.signal.aborted) setState({ data, error: undefined, isLoading: false });
+      },
+      (error) => {
+        if (!ended.signal.aborted) setState({ data: undefined, error, isLoading: false });
+      },
+    );
+    return () => ended.abort();
+  }, [...inputs, turn]);
+  return { ...state, reload: useCallback(() => setTurn((turn) => turn + 1), []) };
+}

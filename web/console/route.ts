@@ -1,0 +1,49 @@
+/**
+ * The views of the console, each at an address of its own behind the "#", which no server sees.
+ * @module
+ */
+
+import { useEffect, useState } from "preact/hooks";
+
+/** The views that the navigation shows. */
+export const VIEWS = ["find", "attention", "sales", "books", "actions"] as const;
+
+/** Where the console is. */
+export type Route =
+  | { readonly view: typeof VIEWS[number]; readonly query: URLSearchParams }
+  | { readonly view: "customer"; readonly userId: string };
+
+/** Parses what follows the "#". Whatever it is, there is a view. */
+export function parseRoute(hash: string): Route {
+  const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
+  const [view, id] = path.split("/");
+  if (view === "customer" && id && /^[0-9a-f-]{36}$/i.test(id)) {
+    return { view: "customer", userId: id };
+  }
+  return {
+    view: VIEWS.find((name) => name === view) ?? "find",
+    query: new URLSearchParams(query),
+  };
+}
+
+/** The address of a customer. */
+export function customerHref(userId: string): string {
+  return `#/customer/${encodeURIComponent(userId)}`;
+}
+
+/** The address of what operators did. */
+export function actionsHref(filter: { readonly operator?: string; readonly user_id?: string }) {
+  const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value));
+  return `#/actions${query.size ? `?${query}` : ""}`;
+}
+
+/** Follows the address. */
+export function useRoute(): Route {
+  const [hash, setHash] = useState(location.hash);
+  useEffect(() => {
+    const follow = () => setHash(location.hash);
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+  return parseRoute(hash);
+}
