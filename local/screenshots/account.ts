@@ -25,21 +25,21 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Every state of the page, on a phone, and one on a wide screen. */
 export const ACCOUNT_SHOTS: readonly Shot[] = [
-  { name: "account", prepare: async (stage) => void await openAccount(stage) },
+  { name: "account", prepare: (stage) => openAccount(stage) },
   {
     name: "account-hindi",
     locale: "hi-IN",
-    prepare: async (stage) => void await openAccount(stage),
+    prepare: (stage) => openAccount(stage),
   },
   {
     name: "account-wide",
     size: { width: 1280, height: 900 },
-    prepare: async (stage) => void await openAccount(stage),
+    prepare: (stage) => openAccount(stage),
   },
   {
     name: "account-small",
     size: { width: 320, height: 640 },
-    prepare: async (stage) => void await openAccount(stage),
+    prepare: (stage) => openAccount(stage),
   },
   {
     name: "account-new",
@@ -95,10 +95,7 @@ export const ACCOUNT_SHOTS: readonly Shot[] = [
   },
   {
     name: "account-paid",
-    prepare: async (stage) => {
-      await (await openCheckout(stage)).getByRole("button", { name: /^Pay ₹/ }).click();
-      await heading(stage, "Payment received");
-    },
+    prepare: pay,
   },
   {
     name: "account-confirming",
@@ -169,6 +166,13 @@ export const ACCOUNT_SHOTS: readonly Shot[] = [
       await open(stage, await linkOf(stage, newPhoneNumber()));
     },
   },
+  {
+    name: "docs-account",
+    isForDocs: true,
+    size: DOCS_SIZE,
+    prepare: (stage) => openAccount(stage),
+  },
+  { name: "docs-account-paid", isForDocs: true, size: DOCS_SIZE, prepare: pay },
   { name: "account-missing", prepare: (stage) => open(stage, stage.stack.pages.account) },
 ];
 
@@ -206,6 +210,13 @@ async function openCheckout(stage: Stage): Promise<FrameLocator> {
   const checkout = stage.page.frameLocator("iframe");
   await checkout.getByRole("button", { name: "Leave" }).waitFor();
   return checkout;
+}
+
+async function pay(stage: Stage): Promise<void> {
+  const checkout = await openCheckout(stage);
+  await checkout.getByRole("button", { name: /^Pay ₹/ }).click();
+  await heading(stage, "Payment received");
+  await stage.page.evaluate("scrollTo(0, 0)");
 }
 
 async function leave(checkout: FrameLocator): Promise<void> {

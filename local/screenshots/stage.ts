@@ -29,6 +29,8 @@ export interface Shot {
   readonly locale?: string;
   /** In CSS pixels; those of a phone if left out. */
   readonly size?: { readonly width: number; readonly height: number };
+  /** Whether it is a picture of the docs: only what the window shows, sharp on any screen. */
+  readonly isForDocs?: boolean;
 }
 
 const answer = z.object({ message: z.string(), data: z.record(z.string(), z.unknown()) });

@@ -67,6 +67,7 @@ async function takeScreenshot(
     timezoneId: "Asia/Kolkata",
     colorScheme,
     reducedMotion: "reduce",
+    deviceScaleFactor: shot.isForDocs ? 2 : 1,
   });
   try {
     context.setDefaultTimeout(WAIT_MS);
@@ -77,7 +78,9 @@ async function takeScreenshot(
     const page = await context.newPage();
     const razorpay = connectControl(stack.environment.RAZORPAY_API_URL);
     await shot.prepare({ page, stack, razorpay, sql });
-    await page.screenshot({ path: file, fullPage: await page.locator("dialog").count() === 0 });
+    // What Checkout covers cannot be scrolled.
+    const hasCheckout = await page.locator("dialog").count() > 0;
+    await page.screenshot({ path: file, fullPage: !shot.isForDocs && !hasCheckout });
   } finally {
     await context.close();
   }

@@ -5,7 +5,7 @@
  */
 
 import { deepStrictEqual, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
-import type { BrowserContext, BrowserContextOptions } from "playwright-core";
+import type { BrowserContext, BrowserContextOptions, FrameLocator } from "playwright-core";
 import { z } from "zod";
 import { buildPage, compressedSize } from "../../local/pages/build.ts";
 import { BUDGET_BYTES } from "../../local/pages/pages.ts";
@@ -213,6 +213,37 @@ testOnPage("a payment that is confirmed later turns up by itself", async (start)
   strictEqual(await visit.told("Payment received"), "20 credits have been added.");
 });
 
+testOnPage("a payment is confirmed even if the link has ended meanwhile", async (start) => {
+  const visit = await start(await linkFor({ phone_number: newPhoneNumber() }));
+  const checkout = await visit.openCheckout();
+  await visit.page.route("**/verify-payment", async (route) => {
+    if (!route.request().headers()["x-access-token"]) return await route.continue();
+    await route.fulfill({
+      status: 401,
+      headers: { "access-control-allow-origin": "*" },
+      json: { status: "ERROR", code: "INVALID_PROOF", message: "The link is not valid any more" },
+    });
+  });
+  await checkout.getByRole("button", { name: "Pay ₹99" }).click();
+  await visit.told("Payment received");
+});
+
+testOnPage(
+  "a payment that the backend refuses is named, for somebody to look at",
+  async (start) => {
+    const visit = await start(await linkFor({ phone_number: newPhoneNumber() }));
+    const checkout = await visit.openCheckout();
+    await visit.page.route("**/verify-payment", async (route) => {
+      const body = { ...route.request().postDataJSON(), razorpay_signature: "0".repeat(64) };
+      await route.continue({ postData: JSON.stringify(body) });
+    });
+    await checkout.getByRole("button", { name: "Pay ₹99" }).click();
+    match(await visit.told("We cannot confirm this payment"), /name the payment pay_\w{14}\.$/);
+    await visit.assertAccessible();
+    strictEqual(await visit.balance(), "3");
+  },
+);
+
 testOnPage(
   "a payment that failed is told with Razorpay's reason, and can be tried again",
   async (start) => {
@@ -298,7 +329,7 @@ testOnPage(
   },
 );
 
-testOnPage("an address that claims a payment proves nothing", async (start, context) => {
+testOnPage("an address that claims a payment proves nothing", async (start) => {
   const phone_number = newPhoneNumber();
   const visit = await start(await linkFor({ phone_number }));
   for (const order of ["order_RB58MiP5SPFYyM", "", "<img src=x onerror=alert(1)>"]) {
@@ -319,7 +350,6 @@ testOnPage("an address that claims a payment proves nothing", async (start, cont
   await visit.told("Checking your payment");
   strictEqual(await visit.page.getByText("Payment received").count(), 0);
   strictEqual(await visit.balance(), "3");
-  await context.clearCookies();
 });
 
 testOnPage(
@@ -818,9 +848,8 @@ testOnPage("lab figures", async (start, context) => {
   );
 });
 
-async function leave(
-  checkout: ReturnType<BrowserContext["pages"]>[0] | Awaited<ReturnType<Visit["openCheckout"]>>,
-) {
+/** Leaves Checkout without paying, and confirms it. */
+async function leave(checkout: FrameLocator): Promise<void> {
   await checkout.getByRole("button", { name: "Leave" }).click();
   await checkout.getByRole("button", { name: "Yes, leave" }).click();
 }

@@ -47,6 +47,8 @@ interface AccountViewProps {
 
 /** Checkout's header and buttons have white text on this. */
 const CHECKOUT_COLOR = "#0b6b4f";
+/** What a customer has to learn of a payment, even if the link has ended meanwhile. */
+const MUST_BE_READ: readonly Payment["state"][] = ["open", "confirming", "paid"];
 const WARNING_MS = 5 * 60 * 1000;
 const CLOCK_MS = 10_000;
 
@@ -163,8 +165,7 @@ export function AccountView(props: AccountViewProps) {
   }, []);
 
   const isSoonOver = useExpiry(proof, () => {
-    const { state } = current.current;
-    if (state !== "open" && state !== "confirming") expire();
+    if (!MUST_BE_READ.includes(current.current.state)) expire();
   });
 
   const words = wordsOf(payment, speech);

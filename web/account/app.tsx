@@ -4,7 +4,7 @@
  */
 
 import { useEffect, useState } from "preact/hooks";
-import { Refusal, Unreachable } from "../shared/backend.ts";
+import { isRefusal, Unreachable } from "../shared/backend.ts";
 import type { Configuration } from "../shared/configuration.ts";
 import { type Account, loadAccount, loadPackages, type Package } from "./account.ts";
 import { AccountView } from "./account-view.tsx";
@@ -41,12 +41,12 @@ interface AppProps {
 }
 
 /** Errors after which only a new link or a new sign-in helps. */
-const PROOF_ERRORS: readonly string[] = [
+const PROOF_ERRORS = [
   "PROOF_REQUIRED",
   "INVALID_PROOF",
   "NOT_THE_OWNER",
   "USER_NOT_FOUND",
-];
+] as const;
 
 /** The page. */
 export function App({ configuration, opening, ...beginning }: AppProps) {
@@ -112,12 +112,10 @@ export async function loadContent(
     ]);
     return { state: "ready", proof, account, packages };
   } catch (error) {
-    if (error instanceof Refusal) {
-      if (PROOF_ERRORS.includes(error.code)) return { state: "expired" };
-      return { state: error.code === "RATE_LIMITED" ? "limited" : "failed" };
-    }
-    if (error instanceof Unreachable) return { state: navigator.onLine ? "failed" : "offline" };
-    throw error;
+    if (isRefusal(error, PROOF_ERRORS)) return { state: "expired" };
+    if (isRefusal(error, ["RATE_LIMITED"])) return { state: "limited" };
+    const isOffline = error instanceof Unreachable && !navigator.onLine;
+    return { state: isOffline ? "offline" : "failed" };
   }
 }
 

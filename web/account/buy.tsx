@@ -6,7 +6,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { callFunction, Refusal } from "../shared/backend.ts";
+import { callFunction, isRefusal, Refusal } from "../shared/backend.ts";
 import type { Configuration } from "../shared/configuration.ts";
 import type { Package } from "./account.ts";
 import { ChatLink } from "./chat-link.tsx";
@@ -123,7 +123,7 @@ function PackageForm(
         else setProblem("blocked");
       } catch (error) {
         if (!isCurrent) return;
-        if (isAboutProof(error)) expire();
+        if (isRefusal(error, ["PROOF_REQUIRED", "INVALID_PROOF"])) expire();
         else setProblem(problemOf(error));
       }
     };
@@ -230,8 +230,4 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
 
 function problemOf(error: unknown): Problem {
   return (error instanceof Refusal && PROBLEMS[error.code]) || "OTHER";
-}
-
-function isAboutProof(error: unknown): boolean {
-  return error instanceof Refusal && /PROOF/.test(error.code);
 }

@@ -5,7 +5,7 @@
 
 import type { z } from "zod";
 import type { verifyPayment } from "shared/contract/verify-payment.ts";
-import { callFunction, Refusal } from "../shared/backend.ts";
+import { callFunction, isRefusal } from "../shared/backend.ts";
 import type { Configuration } from "../shared/configuration.ts";
 import { shared } from "../shared/storage.ts";
 import type { Account, Package } from "./account.ts";
@@ -45,7 +45,7 @@ export type Ending =
   | { readonly state: "unclear"; readonly paymentId: string };
 
 /** Errors that say something about the payment itself; all others may be over at the next try. */
-const FINAL_ERRORS: readonly string[] = ["INVALID_SIGNATURE", "ORDER_MISMATCH", "ORDER_NOT_FOUND"];
+const FINAL_ERRORS = ["INVALID_SIGNATURE", "ORDER_MISMATCH", "ORDER_NOT_FOUND"] as const;
 
 /** The pauses between two questions, which add up to about a minute and a half. */
 const PAUSES_SECONDS = [1, 2, 3, 5, 8, 13, 20, 30];
@@ -121,16 +121,21 @@ export async function verify(
     phone_number: phoneNumber,
     package_id: id,
   };
+  const ask = (headers: Proof["headers"]) =>
+    callFunction<z.output<(typeof verifyPayment)["data"]>>(configuration, "verify-payment", {
+      headers,
+      body,
+    });
   try {
-    const { status, data } = await callFunction<z.output<(typeof verifyPayment)["data"]>>(
-      configuration,
-      "verify-payment",
-      { headers, body },
-    );
+    // The link may have ended while its customer was paying. The payment needs no proof.
+    const { status, data } = await ask(headers).catch((error) => {
+      if (isRefusal(error, ["INVALID_PROOF"])) return ask({});
+      throw error;
+    });
     return status === "SUCCESS" ? { state: "paid", credits: data.credits_added } : undefined;
   } catch (error) {
-    const isFinal = error instanceof Refusal && FINAL_ERRORS.includes(error.code);
-    return isFinal ? { state: "unclear", paymentId: razorpay_payment_id } : undefined;
+    if (!isRefusal(error, FINAL_ERRORS)) return undefined;
+    return { state: "unclear", paymentId: razorpay_payment_id };
   }
 }
 

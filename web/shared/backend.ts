@@ -28,6 +28,11 @@ export class Refusal extends Error {
   }
 }
 
+/** Returns whether an error is a refusal with one of these codes. */
+export function isRefusal(error: unknown, codes: readonly ErrorCode[]): error is Refusal {
+  return error instanceof Refusal && codes.includes(error.code);
+}
+
 /** The call did not reach a function, or its answer did not come back. */
 export class Unreachable extends Error {
   override readonly name = "Unreachable";
