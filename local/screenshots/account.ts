@@ -23,6 +23,9 @@ const STORY: readonly (readonly [days: number, action: string, quantity: number]
 ];
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+/** Of a picture in the docs. */
+const DOCS_SIZE = { width: 390, height: 760 };
+
 /** Every state of the page, on a phone, and one on a wide screen. */
 export const ACCOUNT_SHOTS: readonly Shot[] = [
   { name: "account", prepare: (stage) => openAccount(stage) },
