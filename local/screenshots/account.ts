@@ -24,7 +24,7 @@ const STORY: readonly (readonly [days: number, action: string, quantity: number]
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Of a picture in the docs. */
-const DOCS_SIZE = { width: 390, height: 760 };
+const DOCS_SIZE = { width: 390, height: 844 };
 
 /** Every state of the page, on a phone, and one on a wide screen. */
 export const ACCOUNT_SHOTS: readonly Shot[] = [

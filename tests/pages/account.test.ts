@@ -566,6 +566,7 @@ testOnPage("a link that has ended says how to get another one", async (start) =>
   await visit.assertAccessible();
   await page.clock.runFor(5 * 60_000);
   await page.getByRole("heading", { name: "This link has ended" }).waitFor();
+  strictEqual(await page.evaluate("document.activeElement.textContent"), "This link has ended");
   await page.getByText("To get a new one, write to the bot in WhatsApp.").waitFor();
   strictEqual(
     await page.getByRole("link", { name: "Open WhatsApp" }).getAttribute("href"),
@@ -777,6 +778,13 @@ testOnPage(
     await visit.page.locator(".balance").waitFor();
   },
 );
+
+testOnPage("a page of which a part does not load says so", async (_start, context) => {
+  await context.route("**/assets/en-*.js", (route) => route.abort());
+  const page = await context.newPage();
+  await page.goto(served.url);
+  await page.getByText("This page did not load.").waitFor();
+});
 
 testOnPage("a page without storage works for as long as it is open", async (start, context) => {
   await context.addInitScript(`for (const name of ["sessionStorage", "localStorage"]) {

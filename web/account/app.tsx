@@ -3,7 +3,7 @@
  * @module
  */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { isRefusal, Unreachable } from "../shared/backend.ts";
 import type { Configuration } from "../shared/configuration.ts";
 import { type Account, loadAccount, loadPackages, type Package } from "./account.ts";
@@ -67,7 +67,9 @@ export function App({ configuration, opening, ...beginning }: AppProps) {
   }, [language]);
 
   const choose = async (chosen: Language) => {
-    setSpeech(await loadSpeech(chosen));
+    const learned = await loadSpeech(chosen).catch(() => undefined);
+    if (!learned) return;
+    setSpeech(learned);
     rememberLanguage(chosen);
   };
   return (
@@ -168,9 +170,12 @@ function Screen({ state, configuration, opening, load }: ScreenProps) {
   const { messages } = useSpeech();
   const isAboutLink = state === "missing" || state === "expired";
   const { title, text } = isAboutLink ? messages.link[state] : messages.trouble[state];
+  const heading = useRef<HTMLHeadingElement>(null);
+  // It may have taken the place of what had the focus.
+  useEffect(() => heading.current?.focus(), [state]);
   return (
-    <section class="screen" role="status">
-      <h1>{title}</h1>
+    <section class="screen">
+      <h1 tabIndex={-1} ref={heading}>{title}</h1>
       <p>{text}</p>
       {isAboutLink && opening.returned && <p class="notice">{messages.link.back}</p>}
       {isAboutLink
