@@ -9,6 +9,7 @@
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import type postgres from "postgres";
+import { salesReport } from "shared/contract/sales-report.ts";
 import {
   analyzeBooks,
   fillBooks,
@@ -297,7 +298,7 @@ Deno.test("a report of a day reads that day, at every call", async () => {
   const { days } = one(
     await database.sql`select * from public.sales_report(current_date - 10, current_date - 9)`,
   );
-  const { test, charges }: { test: { paid_orders: number }; charges: number } = one(days);
+  const { test, charges } = one(salesReport.data.shape.days.parse(days));
   ok(test.paid_orders > 600 && charges > 1_200, JSON.stringify(days));
 });
 
@@ -358,6 +359,7 @@ const SCHEDULED: Record<string, string> = {
     created_from => clock_timestamp() - interval '1 minute', created_before => clock_timestamp())`,
   "deleting expired counters": "select public.delete_expired_rate_counters()",
   "deleting abandoned orders": "select public.delete_abandoned_orders()",
+  "deleting unpaid orders": "select public.delete_unpaid_orders()",
   "adjusting a balance": `select * from public.adjust_credits(${
     person(3)
   }, 5, 'Asha', 'Because', 'plan 1')`,
