@@ -198,7 +198,8 @@ testOnPage(
     match(await visit.told("Not confirmed yet"), /the credits come by themselves/);
     const pauses = asked.slice(1).map((time, index) => time - (asked[index] ?? 0));
     ok(pauses.length >= 6, String(pauses));
-    ok((pauses.at(-1) ?? 0) > 10 * (pauses[0] ?? 0), String(pauses));
+    // The page's clock runs on while a question is under way.
+    ok((pauses[0] ?? 0) < 10_000 && (pauses.at(-1) ?? 0) > 25_000, String(pauses));
     await visit.assertAccessible();
     strictEqual(await visit.balance(), "3");
     await visit.assertNothingMoved();
