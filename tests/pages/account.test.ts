@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepStrictEqual, match, notStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual, throws } from "node:assert/strict";
 import type { BrowserContext, BrowserContextOptions, FrameLocator } from "playwright-core";
 import { z } from "zod";
 import { buildPage, compressedSize } from "../../local/pages/build.ts";
@@ -198,7 +198,8 @@ testOnPage(
     match(await visit.told("Not confirmed yet"), /the credits come by themselves/);
     const pauses = asked.slice(1).map((time, index) => time - (asked[index] ?? 0));
     ok(pauses.length >= 6, String(pauses));
-    ok((pauses.at(-1) ?? 0) > 10 * (pauses[0] ?? 0), String(pauses));
+    // The page's clock runs on while a question is under way.
+    ok((pauses[0] ?? 0) < 10_000 && (pauses.at(-1) ?? 0) > 25_000, String(pauses));
     await visit.assertAccessible();
     strictEqual(await visit.balance(), "3");
     await visit.assertNothingMoved();
@@ -794,33 +795,19 @@ testOnPage("a page without storage works for as long as it is open", async (star
   strictEqual(await visit.balance(), "3");
 });
 
-Deno.test("the policy of the page is in force in these tests", async () => {
+testInBrowser(browser, "what the page's policy stops would fail these tests", async (context) => {
   const files = await buildPage("account", pageConfiguration(backend.environment));
-  const strict = servePage(
-    new Map([...files].map(([path, bytes]) => [
-      path,
-      path === "index.html"
-        ? new TextEncoder().encode(
-          new TextDecoder().decode(bytes).replace("<body>", "<body><script>1</script>"),
-        )
-        : bytes,
-    ])),
-    { port: 0, setting: "ACCOUNT_PORT" },
-  );
-  const context = await browser?.newContext();
+  const html = new TextDecoder().decode(files.get("index.html"));
+  const inline = new TextEncoder().encode(html.replace("<body>", "<body><script>1</script>"));
+  const tampered = servePage(new Map([...files, ["index.html", inline]]), {
+    port: 0,
+    setting: "ACCOUNT_PORT",
+  });
   try {
-    if (!context) return;
-    const visit = await Visit.start(context, strict.url);
-    let complaint: unknown;
-    try {
-      visit.assertNoComplaints();
-    } catch (error) {
-      complaint = error;
-    }
-    notStrictEqual(complaint, undefined, "an inline script is reported");
+    const visit = await Visit.start(context, tampered.url);
+    throws(() => visit.assertNoComplaints(), /Content Security Policy/);
   } finally {
-    await context?.close();
-    await strict.stop();
+    await tampered.stop();
   }
 });
 
@@ -844,10 +831,10 @@ testOnPage("lab figures", async (start, context) => {
     new PerformanceObserver((list) => {
       globalThis.longest = Math.max(globalThis.longest, ...list.getEntries().map((e) => e.duration));
     }).observe({ type: "longtask", buffered: true });`);
-  const start_ = Date.now();
+  const beginning = Date.now();
   await page.goto(await linkFor({ phone_number: newPhoneNumber() }));
   await page.locator(".balance").waitFor();
-  const balance = Date.now() - start_;
+  const balance = Date.now() - beginning;
   const [lcp, longest] = await page.evaluate<[number, number]>("[lcp, longest]");
   const size = compressedSize(await buildPage("account", pageConfiguration(backend.environment)));
   console.log(

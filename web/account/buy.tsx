@@ -181,7 +181,7 @@ function PackageForm(
         aria-disabled={!prepared && !problem}
         aria-describedby="buy-note"
       >
-        {label}
+        <span key={label}>{label}</span>
       </button>
       <p
         id="buy-note"

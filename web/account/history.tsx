@@ -39,9 +39,8 @@ export function History({ account, loadOlder }: HistoryProps) {
       <h2 id="history">{history.heading}</h2>
       {entries.length === 0 ? <p class="muted">{history.empty}</p> : (
         <>
-          {/* By place and not by id: a new entry changes the words of each row, and moves none. */}
           <ol class="entries" ref={list}>
-            {entries.map((entry, index) => <Row key={index} entry={entry} />)}
+            {entries.map((entry) => <Row key={entry.id} entry={entry} />)}
           </ol>
           <p class="muted" role="status">
             {state === "failed"
