@@ -72,7 +72,9 @@ export function endpoint<
   // Computed once, because it requires parsing.
   const required = requiredFields(operation);
   const isBodyOptional = needsNoField(operation);
-  const namesOperator = operation.caller === "operator" && "operator" in operation.input.shape;
+  // Where nothing is changed, an operator in the request is one that is asked about.
+  const namesOperator = operation.caller === "operator" && operation.method === "POST" &&
+    "operator" in operation.input.shape;
   const requiredWithKey = namesOperator ? [...required, "operator"] : required;
   if (operation.caller === "owner") warnOfPublicAccess();
 
