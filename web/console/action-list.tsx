@@ -37,7 +37,7 @@ export function ActionList(
             </p>
             <details>
               <summary>
-                Details<span class="visually-hidden">{" "}of action {action.action_id}</span>
+                Details<span class="visually-hidden">of action {action.action_id}</span>
               </summary>
               <dl class="facts">
                 <Recorded name="Reference" value={action.reference_id} />

@@ -29,11 +29,12 @@ export function App({ configuration }: { configuration: Configuration }) {
     () =>
       openApi(configuration, session, (name) => {
         // What an operator may no longer see goes at once, whatever was under way.
-        setStage((stage) =>
-          name === "signed-out" && stage.name === "in"
-            ? { name, note: "The session has ended. Sign in again." }
-            : { name }
-        );
+        setStage((stage) => {
+          // Several calls may have been under way.
+          if (stage.name === name) return stage;
+          const hasEnded = name === "signed-out" && stage.name === "in";
+          return hasEnded ? { name, note: "The session has ended. Sign in again." } : { name };
+        });
       }),
     [],
   );
