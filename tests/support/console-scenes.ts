@@ -102,10 +102,11 @@ export async function newCustomerWithHistory(
     await sql`
       insert into public.credit_transactions
         (user_id, sequence_number, action, credits, source, reference_id, balance_after, remaining_after,
-         quantity, created_at)
+                  quantity, price_id, created_at)
       select ${id}, n, 'debit', 1, 'image_generation', 'wamid.' || n, ${entries + 101} - n,
-        ${entries + 101} - n, 1, clock_timestamp() + n * interval '1 millisecond'
-      from generate_series(2, ${entries}::integer) n`;
+        ${entries + 101} - n, 1, p.id, clock_timestamp() + n * interval '1 millisecond'
+      from generate_series(2, ${entries}::integer) n, public.action_prices p
+      where p.action_id = 'image_generation' and p.valid_until = 'infinity'`;
     await sql`
       update public.users set credits = 101, transaction_count = ${entries} where id = ${id}`;
   });

@@ -11,6 +11,7 @@ import { Frame } from "./frame.tsx";
 import type { Operator } from "./functions.ts";
 import { IdleWatch } from "./idle.tsx";
 import { IDLE_MS, openSession } from "./session.ts";
+import { useFocusOnChange } from "./parts.tsx";
 import { Gate, SecondFactor, SignIn } from "./sign-in.tsx";
 
 type Stage =
@@ -38,6 +39,9 @@ export function App({ configuration }: { configuration: Configuration }) {
       }),
     [],
   );
+
+  // Inside, finding somebody comes first.
+  useFocusOnChange(stage.name === "asking" || stage.name === "in" ? "" : stage.name);
 
   async function enter() {
     setStage({ name: "asking" });

@@ -11,7 +11,7 @@ import { useConsole, useLoaded } from "./context.ts";
 import { CustomerView } from "./customer.tsx";
 import { FindView } from "./find.tsx";
 import type { Functions } from "./functions.ts";
-import { number } from "./parts.tsx";
+import { number, useFocusOnChange } from "./parts.tsx";
 import { customerHref, type Route, useRoute, VIEWS } from "./route.ts";
 import { SalesView } from "./sales.tsx";
 
@@ -27,6 +27,7 @@ const NAMES = {
 export function Frame({ seller, onSignOut }: { seller: string; onSignOut: () => void }) {
   const { api, operator } = useConsole();
   const route = useRoute();
+  useFocusOnChange(route.view === "customer" ? route.userId : `${route.view} ${route.query}`);
   const [query, setQuery] = useState<{ readonly text: string; readonly turn: number }>();
   const attention = useLoaded(
     async (signal) => (await api.call("list-attention", { signal })).data,
@@ -76,13 +77,13 @@ export function Frame({ seller, onSignOut }: { seller: string; onSignOut: () => 
             ))}
           </ul>
         </nav>
+        {operator.second_factor === "off" && (
+          <p class="banner">
+            No second factor is asked for here: the Auth of an embedded stack has none. A hosted
+            project asks for one.
+          </p>
+        )}
       </header>
-      {operator.second_factor === "off" && (
-        <p class="banner">
-          No second factor is asked for here: the Auth of an embedded stack has none. A hosted
-          project asks for one.
-        </p>
-      )}
       <main id="content" tabIndex={-1}>
         <View route={route} search={query && search} attention={attention} />
       </main>
