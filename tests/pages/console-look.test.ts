@@ -22,6 +22,7 @@ import {
 import {
   consoleStates,
   leaveState,
+  makeTroubles,
   newCustomerWithHistory,
   newDebtor,
   newSceneCustomer,
@@ -37,6 +38,7 @@ const operator = await newOperator(backend);
 const scene = await newSceneCustomer({ sql, control });
 const debtor = await newDebtor({ sql });
 await deliverTo([closedUrl()]);
+await makeTroubles({ sql, control });
 await sql`select from public.run_book_check()`;
 
 const dialogOf = (page: Page) => page.getByRole("dialog");

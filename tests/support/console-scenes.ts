@@ -12,7 +12,7 @@ import { call, operatorHeaders } from "./calls.ts";
 import { goTo, openCustomer } from "./console.ts";
 import { adjust } from "./operators.ts";
 import { newPhoneNumber } from "./phone-numbers.ts";
-import { buyCredits, payForPackage } from "./purchases.ts";
+import { buyCredits, payForPackage, type Purchase } from "./purchases.ts";
 
 /** A customer of a scene. */
 export interface SceneCustomer {
@@ -64,10 +64,8 @@ export async function newSceneCustomer(
     quantity: 2,
     reference_id: reference + newReference(),
   });
-  await payForPackage(control, phone_number, "starter", {
-    outcome: "failed",
-    deliver_webhooks: true,
-  });
+  const failed = await payForPackage(control, phone_number, "starter", { outcome: "failed" });
+  await settle(failed, { operator, reason });
   await call("POST", "bot-payment-link", {
     body: { ...person, package_id: "starter", reference_id: reference + newReference() },
   });
@@ -79,6 +77,39 @@ export async function newSceneCustomer(
     headers: operatorHeaders(),
   });
   return { phone_number, id };
+}
+
+/** Has an order looked up at Razorpay. */
+async function settle(
+  { checkout }: Purchase,
+  { operator, reason }: Pick<SceneTexts, "operator" | "reason"> = PLAIN,
+): Promise<void> {
+  await call("POST", "settle-order", {
+    body: { order: checkout.razorpay_order_id, operator, reason },
+    headers: operatorHeaders(),
+  });
+}
+
+/** Makes what needs attention besides a debt: money that bought nothing, and what could not be booked. */
+export async function makeTroubles({ sql, control }: Stage): Promise<void> {
+  const purchase = await buyCredits(control, newPhoneNumber(), "starter");
+  await control.payOrder(purchase.checkout.razorpay_order_id, {
+    outcome: "captured",
+    force: true,
+    deliver_webhooks: false,
+  });
+  await settle(purchase);
+  await sql`
+    insert into public.webhook_deliveries (event_id, event, payload, outcome, finished_at)
+    values ('evt_RB58MiP5SPFYyM', 'payment.captured', '{}', 'failed', now())`;
+  await sql`
+    insert into public.webhook_deliveries
+      (event_id, event, payload, razorpay_payment_id, outcome, finished_at)
+    values ('evt_RB58MiP5SPFYyN', 'payment.captured', '{}', 'pay_RB58MiP5SPFYyN', 'not_ours', now())`;
+  // An address that has been down for a while.
+  await sql`
+    update public.event_addresses set failing_since = failing_since - interval '20 minutes'
+    where failing_since is not null`;
 }
 
 /** Makes somebody who owes, so that something needs attention. */

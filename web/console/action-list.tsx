@@ -66,7 +66,7 @@ function Difference({ before, after }: Pick<ActionTaken, "before" | "after">) {
       ? [`${name} ${number(from)} → ${number(to)}`]
       : [];
   });
-  return changes.length > 0 ? <span>{changes.join(", ")}</span> : null;
+  return changes.length > 0 ? <p>{changes.join(", ")}</p> : null;
 }
 
 function Recorded(
