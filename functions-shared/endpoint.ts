@@ -72,10 +72,10 @@ export function endpoint<
   // Computed once, because it requires parsing.
   const required = requiredFields(operation);
   const isBodyOptional = needsNoField(operation);
-  // Where nothing is changed, an operator in the request is one that is asked about.
-  const namesOperator = operation.caller === "operator" && operation.method === "POST" &&
-    "operator" in operation.input.shape;
-  const requiredWithKey = namesOperator ? [...required, "operator"] : required;
+  // A session says who acts, and the secret key does not.
+  const requiredWithKey = "operator" in operation.input.shape
+    ? [...required, "operator"]
+    : required;
   if (operation.caller === "owner") warnOfPublicAccess();
 
   async function replyTo(request: Request): Promise<Reply> {
@@ -86,12 +86,11 @@ export function endpoint<
       throw new RequestError("METHOD_NOT_ALLOWED", { headers: { allow: methods } });
     }
     const { principal, signedIn, body } = await authenticated(operation, request);
-    const sent = operation.method === "GET"
+    const fields = operation.method === "GET"
       ? withPathField(operation, path, queryFields(url))
       : operation.bodyType !== undefined
       ? formFields(body)
       : withReference(operation, request, isBodyOptional && isEmpty(body) ? {} : jsonFields(body));
-    const fields = namesOperator ? withoutOperator(sent, signedIn) : sent;
     const input = parse(operation, signedIn ? required : requiredWithKey, fields);
     return await handler(input, {
       headers: request.headers,
@@ -177,16 +176,6 @@ async function authenticated(
   const body = await bodyBytes(request, MAX_BODY_BYTES[caller]);
   if (caller === "razorpay") await requireRazorpay(headers, body);
   return { principal, signedIn, body };
-}
-
-/** A session says who acts, whatever the request says. */
-function withoutOperator(
-  fields: Record<string, unknown>,
-  signedIn: SignedInOperator | undefined,
-): Record<string, unknown> {
-  if (signedIn === undefined) return fields;
-  const { operator: _, ...others } = fields;
-  return others;
 }
 
 function isEmpty(body: BufferSource): boolean {

@@ -22,8 +22,9 @@ export type Principal =
   | { readonly kind: "nobody" | "trusted" }
   | {
     readonly kind: "public";
-    /** The number that the caller has proven anyway, in E.164. */
+    /** The number that the caller has proven anyway, in E.164, and the user of the caller's link. */
     readonly phoneNumber: string | undefined;
+    readonly userId: string | undefined;
   }
   | Owner;
 
@@ -50,7 +51,7 @@ export async function principalOf(headers: Headers): Promise<Principal> {
   if (await hasSecretKey(headers)) return { kind: "trusted" };
   if (frontendAccess() === "public") {
     const owner = await ownerOf(headers).catch(ignoreInvalidProof);
-    return { kind: "public", phoneNumber: owner?.phoneNumber };
+    return { kind: "public", phoneNumber: owner?.phoneNumber, userId: owner?.userId };
   }
   return await ownerOf(headers) ?? { kind: "nobody" };
 }

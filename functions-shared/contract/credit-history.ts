@@ -4,8 +4,15 @@
  */
 
 import { z } from "zod";
-import { timestamp, wholeNumberText } from "shared/contract/fields.ts";
+import {
+  frozen,
+  remainingCredits,
+  reservedCredits,
+  timestamp,
+  wholeNumberText,
+} from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
+import { pendingOrders } from "shared/contract/pending-order.ts";
 
 /** The number of entries on a page for which the request names no limit. */
 export const DEFAULT_PAGE_SIZE = 50;
@@ -32,7 +39,9 @@ export const creditHistory = {
   method: "GET",
   caller: "owner",
   summary: "List a user's credit history, newest first",
-  description: "`total` counts all entries. Pass `next_cursor` as `cursor` to get the next page.",
+  description:
+    "`total` counts all entries. Pass `next_cursor` as `cursor` to get the next page. Each page also has " +
+    "the state of the account, so that a page about a user without a phone number needs nothing else.",
   pathField: "user_id",
   input: z.object({
     user_id: z.uuid("must be a UUID"),
@@ -56,6 +65,11 @@ export const creditHistory = {
   missingMessage: "User ID is required",
   data: z.object({
     user_id: z.uuid(),
+    credits: z.int().min(0).describe("The balance."),
+    remaining_credits: remainingCredits,
+    reserved_credits: reservedCredits,
+    frozen,
+    pending_orders: pendingOrders,
     transactions: z.array(transaction),
     total: z.int().min(0),
     debt_credits: z.int().min(0)

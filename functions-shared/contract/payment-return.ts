@@ -15,15 +15,14 @@ export const paymentReturn = {
   description:
     "The `callback_url` of Razorpay Checkout, to which it sends the browser where it cannot call the " +
     "page. Adds the credits as `verify-payment` does, once, and sends the browser to the page of " +
-    "`FRONTEND_URL` with `payment` and `order` in the fragment of the address. So does whatever goes " +
-    "wrong, with `pending` or `failed`. A GET, as of a customer who reloads, leads to the page without " +
-    "a word of a payment.",
+    "`FRONTEND_URL`, whatever goes wrong. `pending` means that the payment is not confirmed yet, or not " +
+    "by this request. A GET, from a customer who reloads, leads to the page too, without a fragment.",
   bodyType: "application/x-www-form-urlencoded",
   input: z.object({
     razorpay_order_id: razorpayId("order").optional(),
     razorpay_payment_id: razorpayId("pay").optional(),
     razorpay_signature: z.string().optional(),
-    "error[code]": z.string().optional().describe("Of a payment that failed."),
+    "error[code]": z.string().optional().describe("Present if the payment failed."),
     "error[metadata]": z.string().optional().describe("JSON with the `order_id`."),
     "error[metadata][order_id]": z.string().optional(),
   }),
@@ -54,8 +53,8 @@ export const paymentReturn = {
   missingMessage: "The form is empty",
   data: z.object({
     payment: z.enum(["paid", "pending", "failed"]).optional()
-      .describe("`pending`: not confirmed yet, or not by this request."),
-    order: razorpayId("order").optional().describe("Razorpay's order, where the form names one."),
+      .describe("`paid`, `pending` or `failed`"),
+    order: razorpayId("order").optional().describe("Razorpay's id, if the form names one"),
   }),
   successMessage: "The browser is sent to the page",
   redirects: true,

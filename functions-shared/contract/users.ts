@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { frozen, remainingCredits, reservedCredits, timestamp } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
+import { pendingOrders } from "shared/contract/pending-order.ts";
 import { phoneNumber } from "shared/contract/phone-number.ts";
 
 export const users = {
@@ -29,6 +30,7 @@ export const users = {
     reserved_credits: reservedCredits,
     created_at: timestamp,
     frozen,
+    pending_orders: pendingOrders,
   }),
   successMessage: "User profile retrieved successfully",
   errors: [],

@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod";
+import { pendingOrders } from "shared/database/pending-orders.ts";
 import { oneRow, procedure } from "shared/database/rpc.ts";
 
 const user = z.object({
@@ -23,12 +24,13 @@ export const getUser = procedure("get_user", () => oneRow(user));
 /**
  * Returns the user of a number that a page names, created on first contact. Limited where
  * `caller_address` is given; `link_user_id` is the user that the caller's link was made for.
+ * `pending_orders` is null unless `with_pending_orders` asks for it.
  */
 export const getProfile = procedure(
   "get_user",
   () =>
     oneRow(z.discriminatedUnion("outcome", [
-      user,
+      user.extend({ pending_orders: pendingOrders }),
       z.object({ outcome: z.literal("link_is_void") }),
     ])),
 );

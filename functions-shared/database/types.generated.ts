@@ -1159,6 +1159,7 @@ export type Database = {
       "delete_old_events": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_old_holds": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_old_webhooks": { Args: Record<PropertyKey, never>; Returns: number };
+      "delete_unpaid_orders": { Args: Record<PropertyKey, never>; Returns: number };
       "disable_operator": {
         Args: { "email": string };
         Returns: {
@@ -1315,6 +1316,7 @@ export type Database = {
           "link_user_id"?: string;
           "phone_number"?: string;
           "whatsapp_user_id"?: string;
+          "with_pending_orders"?: boolean;
         };
         Returns: {
           "created_at": string;
@@ -1322,6 +1324,7 @@ export type Database = {
           "is_frozen": boolean;
           "low_balance": boolean;
           "outcome": string;
+          "pending_orders": Json;
           "remaining_credits": number;
           "reserved_credits": number;
           "retry_after_seconds": number;
@@ -1361,14 +1364,20 @@ export type Database = {
       "list_credit_transactions": {
         Args: {
           "before_sequence_number"?: number;
+          "is_public_reader"?: boolean;
           "page_size": number;
           "proven_phone_number"?: string;
           "user_id": string;
         };
         Returns: {
+          "credits": number;
           "debt_credits": number;
+          "is_frozen": boolean;
           "next_cursor": number;
           "outcome": string;
+          "pending_orders": Json;
+          "remaining_credits": number;
+          "reserved_credits": number;
           "total": number;
           "transactions": Json;
         }[];

@@ -51,12 +51,13 @@ function allowedFor({ caller, operatorRole }: Operation): string[] | undefined {
   return origin === undefined ? [] : [origin];
 }
 
-/** Returns the headers of the response to a preflight request; nothing more for other pages. */
+/**
+ * Returns the headers of the response to a preflight request. Without the origin among them, a browser
+ * does not send the request.
+ */
 export function preflight(operation: Operation, origin: string | null): Record<string, string> {
-  const headers = corsHeaders(operation, origin);
-  if (!("access-control-allow-origin" in headers)) return headers;
   return {
-    ...headers,
+    ...corsHeaders(operation, origin),
     "access-control-allow-methods": `${operation.method}, OPTIONS`,
     "access-control-allow-headers": ALLOWED_HEADERS,
     "access-control-max-age": "86400",

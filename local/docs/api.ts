@@ -15,7 +15,7 @@ const CALLERS: Record<Operation["caller"], string> = {
   owner: "a page, for the owner of the account",
   anyone: "a page, for anyone",
   browser: "Razorpay Checkout, in a browser",
-  operator: "an operator or the scheduler",
+  operator: "the scheduler or an operator, with the secret key",
   razorpay: "Razorpay",
 };
 
@@ -28,10 +28,15 @@ export function endpointTable(): string {
     ["Function", "Who calls it", "What it does"],
     OPERATIONS.map((operation) => [
       `[\`${operation.method} ${addressOf(operation)}\`](#${operation.name})`,
-      CALLERS[operation.caller],
+      callersOf(operation),
       operation.summary,
     ]),
   );
+}
+
+function callersOf({ caller, operatorRole }: Operation): string {
+  if (operatorRole === undefined) return CALLERS[caller];
+  return operatorRole === "owner" ? "an operator, as owner" : "an operator";
 }
 
 /** Every event: its type, what it means, and what its `data` holds besides what all have. */
@@ -119,14 +124,22 @@ function requestTable({ input, anyOf = [] }: Operation): string {
     ["Field", "Required", "Value"],
     Object.entries(properties).map(([name, field]) => [
       `\`${name}\``,
-      required.includes(name) ? necessityOf(name) : anyOf.includes(name) ? "at least one" : "no",
+      necessityOf(name, { required, anyOf }),
       valueOf(field),
     ]),
   );
 }
 
-/** One required field may come as the header `Idempotency-Key`. */
-function necessityOf(name: string): string {
+/**
+ * One required field may come as the header `Idempotency-Key`, and a session says who acts in place of
+ * another.
+ */
+function necessityOf(
+  name: string,
+  { required, anyOf }: { required: readonly string[]; anyOf: readonly string[] },
+): string {
+  if (name === "operator") return "with the secret key";
+  if (!required.includes(name)) return anyOf.includes(name) ? "at least one" : "no";
   return name === "reference_id" ? "yes, or as a header" : "yes";
 }
 

@@ -12,7 +12,7 @@ const ACTIONS: Record<string, string> = {
   wrong_secret: "wrong bot secrets",
   create_user: "unknown numbers",
   create_order: "orders, `create-order`",
-  verify_payment: "`verify-payment`",
+  verify_payment: "`verify-payment`, `payment-return`",
 };
 
 /** The columns after the first one, with the scopes that each shows. */

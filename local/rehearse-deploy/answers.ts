@@ -15,6 +15,8 @@ export interface Exchange {
   readonly headers?: Record<string, string>;
   /** Sent as JSON. */
   readonly body?: Record<string, unknown>;
+  /** Sent as a form. */
+  readonly form?: Record<string, string>;
   /** The expected response. `body` and `headers` may leave out what is not checked. */
   readonly answer: {
     readonly status: number;
@@ -39,6 +41,8 @@ export interface Story {
   readonly botSecret: string;
   /** The project's secret key. */
   readonly secretKey: string;
+  /** The page that customers are sent to. */
+  readonly page: string;
   /** Returns Razorpay's signature of a webhook body. */
   sign(body: string): Promise<string>;
   /** Pays an order and returns when the payment is captured. */
@@ -46,6 +50,8 @@ export interface Story {
   userId?: unknown;
   orderId?: unknown;
   paymentId?: unknown;
+  /** What Checkout has returned. */
+  checkout?: CheckoutSuccess;
 }
 
 /** The rehearsal of one function. */
@@ -305,6 +311,7 @@ export const REHEARSALS: readonly Rehearsal[] = [
     exchanges: async (story) => {
       const paid = await story.pay(String(story.orderId));
       story.paymentId = paid.razorpay_payment_id;
+      story.checkout = paid;
       return [
         {
           method: "POST",
@@ -329,6 +336,22 @@ export const REHEARSALS: readonly Rehearsal[] = [
         },
       ];
     },
+  },
+  {
+    slug: "payment-return",
+    method: "POST",
+    withoutPackages: ["libphonenumber-js"],
+    exchanges: ({ page, orderId, checkout }) => [
+      { method: "GET", answer: { status: 303, headers: { location: `${page}#` } } },
+      {
+        method: "POST",
+        form: { ...checkout },
+        answer: {
+          status: 303,
+          headers: { location: `${page}#payment=paid&order=${orderId}` },
+        },
+      },
+    ],
   },
   {
     slug: "bot-payment-link",
@@ -447,7 +470,7 @@ export const REHEARSALS: readonly Rehearsal[] = [
     ["freeze-user", {}, "Account frozen", { frozen: true }],
     ["unfreeze-user", {}, "Account unfrozen", { frozen: false }],
     ["adjust-credits", { credits: 5 }, "Credits adjusted", { debt_credits: 0 }],
-    ["forgive-debt", {}, "Debt forgiven", { debt_credits: 0 }],
+    ["forgive-debt", {}, "There was no debt to forgive", { debt_credits: 0 }],
   ] as const).map(([slug, fields, message, data]): Rehearsal => ({
     slug,
     method: "POST",

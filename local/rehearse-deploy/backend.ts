@@ -40,10 +40,12 @@ export async function startRehearsalBackend(folder: string): Promise<RehearsalBa
   const razorpay = connectControl(stack.environment.RAZORPAY_API_URL);
 
   const started = unfinished.move();
+  const variables = functionEnvironment(stack.environment);
   return {
-    variables: functionEnvironment(stack.environment),
+    variables,
     story: {
       botSecret: stack.environment.BOT_SECRET,
+      page: new URL(variables.FRONTEND_URL ?? "").href,
       secretKey: stack.environment.SUPABASE_SECRET_KEY,
       sign: (body) => sign(body, stack.environment.RAZORPAY_WEBHOOK_SECRET),
       pay: (orderId) =>

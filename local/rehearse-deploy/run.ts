@@ -157,14 +157,15 @@ async function rehearseFunction(
 /** Sends one request as the platform's gateway would forward it, and checks the response. */
 async function play(
   slug: string,
-  { method, path = "", headers = {}, body, answer, keep }: Exchange,
+  { method, path = "", headers = {}, body, form, answer, keep }: Exchange,
   { url, log }: BootedFunction,
   signal: AbortSignal,
 ): Promise<void> {
   const response = await fetch(`${url}/${slug}${path}`, {
     method,
     headers: body ? { ...headers, "content-type": "application/json" } : headers,
-    body: body ? JSON.stringify(body) : null,
+    body: body ? JSON.stringify(body) : form ? new URLSearchParams(form) : null,
+    redirect: "manual",
     signal,
   });
   const request = `${method} /${slug}${path}${body ? ` ${JSON.stringify(body)}` : ""}`;
@@ -189,7 +190,7 @@ async function play(
   keep?.(received?.data ?? {});
 }
 
-/** The response to `OPTIONS` is empty. */
+/** The response to `OPTIONS` is empty, and so is a redirect. */
 function readEnvelope(text: string): Envelope | undefined {
   if (text === "") return undefined;
   try {

@@ -247,7 +247,7 @@ export const VARIABLES: readonly Variable[] = [
       "The page that the links of bot-link open, and that customers come back to from a " +
       "payment.",
     local: "the account page that the stack serves",
-    hosted: "bot-link fails",
+    hosted: "bot-link and payment-return fail",
     example: "",
   },
   {

@@ -20,14 +20,17 @@ import {
   dataOf,
   type FunctionName,
   operatorHeaders,
+  readAnswer,
+  send,
 } from "../support/calls.ts";
 import { newCustomer, passExpiry, userIdOf, withMaxOpenHolds } from "../support/bot.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
 import { one } from "../support/lists.ts";
-import { act, ask } from "../support/operators.ts";
+import { act, ask, newOperator } from "../support/operators.ts";
 import { settleByHand } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { signedIn } from "../support/proofs.ts";
 import {
   buyCredits,
   orderPackage,
@@ -59,13 +62,14 @@ const openApi = z.object({
         parameters: z.array(z.looseObject({ name: z.string(), examples: examples.optional() })),
         requestBody: z.object({
           required: z.boolean(),
-          content: z.object({ "application/json": z.object({ examples }) }),
+          content: z.record(z.string(), z.object({ examples })),
         }).optional(),
         responses: z.record(
           z.string(),
           z.object({
             headers: z.record(z.string(), z.unknown()),
-            content: z.object({ "application/json": z.object({ schema: z.looseObject({}) }) }),
+            content: z.object({ "application/json": z.object({ schema: z.looseObject({}) }) })
+              .optional(),
           }),
         ),
       }),
@@ -151,6 +155,7 @@ const kindOf = ({ httpStatus, body }: Answer) => `${httpStatus} ${body.code ?? b
 /** The kinds of response that the document promises for a path. */
 function promisedKinds(path: Path, method: string): string[] {
   return Object.entries(documented(path, method)).flatMap(([httpStatus, { content }]) => {
+    if (content === undefined) return [httpStatus];
     const { schema } = content["application/json"];
     return alternatives(schema).map((kind) => `${httpStatus} ${kind}`);
   }).sort();
@@ -219,9 +224,20 @@ async function unprovenAnswers({ method, path }: GoodCall): Promise<Answer[]> {
   ]);
 }
 
-/** Responses to callers without the secret key. */
+/** Responses to callers without the secret key, some of whom have a session. */
 async function keylessAnswers({ method, path, options = {} }: GoodCall): Promise<Answer[]> {
-  return [await call(method, path, { ...options, headers: {} })];
+  const present = (headers: Record<string, string>) => call(method, path, { ...options, headers });
+  const { headers } = await newOperator(backend);
+  const support = await newOperator(backend, { role: "support", claims: { aal: "aal1" } });
+  const operation = OPERATIONS.find(({ name }) => path.split("?")[0] === name);
+  return [
+    await present({}),
+    await present({ authorization: "Bearer a.b.c" }),
+    await present({ ...headers, origin: "https://account.example" }),
+    await present(await signedIn(backend, newPhoneNumber())),
+    await withEnvironment({ CONSOLE_SECOND_FACTOR: "required" }, () => present(support.headers)),
+    ...(operation?.operatorRole === "owner" ? [await present(support.headers)] : []),
+  ];
 }
 
 /** A customer whose account is frozen. */
@@ -278,21 +294,13 @@ Deno.test("every example fits its schema, and is a request that its function par
       }
     }
     if (requestBody === undefined) continue;
-    const { examples } = requestBody.content["application/json"];
+    const [mediaType, { examples }] = one(Object.entries(requestBody.content));
+    strictEqual(mediaType, operation.bodyType ?? "application/json");
     ok(Object.keys(examples).length > 0, path);
     for (const { value } of Object.values(examples)) {
-      const schema = [
-        "paths",
-        path,
-        method,
-        "requestBody",
-        "content",
-        "application/json",
-        "schema",
-      ];
+      const schema = ["paths", path, method, "requestBody", "content", mediaType, "schema"];
       ok(isValidAt(schema, value), `${path}: ${ajv.errorsText()}`);
-      const { error } = operation.input.safeParse(value);
-      strictEqual(error, undefined, path);
+      ok(operation.input.safeParse(value).success, path);
     }
   }
 });
@@ -335,7 +343,11 @@ Deno.test("every way of naming somebody is an example, and every field is in one
 
 Deno.test("only a function that needs no field can be called without a body", () => {
   const optional = operations.filter(({ requestBody }) => requestBody?.required === false);
-  deepStrictEqual(optional.map(({ path }) => path), ["/reconcile-payments", "/deliver-events"]);
+  deepStrictEqual(optional.map(({ path }) => path), [
+    "/payment-return",
+    "/reconcile-payments",
+    "/deliver-events",
+  ]);
 });
 
 Deno.test("the document that a stack serves is the committed one, at that stack's address", async () => {
@@ -610,6 +622,28 @@ Deno.test("verify-payment returns what the document says, and all that it says",
   ]);
 });
 
+Deno.test("payment-return returns what the document says, and all that it says", async () => {
+  const { checkout } = await payForPackage(control, newPhoneNumber(), "starter");
+  const post = (form: Record<string, string>) =>
+    send("POST", "payment-return", { body: String(new URLSearchParams(form)) });
+  const responses = documented("/payment-return", "POST");
+  for (const form of [{ ...checkout }, { "error[code]": "BAD_REQUEST_ERROR" }, {}]) {
+    const { status, headers, body } = await post(form);
+    await body?.cancel();
+    for (const header of Object.keys(responses[status]?.headers ?? {})) ok(headers.has(header));
+    strictEqual(status, 303);
+  }
+  const errors = [
+    await readAnswer(await send("DELETE", "payment-return")),
+    await withEnvironment(
+      { FRONTEND_URL: undefined },
+      async () => await readAnswer(await post({ ...checkout })),
+    ),
+  ];
+  for (const answer of errors) expectDocumented("/payment-return", "POST", answer);
+  deepStrictEqual(["303", ...errors.map(kindOf)], promisedKinds("/payment-return", "POST"));
+});
+
 /** What a function for operators returns, besides what all of them do. */
 const BY_OPERATORS = {
   "find-customer": async () => {
@@ -637,6 +671,11 @@ const BY_OPERATORS = {
       await adjust({ credits: 0 }),
       await adjust({ operator: null }),
       await adjust({ user_id: randomUUID() }),
+      await act(
+        "adjust-credits",
+        { user_id, credits: 51 },
+        (await newOperator(backend, { role: "support" })).headers,
+      ),
     ];
   },
   "forgive-debt": async () => {
@@ -803,6 +842,19 @@ for (const name of Object.keys(BY_OPERATORS) as (keyof typeof BY_OPERATORS)[]) {
     ]);
   });
 }
+
+Deno.test("get-operator returns what the document says, and all that it says", async () => {
+  const { headers } = await newOperator(backend);
+  const good = { method: "GET", path: "get-operator", options: { headers } };
+  const answers = [
+    await call("GET", "get-operator", { headers }),
+    await call("GET", "get-operator", { headers: operatorHeaders() }),
+    await call("GET", "get-operator?a=1&a=2", { headers }),
+    ...await commonAnswers(good),
+    ...await keylessAnswers(good),
+  ];
+  expectAll("/get-operator", "GET", answers);
+});
 
 Deno.test("what operators list is what the document says", async () => {
   for (const name of ["list-attention", "check-books"] as const) {

@@ -9,6 +9,7 @@
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import type postgres from "postgres";
+import { salesReport } from "shared/contract/sales-report.ts";
 import {
   analyzeBooks,
   fillBooks,
@@ -28,6 +29,11 @@ const SIZE = {
 
 /** Rows that need attention, of each kind: few compared with all others. */
 const TROUBLES = 50;
+
+/** A number that strangers have placed very many orders for, and on a few of them a payment is under way. */
+const FLOODED = 9;
+const ORDERS_OF_FLOODED = 5_000;
+const PENDING_ORDERS = 3;
 
 const GROWING_TABLES = [
   "users",
@@ -115,6 +121,25 @@ async function addTroubles(sql: postgres.ISql): Promise<void> {
     from public.rate_limits l where l.scope = 'project'`;
   await addHolds(sql);
   await addEvents(sql);
+  await addPendingOrders(sql);
+}
+
+async function addPendingOrders(sql: postgres.ISql): Promise<void> {
+  await sql`
+    insert into public.payment_orders
+      (phone_number, package_id, package_name, credits, amount_paise, key_mode, channel, state,
+        razorpay_order_id, opened_at, next_check_at, tried_at)
+    select ${phoneNumberOf(FLOODED)}, 'starter', 'Starter', 20, 9900, 'test', 'checkout', 'open',
+      'order_flood' || lpad(n::text, 9, '0'), clock_timestamp(),
+      clock_timestamp() + interval '1 hour',
+      case when n <= ${PENDING_ORDERS} then clock_timestamp() end
+    from generate_series(1, ${ORDERS_OF_FLOODED}::integer) n`;
+  await sql`
+    insert into public.payments (id, order_id, status, amount_paise, currency)
+    select 'pay_flood' || o.razorpay_order_id, o.id, 'authorized', 9900, 'INR'
+    from public.payment_orders o
+    where o.phone_number = ${phoneNumberOf(FLOODED)} and o.tried_at is not null
+      and o.state = 'open'`;
 }
 
 /** Many holds that have ended, and a few of users of their own that have expired and were not ended. */
@@ -273,7 +298,7 @@ Deno.test("a report of a day reads that day, at every call", async () => {
   const { days } = one(
     await database.sql`select * from public.sales_report(current_date - 10, current_date - 9)`,
   );
-  const { test, charges } = one(days);
+  const { test, charges } = one(salesReport.data.shape.days.parse(days));
   ok(test.paid_orders > 600 && charges > 1_200, JSON.stringify(days));
 });
 
@@ -295,6 +320,25 @@ Deno.test("list_attention reads what it lists, and no table whole", async () => 
   deepStrictEqual(tablesReadWhole(nodes), []);
 });
 
+/** What an account page calls. */
+const BY_PAGES: Record<string, string> = {
+  "a profile": `
+    select jsonb_array_length(pending_orders) as count
+    from public.get_user('${phoneNumberOf(FLOODED)}', with_pending_orders => true)`,
+  "a history": `
+    select jsonb_array_length(pending_orders) as count
+    from public.list_credit_transactions(${person(FLOODED)}, 50)`,
+};
+
+for (const [what, statement] of Object.entries(BY_PAGES)) {
+  Deno.test(`${what} reads the orders that are pending, however many there are of the number`, async () => {
+    strictEqual(one(await database.sql.unsafe(statement)).count, PENDING_ORDERS);
+    const { nodes } = await plans.execute(statement);
+    deepStrictEqual(tablesReadWhole(nodes), []);
+    for (const plan of nodes) ok(rowsRead(plan) <= 100, JSON.stringify(plan));
+  });
+}
+
 const SCHEDULED: Record<string, string> = {
   "claiming orders": "select * from public.claim_orders_to_check(10, 'test')",
   "finishing a check": `select public.finish_order_check('${purchase.id}')`,
@@ -315,6 +359,7 @@ const SCHEDULED: Record<string, string> = {
     created_from => clock_timestamp() - interval '1 minute', created_before => clock_timestamp())`,
   "deleting expired counters": "select public.delete_expired_rate_counters()",
   "deleting abandoned orders": "select public.delete_abandoned_orders()",
+  "deleting unpaid orders": "select public.delete_unpaid_orders()",
   "adjusting a balance": `select * from public.adjust_credits(${
     person(3)
   }, 5, 'Asha', 'Because', 'plan 1')`,

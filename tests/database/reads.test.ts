@@ -17,7 +17,8 @@ const { id: knownId } = dataOf(await call("GET", `users/${known}`));
 
 /** The SQL behind each read-only call, about a user who exists. */
 const READS = {
-  "bot-credits and users": `select * from public.get_user('${known}')`,
+  "bot-credits": `select * from public.get_user('${known}')`,
+  "users": `select * from public.get_user('${known}', with_pending_orders => true)`,
   "credit-history": `select * from public.list_credit_transactions('${knownId}', 50)`,
   "find-customer": `select * from public.find_customers('${known}', '{${known}}')`,
   "export-statement": `select * from public.export_statement('${knownId}', 100)`,
@@ -25,6 +26,7 @@ const READS = {
   "list-entries": `select * from public.list_entries('${knownId}', 500)`,
   "list-actions-taken": `select * from public.list_actions_taken(50, '${knownId}', 'Asha')`,
   "sales-report": "select * from public.sales_report('2026-11-01', '2026-12-01')",
+  "the operator of a session": `select * from public.find_operator('${knownId}', '${knownId}')`,
   "list-attention": "select * from public.list_attention()",
   "check-books": "select * from public.list_violations()",
   "the check of the books": "select * from public.check_invariants()",

@@ -17,6 +17,9 @@ Deno.test.afterAll(() => backend.stop());
 
 const historyPage = z.strictObject({
   user_id: z.uuid(),
+  credits: z.int(),
+  remaining_credits: z.int(),
+  reserved_credits: z.literal(0),
   transactions: z.array(z.strictObject({
     id: z.uuid(),
     user_id: z.uuid(),

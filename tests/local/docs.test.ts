@@ -153,6 +153,12 @@ Deno.test("the table of limits has a cell for each row of the schema, and a plac
     "10,000 an hour",
     "",
   ]);
-  deepStrictEqual(payments?.slice(1, -1), ["`verify-payment`", "", "5 a minute", "", ""]);
+  deepStrictEqual(payments?.slice(1, -1), [
+    "`verify-payment`, `payment-return`",
+    "",
+    "5 a minute",
+    "",
+    "",
+  ]);
   throws(() => limitTable("('create_order', 'planet', 60, 3600)"), /no place/);
 });

@@ -66,6 +66,7 @@ Deno.test("a stack says where everything is, serves it, and leaves nothing behin
     said,
     /Settings +environment \(API_PORT, DB_PORT, RAZORPAY_PORT, ACCOUNT_PORT, CONSOLE_PORT, LOCAL_DIR\b/,
   );
+  match(said, /Operators +a password will do: .* has no second factor/);
   match(said, /Stand-ins +Razorpay .*Data API and Auth/);
   match(said, /[0-9]\.[0-9] s {2}Creating the database/);
   strictEqual(await Deno.readTextFile(join(folder.path, ".gitignore")), "*\n");

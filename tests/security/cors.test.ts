@@ -36,7 +36,7 @@ async function headersFor(
   init: RequestInit = {},
 ): Promise<Headers> {
   const headers = { ...(origin !== null && { origin }), ...init.headers };
-  const response = await fetch(addressOf(path), { ...init, method, headers });
+  const response = await fetch(addressOf(path), { ...init, method, headers, redirect: "manual" });
   await response.body?.cancel();
   return response.headers;
 }
@@ -204,8 +204,6 @@ Deno.test.each(FOR_THE_CONSOLE.map(({ name }) => name))(
       strictEqual(await allowedOrigin(operation, CONSOLE), CONSOLE);
       for (const origin of [SHOP, "null", "*", null]) {
         strictEqual(await allowedOrigin(operation, origin), null);
-        const preflight = await headersFor("OPTIONS", name, origin);
-        deepStrictEqual([...preflight.keys()].filter((key) => key.startsWith("access-")), []);
       }
       const preflight = await headersFor("OPTIONS", name, CONSOLE);
       for (const header of ["authorization", "apikey", "content-type", "x-request-id"]) {

@@ -12,7 +12,7 @@ import { withEnvironment } from "../support/environment.ts";
 import { closedUrl, quotingServer } from "../support/faulty-servers.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { linkTokenOf, signedIn } from "../support/proofs.ts";
-import { act } from "../support/operators.ts";
+import { act, newOperator } from "../support/operators.ts";
 import { payForPackage, type Purchase } from "../support/purchases.ts";
 import {
   deliver,
@@ -35,6 +35,7 @@ async function linesOf(act: () => Promise<unknown>): Promise<LogLine[]> {
   return (await logOf(act)).map((text) => logLine.parse(JSON.parse(text)));
 }
 
+const { headers: signedInOperator } = await newOperator(shop);
 const OPERATOR = { apikey: environment.SUPABASE_SECRET_KEY };
 const PAGE = { apikey: environment.SUPABASE_PUBLISHABLE_KEY };
 
@@ -170,6 +171,19 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
       call("POST", "verify-payment", { body }),
     ];
   },
+  "payment-return": ({ purchase: { checkout }, phone }) =>
+    [
+      { ...checkout },
+      { ...checkout, razorpay_signature: checkout.razorpay_signature.slice(1) },
+      { ...checkout, razorpay_order_id: phone },
+      {
+        "error[code]": phone,
+        "error[description]": phone,
+        "error[metadata]": `"order_id":"${phone}"`,
+      },
+    ].map((form: Record<string, string>) =>
+      send("POST", "payment-return", { body: String(new URLSearchParams(form)) })
+    ),
   "razorpay-webhook": ({ event }) => [
     deliver(event),
     deliver(event),
@@ -195,6 +209,11 @@ const REQUESTS: Record<string, (customer: Customer) => Promise<unknown>[]> = {
       settleByHand(body, PAGE),
     ];
   },
+  "get-operator": ({ session }) => [
+    call("GET", "get-operator", { headers: session }),
+    call("GET", "get-operator", { headers: OPERATOR }),
+    call("GET", "get-operator", { headers: signedInOperator }),
+  ],
   "find-customer": ({ phone, whatsappUserId, reference }) =>
     [phone, whatsappUserId, reference, `${phone}!`].map((query) =>
       call("POST", "find-customer", { body: { query }, headers: OPERATOR })

@@ -27,9 +27,12 @@ import { newPhoneNumber } from "../support/phone-numbers.ts";
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
 
-/** Operators and Razorpay prove themselves in other ways, which the tests of their functions try. */
+/**
+ * Operators and Razorpay prove themselves in other ways, and a browser is sent on to the page, which the
+ * tests of their functions try.
+ */
 const ALL = FUNCTION_NAMES.filter((name) =>
-  !["operator", "razorpay"].includes(operationOf(name).caller)
+  !["operator", "razorpay", "browser"].includes(operationOf(name).caller)
 );
 const GETTERS = ALL.filter((name) => methodOf(name) === "GET");
 const POSTERS = ALL.filter((name) => methodOf(name) === "POST");

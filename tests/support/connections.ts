@@ -28,16 +28,18 @@ export async function openConnections(url: string, count: number): Promise<Conne
   return {
     async all(act) {
       await keeper`select pg_advisory_lock(${GATE})`;
-      const results = sessions.map(async (sql, index) => {
+      const results = Promise.all(sessions.map(async (sql, index) => {
         // Later statements on the same connection wait behind this one in the server's queue.
         const passed = sql`
           select pg_advisory_lock_shared(${GATE}), pg_advisory_unlock_shared(${GATE})`.execute();
         const [result] = await Promise.all([act(sql, index), passed]);
         return result;
-      });
+      }));
+      // One may fail before the gate is known to be open, and only then is this awaited.
+      results.catch(() => {});
       await until("all connections are ready", async () => await waitingAt(keeper) === count);
       await keeper`select pg_advisory_unlock(${GATE})`;
-      return await Promise.all(results);
+      return await results;
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([keeper, ...sessions].map((sql) => sql.end()));

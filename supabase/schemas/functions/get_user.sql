@@ -4,7 +4,8 @@ create function public.get_user(
   whatsapp_user_id text default null,
   caller_address text default null,
   identity_hashes text[] default null,
-  link_user_id uuid default null
+  link_user_id uuid default null,
+  with_pending_orders boolean default false
 )
 returns table (
   outcome text,
@@ -15,7 +16,8 @@ returns table (
   remaining_credits integer,
   reserved_credits integer,
   low_balance boolean,
-  is_frozen boolean
+  is_frozen boolean,
+  pending_orders jsonb
 )
 language plpgsql
 security definer
@@ -67,9 +69,10 @@ begin
   return query select 'found', v_user.id, v_user.credits, v_user.created_at, 0,
     private.remaining_credits(v_user), private.reserved_credits(v_user),
     v_user.credits <= private.low_balance_credits(),
-    v_user.frozen_at is not null;
+    v_user.frozen_at is not null,
+    case when get_user.with_pending_orders then private.pending_orders(v_user.id) end;
 end;
 $$;
 
 comment on function public.get_user is
-  'The user of a phone number (E.164) or a WhatsApp user id, created on first contact. One row. link_user_id: the user that the caller''s link was made for. outcome: found; link_is_void (that user was erased); rate_limited (too many unknown numbers from caller_address or in total; nothing was created); identity_hashes_needed (see private.is_welcome; nothing was created or counted).';
+  'The user of a phone number (E.164) or a WhatsApp user id, created on first contact. One row. link_user_id: the user that the caller''s link was made for. pending_orders: see private.pending_orders; null unless asked for. outcome: found; link_is_void (that user was erased); rate_limited (too many unknown numbers from caller_address or in total; nothing was created); identity_hashes_needed (see private.is_welcome; nothing was created or counted).';

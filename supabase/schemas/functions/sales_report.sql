@@ -14,24 +14,25 @@ as $$
 #variable_conflict use_column
 declare
   v_max_days constant integer := 400;
-  v_zone constant text := 'Asia/Kolkata';
-  v_since constant timestamptz := sales_report.first_day::timestamp at time zone v_zone;
-  v_until constant timestamptz := sales_report.end_day::timestamp at time zone v_zone;
+  v_days constant integer := sales_report.end_day - sales_report.first_day;
+  v_since constant timestamptz := sales_report.first_day::timestamp at time zone 'Asia/Kolkata';
+  -- India does not change its clocks, so every day has 24 hours. To count in these takes a third of the
+  -- time that it takes to convert every moment.
+  v_day constant interval := interval '24 hours';
+  v_until constant timestamptz := v_since + v_days * v_day;
 begin
-  if sales_report.end_day - sales_report.first_day not between 1 and v_max_days then
+  if v_days not between 1 and v_max_days then
     raise exception 'a report is of 1 to % days', v_max_days
       using errcode = 'invalid_parameter_value';
   end if;
 
   with calendar as materialized (
-    select c.day::date as day, c.place
-    from generate_series(
-      sales_report.first_day::timestamp, sales_report.end_day - interval '1 day', interval '1 day'
-    ) with ordinality c (day, place)
+    select sales_report.first_day + place as date, v_since + place * v_day as day
+    from generate_series(0, v_days - 1) place
   ),
   -- A payment that bought nothing is no sale, and its refund takes nothing back from one.
   sales as (
-    select (p.granted_at at time zone v_zone)::date as day, o.key_mode,
+    select date_bin(v_day, p.granted_at, v_since) as day, o.key_mode,
       count(*) as paid_orders,
       sum(p.amount_paise) as amount_paise,
       sum(p.credits_granted) as credits_sold
@@ -41,7 +42,7 @@ begin
     group by 1, 2
   ),
   reversals as (
-    select (r.reported_at at time zone v_zone)::date as day, o.key_mode,
+    select date_bin(v_day, r.reported_at, v_since) as day, o.key_mode,
       coalesce(sum(r.amount_paise) filter (where r.kind = 'refund'), 0) as refunded_paise,
       coalesce(sum(r.amount_paise) filter (where r.kind = 'dispute'), 0) as lost_paise
     from public.payment_reversals r
@@ -65,7 +66,7 @@ begin
     left join reversals r on r.day = c.day and r.key_mode = m.key_mode
   ),
   charges as materialized (
-    select (t.created_at at time zone v_zone)::date as day, t.source as action_id,
+    select date_bin(v_day, t.created_at, v_since) as day, t.source as action_id,
       count(*) as charges,
       sum(t.quantity) as quantity,
       sum(t.credits) as credits
@@ -86,7 +87,7 @@ begin
     (
       select jsonb_agg(
         jsonb_build_object(
-          'date', c.day,
+          'date', c.date,
           'live', live.figures,
           'test', test.figures,
           'charges', coalesce(total.charges, 0),
@@ -116,7 +117,7 @@ begin
             'quantity', coalesce(s.quantity, 0),
             'credits', s.credits,
             'credits_per_day', (
-              select jsonb_agg(coalesce(h.credits, 0) order by c.place)
+              select jsonb_agg(coalesce(h.credits, 0) order by c.day)
               from calendar c
               left join charges h on h.day = c.day and h.action_id = s.action_id
             )

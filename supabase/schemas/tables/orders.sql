@@ -73,11 +73,19 @@ create index payment_orders_to_check on public.payment_orders (key_mode, next_ch
 -- The few whose customers may be waiting for credits. They are checked first, and shown to operators.
 create index payment_orders_to_check_first on public.payment_orders (key_mode, next_check_at)
   where next_check_at is not null and state = 'open' and tried_at is not null;
+-- The same few, for the account page of the person who is waiting.
+create index payment_orders_tried_for_a_phone_number on public.payment_orders (phone_number)
+  where next_check_at is not null and state = 'open' and tried_at is not null;
+create index payment_orders_tried_for_a_whatsapp_user_id on public.payment_orders (whatsapp_user_id)
+  where next_check_at is not null and state = 'open' and tried_at is not null
+    and whatsapp_user_id is not null;
 -- Those that were never checked come next.
 create index payment_orders_never_checked on public.payment_orders (key_mode, next_check_at)
   where next_check_at is not null and state <> 'paid' and tried_at is null and checked_at is null;
 create index payment_orders_abandoned on public.payment_orders (created_at)
   where state <> 'paid' and tried_at is null and next_check_at is null;
+create index payment_orders_tried_in_vain on public.payment_orders (tried_at)
+  where state <> 'paid' and tried_at is not null and next_check_at is null;
 create index payment_orders_by_change on public.payment_orders (changed_at)
   where changed_at is not null;
 
