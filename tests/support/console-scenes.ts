@@ -37,7 +37,7 @@ export interface SceneTexts {
 const PLAIN: SceneTexts = {
   operator: "Asha",
   reason: "The video came out black",
-  reference: "wamid.",
+  reference: "",
 };
 
 /** Makes a customer who has bought, spent, reserved, been refunded and been helped. */
