@@ -5,19 +5,17 @@
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import type { Page } from "playwright-core";
+import { goTo, openCustomer, signIn } from "../../local/screenshots/console-states.ts";
 import { startAuthStandIn, totpCode } from "../support/auth-stand-in.ts";
 import { newCustomer, userIdOf } from "../support/bot.ts";
 import { testInBrowser } from "../support/browser.ts";
 import {
   expectNoTrouble,
-  goTo,
   newOperator,
   newUserOfAuth,
   openConsole,
-  openCustomer,
   openPage,
   serveConsole,
-  signIn,
   startConsole,
 } from "../support/console.ts";
 import { withEnvironment } from "../support/environment.ts";

@@ -6,22 +6,24 @@
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import type { Page } from "playwright-core";
+import {
+  consoleStates,
+  goTo,
+  leaveState,
+  openCustomer,
+  signIn,
+} from "../../local/screenshots/console-states.ts";
 import { newCustomer, userIdOf } from "../support/bot.ts";
 import { assertAccessible, testInBrowser } from "../support/browser.ts";
 import {
   expectNoTrouble,
-  goTo,
   newOperator,
   newUserOfAuth,
   openConsole,
-  openCustomer,
   openPage,
-  signIn,
   startConsole,
 } from "../support/console.ts";
 import {
-  consoleStates,
-  leaveState,
   makeTroubles,
   newCustomerWithHistory,
   newDebtor,

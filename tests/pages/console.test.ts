@@ -5,16 +5,10 @@
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import type { Page } from "playwright-core";
+import { goTo, openCustomer } from "../../local/screenshots/console-states.ts";
 import { deduct, newCustomer, newReference, reserve, userIdOf } from "../support/bot.ts";
 import { testInBrowser } from "../support/browser.ts";
-import {
-  expectNoTrouble,
-  goTo,
-  newOperator,
-  openConsole,
-  openCustomer,
-  startConsole,
-} from "../support/console.ts";
+import { expectNoTrouble, newOperator, openConsole, startConsole } from "../support/console.ts";
 import { acknowledged, listenForEvents } from "../support/event-listener.ts";
 import { deliverTo, forgetEvents } from "../support/events.ts";
 import { one } from "../support/lists.ts";
