@@ -161,6 +161,13 @@ export function consoleStates({ customer, debtor }: SceneCast): readonly Console
     actions,
     unfolded(actions),
     {
+      name: "password",
+      async show(page) {
+        await page.getByRole("button", { name: "Password" }).click();
+        await page.getByRole("dialog").waitFor();
+      },
+    },
+    {
       name: "not-reachable",
       async show(page) {
         await page.route("**/check-books", (route) => route.abort());

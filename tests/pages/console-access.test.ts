@@ -21,6 +21,7 @@ import {
 import { withEnvironment } from "../support/environment.ts";
 import { adjust } from "../support/operators.ts";
 import { signedIn } from "../support/proofs.ts";
+import { newSecret } from "../support/signing.ts";
 import { until } from "../support/until.ts";
 
 const harness = await startConsole();
@@ -200,6 +201,27 @@ testInBrowser(
     await page.goBack();
     await expectGate(page, "Sign in");
     expectNoTrouble(page);
+  },
+);
+
+testWithSecondFactor(
+  "an operator changes the password that somebody else has seen",
+  async (page) => {
+    const operator = await newOperator(backend, { supabaseUrl: standIn.url });
+    await signIn(page, operator);
+    const secret = await page.locator(".secret").innerText();
+    await enterCode(page, totpCode(secret), "Set up");
+    await page.getByRole("button", { name: "Password" }).click();
+    const password = newSecret();
+    await page.getByLabel("New password").fill(password);
+    await page.getByRole("button", { name: "Change", exact: true }).click();
+    await page.getByText("The password was changed.").waitFor();
+    await page.getByRole("button", { name: "Close" }).click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await signIn(page, operator);
+    await page.getByRole("alert").waitFor();
+    await signIn(page, { ...operator, password });
+    await expectGate(page, "Second factor");
   },
 );
 

@@ -107,7 +107,7 @@ export function App({ configuration }: { configuration: Configuration }) {
     case "in":
       return (
         <ConsoleProvider value={{ api, operator: stage.operator }}>
-          <Frame seller={configuration.seller_name} onSignOut={() => leave()} />
+          <Frame seller={configuration.seller_name} session={session} onSignOut={() => leave()} />
           <IdleWatch session={session} onIdle={() => leave(IDLE_NOTE)} />
         </ConsoleProvider>
       );

@@ -12,8 +12,10 @@ import { CustomerView } from "./customer.tsx";
 import { FindView } from "./find.tsx";
 import type { Functions } from "./functions.ts";
 import { number, useFocusOnChange } from "./parts.tsx";
+import { PasswordDialog } from "./password.tsx";
 import { customerHref, type Route, useRoute, VIEWS } from "./route.ts";
 import { SalesView } from "./sales.tsx";
+import type { Session } from "./session.ts";
 
 const NAMES = {
   find: "Find",
@@ -24,7 +26,12 @@ const NAMES = {
 } as const;
 
 /** The console of whoever is signed in. */
-export function Frame({ seller, onSignOut }: { seller: string; onSignOut: () => void }) {
+export function Frame({ seller, session, onSignOut }: {
+  seller: string;
+  session: Session;
+  onSignOut: () => void;
+}) {
+  const [isChangingPassword, setChangingPassword] = useState(false);
   const { api, operator } = useConsole();
   const route = useRoute();
   useFocusOnChange(route.view === "customer" ? route.userId : `${route.view} ${route.query}`);
@@ -61,6 +68,7 @@ export function Frame({ seller, onSignOut }: { seller: string; onSignOut: () => 
         <SearchField find={find} />
         <p class="who">
           <bdi>{operator.name}</bdi> <span class="muted">({operator.role})</span>
+          <button type="button" onClick={() => setChangingPassword(true)}>Password</button>
           <button type="button" onClick={onSignOut}>Sign out</button>
         </p>
         <nav aria-label="Views">
@@ -87,6 +95,12 @@ export function Frame({ seller, onSignOut }: { seller: string; onSignOut: () => 
       <main id="content" tabIndex={-1}>
         <View route={route} search={query && search} attention={attention} />
       </main>
+      {isChangingPassword && (
+        <PasswordDialog
+          session={session}
+          onClose={() => setChangingPassword(false)}
+        />
+      )}
     </>
   );
 }

@@ -212,7 +212,13 @@ function CreditsByAction({ report: { days, actions } }: { report: Report }) {
                 </td>
                 <td class="number">{number(action.charges)}</td>
                 <td class="number">
-                  {number(action.quantity)} <Foreign text={action.unit ?? " "} />
+                  {number(action.quantity)}
+                  {action.unit !== null && (
+                    <>
+                      {" × "}
+                      <Foreign text={action.unit} />
+                    </>
+                  )}
                 </td>
               </tr>
             ))}
