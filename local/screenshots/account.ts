@@ -183,6 +183,13 @@ async function openAccount(
   stage: Stage,
   before: (phoneNumber: string) => Promise<void> = async () => {},
 ): Promise<void> {
+  const phoneNumber = await newSampleCustomer(stage);
+  await before(phoneNumber);
+  await open(stage, await linkOf(stage, phoneNumber));
+}
+
+/** Makes a customer with a history of some weeks. Returns the number. */
+export async function newSampleCustomer(stage: Stage): Promise<string> {
   const phoneNumber = newPhoneNumber();
   await linkOf(stage, phoneNumber);
   for (const [, action, quantity] of STORY) {
@@ -190,8 +197,7 @@ async function openAccount(
     else await spend(stage, phoneNumber, action, quantity);
   }
   await spreadOverDays(stage, phoneNumber);
-  await before(phoneNumber);
-  await open(stage, await linkOf(stage, phoneNumber));
+  return phoneNumber;
 }
 
 /** Opens a page and waits until it has loaded. */
@@ -241,7 +247,7 @@ async function order(stage: Stage, phone_number: string): Promise<string> {
 }
 
 /** Buys a package, and returns the payment. */
-async function buy(stage: Stage, phone_number: string): Promise<string> {
+export async function buy(stage: Stage, phone_number: string): Promise<string> {
   const order_id = await order(stage, phone_number);
   const { razorpay_payment_id } = await stage.razorpay.payOrder(order_id, { outcome: "captured" });
   await stage.razorpay.webhooksDelivered();
@@ -270,7 +276,8 @@ async function spreadOverDays({ sql }: Stage, phoneNumber: string): Promise<void
   });
 }
 
-function newPhoneNumber(): string {
+/** A number that nobody else has. */
+export function newPhoneNumber(): string {
   const [number = 0] = crypto.getRandomValues(new Uint32Array(1));
   return `+9198${String(number % 100_000_000).padStart(8, "0")}`;
 }

@@ -11,11 +11,12 @@ import type { Stack } from "../stack/stack.ts";
 import { makeFolder } from "../system/files.ts";
 import { TaskError } from "../system/task.ts";
 import { ACCOUNT_SHOTS } from "./account.ts";
+import { CONSOLE_SHOTS } from "./console.ts";
 import { CHROMIUM, openBrowser } from "./browser.ts";
 import type { Shot } from "./stage.ts";
 
 /** Every state of every page. */
-export const SHOTS: readonly Shot[] = [...ACCOUNT_SHOTS];
+export const SHOTS: readonly Shot[] = [...ACCOUNT_SHOTS, ...CONSOLE_SHOTS];
 
 const PHONE = { width: 390, height: 844 };
 const SCHEMES = ["light", "dark"] as const;
