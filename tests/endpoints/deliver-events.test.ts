@@ -14,7 +14,7 @@ import {
   type EventListener,
   isSigned,
   listenForEvents,
-} from "../support/event-listener.ts";
+} from "../../local/prove/load/event-listener.ts";
 import { deliverTo, forgetEvents, makeEventsDue, runDelivery } from "../support/events.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
 import { first, one } from "../support/lists.ts";

@@ -7,12 +7,12 @@ import { strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { z } from "zod";
-import type { StackEnvironment } from "../../local/stack/environment.ts";
-import { readIfPresent, removeIfPresent } from "../../local/system/files.ts";
-import { postgresHome } from "../../local/postgres/server.ts";
-import { findProcess, type Process, sendSignal } from "../../local/system/processes.ts";
-import { REPOSITORY } from "../../local/system/settings.ts";
-import { until } from "./until.ts";
+import type { StackEnvironment } from "./environment.ts";
+import { readIfPresent, removeIfPresent } from "../system/files.ts";
+import { postgresHome } from "../postgres/server.ts";
+import { findProcess, type Process, sendSignal } from "../system/processes.ts";
+import { REPOSITORY } from "../system/settings.ts";
+import { until } from "../system/until.ts";
 
 /** What `stack.env` holds. */
 const stackEnvironment = z.strictObject({
