@@ -5,10 +5,11 @@
  */
 
 import { runTask } from "../system/task.ts";
+import { soak } from "./soak/part.ts";
 import { kills } from "./kills/part.ts";
 
 await runTask(async () => {
-  const r = await kills.run({
+  const r = await (Deno.args[1] === "soak" ? soak : kills).run({
     size: Deno.args[0] as "small",
     progress: (s) => console.log(new Date().toISOString().slice(11, 19), s),
   });

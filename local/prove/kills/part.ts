@@ -7,7 +7,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { sendSignal } from "../../system/processes.ts";
 import type { Progress } from "../../system/task.ts";
-import { until } from "../../system/until.ts";
 import { checkAfterLoad } from "../load/check.ts";
 import { acknowledged } from "../load/event-listener.ts";
 import { type Load, startLoad } from "../load/load.ts";
@@ -20,11 +19,14 @@ const ROUNDS: Readonly<Record<Size, number>> = { small: 5, full: 20, million: 20
 /** Fewer at small, because machines that run tests have something else to do. */
 const CALLERS: Readonly<Record<Size, number>> = { small: 8, full: 16, million: 16 };
 
-/** How many calls are answered before each kill, so that each meets a backend at work. */
+/** How many calls are answered between two kills, so that each meets a backend at work. */
 const ANSWERED_BETWEEN_KILLS = 40;
 
 /** The kill comes at any moment within so many milliseconds after that. */
 const WITHIN_MS = 1_500;
+
+/** How long nobody may get an answer. Starting the whole stack takes a tenth of it on a quiet machine. */
+const PATIENCE_MS = 120_000;
 
 /** The share of events that the bot refuses at first. */
 const REFUSED_RATE = 0.02;
@@ -112,15 +114,19 @@ async function prove(stack: ProvedStack, size: Size, progress: Progress): Promis
   const backAfterMs: number[] = [];
   const victims = victimsOf(ROUNDS[size], random);
   for (const [index, victim] of victims.entries()) {
-    await answeredCalls(load, ANSWERED_BETWEEN_KILLS);
     await delay(random.between(0, WITHIN_MS));
     progress(`kills: round ${index + 1} of ${victims.length}, ${victim.name}`);
     const killedAt = performance.now();
     await victim.kill(stack, random);
-    await answeredCalls(load, 1);
+    const isBack = await answeredCalls(load, 2 * CALLERS[size]);
     backAfterMs.push(performance.now() - killedAt);
+    if (!isBack || !await answeredCalls(load, ANSWERED_BETWEEN_KILLS)) {
+      return resultOf(roundRows(victims.slice(0, index + 1), backAfterMs), [
+        `seed ${seed}, round ${index + 1}: no answers for ${PATIENCE_MS / 1_000} seconds after ` +
+        `SIGKILL for ${victim.name}. ${await stateOf(stack, load)}`,
+      ]);
+    }
   }
-  await answeredCalls(load, ANSWERED_BETWEEN_KILLS);
   progress("kills: waiting for what is under way, then checking");
   await load.stop();
   const { rows, misses } = await checkAfterLoad(stack, load.journal, { seed });
@@ -139,13 +145,30 @@ function victimsOf(rounds: number, random: Random): Victim[] {
   return victims.slice(0, rounds);
 }
 
-/** Waits until so many more calls have been answered, and fails if the load has ended by an error. */
-async function answeredCalls(load: Load, count: number): Promise<void> {
-  const enough = load.journal.answered + count;
-  await until("the backend serves", () => {
-    load.throwIfFailed();
-    return Promise.resolve(load.journal.answered >= enough);
-  });
+/**
+ * Waits until so many more calls have been answered, and returns whether they were. Throws if the load has
+ * ended by an error of its own.
+ */
+async function answeredCalls({ journal, throwIfFailed }: Load, count: number): Promise<boolean> {
+  const enough = journal.answered + count;
+  const deadline = Date.now() + PATIENCE_MS;
+  while (journal.answered < enough) {
+    throwIfFailed();
+    if (Date.now() > deadline) return false;
+    await delay(10);
+  }
+  return true;
+}
+
+/** What somebody needs who wants to know why nothing is answered. */
+async function stateOf(stack: ProvedStack, { journal }: Load): Promise<string> {
+  const waiting = journal.entries.filter(({ answer, isAbandoned }) => !answer && !isAbandoned);
+  const lastLines = (text: string) => text.trimEnd().split("\n").slice(-5).join(" | ");
+  return [
+    `Waiting: ${waiting.map(({ call }) => call.path).join(", ") || "nobody"}`,
+    `The stack: ${lastLines(await stack.output())}`,
+    `The server: ${lastLines(await stack.serverLog())}`,
+  ].join(". ");
 }
 
 function roundRows(victims: readonly Victim[], backAfterMs: readonly number[]): Row[] {

@@ -12,7 +12,7 @@ import { type PartResult, resultOf, type Row } from "../part.ts";
 import { randomOf } from "../random.ts";
 import { Client } from "./client.ts";
 import { type Entry, isDone, type Journal } from "./journal.ts";
-import { differenceOfReplay, PACKAGE } from "./load.ts";
+import { differenceOfReplay, PACKAGE, REPEATABLE } from "./load.ts";
 import { type HeldPayment, type HeldRefund, RazorpayBooks } from "./razorpay-books.ts";
 import type { Target } from "./target.ts";
 
@@ -476,7 +476,7 @@ async function checkReplays(
   const surprised = (sentence: string) => misses.push(sentence);
   const random = randomOf(seed);
   const client = new Client(environment, { random, cutRate: 0, surprised });
-  const known = journal.acknowledged("deduction", "adjustment", "capture", "refund");
+  const known = journal.acknowledged(...REPEATABLE);
   const drawn = random.shuffled(known).slice(0, MAX_REPEATED);
   const queue = drawn.values();
   await Promise.all(Array.from({ length: REPEATED_AT_ONCE }, async () => {

@@ -315,10 +315,9 @@ class Crowd {
 
   /** Somebody repeats a call of which the answer is known, and must be told the same. */
   async #repeatSomething(): Promise<void> {
-    const known = this.journal.acknowledged("deduction", "adjustment");
-    if (known.length === 0) return;
-    const entry = known[this.random.between(0, known.length - 1)];
-    if (entry === undefined) return;
+    const { entries } = this.journal;
+    const entry = entries[this.random.between(0, entries.length - 1)];
+    if (!entry || !isDone(entry) || !REPEATABLE.includes(entry.kind)) return;
     const again = await this.#client.insist(entry.call);
     const difference = again && differenceOfReplay(entry, again);
     if (difference) this.journal.surprises.push(difference);
@@ -375,6 +374,9 @@ class Crowd {
     return `${about}-${this.#options.seed}-${++this.#references}`;
   }
 }
+
+/** What may be repeated at any time, and is then told the first figures. */
+export const REPEATABLE: readonly Kind[] = ["deduction", "adjustment", "capture", "refund"];
 
 const OPERATOR = { operator: "The proof", reason: "It is part of the load" };
 

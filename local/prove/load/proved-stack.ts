@@ -19,6 +19,7 @@ import {
   type StackFolder,
   type TaskProcess,
 } from "../../stack/stack-process.ts";
+import { readIfPresent } from "../../system/files.ts";
 import { claimPort } from "../../system/ports.ts";
 import { findProcess, sendSignal } from "../../system/processes.ts";
 import { readSettings } from "../../system/settings.ts";
@@ -139,6 +140,16 @@ export class ProvedStack implements Target {
   /** Runs the command that starts the stand-in, and waits until it answers. */
   async startStandIn(): Promise<void> {
     this.#standIn = await startStandIn(this.folder, this.variables, this.control);
+  }
+
+  /** What the stack has printed since it was last started. */
+  output(): Promise<string> {
+    return this.#functions.output();
+  }
+
+  /** What the database server has logged since it was last started. */
+  async serverLog(): Promise<string> {
+    return await readIfPresent(join(this.folder.home, "postgres", "server.log")) ?? "";
   }
 
   /** Queries once as a superuser. */
