@@ -16,6 +16,7 @@ export interface Tolerance {
 /** A figure that was sampled at regular intervals, oldest first. */
 export interface Series {
   readonly what: string;
+  /** Empty for a count. */
   readonly unit: string;
   readonly tolerance: Tolerance;
   readonly samples: readonly number[];
@@ -47,7 +48,7 @@ export function flatness({ what, unit, tolerance, samples }: Series): Row {
   const allowed = `${percent > 0 ? `${percent}% and ` : ""}${tolerance.slack}`;
   return {
     what,
-    figure: `${round(first)} ${unit} after the warm-up, ${round(last)} at the end ` +
+    figure: `${round(first)}${withSpace(unit)} after the warm-up, ${round(last)} at the end ` +
       `(${allowed} more would do)`,
     holds: last <= most,
   };
@@ -57,7 +58,7 @@ export function flatness({ what, unit, tolerance, samples }: Series): Row {
 export function seriesLine({ what, unit, samples }: Series): string {
   const step = Math.max(1, Math.ceil(samples.length / PRINTED));
   const shown = samples.filter((_, index) => index % step === 0).map(round);
-  return `${what}, ${unit}: ${shown.join(" ")}`;
+  return `${what}${unit && ` in ${unit}`}: ${shown.join(" ")}`;
 }
 
 function median(numbers: readonly number[]): number {
@@ -65,6 +66,10 @@ function median(numbers: readonly number[]): number {
   const middle = Math.floor(sorted.length / 2);
   const [below = 0, above = 0] = [sorted[middle - 1], sorted[middle]];
   return sorted.length % 2 === 1 ? above : (below + above) / 2;
+}
+
+function withSpace(unit: string): string {
+  return unit && ` ${unit}`;
 }
 
 function round(number: number): number {
