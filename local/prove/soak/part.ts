@@ -105,7 +105,8 @@ async function keepFailing(
     if (queue.length === 0) queue.push(...random.shuffled(FAULTS));
     const fault = queue.pop();
     if (fault === undefined) break;
-    progress(`soak: ${Math.round((endsAt - Date.now()) / 1_000)} seconds left, ${fault.name}`);
+    const secondsLeft = Math.max(0, Math.round((endsAt - Date.now()) / 1_000));
+    progress(`soak: ${secondsLeft} seconds left, ${fault.name}`);
     await fault.happen(stack);
     happened++;
   }
