@@ -8,7 +8,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import type { StackEnvironment } from "../../stack/environment.ts";
 import type { Random } from "../random.ts";
-import type { Answer } from "./journal.ts";
 
 /** A request to a function. */
 export interface Call {
@@ -17,6 +16,16 @@ export interface Call {
   readonly path: string;
   /** Sent as JSON with POST; without one, the call is a GET. */
   readonly body?: Readonly<Record<string, unknown>>;
+}
+
+/** What the backend said. */
+export interface Answer {
+  readonly httpStatus: number;
+  readonly status: string;
+  readonly message: string;
+  readonly code: string | undefined;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly isReplay: boolean;
 }
 
 /** How calls are made. */

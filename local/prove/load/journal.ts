@@ -4,20 +4,7 @@
  * @module
  */
 
-import type { Call } from "./client.ts";
-
-/** The data of an answer, besides its status and its message. */
-export type Data = Readonly<Record<string, unknown>>;
-
-/** What the backend said. */
-export interface Answer {
-  readonly httpStatus: number;
-  readonly status: string;
-  readonly message: string;
-  readonly code: string | undefined;
-  readonly data: Data;
-  readonly isReplay: boolean;
-}
+import type { Answer, Call } from "./client.ts";
 
 /** What a call asks for. */
 export type Kind =
