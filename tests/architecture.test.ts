@@ -18,7 +18,7 @@ const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["errors.ts", "environment.ts", "hmac.ts", "messages.ts"],
   ],
   "local": [
-    ["tasks", "bench", "rehearse-deploy"],
+    ["tasks", "bench", "rehearse-deploy", "prove"],
     ["docs", "screenshots"],
     ["stack"],
     ["postgres", "razorpay", "whatsapp", "pages"],

@@ -28,7 +28,7 @@ import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { signedIn } from "../support/proofs.ts";
 import { buyCredits, orderPackage } from "../support/purchases.ts";
 import { withLimit } from "../support/rate-limits.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../local/system/until.ts";
 
 const backend = await startBackend();
 const served = await serveAccountPage(backend);

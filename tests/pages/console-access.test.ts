@@ -22,7 +22,7 @@ import { withEnvironment } from "../support/environment.ts";
 import { adjust } from "../support/operators.ts";
 import { signedIn } from "../support/proofs.ts";
 import { newSecret } from "../support/signing.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../local/system/until.ts";
 
 const harness = await startConsole();
 const { backend, browser, url } = harness;

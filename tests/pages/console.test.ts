@@ -9,7 +9,7 @@ import { goTo, openCustomer } from "../../local/screenshots/console-states.ts";
 import { deduct, newCustomer, newReference, reserve, userIdOf } from "../support/bot.ts";
 import { testInBrowser } from "../support/browser.ts";
 import { expectNoTrouble, newOperator, openConsole, startConsole } from "../support/console.ts";
-import { acknowledged, listenForEvents } from "../support/event-listener.ts";
+import { acknowledged, listenForEvents } from "../../local/prove/load/event-listener.ts";
 import { deliverTo, forgetEvents } from "../support/events.ts";
 import { one } from "../support/lists.ts";
 import { adjust, newTicket } from "../support/operators.ts";
