@@ -51,14 +51,6 @@ const SLOW = [
 
 const encoder = new TextEncoder();
 
-/** Any request to any operation. */
-export const anyRequest: fc.Arbitrary<DrawnRequest> = fc.oneof(
-  ...OPERATIONS.map((operation) => ({
-    weight: SLOW.includes(operation.name) ? 1 : 6,
-    arbitrary: requestTo(operation),
-  })),
-);
-
 function requestTo(operation: Operation): fc.Arbitrary<DrawnRequest> {
   return fc.record({
     who: fc.nat(1_000),
@@ -370,3 +362,11 @@ const anyHeaders: fc.Arbitrary<Drawn<Headers>> = fc.tuple(
   sometimes(1, named("x-large", fc.constantFrom(3_000, 60_000).map((size) => "x".repeat(size)))),
   sometimes(10, named("x-razorpay-event-id", fc.nat(2_000).map((n) => `event_${n}`))),
 ).map((parts) => (scene) => parts.flatMap((part) => part(scene)));
+
+/** Any request to any operation. */
+export const anyRequest: fc.Arbitrary<DrawnRequest> = fc.oneof(
+  ...OPERATIONS.map((operation) => ({
+    weight: SLOW.includes(operation.name) ? 1 : 6,
+    arbitrary: requestTo(operation),
+  })),
+);
