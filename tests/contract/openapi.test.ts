@@ -634,6 +634,7 @@ Deno.test("payment-return returns what the document says, and all that it says",
     strictEqual(status, 303);
   }
   const errors = [
+    await readAnswer(await send("DELETE", "payment-return/no/such/path")),
     await readAnswer(await send("DELETE", "payment-return")),
     await withEnvironment(
       { FRONTEND_URL: undefined },

@@ -48,7 +48,7 @@ export function watchLog(secrets: readonly string[]): WatchedLog {
     const strings = Object.values(json).filter((value) => typeof value === "string");
     const numbers = strings.filter((text) => /[0-9]{7}/.test(text.replaceAll(RANDOM_ID, "")));
     if (numbers.length > 0) return "the log holds what may be a phone number";
-    return json.level === "info" ? undefined : "the log has an error";
+    return json.level === "info" || isUnreadableWebhook(json) ? undefined : "the log has an error";
   };
   for (const method of METHODS) console[method] = record;
   return {
@@ -67,6 +67,11 @@ export function watchLog(secrets: readonly string[]): WatchedLog {
       Object.assign(console, usual);
     },
   };
+}
+
+/** A signed event that is not in Razorpay's documented shape: the cause is what the schema says. */
+function isUnreadableWebhook({ function: name, cause }: Record<string, unknown>): boolean {
+  return name === "razorpay-webhook" && String(cause).startsWith("[\n");
 }
 
 /** A line of the functions' log. */
