@@ -142,7 +142,9 @@ function wrongBody(answer: ReceivedAnswer, sent: Sent, { frontendUrl }: Behind):
   const { name, pathField } = operation;
   const path = sent.hasPathField && pathField ? `/${name}/{${pathField}}` : `/${name}`;
   if (method === "HEAD") {
-    return httpStatus === 405 && text === "" ? [] : [`HEAD got ${httpStatus} ${text}`];
+    return [400, 404, 405].includes(httpStatus) && text === ""
+      ? []
+      : [`HEAD got ${httpStatus} ${text}`];
   }
   const type = headers.get("content-type") ?? "";
   if (operation.fileType !== undefined && type.startsWith(operation.fileType)) {

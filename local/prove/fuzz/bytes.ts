@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import type { Attempt } from "./requests.ts";
 
@@ -45,11 +46,11 @@ function messageOf({ method, target, headers, body }: Attempt, host: string): Me
 
 /** Bytes as text of as many characters, and back. */
 function textOf(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  return Buffer.from(bytes).toString("latin1");
 }
 
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return new Uint8Array(Buffer.from(text, "latin1"));
 }
 
 const written = ({ line, headers, body }: Message) => [line, ...headers, "", body].join(CRLF);

@@ -85,7 +85,7 @@ const CONNECTIONS = 10;
 const BATCH = 200;
 
 /** After so many requests a customer is replaced: fuzzing freezes, merges and erases accounts. */
-const RENEW_EVERY = 40;
+const RENEW_EVERY = 60;
 
 const CHECK_BOOKS_EVERY = 5_000;
 const TELL_EVERY = 500;
@@ -290,6 +290,7 @@ class Run {
     const { environment } = this.#target;
     const secrets = Object.entries(environment).filter(([name]) => /SECRET/.test(name));
     return secrets.reduce((shown, [name, value]) => shown.replaceAll(value, `$${name}`), text)
+      .replaceAll(/(.)\1{99,}/g, (run, character) => `${character} (${run.length} times)`)
       .slice(0, 3_000);
   }
 

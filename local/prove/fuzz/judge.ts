@@ -29,6 +29,13 @@ const LARGE_BODY_BYTES = 8 * 1024;
  */
 const UNREADABLE_WEBHOOK = "razorpay-webhook 500 INTERNAL";
 
+/** More than the server reads of the headers of a request. */
+const LARGE_HEAD_BYTES = 50_000;
+
+/** How a server that also speaks HTTP/2 begins its part of a connection. */
+// deno-lint-ignore no-control-regex
+const HTTP2_SETTINGS = /^\0\0.\x04/s;
+
 /** What the gateway refuses without a function, in place of the platform. */
 const GATEWAY_REFUSALS = [
   "404 NOT_FOUND Requested function was not found",
@@ -72,11 +79,15 @@ export function judgeExchange(
   const faults: string[] = [];
   const kinds: string[] = [];
   if (isStuck) faults.push("the connection was neither answered nor closed");
-  if (rest !== "") faults.push(`these bytes are no answer: ${JSON.stringify(rest.slice(0, 500))}`);
+  if (rest !== "" && !(isMangled && HTTP2_SETTINGS.test(rest))) {
+    faults.push(`these bytes are no answer: ${JSON.stringify(rest.slice(0, 500))}`);
+  }
+  const head = attempt.headers.reduce((size, [, value]) => size + value.length, 0);
+  const mayBeRefused = isMangled || head > LARGE_HEAD_BYTES;
   const mayBeUnanswered = isMangled || (attempt.body?.length ?? 0) > LARGE_BODY_BYTES;
   if (answers.length === 0 && !mayBeUnanswered) faults.push("there was no answer");
   for (const answer of answers) {
-    if (isMangled && isRefusal(answer)) continue;
+    if (mayBeRefused && isRefusal(answer)) continue;
     const verdict = judge(attempt, answer, behind, world);
     faults.push(...verdict.faults);
     kinds.push(...verdict.kinds);
