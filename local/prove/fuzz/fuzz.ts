@@ -13,7 +13,7 @@ import { anyDamage, type Damage, STALLED } from "./bytes.ts";
 import { judge, judgeExchange, type Verdict } from "./judge.ts";
 import { type WatchedLog, watchLog } from "./log.ts";
 import { anyRequest, type Attempt, type DrawnRequest } from "./requests.ts";
-import { exchange } from "./socket.ts";
+import { exchange, STUCK_MS } from "./socket.ts";
 import { makeWorld, type Target, type World } from "./world.ts";
 
 /** What a run is. */
@@ -37,7 +37,7 @@ export interface Found {
   readonly memory: Memory;
   readonly seconds: number;
   readonly missCount: number;
-  /** The first of the misses, each with its request. */
+  /** The first of each kind of misses, with their requests. */
   readonly misses: readonly string[];
 }
 
@@ -89,11 +89,14 @@ const RENEW_EVERY = 60;
 
 const CHECK_BOOKS_EVERY = 5_000;
 const TELL_EVERY = 500;
+const WEIGH_EVERY = 50;
 
 /** One in so many requests never arrives in full, which takes as long as the functions wait for it. */
 const STALL_EVERY = 4_000;
 
-const MAX_MISSES = 20;
+/** So many misses are kept, and so many of those that begin alike. */
+const MAX_MISSES = 40;
+const MAX_MISSES_ALIKE = 2;
 
 /** More than a run can count. */
 const NO_LIMIT = 1_000_000_000;
@@ -239,6 +242,7 @@ class Run {
     // Several requests are under way, so a line may be of another one of them.
     for (const fault of this.#log.takeFaults()) this.#miss(`${fault} (at ${how()})`);
     this.#sent++;
+    if (this.#sent % WEIGH_EVERY === 0) this.#memory.push(Deno.memoryUsage().rss / 2 ** 20);
     if (this.#sent % TELL_EVERY === 0) this.#tell();
     if (this.#sent % CHECK_BOOKS_EVERY === 0) await this.#checkBooks();
   }
@@ -249,7 +253,7 @@ class Run {
     behind: Behind,
     world: World,
   ): Promise<Verdict> {
-    const url = new URL(this.#target.environment.SUPABASE_URL);
+    const url = new URL(this.#target.address);
     // A damaged one would be another method, and its answer could not be told from a cut one.
     if (damage === undefined || attempt.method === "HEAD" || attempt.method === "OPTIONS") {
       return await this.#fetched(attempt, url, behind, world);
@@ -268,6 +272,7 @@ class Run {
       headers: headers.map(([name, value]): [string, string] => [name, value]),
       body: body ?? null,
       redirect: "manual",
+      signal: AbortSignal.timeout(STUCK_MS),
     });
     const text = await response.text();
     const answer = { httpStatus: response.status, headers: response.headers, text };
@@ -276,7 +281,9 @@ class Run {
 
   #miss(miss: string): void {
     this.#missCount++;
-    if (this.#misses.length < MAX_MISSES) this.#misses.push(miss);
+    const beginning = miss.slice(0, miss.search(/[:(]|$/));
+    const alike = this.#misses.filter((other) => other.startsWith(beginning)).length;
+    if (this.#misses.length < MAX_MISSES && alike < MAX_MISSES_ALIKE) this.#misses.push(miss);
   }
 
   /** A request as somebody can send it again: with the names of secrets in their place. */
@@ -295,7 +302,6 @@ class Run {
   }
 
   #tell(): void {
-    this.#memory.push(Deno.memoryUsage().rss / 2 ** 20);
     const rate = this.#sent / ((performance.now() - this.#startedAt) / 1000);
     const [sent, all] = [this.#sent, this.#options.requests].map((n) => n.toLocaleString("en"));
     this.#options.progress(
@@ -322,9 +328,8 @@ class Run {
   }
 
   async #checkIsAlive(): Promise<void> {
-    const { environment } = this.#target;
     for (const { name } of OPERATIONS) {
-      const response = await fetch(`${environment.SUPABASE_URL}/functions/v1/${name}`, {
+      const response = await fetch(`${this.#target.address}/functions/v1/${name}`, {
         method: "OPTIONS",
       });
       await response.body?.cancel();

@@ -39,7 +39,7 @@ export const fuzz: Part = {
       const secrets = await loadSecrets(dirname(envFile));
       const sql = postgres(environment.DATABASE_URL, { max: 2, onnotice: () => {} });
       try {
-        const target = { environment, secrets, sql };
+        const target = { address: environment.SUPABASE_URL, environment, secrets, sql };
         found = await run(target, { requests: REQUESTS[size], seed, progress });
       } finally {
         await sql.end();

@@ -21,7 +21,7 @@ export interface Exchange {
 const PATIENCE_MS = 500;
 
 /** More than the functions wait for a body. */
-const STUCK_MS = 20_000;
+export const STUCK_MS = 20_000;
 
 /** Writes to a new connection and reads until it is closed, or a broken request is answered. */
 export async function exchange(

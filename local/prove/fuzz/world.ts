@@ -16,6 +16,8 @@ import { mintSession } from "../../stack/session-token.ts";
 
 /** A running backend, whose functions run in this process. */
 export interface Target {
+  /** Where the requests go. */
+  readonly address: string;
   readonly environment: StackEnvironment;
   readonly secrets: Secrets;
   /** Queries as the role that owns the tables. */
@@ -216,11 +218,11 @@ const succeeded = z.object({
 
 /** Calls a function as the bot does; what it does for a bot, it does for anyone. */
 async function post(
-  { environment }: Target,
+  { address, environment }: Target,
   name: string,
   body: Record<string, unknown>,
 ): Promise<Record<string, unknown>> {
-  const response = await fetch(`${environment.SUPABASE_URL}/functions/v1/${name}`, {
+  const response = await fetch(`${address}/functions/v1/${name}`, {
     method: "POST",
     headers: { "x-bot-secret": environment.BOT_SECRET },
     body: JSON.stringify(body),
