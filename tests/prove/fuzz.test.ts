@@ -154,24 +154,25 @@ async function brokenFunctions(): Promise<Functions> {
   return functions;
 }
 
-/** Fuzzes these functions, on the database of the backend. */
-async function fuzzed(functions: Functions, requests: number): Promise<Found> {
+/** Fuzzes the broken functions on the database of the backend, and rights its books. */
+async function fuzzBroken(requests: number): Promise<Found> {
   const dataApi = forwardDataApi(environment.SUPABASE_URL);
-  const gateway = startGateway({ port: 0, dataApi, functions });
+  const gateway = startGateway({ port: 0, dataApi, functions: await brokenFunctions() });
   try {
     const target = { ...backend, address: gateway.url };
     return await run(target, { requests, seed: SEED, progress: () => {} });
   } finally {
     await gateway.stop();
+    await sql`
+      update public.users set credits = credits - ${mintedCredits}
+      where id = (select id from public.users order by created_at limit 1)`;
+    mintedCredits = 0;
+    leaked.length = 0;
   }
 }
 
 Deno.test("every fault of a broken backend is noticed", async () => {
-  const found = await fuzzed(await brokenFunctions(), 1_200);
-  await sql`
-    update public.users set credits = credits - ${mintedCredits}
-    where id = (select id from public.users order by created_at limit 1)`;
-  leaked.length = 0;
+  const found = await fuzzBroken(1_200);
   for (const { miss } of Object.values(BROKEN)) {
     ok(found.misses.some((text) => text.includes(miss)), `${miss} is not among the misses`);
   }
@@ -180,10 +181,9 @@ Deno.test("every fault of a broken backend is noticed", async () => {
 });
 
 Deno.test("a miss names its request, its number and the seed, and no secret", async () => {
-  const { misses } = await fuzzed(await brokenFunctions(), 200);
-  leaked.length = 0;
+  const { misses } = await fuzzBroken(200);
   ok(misses.length > 0);
-  for (const miss of misses.filter((text) => !text.startsWith("the books"))) {
+  for (const miss of misses.filter((text) => !text.includes(" books "))) {
     ok(/request \d+ of seed 12: \{"method":"/.test(miss), miss);
     ok(!miss.includes(environment.BOT_SECRET), miss);
   }

@@ -15,6 +15,8 @@ export interface Wire {
   readonly pauseMs: number;
   /** Whether the writing side is closed at once, or stays open for as long as an answer may take. */
   readonly end: "close" | "wait";
+  /** How many answers may come; after them, nothing is read any more. */
+  readonly answers: number;
   /** Whether the server may refuse it, or close the connection, without asking a function. */
   readonly isMangled: boolean;
 }
@@ -59,6 +61,7 @@ const wire = (text: string, options: Partial<Wire> = {}): Wire => ({
   parts: [bytesOf(text)],
   pauseMs: 0,
   end: "wait",
+  answers: 1,
   isMangled: true,
   ...options,
 });
@@ -257,7 +260,7 @@ const slow: fc.Arbitrary<Damage> = fc.tuple(
     { length: count },
     (_, index) => bytes.subarray(index * size, (index + 1) * size),
   ).filter(({ length }) => length > 0);
-  return { parts, pauseMs, end: "wait", isMangled: false };
+  return wire("", { parts, pauseMs, isMangled: false });
 });
 
 /** The end of the body never arrives, until the server gives it up. */
@@ -275,7 +278,8 @@ const pipelined: fc.Arbitrary<Damage> = fc.integer({ min: 2, max: 4 }).map(
     const message = messageOf(attempt, host);
     const last = written(message);
     message.headers.splice(1, 1);
-    return wire(written(message).repeat(count - 1) + last, { isMangled: false });
+    const text = written(message).repeat(count - 1) + last;
+    return wire(text, { answers: count, isMangled: false });
   },
 );
 

@@ -10,7 +10,7 @@ import { setEnvironment } from "../../stack/stack.ts";
 import type { Progress } from "../../system/task.ts";
 import type { Behind } from "../answers/guarantees.ts";
 import { anyDamage, type Damage, STALLED } from "./bytes.ts";
-import { judge, judgeExchange, type Verdict } from "./judge.ts";
+import { judgeExchange, type Verdict } from "./judge.ts";
 import { type WatchedLog, watchLog } from "./log.ts";
 import { anyRequest, type Attempt, type DrawnRequest } from "./requests.ts";
 import { exchange, STUCK_MS } from "./socket.ts";
@@ -95,7 +95,7 @@ const WEIGH_EVERY = 50;
 const STALL_EVERY = 4_000;
 
 /** So many misses are kept, and so many of those that begin alike. */
-const MAX_MISSES = 40;
+const MAX_MISSES = 200;
 const MAX_MISSES_ALIKE = 2;
 
 /** More than a run can count. */
@@ -276,7 +276,8 @@ class Run {
     });
     const text = await response.text();
     const answer = { httpStatus: response.status, headers: response.headers, text };
-    return judge(attempt, answer, behind, world);
+    const received = { answers: [answer], rest: "", isStuck: false };
+    return judgeExchange(attempt, received, { isMangled: false }, behind, world);
   }
 
   #miss(miss: string): void {

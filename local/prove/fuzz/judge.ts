@@ -45,7 +45,7 @@ const GATEWAY_REFUSALS = [
 ];
 
 /** Judges the answer of a function. */
-export function judge(
+function judge(
   attempt: Attempt,
   answer: ReceivedAnswer,
   behind: Behind,
@@ -68,7 +68,7 @@ export function judge(
   };
 }
 
-/** Judges what came back over a connection. */
+/** Judges what came back, over a connection or to a proper client. */
 export function judgeExchange(
   attempt: Attempt,
   { answers, rest, isStuck }: Exchange,
@@ -76,13 +76,14 @@ export function judgeExchange(
   behind: Behind,
   world: World,
 ): Verdict {
+  const { target } = attempt;
   const faults: string[] = [];
   const kinds: string[] = [];
   if (isStuck) faults.push("the connection was neither answered nor closed");
   if (rest !== "" && !(isMangled && HTTP2_SETTINGS.test(rest))) {
     faults.push(`these bytes are no answer: ${JSON.stringify(rest.slice(0, 500))}`);
   }
-  const head = attempt.headers.reduce((size, [, value]) => size + value.length, 0);
+  const head = attempt.headers.reduce((size, [, { length }]) => size + length, target.length);
   const mayBeRefused = isMangled || head > LARGE_HEAD_BYTES;
   const mayBeUnanswered = isMangled || (attempt.body?.length ?? 0) > LARGE_BODY_BYTES;
   if (answers.length === 0 && !mayBeUnanswered) faults.push("there was no answer");

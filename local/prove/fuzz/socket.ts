@@ -23,10 +23,10 @@ const PATIENCE_MS = 500;
 /** More than the functions wait for a body. */
 export const STUCK_MS = 20_000;
 
-/** Writes to a new connection and reads until it is closed, or a broken request is answered. */
+/** Writes to a new connection and reads until it is closed or everything is answered. */
 export async function exchange(
   { hostname, port }: { readonly hostname: string; readonly port: number },
-  { parts, pauseMs, end, isMangled }: Wire,
+  { parts, pauseMs, end, answers: expected, isMangled }: Wire,
   { isHead }: { readonly isHead: boolean },
 ): Promise<Exchange> {
   using connection = await Deno.connect({ hostname, port });
@@ -46,12 +46,12 @@ export async function exchange(
       await closeWriting(connection);
       continue;
     }
-    isStuck = count === "late";
+    isStuck = count === "late" && parseAnswers(received, isHead).answers.length === 0;
     if (count === "late" || count === null) break;
     // One character for each byte, which no TextDecoder does.
     received += Buffer.from(buffer.subarray(0, count)).toString("latin1");
     const { answers, rest } = parseAnswers(received, isHead);
-    if (isMangled && answers.length > 0 && rest === "") break;
+    if (answers.length >= expected && rest === "") break;
     reading = read(connection, buffer);
   }
   return { ...parseAnswers(received, isHead), isStuck };
