@@ -12,6 +12,7 @@ import type { Behind } from "../answers/guarantees.ts";
 import { anyDamage, type Damage, STALLED } from "./bytes.ts";
 import { judgeExchange, type Verdict } from "./judge.ts";
 import { type WatchedLog, watchLog } from "./log.ts";
+import { type Memory, memoryOf, neededMemory } from "./memory.ts";
 import { anyRequest, type Attempt, type DrawnRequest } from "./requests.ts";
 import { exchange, STUCK_MS } from "./socket.ts";
 import { makeWorld, type Target, type World } from "./world.ts";
@@ -39,12 +40,6 @@ export interface Found {
   readonly missCount: number;
   /** The first of each kind of misses, with their requests. */
   readonly misses: readonly string[];
-}
-
-/** The resident memory of the process in megabytes, after a warm-up and at the end. */
-export interface Memory {
-  readonly before: number;
-  readonly after: number;
 }
 
 /** Settings of the backend that a part of a run is under. */
@@ -87,9 +82,12 @@ const BATCH = 200;
 /** After so many requests a customer is replaced: fuzzing freezes, merges and erases accounts. */
 const RENEW_EVERY = 60;
 
-const CHECK_BOOKS_EVERY = 5_000;
 const TELL_EVERY = 500;
-const WEIGH_EVERY = 50;
+
+/** How often in a run the memory is measured, and the books are checked, which takes longer and longer. */
+const MEASUREMENTS = 40;
+const BOOK_CHECKS = 20;
+const MIN_BOOK_CHECK_EVERY = 5_000;
 
 /** One in so many requests never arrives in full, which takes as long as the functions wait for it. */
 const STALL_EVERY = 4_000;
@@ -241,10 +239,12 @@ class Run {
     for (const fault of verdict.faults) this.#miss(`${fault} (${how()})`);
     // Several requests are under way, so a line may be of another one of them.
     for (const fault of this.#log.takeFaults()) this.#miss(`${fault} (at ${how()})`);
+    const { requests } = this.#options;
     this.#sent++;
-    if (this.#sent % WEIGH_EVERY === 0) this.#memory.push(Deno.memoryUsage().rss / 2 ** 20);
+    if (this.#sent % Math.ceil(requests / MEASUREMENTS) === 0) this.#memory.push(neededMemory());
     if (this.#sent % TELL_EVERY === 0) this.#tell();
-    if (this.#sent % CHECK_BOOKS_EVERY === 0) await this.#checkBooks();
+    const checkEvery = Math.max(MIN_BOOK_CHECK_EVERY, Math.ceil(requests / BOOK_CHECKS));
+    if (this.#sent % checkEvery === 0) await this.#checkBooks();
   }
 
   async #verdictOf(
@@ -337,18 +337,4 @@ class Run {
       if (response.status !== 204) this.#miss(`${name} does not answer any more`);
     }
   }
-}
-
-/** The share of a run after which everything has been loaded and compiled. */
-const WARM_UP = 0.25;
-
-/** Compares the middle sizes of the beginning and the end, because a single one is chance. */
-function memoryOf(samples: readonly number[]): Memory {
-  const warm = samples.slice(Math.floor(samples.length * WARM_UP));
-  const size = Math.max(1, Math.floor(warm.length / 4));
-  return { before: median(warm.slice(0, size)), after: median(warm.slice(-size)) };
-}
-
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 }

@@ -99,8 +99,10 @@ const KNOWN: Readonly<Record<string, fc.Arbitrary<Drawn>>> = {
   order: ids,
   query: fc.oneof(ids, phones),
   event_id: of(({ event_id }) => event_id),
-  from: moments.map(fixed),
-  to: moments.map(fixed),
+  from: fc.oneof({ weight: 3, arbitrary: fc.constantFrom("2026-01-01", "2026-02-01") }, moments)
+    .map(fixed),
+  to: fc.oneof({ weight: 3, arbitrary: fc.constantFrom("2026-03-01", "2027-01-01") }, moments)
+    .map(fixed),
   operator: fc.constantFrom("Asha", "Bela").map(fixed),
   reason: fc.constantFrom("The customer called", "=1+1", "Doppelt bezahlt 😀").map(fixed),
   "error[metadata]": of(({ checkout }) => JSON.stringify({ order_id: checkout.razorpay_order_id })),
