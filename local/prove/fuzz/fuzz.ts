@@ -84,8 +84,11 @@ const RENEW_EVERY = 60;
 
 const TELL_EVERY = 500;
 
-/** How often in a run the memory is measured, and the books are checked, which takes longer and longer. */
-const MEASUREMENTS = 40;
+/** How often in a run the memory is measured. Nothing is answered meanwhile. */
+const MEASUREMENTS = 24;
+const MIN_MEASURE_EVERY = 50;
+
+/** How often in a run the books are checked, which takes longer the more there is in them. */
 const BOOK_CHECKS = 20;
 const MIN_BOOK_CHECK_EVERY = 5_000;
 
@@ -241,10 +244,13 @@ class Run {
     for (const fault of this.#log.takeFaults()) this.#miss(`${fault} (at ${how()})`);
     const { requests } = this.#options;
     this.#sent++;
-    if (this.#sent % Math.ceil(requests / MEASUREMENTS) === 0) this.#memory.push(neededMemory());
+    if (this.#sent % everyOf(requests, MEASUREMENTS, MIN_MEASURE_EVERY) === 0) {
+      this.#memory.push(neededMemory());
+    }
     if (this.#sent % TELL_EVERY === 0) this.#tell();
-    const checkEvery = Math.max(MIN_BOOK_CHECK_EVERY, Math.ceil(requests / BOOK_CHECKS));
-    if (this.#sent % checkEvery === 0) await this.#checkBooks();
+    if (this.#sent % everyOf(requests, BOOK_CHECKS, MIN_BOOK_CHECK_EVERY) === 0) {
+      await this.#checkBooks();
+    }
   }
 
   async #verdictOf(
@@ -337,4 +343,9 @@ class Run {
       if (response.status !== 204) this.#miss(`${name} does not answer any more`);
     }
   }
+}
+
+/** After how many requests something happens again that happens so often in a run. */
+function everyOf(requests: number, times: number, least: number): number {
+  return Math.max(least, Math.ceil(requests / times));
 }
