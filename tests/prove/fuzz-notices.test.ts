@@ -178,7 +178,7 @@ Deno.test("every fault of a broken backend is noticed, with the request that fou
   const ofRequests = found.misses.filter((text) => /[0-9] of seed /.test(text));
   ok(ofRequests.length >= Object.keys(BROKEN).length - 1);
   for (const miss of ofRequests) {
-    match(miss, /request [0-9]+ of seed 12: \{"method":"[A-Z]+","target":"\//);
+    match(miss, /request [0-9]+ of seed 12: \{"caller":"[a-z]+","method":"[A-Z]+","target":"\//);
     ok(!miss.includes(environment.BOT_SECRET), miss);
   }
   const memory = one(rowsOf(found, SEED).filter(({ what }) => what.startsWith("Memory")));

@@ -263,8 +263,11 @@ const slow: fc.Arbitrary<Damage> = fc.tuple(
   return wire("", { parts, pauseMs, isMangled: false });
 });
 
-/** The end of the body never arrives, until the server gives it up. */
-const stalled: Damage = (attempt, host) => {
+/**
+ * The end of the body never arrives, until the server gives it up. Each takes as long as the functions
+ * wait for a body, so it is not drawn as often as the others.
+ */
+export const STALLED: Damage = (attempt, host) => {
   const message = messageOf(attempt, host);
   const length = message.body.length + 10;
   message.headers = message.headers.filter((header) => !/^content-length:/.test(header));
@@ -319,6 +322,3 @@ export const anyDamage: fc.Arbitrary<Damage> = fc.oneof(
   { weight: 8, arbitrary: pipelined },
   { weight: 8, arbitrary: nothing },
 );
-
-/** See {@linkcode stalled}: each takes as long as the functions wait for a body. */
-export const STALLED = stalled;

@@ -265,10 +265,13 @@ class Run {
       return await this.#fetched(attempt, url, behind, world);
     }
     this.#overSockets++;
-    const wire = damage(attempt, url.host);
+    // Damage to an origin would change what the answer has to say about it.
+    const headers = attempt.headers.filter(([name]) => name !== "origin");
+    const sent = { ...attempt, headers };
+    const wire = damage(sent, url.host);
     const address = { hostname: url.hostname, port: Number(url.port) };
     const received = await exchange(address, wire, { isHead: false });
-    return judgeExchange(attempt, received, wire, behind, world);
+    return judgeExchange(sent, received, wire, behind, world);
   }
 
   async #fetched(attempt: Attempt, url: URL, behind: Behind, world: World): Promise<Verdict> {
@@ -294,8 +297,9 @@ class Run {
   }
 
   /** A request as somebody can send it again: with the names of secrets in their place. */
-  #shown({ method, target, headers, body }: Attempt): string {
+  #shown({ caller, method, target, headers, body }: Attempt): string {
     const text = JSON.stringify({
+      caller,
       method,
       target,
       headers,

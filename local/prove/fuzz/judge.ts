@@ -106,7 +106,7 @@ function isRefusal({ httpStatus, headers, text }: ReceivedAnswer): boolean {
 }
 
 /** Everything that was written, as the function reads it. */
-export function textOf({ target, headers, body }: Attempt): string {
+function textOf({ target, headers, body }: Attempt): string {
   const written = headers.map(([name, value]) => `${name}: ${value}`);
   return [decoded(target), ...written, new TextDecoder().decode(body)].join("\n");
 }
