@@ -72,8 +72,8 @@ export function endpoint<
   // Computed once, because it requires parsing.
   const required = requiredFields(operation);
   const isBodyOptional = needsNoField(operation);
-  // A session says who acts, and the secret key does not. In a function that only reads, `operator` says
-  // whose actions are wanted.
+  // A session says who acts, and the secret key does not. Where nothing is changed, nobody acts, and the
+  // field is a filter.
   const requiredWithKey = operation.method === "POST" && "operator" in operation.input.shape
     ? [...required, "operator"]
     : required;

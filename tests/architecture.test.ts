@@ -49,6 +49,8 @@ const OTHER_TREES: Readonly<Record<string, readonly string[]>> = {
   "web/shared": CONTRACT,
   // Measures a function in its own process, next to a handler that does less.
   "local/bench": ["supabase/functions/bot-deduct"],
+  // Knows what each answer has to be, and makes links that have expired.
+  "local/prove": [...CONTRACT, "functions-shared/auth"],
   // Signs webhooks as Razorpay does.
   "local/rehearse-deploy": ["functions-shared/auth"],
 };

@@ -140,7 +140,7 @@ const BODY_ERRORS = [
 /** Returns every error that a function can return. */
 export function errorsOf(operation: Operation): ErrorCode[] {
   const { caller, operatorRole, method, errors } = operation;
-  if (operation.redirects) return ["METHOD_NOT_ALLOWED", "INTERNAL", ...errors];
+  if (operation.redirects) return ["NOT_FOUND", "METHOD_NOT_ALLOWED", "INTERNAL", ...errors];
   return [
     ...COMMON_ERRORS.filter((code) => code !== "MISSING_FIELD" || !needsNoField(operation)),
     ...CALLER_ERRORS[caller],

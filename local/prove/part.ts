@@ -19,6 +19,8 @@ export interface PartOptions {
   readonly minutes?: number | undefined;
   /** Is told how far the part is, in a short sentence without a line break. */
   readonly progress: Progress;
+  /** Repeats what a part draws; drawn and named by the part if left out. */
+  readonly seed?: number;
 }
 
 /** One line of the table: what was measured or counted, its figure, and whether it is as it has to be. */

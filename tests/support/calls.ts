@@ -11,7 +11,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { z } from "zod";
 import type { Operation } from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
-import { ERRORS } from "shared/errors.ts";
+import { brokenEnvelope, envelope } from "../../local/prove/answers/guarantees.ts";
 import adjustCredits from "../../supabase/functions/adjust-credits/index.ts";
 import botCapture from "../../supabase/functions/bot-capture/index.ts";
 import botCredits from "../../supabase/functions/bot-credits/index.ts";
@@ -98,15 +98,6 @@ deepStrictEqual(
   "tests/support/calls.ts and functions-shared/contract/operations.ts list different functions",
 );
 
-const ERROR_CODES = Object.keys(ERRORS) as (keyof typeof ERRORS)[];
-
-const envelope = z.strictObject({
-  status: z.string().regex(/^[A-Z_]+$/),
-  message: z.string().min(1).max(500),
-  data: z.record(z.string(), z.unknown()).optional(),
-  code: z.enum(ERROR_CODES).optional(),
-});
-
 /** A response, read whole. */
 export interface Answer {
   httpStatus: number;
@@ -182,22 +173,11 @@ export function parseAnswer(
   { headers, status: httpStatus }: Pick<Response, "headers" | "status">,
   text: string,
 ): Answer {
-  match(headers.get("content-type") ?? "", /^application\/json\b/);
   match(headers.get("x-request-id") ?? "", /^[A-Za-z0-9._-]{8,128}$/);
   strictEqual(headers.get("cache-control"), "no-store");
   strictEqual(headers.get("x-content-type-options"), "nosniff");
+  deepStrictEqual(brokenEnvelope({ httpStatus, headers, text }), []);
   const body = envelope.parse(JSON.parse(text));
-  const isError = body.status === "ERROR";
-  strictEqual(httpStatus >= 400, isError, `${httpStatus} with status ${body.status}`);
-  strictEqual(body.code !== undefined, isError, "errors have a code, and nothing else has");
-  if (body.code !== undefined) strictEqual(httpStatus, ERRORS[body.code].status);
-  if (isError) strictEqual(body.data, undefined);
-  if (body.code !== undefined && httpStatus >= 500) {
-    strictEqual(body.message, ERRORS[body.code].message, "failures say nothing about themselves");
-  }
-  if ([202, 429, 503].includes(httpStatus)) {
-    match(headers.get("retry-after") ?? "", /^[1-9][0-9]*$/);
-  }
   return { httpStatus, headers, body };
 }
 

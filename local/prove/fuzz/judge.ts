@@ -1,0 +1,156 @@
+/**
+ * Says what is wrong with the answers to a request.
+ * @module
+ */
+
+import {
+  type Behind,
+  brokenGuarantees,
+  envelope,
+  type ReceivedAnswer,
+} from "../answers/guarantees.ts";
+import type { Attempt } from "./requests.ts";
+import type { Exchange } from "./socket.ts";
+import type { World } from "./world.ts";
+
+/** What the answers to a request say. */
+export interface Verdict {
+  readonly faults: readonly string[];
+  /** The kind of each answer of a function: `bot-deduct 200 SUCCESS`. */
+  readonly kinds: readonly string[];
+}
+
+/** With a larger body, a connection may be reset before its answer has been read. */
+const LARGE_BODY_BYTES = 8 * 1024;
+
+/**
+ * What Razorpay gets for a signed event about a payment that is not in its documented shape, so that it
+ * sends it again. The log says whether that was the cause.
+ */
+const UNREADABLE_WEBHOOK = "razorpay-webhook 500 INTERNAL";
+
+/** More than the server reads of the headers of a request. */
+const LARGE_HEAD_BYTES = 50_000;
+
+/** How a server that also speaks HTTP/2 begins its part of a connection. */
+// deno-lint-ignore no-control-regex
+const HTTP2_SETTINGS = /^\0\0.\x04/s;
+
+/** What the gateway refuses without a function, in place of the platform. */
+const GATEWAY_REFUSALS = [
+  "404 NOT_FOUND Requested function was not found",
+  "404 NOT_FOUND Nothing is served here.",
+  "405 METHOD_NOT_ALLOWED Nothing here supports this method.",
+  "421 MISDIRECTED_REQUEST This stack serves the hosts 127.0.0.1 and localhost only.",
+];
+
+/** Judges the answer of a function. */
+function judge(
+  attempt: Attempt,
+  answer: ReceivedAnswer,
+  behind: Behind,
+  world: World,
+): Verdict {
+  const { operation, method, hasPathField, headers } = attempt;
+  const text = textOf(attempt);
+  const origin = headers.find(([name]) => name === "origin")?.[1];
+  const sent = { operation, method, hasPathField, origin, text };
+  const code = envelope.safeParse(parsed(answer.text)).data;
+  const kind = `${operation.name} ${answer.httpStatus} ${code?.code ?? code?.status ?? ""}`.trim();
+  return {
+    kinds: [kind],
+    faults: [
+      ...brokenGuarantees(answer, sent, behind),
+      // Nothing is down in a run, so nothing may fail.
+      ...answer.httpStatus >= 500 && kind !== UNREADABLE_WEBHOOK ? [`it fails: ${kind}`] : [],
+      ...foreignNumbers(attempt, answer, text, world),
+    ],
+  };
+}
+
+/** Judges what came back, over a connection or to a proper client. */
+export function judgeExchange(
+  attempt: Attempt,
+  { answers, rest, isStuck }: Exchange,
+  { isMangled }: { readonly isMangled: boolean },
+  behind: Behind,
+  world: World,
+): Verdict {
+  const { target } = attempt;
+  const faults: string[] = [];
+  const kinds: string[] = [];
+  if (isStuck) faults.push("the connection was neither answered nor closed");
+  if (rest !== "" && !(isMangled && HTTP2_SETTINGS.test(rest))) {
+    faults.push(`these bytes are no answer: ${JSON.stringify(rest.slice(0, 500))}`);
+  }
+  const head = attempt.headers.reduce((size, [, { length }]) => size + length, target.length);
+  const mayBeRefused = isMangled || head > LARGE_HEAD_BYTES;
+  const mayBeUnanswered = isMangled || (attempt.body?.length ?? 0) > LARGE_BODY_BYTES;
+  if (answers.length === 0 && !mayBeUnanswered) faults.push("there was no answer");
+  for (const answer of answers) {
+    if (mayBeRefused && isRefusal(answer)) continue;
+    const verdict = judge(attempt, answer, behind, world);
+    faults.push(...verdict.faults);
+    kinds.push(...verdict.kinds);
+  }
+  return { faults, kinds };
+}
+
+/** Whether the server or the gateway refused a request that is none, and said nothing else. */
+function isRefusal({ httpStatus, headers, text }: ReceivedAnswer): boolean {
+  if (headers.has("x-request-id")) return false;
+  if (text === "") return httpStatus >= 400 && httpStatus < 500 || httpStatus === 505;
+  const { code, message, ...others } = Object(parsed(text));
+  return Object.keys(others).length === 0 &&
+    GATEWAY_REFUSALS.includes(`${httpStatus} ${code} ${message}`);
+}
+
+/** Everything that was written, as the function reads it. */
+function textOf({ target, headers, body }: Attempt): string {
+  const written = headers.map(([name, value]) => `${name}: ${value}`);
+  return [decoded(target), ...written, new TextDecoder().decode(body)].join("\n");
+}
+
+function decoded(target: string): string {
+  try {
+    return decodeURIComponent(target);
+  } catch {
+    return target;
+  }
+}
+
+/** Finds numbers of customers in an answer to somebody who neither knows nor may read them. */
+function foreignNumbers(
+  { headers, about }: Attempt,
+  { text }: ReceivedAnswer,
+  sent: string,
+  { numbers, target, operators }: World,
+): string[] {
+  const { environment } = target;
+  const presented = headers.map(([, value]) => value.replace(/^Bearer /, ""));
+  const trusted = [
+    environment.BOT_SECRET,
+    environment.SUPABASE_SECRET_KEY,
+    operators.owner,
+    operators.support,
+    operators.withoutSecondFactor,
+  ];
+  if (presented.some((value) => trusted.includes(value))) return [];
+  // People write numbers with spaces and dashes in between.
+  const digits = sent.replaceAll(/[^0-9]/g, "");
+  const own = about
+    .filter(({ linkToken, session }) => presented.some((v) => v === linkToken || v === session))
+    .map(({ phone_number }) => phone_number.slice(1));
+  return [...new Set(text.match(/[0-9]{12}/g))]
+    .filter((number) => numbers.has(number))
+    .filter((number) => !own.includes(number) && !digits.includes(number.slice(2)))
+    .map((number) => `the answer holds the number of somebody else: ${number}`);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Watches what this process logs, which must not hold anything private.
+ * @module
+ */
+
+import { inspect } from "node:util";
+
+/** A log that is being watched. */
+export interface WatchedLog {
+  /** From now on, no line may hold this. */
+  keepPrivate(value: string): void;
+  /** How many lines there were. */
+  readonly lines: number;
+  /** Returns what was wrong with the lines since the last call, a sentence each. */
+  takeFaults(): string[];
+  /** Lets the process log again as before. */
+  stop(): void;
+}
+
+const METHODS = ["log", "debug", "info", "warn", "error"] as const;
+
+/** A UUID, or the id of a trace, whose digits are random. */
+const RANDOM_ID = /[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}/gi;
+
+/** What may be a number, a secret, a token or a signature, as long as none of them is split. */
+const WORD = /[A-Za-z0-9_-]{10,}/g;
+
+/**
+ * Starts to watch; lines are not printed. `secrets` are searched for as they are, and whatever is
+ * registered later as a word of its own, because there are many of those.
+ */
+export function watchLog(secrets: readonly string[]): WatchedLog {
+  const usual = Object.fromEntries(METHODS.map((method) => [method, console[method]]));
+  const words = new Set<string>();
+  let lines = 0;
+  let faults: string[] = [];
+  const record = (...parts: unknown[]) => {
+    lines++;
+    const line = parts.map((part) => typeof part === "string" ? part : inspect(part)).join(" ");
+    const fault = faultOf(line);
+    if (fault !== undefined) faults.push(`${fault}: ${line.slice(0, 500)}`);
+  };
+  const faultOf = (line: string): string | undefined => {
+    if (secrets.some((secret) => line.includes(secret))) return "the log holds a secret";
+    if (line.match(WORD)?.some((word) => words.has(word))) return "the log holds a private value";
+    const json = parsed(line);
+    if (json === undefined) return "the log has a line that is no request's";
+    const strings = Object.values(json).filter((value) => typeof value === "string");
+    const numbers = strings.filter((text) => /[0-9]{7}/.test(text.replaceAll(RANDOM_ID, "")));
+    if (numbers.length > 0) return "the log holds what may be a phone number";
+    return json.level === "info" || isUnreadableWebhook(json) ? undefined : "the log has an error";
+  };
+  for (const method of METHODS) console[method] = record;
+  return {
+    keepPrivate(value) {
+      words.add(value);
+    },
+    get lines() {
+      return lines;
+    },
+    takeFaults() {
+      const taken = faults;
+      faults = [];
+      return taken;
+    },
+    stop() {
+      Object.assign(console, usual);
+    },
+  };
+}
+
+/** A signed event that is not in Razorpay's documented shape: the cause is what the schema says. */
+function isUnreadableWebhook({ function: name, cause }: Record<string, unknown>): boolean {
+  return name === "razorpay-webhook" && String(cause).startsWith("[\n");
+}
+
+/** A line of the functions' log. */
+function parsed(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null && "function" in value
+      ? { ...value }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * The memory that this process needs, measured after everything that it does not need has been
+ * collected: without that, the figure says mostly when the engine last thought of it.
+ * @module
+ */
+
+import v8 from "node:v8";
+import vm from "node:vm";
+
+/** The resident memory of the process in megabytes, after a warm-up and at the end. */
+export interface Memory {
+  readonly before: number;
+  readonly after: number;
+}
+
+v8.setFlagsFromString("--expose-gc");
+const collect: () => void = vm.runInNewContext("gc");
+
+/** The memory that is needed now, in megabytes. */
+export function neededMemory(): number {
+  collect();
+  return Deno.memoryUsage().rss / 2 ** 20;
+}
+
+/** The share of a run after which everything has been loaded and compiled. */
+const WARM_UP = 0.25;
+
+/** Compares the middle sizes of the beginning and the end, because a single one is chance. */
+export function memoryOf(samples: readonly number[]): Memory {
+  const warm = samples.slice(Math.floor(samples.length * WARM_UP));
+  const size = Math.max(1, Math.floor(warm.length / 5));
+  return { before: median(warm.slice(0, size)), after: median(warm.slice(-size)) };
+}
+
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
+}

@@ -1,0 +1,199 @@
+/**
+ * Backends that are broken on purpose, to show that fuzzing notices.
+ * @module
+ */
+
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { z } from "zod";
+import { type Found, fuzz as run } from "../../local/prove/fuzz/fuzz.ts";
+import { rowsOf } from "../../local/prove/fuzz/part.ts";
+import { parseAnswers } from "../../local/prove/fuzz/socket.ts";
+import { forwardDataApi } from "../../local/stack/data-api.ts";
+import { deferFunctions, type Functions } from "../../local/stack/functions.ts";
+import { startGateway } from "../../local/stack/gateway.ts";
+import { REPOSITORY } from "../../local/system/settings.ts";
+import { startBackend } from "../support/backend.ts";
+import type { FunctionName } from "../support/calls.ts";
+import { one } from "../support/lists.ts";
+
+const backend = await startBackend();
+const { environment, sql } = backend;
+Deno.test.afterAll(() => backend.stop());
+
+const SEED = 12;
+
+/** The number of the customer who was made last, which only the bot should see. */
+let number = "";
+
+/** What is kept of every request to a backend that leaks. */
+const leaked: Uint8Array[] = [];
+const LEAK_BYTES = 250_000;
+
+const withHeader = (response: Response, name: string, value: string | undefined) => {
+  const changed = new Response(response.body, response);
+  if (value === undefined) changed.headers.delete(name);
+  else changed.headers.set(name, value);
+  return changed;
+};
+
+const withMessage = async (response: Response, change: (message: string) => string) => {
+  if (!response.headers.get("content-type")?.startsWith("application/json")) return response;
+  const body = z.looseObject({ message: z.string() }).safeParse(await response.json()).data;
+  const text = body && JSON.stringify({ ...body, message: change(body.message) });
+  return new Response(text ?? null, response);
+};
+
+/** What is wrong with a function, and what has to be said about it. */
+interface Break {
+  readonly change: (response: Response) => Response | Promise<Response>;
+  readonly miss: string;
+}
+
+const BROKEN: Partial<Record<FunctionName, Break>> = {
+  "bot-credits": {
+    change: ({ body, headers }) => new Response(body, { headers, status: 418 }),
+    miss: "418",
+  },
+  "bot-prices": {
+    change: async (response) =>
+      new Response((await response.text()).replace('"actions"', '"prices"'), response),
+    miss: "GET /bot-prices 200: ",
+  },
+  "users": {
+    change: (response) => withMessage(response, () => 'relation "accounts" does not exist'),
+    miss: 'relation in: relation "accounts" does not exist',
+  },
+  "credit-history": {
+    change: (response) => withHeader(response, "x-powered-by", "Deno"),
+    miss: "the header x-powered-by is not documented",
+  },
+  "bot-release": {
+    change: (response) => withHeader(response, "access-control-allow-origin", "*"),
+    miss: "access-control-allow-origin is *, not null",
+  },
+  "bot-capture": {
+    change: (response) => withHeader(response, "cache-control", undefined),
+    miss: "cache-control is null, not no-store",
+  },
+  "find-customer": {
+    change: (response) => withMessage(response, (message) => message + environment.BOT_SECRET),
+    miss: "the answer holds a secret",
+  },
+  "merge-users": {
+    change: (response) => withMessage(response, (message) => `${message} ${REPOSITORY}/a.ts`),
+    miss: "the answer holds a path of the server",
+  },
+  "get-customer": {
+    change() {
+      throw new Error("a bug");
+    },
+    miss: "the body is not in the envelope",
+  },
+  "list-entries": {
+    change(response) {
+      console.info(JSON.stringify({ level: "info", function: "list-entries", cause: number }));
+      return response;
+    },
+    miss: "the log holds a private value",
+  },
+  "list-actions-taken": {
+    change(response) {
+      console.error(JSON.stringify({ level: "error", function: "list-actions-taken" }));
+      return response;
+    },
+    miss: "the log has an error",
+  },
+  "payment-return": {
+    change: (response) =>
+      response.status === 303
+        ? withHeader(response, "location", "https://elsewhere.example/#payment=paid")
+        : response,
+    miss: "a browser is sent to https://elsewhere.example/",
+  },
+  "razorpay-webhook": {
+    change: (response) => withMessage(response, (message) => `${message} of ${number}`),
+    miss: "the answer holds the number of somebody else",
+  },
+  "get-operator": {
+    change: ({ headers }) =>
+      Response.json(
+        { status: "ERROR", message: "Something went wrong on our side", code: "INTERNAL" },
+        { headers, status: 500 },
+      ),
+    miss: "it fails: get-operator 500 INTERNAL",
+  },
+  "freeze-user": {
+    async change(response) {
+      await sql`
+        update public.users set credits = credits + 1
+        where id = (select id from public.users order by created_at limit 1)`;
+      mintedCredits++;
+      return response;
+    },
+    miss: "the books are wrong",
+  },
+};
+
+let mintedCredits = 0;
+
+/** The functions, broken in all of these ways, and keeping a part of every request. */
+async function brokenFunctions(): Promise<Functions> {
+  const functions = new Map<string, (request: Request) => Promise<Response>>();
+  for (const [name, handle] of await deferFunctions()) {
+    functions.set(name, async (request) => {
+      leaked.push(new Uint8Array(LEAK_BYTES).fill(1));
+      if (name === "bot-link") {
+        const text = await request.clone().text();
+        number = /^\{"phone_number":"\+(91\d{10})"\}$/.exec(text)?.[1] ?? number;
+      }
+      const { change = (response: Response) => response } = BROKEN[name as FunctionName] ?? {};
+      return await change(await handle(request));
+    });
+  }
+  return functions;
+}
+
+/** Fuzzes the broken functions on the database of the backend, and rights its books. */
+async function fuzzBroken(requests: number): Promise<Found> {
+  const dataApi = forwardDataApi(environment.SUPABASE_URL);
+  const gateway = startGateway({ port: 0, dataApi, functions: await brokenFunctions() });
+  try {
+    const target = { ...backend, address: gateway.url };
+    return await run(target, { requests, seed: SEED, progress: () => {} });
+  } finally {
+    await gateway.stop();
+    await sql`
+      update public.users set credits = credits - ${mintedCredits}
+      where id = (select id from public.users order by created_at limit 1)`;
+    mintedCredits = 0;
+    leaked.length = 0;
+  }
+}
+
+Deno.test("every fault of a broken backend is noticed, with the request that found it", async () => {
+  const found = await fuzzBroken(1_200);
+  for (const { miss } of Object.values(BROKEN)) {
+    ok(found.misses.some((text) => text.includes(miss)), `${miss} is not among the misses`);
+  }
+  const ofRequests = found.misses.filter((text) => /[0-9] of seed /.test(text));
+  ok(ofRequests.length >= Object.keys(BROKEN).length - 1);
+  for (const miss of ofRequests) {
+    match(miss, /request [0-9]+ of seed 12: \{"caller":"[a-z]+","method":"[A-Z]+","target":"\//);
+    ok(!miss.includes(environment.BOT_SECRET), miss);
+  }
+  const memory = one(rowsOf(found, SEED).filter(({ what }) => what.startsWith("Memory")));
+  strictEqual(memory.holds, false, memory.figure);
+});
+
+Deno.test("answers are told from bytes that are none, however many there are", () => {
+  const first = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{1}";
+  const second =
+    "HTTP/1.1 404 Not Found\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{2\r\n1\r\n}\r\n0\r\n\r\n";
+  const { answers, rest } = parseAnswers(`HTTP/1.1 100 Continue\r\n\r\n${first}${second}x`, false);
+  deepStrictEqual(answers.map(({ httpStatus, text }) => `${httpStatus} ${text}`), [
+    "200 {1}",
+    "404 {2}",
+  ]);
+  strictEqual(rest, "x");
+  strictEqual(parseAnswers(first.slice(0, -1), false).answers.length, 0);
+});
