@@ -132,7 +132,7 @@ testInBrowser(
     await page.keyboard.type(phone_number);
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: phone_number }).waitFor();
-    strictEqual(await page.evaluate(() => document.activeElement?.tagName), "H1");
+    await page.locator("h1:focus").waitFor();
     await page.getByRole("group", { name: "What can be done" }).waitFor();
     await tabTo(page, "Give or take credits");
     await page.keyboard.press("Enter");
@@ -144,14 +144,11 @@ testInBrowser(
     await page.keyboard.press("Enter");
     await page.getByText("Done.").waitFor();
     // What has happened has the focus, and is read.
-    ok(await page.evaluate(() => document.activeElement?.classList.contains("result")));
+    await page.locator(".result:focus").waitFor();
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "detached" });
     // The focus is back where it was.
-    strictEqual(
-      await page.evaluate(() => document.activeElement?.textContent),
-      "Give or take credits",
-    );
+    await page.locator("button:focus", { hasText: "Give or take credits" }).waitFor();
     const id = await userIdOf(sql, { phone_number });
     const [user] = await sql`select credits from public.users where id = ${id}`;
     strictEqual(user?.credits, 17);

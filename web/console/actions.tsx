@@ -89,7 +89,7 @@ function Actions({ operator, user_id }: ActionFilter) {
   const { api } = useConsole();
   const [actions, setActions] = useState<readonly ActionTaken[]>();
   const [cursor, setCursor] = useState<string | null>(null);
-  const [isLoading, setLoading] = useState(false);
+  const [isLoading, setLoading] = useState(true);
   const [error, setError] = useState<unknown>();
 
   async function load(after: string | null) {
