@@ -85,7 +85,7 @@ const RENEW_EVERY = 60;
 const TELL_EVERY = 500;
 
 /** How often in a run the memory is measured. Nothing is answered meanwhile. */
-const MEASUREMENTS = 24;
+const MEASUREMENTS = 16;
 const MIN_MEASURE_EVERY = 50;
 
 /** How often in a run the books are checked, which takes longer the more there is in them. */
