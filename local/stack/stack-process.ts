@@ -75,12 +75,12 @@ export function runLocal(
   folder: StackFolder,
   variables: Record<string, string> = {},
 ): TaskProcess {
-  return spawn(["run", "--allow-all", `local/tasks/${task}.ts`], folder, variables);
+  return runProgram(["run", "--allow-all", `local/tasks/${task}.ts`], folder, variables);
 }
 
 /** As {@linkcode runLocal}, but through `deno task`, as on the command line. */
 export function runDenoTask(task: string, folder: StackFolder): TaskProcess {
-  return spawn(["task", task], folder, {});
+  return runProgram(["task", task], folder, {});
 }
 
 /** Waits until the process has started the stack, and returns what `stack.env` says. */
@@ -137,7 +137,8 @@ export async function processesOn(folder: StackFolder): Promise<Process[]> {
   return found;
 }
 
-function spawn(
+/** Runs deno with these arguments, as {@linkcode runLocal} does with a task. */
+export function runProgram(
   args: string[],
   folder: StackFolder,
   variables: Record<string, string>,
