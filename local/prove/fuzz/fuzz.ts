@@ -315,9 +315,10 @@ class Run {
   #tell(): void {
     const rate = this.#sent / ((performance.now() - this.#startedAt) / 1000);
     const [sent, all] = [this.#sent, this.#options.requests].map((n) => n.toLocaleString("en"));
-    this.#options.progress(
-      `${sent} of ${all} requests, ${rate.toFixed(0)} a second, ${this.#missCount} misses`,
-    );
+    const step = `${sent} of ${all} requests, ${
+      rate.toFixed(0)
+    } a second, ${this.#missCount} misses`;
+    this.#log.aside(() => this.#options.progress(step));
   }
 
   async #checkBooks(): Promise<void> {
