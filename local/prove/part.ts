@@ -20,7 +20,7 @@ export interface PartOptions {
   /** Is told how far the part is, in a short sentence without a line break. */
   readonly progress: Progress;
   /** Repeats what a part draws; drawn and named by the part if left out. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
 }
 
 /** One line of the table: what was measured or counted, its figure, and whether it is as it has to be. */

@@ -1,6 +1,6 @@
 /**
- * `deno task prove [part ...] [--size small|full|million] [--minutes <number>]`: kills it, breaks it,
- * drowns it, and shows the figures. All parts at the size `full`, which is the default, write
+ * `deno task prove [part ...] [--size small|full|million] [--minutes <number>]
+ * [--seed <number>]`: kills it, breaks it, drowns it, and shows the figures. All parts at the size `full`, which is the default, write
  * docs/proof.md; anything less only prints.
  * @module
  */
@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { installPostgres } from "../postgres/binaries.ts";
 import { readSettings, REPOSITORY } from "../system/settings.ts";
 import { runTask, TaskError } from "../system/task.ts";
+import { fuzz } from "./fuzz/part.ts";
 import { kills } from "./kills/part.ts";
 import { type Part, type PartResult, resultOf, type Size } from "./part.ts";
 import { type Circumstances, type Outcome, partText, reportText } from "./report.ts";
@@ -17,17 +18,22 @@ import { scale } from "./scale/part.ts";
 import { soak } from "./soak/part.ts";
 
 /** In the order in which they run. */
-const PARTS: readonly Part[] = [kills, soak, scale];
+const PARTS: readonly Part[] = [kills, fuzz, soak, scale];
 
 const SIZES: readonly Size[] = ["small", "full", "million"];
 
 const REPORT = "docs/proof.md";
 
-const USAGE = `Usage: deno task prove [part ...] [--size ${SIZES.join("|")}] [--minutes <number>]
-The parts are ${PARTS.map(({ name }) => name).join(", ")}; --minutes is how long the soak lasts.`;
+const USAGE = `Usage: deno task prove [part ...] [--size ${
+  SIZES.join("|")
+}] [--minutes <number>] [--seed <number>]
+The parts are ${
+  PARTS.map(({ name }) => name).join(", ")
+}; --minutes is how long the soak lasts, and --seed
+repeats what the fuzz part has drawn.`;
 
 await runTask(async () => {
-  const { parts, size, minutes, isWhole } = readArguments(Deno.args);
+  const { parts, size, minutes, seed, isWhole } = readArguments(Deno.args);
   const circumstances = isWhole ? await readCircumstances() : undefined;
   const startedAt = performance.now();
   const progress = (step: string) => {
@@ -39,7 +45,7 @@ await runTask(async () => {
   for (const [index, part] of parts.entries()) {
     progress(`part ${index + 1} of ${parts.length}, ${part.name}, at size ${size}`);
     const partStartedAt = performance.now();
-    const result = await attempt(() => part.run({ size, minutes, progress }));
+    const result = await attempt(() => part.run({ size, minutes, seed, progress }));
     const outcome = { part, result, seconds: (performance.now() - partStartedAt) / 1_000 };
     outcomes.push(outcome);
     console.log(partText(outcome));
@@ -53,11 +59,13 @@ function readArguments(args: string[]) {
   const unknown = positionals.find((name) => !PARTS.some((part) => part.name === name));
   const size = SIZES.find((size) => size === (values.size ?? "full"));
   const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
-  const isPossible = minutes === undefined || minutes > 0 && Number.isFinite(minutes);
+  const seed = values.seed === undefined ? undefined : Number(values.seed);
+  const isPossible = (minutes === undefined || minutes > 0 && Number.isFinite(minutes)) &&
+    (seed === undefined || Number.isInteger(seed));
   if (unknown !== undefined || size === undefined || !isPossible) throw new TaskError(USAGE);
   const named = PARTS.filter(({ name }) => positionals.includes(name));
   const isWhole = positionals.length === 0 && size === "full" && minutes === undefined;
-  return { parts: named.length > 0 ? named : PARTS, size, minutes, isWhole };
+  return { parts: named.length > 0 ? named : PARTS, size, minutes, seed, isWhole };
 }
 
 function parse(args: string[]) {
@@ -65,7 +73,7 @@ function parse(args: string[]) {
     return parseArgs({
       args,
       allowPositionals: true,
-      options: { size: { type: "string" }, minutes: { type: "string" } },
+      options: { size: { type: "string" }, minutes: { type: "string" }, seed: { type: "string" } },
     });
   } catch {
     throw new TaskError(USAGE);

@@ -85,7 +85,7 @@ const RENEW_EVERY = 60;
 const TELL_EVERY = 500;
 
 /** How often in a run the memory is measured. Nothing is answered meanwhile. */
-const MEASUREMENTS = 24;
+const MEASUREMENTS = 16;
 const MIN_MEASURE_EVERY = 50;
 
 /** How often in a run the books are checked, which takes longer the more there is in them. */
@@ -315,9 +315,10 @@ class Run {
   #tell(): void {
     const rate = this.#sent / ((performance.now() - this.#startedAt) / 1000);
     const [sent, all] = [this.#sent, this.#options.requests].map((n) => n.toLocaleString("en"));
-    this.#options.progress(
-      `${sent} of ${all} requests, ${rate.toFixed(0)} a second, ${this.#missCount} misses`,
-    );
+    const step = `${sent} of ${all} requests, ${
+      rate.toFixed(0)
+    } a second, ${this.#missCount} misses`;
+    this.#log.aside(() => this.#options.progress(step));
   }
 
   async #checkBooks(): Promise<void> {

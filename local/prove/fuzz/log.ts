@@ -13,6 +13,8 @@ export interface WatchedLog {
   readonly lines: number;
   /** Returns what was wrong with the lines since the last call, a sentence each. */
   takeFaults(): string[];
+  /** Lets `act` print what is no part of the log. */
+  aside(act: () => void): void;
   /** Lets the process log again as before. */
   stop(): void;
 }
@@ -50,7 +52,10 @@ export function watchLog(secrets: readonly string[]): WatchedLog {
     if (numbers.length > 0) return "the log holds what may be a phone number";
     return json.level === "info" || isUnreadableWebhook(json) ? undefined : "the log has an error";
   };
-  for (const method of METHODS) console[method] = record;
+  const watch = () => {
+    for (const method of METHODS) console[method] = record;
+  };
+  watch();
   return {
     keepPrivate(value) {
       words.add(value);
@@ -62,6 +67,14 @@ export function watchLog(secrets: readonly string[]): WatchedLog {
       const taken = faults;
       faults = [];
       return taken;
+    },
+    aside(act) {
+      Object.assign(console, usual);
+      try {
+        act();
+      } finally {
+        watch();
+      }
     },
     stop() {
       Object.assign(console, usual);

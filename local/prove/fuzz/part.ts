@@ -3,7 +3,6 @@
  * @module
  */
 
-import { randomInt } from "node:crypto";
 import { dirname } from "node:path";
 import postgres from "postgres";
 import { OPERATIONS } from "shared/contract/operations.ts";
@@ -11,6 +10,7 @@ import { withTemporaryStack } from "../../stack/temporary.ts";
 import { loadSecrets } from "../../stack/secrets.ts";
 import { parseSettings, readSettings } from "../../system/settings.ts";
 import { type Part, resultOf, type Row, type Size } from "../part.ts";
+import { newSeed } from "../random.ts";
 import { type Found, fuzz as run } from "./fuzz.ts";
 
 const REQUESTS: Readonly<Record<Size, number>> = {
@@ -33,7 +33,7 @@ export const fuzz: Part = {
     "Whatever is sent, as bot, page, operator, Razorpay or nobody, over HTTP or as bytes on a " +
     "connection, only documented answers come back, with nothing internal in them; nothing private " +
     "is logged, the books stay right, and the memory stays where it was.",
-  async run({ size, progress, seed = randomInt(2 ** 31) }) {
+  async run({ size, progress, seed = newSeed() }) {
     const { localDir, postgresBin } = readSettings();
     // Always an embedded database, because fuzzing wears accounts out.
     const settings = { ...parseSettings({}), localDir, postgresBin };
