@@ -85,6 +85,11 @@ async function wholeLife(): Promise<Person> {
   await bot("capture", { ...both, reference_id: captured });
   await bot("reserve", { ...both, reference_id: released });
   await bot("release", { ...both, reference_id: released });
+  // One that expires: the bot is told which.
+  await bot("reserve", { ...both, reference_id: wamid(phone) });
+  await sql`update public.holds set expires_at = now() where state = 'open'`;
+  await sql`update public.users set next_hold_expiry_at = now() where open_holds > 0`;
+  dataOf(await call("GET", `bot-credits/${phone}`));
 
   // A payment link, paid, with a refund and a dispute; and a card that fails.
   const link = dataOf(
@@ -238,6 +243,7 @@ const WHERE_A_LIFE_LEAVES_TRACES = [
   "public.adjustments",
   "public.book_violations",
   "public.credit_transactions",
+  "public.events",
   "public.holds",
   "public.identities",
   "public.operator_actions",
@@ -350,6 +356,12 @@ const FORGETFUL: readonly { leaves: string[]; name: string; from: string; to: st
     name: ERASE,
     from: "where v.user_id = any (v_user_ids) or",
     to: "where",
+  },
+  {
+    leaves: ["public.events"],
+    name: ERASE,
+    from: "where e.user_id = any (v_user_ids) or e.order_id",
+    to: "where e.order_id",
   },
   {
     leaves: ["public.holds"],
