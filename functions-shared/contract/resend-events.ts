@@ -62,6 +62,8 @@ export const resendEvents = {
       "Events that are on their way again; 0 if there is no address.",
     ),
   }),
-  successMessage: "Events are sent again",
+  successMessage: (resent: number) =>
+    resent > 0 ? "Events are sent again" : "No event is sent again",
+  exampleMessage: "Events are sent again",
   errors: ["EVENT_NOT_FOUND", "REFERENCE_REUSED"],
 } as const satisfies Operation;
