@@ -13,6 +13,7 @@ import { INVALID_PROOF, newUser } from "../support/accounts.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { one } from "../support/lists.ts";
+import { act, newOperator } from "../support/operators.ts";
 import { settleByHand, usePaymentHarness } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { cameByLink } from "../support/proofs.ts";
@@ -210,6 +211,14 @@ async function wholeLife(): Promise<Person> {
     const why = { operator: "Asha", reason, reference_id: `${action} ${phone}` };
     dataOf(await call("POST", action, { body: { ...fields, ...why }, headers: operatorHeaders() }));
   }
+  const { headers } = await newOperator(shop);
+  dataOf(
+    await act(
+      "adjust-credits",
+      { user_id: userId, credits: 1, reason: `${name} called`, reference_id: `call of ${phone}` },
+      headers,
+    ),
+  );
   strictEqual(
     one(await sql`select public.merge_users(${oldUserId}, ${userId}) as outcome`).outcome,
     "merged",
