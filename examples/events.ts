@@ -58,9 +58,9 @@ export async function onEvent(request: Request, bot: Bot): Promise<Response> {
 
 async function tell({ type, data }: Event, bot: Bot): Promise<void> {
   const news = {
-    "credits.granted": `${data.credits_added} credits have arrived.`,
+    "credits.granted": `${counted(data.credits_added)} arrived.`,
     "payment.failed": "The payment failed. The link can still be paid.",
-    "credits.taken_back": `${data.credits_taken} credits were taken back.`,
+    "credits.taken_back": `${counted(data.credits_taken)} been taken back.`,
     "credits.restored": "Your credits are there again.",
     "hold.expired": "That took too long. Nothing was charged.",
   }[type];
@@ -68,6 +68,10 @@ async function tell({ type, data }: Event, bot: Bot): Promise<void> {
   if (news === undefined || data.phone_number === undefined) return;
   const balance = data.user_id === null ? "" : ` ${await balanceOf(data.phone_number)}`;
   await bot.send(data.phone_number, `${news}${balance}`);
+}
+
+function counted(credits: number | undefined): string {
+  return credits === 1 ? "1 credit has" : `${credits} credits have`;
 }
 
 /** An event may arrive hours after it happened, so its own balance may be an old one. */

@@ -40,7 +40,8 @@ export const eraseUser = {
     erased_at: timestamp,
     auth: z.enum(["none", "deleted", "left"]).describe(
       "What became of the user of Supabase Auth with this number. `left`: it could not be deleted from " +
-        "here, or not all of what Auth has logged; an operator has to do it.",
+        "here, or not all of what Auth has logged, or another user has the number as a second factor; an " +
+        "operator has to see to it.",
     ),
   }),
   successMessage: "User erased",

@@ -4,7 +4,13 @@
  */
 
 import { z } from "zod";
-import { entry, EXAMPLE_USER_ID, moment } from "shared/contract/operator.ts";
+import {
+  ENDS_TOO_EARLY,
+  endsAfterItBegins,
+  entry,
+  EXAMPLE_USER_ID,
+  moment,
+} from "shared/contract/operator.ts";
 import type { Operation } from "shared/contract/operation.ts";
 
 /** The most entries of one statement. */
@@ -36,7 +42,7 @@ export const exportStatement = {
     format: z.enum(["json", "csv"], "must be json or csv").optional().describe(
       "`json` if left out.",
     ),
-  }),
+  }).refine(endsAfterItBegins, ENDS_TOO_EARLY),
   examples: {
     whole: { summary: "The whole history", input: { user_id: EXAMPLE_USER_ID } },
     month: {

@@ -57,6 +57,19 @@ export const moment = z.string("must be a string")
   )
   .transform((text) => text.length === 10 ? `${text}T00:00:00Z` : text);
 
+/** Whether a period, as far as it has a beginning and an end, ends after it begins. */
+export function endsAfterItBegins(
+  { from, to }: {
+    readonly from?: string | null | undefined;
+    readonly to?: string | null | undefined;
+  },
+): boolean {
+  return from == null || to == null || Date.parse(from) < Date.parse(to);
+}
+
+/** What is said of one that does not. */
+export const ENDS_TOO_EARLY = { path: ["to"], error: "must be after from" };
+
 /** A day of India, where the business is. */
 export const day = z.string("must be a string").refine(
   (text) => date.safeParse(text).success && text >= "2000-01-01",

@@ -7,6 +7,8 @@ import { z } from "zod";
 import {
   ACTION_FIELDS_REQUIRED,
   actionFields,
+  ENDS_TOO_EARLY,
+  endsAfterItBegins,
   exampleAction,
   moment,
   RECORDED,
@@ -41,10 +43,7 @@ export const resendEvents = {
       path: ["event_id"],
       error: "must be given alone, or else both from and to",
     },
-  ).refine(
-    ({ from, to }) => from == null || to == null || Date.parse(from) < Date.parse(to),
-    { path: ["to"], error: "must be after from" },
-  ),
+  ).refine(endsAfterItBegins, ENDS_TOO_EARLY),
   anyOf: ["event_id", "from"],
   examples: {
     one: {
@@ -62,6 +61,8 @@ export const resendEvents = {
       "Events that are on their way again; 0 if there is no address.",
     ),
   }),
-  successMessage: "Events are sent again",
+  successMessage: (resent: number) =>
+    resent > 0 ? "Events are sent again" : "No event is sent again",
+  exampleMessage: "Events are sent again",
   errors: ["EVENT_NOT_FOUND", "REFERENCE_REUSED"],
 } as const satisfies Operation;

@@ -41,8 +41,6 @@ const KEPT = new Set([
   "payment_id",
   "phase",
   "reason_code",
-  "receipt",
-  "reference_id",
   "refund_status",
   "respond_by",
   "speed_processed",
@@ -62,11 +60,14 @@ const CONTAINERS = new Set([
   "refund",
 ]);
 
-/**
- * An id of Razorpay's, a receipt of ours, or a word without digits. A receipt of another product on the
- * same account may be anything.
- */
-const HARMLESS_TEXT = /^([a-z]+_[A-Za-z0-9]{14}|[0-9a-f]{32}|[A-Za-z_.]{1,64})$/;
+/** Fields that hold a receipt. That of another product on the same account may be anything, also a name. */
+const RECEIPTS = new Set(["receipt", "reference_id"]);
+
+/** A receipt of ours. */
+const OUR_RECEIPT = /^[0-9a-f]{32}$/;
+
+/** An id of Razorpay's, or a word without digits. */
+const HARMLESS_TEXT = /^([a-z]+_[A-Za-z0-9]{14}|[A-Za-z_.]{1,64})$/;
 
 /** Any other name may be something that a person wrote. */
 const FIELD_NAME = /^[a-z][a-z_]{0,63}$/;
@@ -88,6 +89,9 @@ function keptValue(name: string, value: unknown): unknown {
   if (Array.isArray(value)) return KEPT.has(name) ? value.map(harmless) : null;
   if (typeof value === "object" && value !== null) {
     return CONTAINERS.has(name) ? blanked(value) : null;
+  }
+  if (RECEIPTS.has(name)) {
+    return typeof value === "string" && OUR_RECEIPT.test(value) ? value : null;
   }
   return KEPT.has(name) ? harmless(value) : null;
 }

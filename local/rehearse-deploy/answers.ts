@@ -542,7 +542,7 @@ export const REHEARSALS: readonly Rehearsal[] = [
         method: "POST",
         headers: { apikey: secretKey },
         body: { from: "2026-01-01", to: "2026-01-02", ...action("resend-events") },
-        answer: { status: 200, body: success("Events are sent again", { resent: 0 }) },
+        answer: { status: 200, body: success("No event is sent again", { resent: 0 }) },
       },
     ],
   },

@@ -405,3 +405,35 @@ Deno.test("an operator is told when the user of Supabase Auth cannot be deleted 
     await sql`drop table public.of_the_project`;
   }
 });
+
+Deno.test("an operator is told of somebody else who has the number as a second factor", async () => {
+  const phone = newPhoneNumber();
+  const userId = await newUser(phone);
+  const authId = randomUUID();
+  const otherId = randomUUID();
+  await sql`
+    insert into auth.users (id, phone, email)
+    values (${authId}, ${phone.slice(1)}, null), (${otherId}, null, ${`${otherId}@other.example`})`;
+  // As hosted Auth has it; the embedded one has none.
+  await sql`
+    create table auth.mfa_factors (
+      id uuid primary key,
+      user_id uuid not null references auth.users on delete cascade,
+      phone text
+    )`;
+  try {
+    await sql`
+      insert into auth.mfa_factors (id, user_id, phone)
+      values (${randomUUID()}, ${authId}, ${phone.slice(1)}),
+        (${randomUUID()}, ${otherId}, ${phone.slice(1)})`;
+    strictEqual(dataOf(await eraseUser(userId)).auth, "left");
+    deepStrictEqual([...await sql`select user_id from auth.mfa_factors`], [{ user_id: otherId }]);
+    deepStrictEqual([...await sql`select from auth.users where id = ${authId}`], []);
+
+    const onlyTheirs = newPhoneNumber();
+    const secondId = await newUser(onlyTheirs);
+    strictEqual(dataOf(await eraseUser(secondId)).auth, "none");
+  } finally {
+    await sql`drop table auth.mfa_factors`;
+  }
+});

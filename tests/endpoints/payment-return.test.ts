@@ -5,8 +5,9 @@
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
+import { newUser } from "../support/accounts.ts";
 import { assertBooksAreRight, startBackend } from "../support/backend.ts";
-import { call, dataOf, readAnswer, send } from "../support/calls.ts";
+import { call, dataOf, operatorHeaders, readAnswer, send } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { closedUrl, fixedAnswerServer } from "../support/faulty-servers.ts";
 import { one } from "../support/lists.ts";
@@ -148,6 +149,24 @@ Deno.test("of an order that is paid twice the page is told that it is paid, and 
   const flags = await backend.sql`
     select flag from public.payments where id = ${second.razorpay_payment_id}`;
   strictEqual(one(flags).flag, "second_payment");
+});
+
+Deno.test("a payment for somebody who was erased meanwhile has failed, and is flagged", async () => {
+  const phone = newPhoneNumber();
+  const body = { operator: "Asha", reason: "They asked", reference_id: phone };
+  const headers = operatorHeaders();
+  const user_id = await newUser(phone);
+  const order = await orderPackage(phone, PACKAGE);
+  dataOf(await call("POST", "erase-user", { body: { ...body, user_id }, headers }));
+  const checkout = await control.payOrder(order, {
+    outcome: "captured",
+    deliver_webhooks: false,
+  });
+  const told = await comeBack({ ...checkout });
+  deepStrictEqual(told, { payment: "failed", order });
+  const flags = await backend.sql`
+    select flag from public.payments where id = ${checkout.razorpay_payment_id}`;
+  strictEqual(one(flags).flag, "user_erased");
 });
 
 Deno.test("a payment for one order does not pay another", async () => {

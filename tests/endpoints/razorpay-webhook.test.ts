@@ -339,6 +339,17 @@ Deno.test("a body is kept by what its fields mean, whatever they hold", () => {
   );
 });
 
+Deno.test.each(["Priya", "priya_sharma", 919876543210, "9876543210", ["Priya"]])(
+  "a receipt that is not ours is not kept: %j",
+  (receipt) => {
+    const body = { payload: { order: { entity: { receipt, reference_id: receipt } } } };
+    deepStrictEqual(
+      JSON.parse(blankedPayload(JSON.stringify(body))),
+      { payload: { order: { entity: { receipt: null, reference_id: null } } } },
+    );
+  },
+);
+
 Deno.test.each([false, true])(
   "notes in any script change nothing and are not kept, escaped: %s",
   async (webhook_escape_non_ascii) => {

@@ -158,7 +158,9 @@ Deno.test("events that nobody hands out are listed, unless there is no address",
 
 Deno.test("without an address there is nobody to send to, and the answer says so", async () => {
   const [id = ""] = await tell(1);
-  deepStrictEqual(dataOf(await resend({ event_id: id })), { resent: 0 });
+  const answer = await resend({ event_id: id });
+  deepStrictEqual(dataOf(answer), { resent: 0 });
+  strictEqual(answer.body.message, "No event is sent again");
   await using bot = listen();
   strictEqual((await deliverTo([bot.url])).delivered, 1);
 });

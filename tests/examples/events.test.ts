@@ -4,6 +4,7 @@
  */
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { newUser } from "../support/accounts.ts";
 import { startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { deliverTo, forgetEvents, makeEventsDue } from "../support/events.ts";
@@ -81,6 +82,19 @@ Deno.test("an event that comes late is told with the balance of now", async () =
   deepStrictEqual(bot.said, [
     "75 credits have arrived. You have 98 credits remaining.",
     "20 credits have arrived. You have 90 credits remaining.",
+  ]);
+});
+
+Deno.test("one credit is not told as several", async () => {
+  await using bot = new ExampleBot();
+  const userId = await newUser(newPhoneNumber());
+  for (const credits of [1, -1]) {
+    await sql`select public.adjust_credits(${userId}, ${credits}, 'Asha', 'A test', ${`${credits}`})`;
+    await deliverTo([bot.url]);
+  }
+  deepStrictEqual(bot.said, [
+    "1 credit has arrived. You have 4 credits remaining.",
+    "1 credit has been taken back. You have 3 credits remaining.",
   ]);
 });
 

@@ -13,6 +13,7 @@ import { INVALID_PROOF, newUser } from "../support/accounts.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { one } from "../support/lists.ts";
+import { act, newOperator } from "../support/operators.ts";
 import { settleByHand, usePaymentHarness } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { cameByLink } from "../support/proofs.ts";
@@ -85,6 +86,11 @@ async function wholeLife(): Promise<Person> {
   await bot("capture", { ...both, reference_id: captured });
   await bot("reserve", { ...both, reference_id: released });
   await bot("release", { ...both, reference_id: released });
+  // One that expires: the bot is told which.
+  await bot("reserve", { ...both, reference_id: wamid(phone) });
+  await sql`update public.holds set expires_at = now() where state = 'open'`;
+  await sql`update public.users set next_hold_expiry_at = now() where open_holds > 0`;
+  dataOf(await call("GET", `bot-credits/${phone}`));
 
   // A payment link, paid, with a refund and a dispute; and a card that fails.
   const link = dataOf(
@@ -205,6 +211,14 @@ async function wholeLife(): Promise<Person> {
     const why = { operator: "Asha", reason, reference_id: `${action} ${phone}` };
     dataOf(await call("POST", action, { body: { ...fields, ...why }, headers: operatorHeaders() }));
   }
+  const { headers } = await newOperator(shop);
+  dataOf(
+    await act(
+      "adjust-credits",
+      { user_id: userId, credits: 1, reason: `${name} called`, reference_id: `call of ${phone}` },
+      headers,
+    ),
+  );
   strictEqual(
     one(await sql`select public.merge_users(${oldUserId}, ${userId}) as outcome`).outcome,
     "merged",
@@ -238,6 +252,7 @@ const WHERE_A_LIFE_LEAVES_TRACES = [
   "public.adjustments",
   "public.book_violations",
   "public.credit_transactions",
+  "public.events",
   "public.holds",
   "public.identities",
   "public.operator_actions",
@@ -350,6 +365,12 @@ const FORGETFUL: readonly { leaves: string[]; name: string; from: string; to: st
     name: ERASE,
     from: "where v.user_id = any (v_user_ids) or",
     to: "where",
+  },
+  {
+    leaves: ["public.events"],
+    name: ERASE,
+    from: "where e.user_id = any (v_user_ids) or e.order_id",
+    to: "where e.order_id",
   },
   {
     leaves: ["public.holds"],

@@ -25,7 +25,7 @@ export default endpoint(contract, async (input, { operator }) => {
   switch (action.outcome) {
     case "done":
     case "replayed":
-      return success(contract.successMessage, action.result, {
+      return success(contract.successMessage(action.result.resent), action.result, {
         replayed: action.outcome === "replayed",
       });
     case "event_not_found":

@@ -14,6 +14,8 @@ begin
   analyze public.credit_transactions (reference_id);
   analyze public.holds (reference_id);
   analyze public.order_references (reference_id);
+  -- The reference of a hold that expired.
+  analyze public.events (data);
   analyze public.operator_actions;
   analyze public.book_violations;
   analyze public.adjustments (reference_id);

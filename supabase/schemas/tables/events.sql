@@ -34,7 +34,7 @@ create index events_by_time on public.events (created_at);
 create index events_to_hand_out on public.events (created_at) where state = 'new';
 
 comment on table public.events is
-  'What the bot is told, written in the transaction that it tells of. Whoever it is about is joined when it is sent: a row holds no phone number.';
+  'What the bot is told, written in the transaction that it tells of. Whoever it is about is joined when it is sent. A row names nobody, unless the bot''s reference of a reservation that expired does.';
 comment on column public.events.user_id is
   'Null if a payment failed for somebody who is no user yet.';
 comment on column public.events.order_id is

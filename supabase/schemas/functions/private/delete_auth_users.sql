@@ -13,6 +13,7 @@ declare
   v_max_log_entries constant integer := 1000000;
   v_user_ids uuid[];
   v_is_log_left boolean := false;
+  v_is_second_factor boolean := false;
 begin
   -- The tables are Auth's own, and not every project has them: so nothing is named before it is looked for.
   if to_regclass('auth.users') is null
@@ -46,7 +47,20 @@ begin
   if to_regclass('auth.one_time_tokens') is not null then
     execute 'delete from auth.one_time_tokens t where t.relates_to = any ($1)' using v_spellings;
   end if;
-  return case when v_is_log_left then 'left' when cardinality(v_user_ids) > 0 then 'deleted' else 'none' end;
+  -- Somebody else may have it as a second factor. Without that, a password alone would open their account,
+  -- so an operator decides.
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = to_regclass('auth.mfa_factors') and a.attname = 'phone' and not a.attisdropped
+  ) then
+    execute 'select exists (select from auth.mfa_factors f where f.phone = any ($1))'
+    into v_is_second_factor using v_spellings;
+  end if;
+  return case
+    when v_is_log_left or v_is_second_factor then 'left'
+    when cardinality(v_user_ids) > 0 then 'deleted'
+    else 'none'
+  end;
 exception
   -- The tables may belong to a role that lends no rights, be of another shape, or be referred to.
   when insufficient_privilege or undefined_column or undefined_function or undefined_table
@@ -57,4 +71,4 @@ end;
 $$;
 
 comment on function private.delete_auth_users is
-  'none: there is nobody to delete. deleted: with their sessions, and what Auth has logged about them. left: an operator has to do some or all of it, because this role may not or it would take too long.';
+  'none: there is nobody to delete. deleted: with their sessions, and what Auth has logged about them. left: an operator has to do some or all of it, because this role may not, it would take too long, or the number is the second factor of somebody else.';
