@@ -316,6 +316,7 @@ declare
   v_max_log_entries constant integer := 1000000;
   v_user_ids uuid[];
   v_is_log_left boolean := false;
+  v_is_second_factor boolean := false;
 begin
   -- The tables are Auth's own, and not every project has them: so nothing is named before it is looked for.
   if to_regclass('auth.users') is null
@@ -349,7 +350,20 @@ begin
   if to_regclass('auth.one_time_tokens') is not null then
     execute 'delete from auth.one_time_tokens t where t.relates_to = any ($1)' using v_spellings;
   end if;
-  return case when v_is_log_left then 'left' when cardinality(v_user_ids) > 0 then 'deleted' else 'none' end;
+  -- Somebody else may have it as a second factor. Without that, a password alone would open their account,
+  -- so an operator decides.
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = to_regclass('auth.mfa_factors') and a.attname = 'phone' and not a.attisdropped
+  ) then
+    execute 'select exists (select from auth.mfa_factors f where f.phone = any ($1))'
+    into v_is_second_factor using v_spellings;
+  end if;
+  return case
+    when v_is_log_left or v_is_second_factor then 'left'
+    when cardinality(v_user_ids) > 0 then 'deleted'
+    else 'none'
+  end;
 exception
   -- The tables may belong to a role that lends no rights, be of another shape, or be referred to.
   when insufficient_privilege or undefined_column or undefined_function or undefined_table
@@ -1591,6 +1605,116 @@ $function$;
 
 REVOKE ALL ON FUNCTION "public"."find_order"(text, text, text, boolean) FROM PUBLIC, "anon", "authenticated";
 
+CREATE OR REPLACE FUNCTION public.finish_event_delivery (
+  event_id            uuid,
+  address_id          integer,
+  lease_token         uuid,
+  http_status         integer DEFAULT NULL::integer,
+  error               text    DEFAULT NULL::text,
+  retry_after_seconds integer DEFAULT NULL::integer
+)
+  RETURNS text
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_waits constant interval[] := array[
+    '5 seconds', '30 seconds', '2 minutes', '10 minutes', '30 minutes', '1 hour', '2 hours', '4 hours',
+    '8 hours'
+  ];
+  v_shortest_probe_wait constant interval := '5 seconds';
+  v_longest_probe_wait constant interval := '15 minutes';
+  v_failures_of_a_down_address constant integer := 3;
+  -- The address says how long to wait, but not for how long nobody is told anything.
+  v_retry_after constant interval := make_interval(
+    secs => least(greatest(finish_event_delivery.retry_after_seconds, 0), 3600)
+  );
+  -- So that what failed together is not sent together again.
+  v_jitter constant double precision := 0.8 + 0.4 * random();
+  v_address public.event_addresses;
+  v_delivery public.event_deliveries;
+begin
+  select a.* into v_address from public.event_addresses a
+  where a.id = finish_event_delivery.address_id
+  for no key update;
+  select d.* into v_delivery from public.event_deliveries d
+  where d.event_id = finish_event_delivery.event_id
+    and d.address_id = finish_event_delivery.address_id
+    -- Whoever has claimed it since says what became of it.
+    and d.lease_token = finish_event_delivery.lease_token
+  for no key update;
+  if not found then
+    return 'lease_lost';
+  end if;
+
+  update public.event_deliveries d
+  set lease_token = null,
+      last_status = finish_event_delivery.http_status,
+      last_error = finish_event_delivery.error
+  where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+
+  if finish_event_delivery.http_status between 200 and 299 then
+    update public.event_deliveries d
+    set state = 'delivered', next_attempt_at = null, finished_at = clock_timestamp()
+    where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+    update public.event_addresses a set failures = 0, failing_since = null, next_probe_at = null
+    where a.id = v_address.id and a.failures > 0;
+    -- It was down and is back: what failed meanwhile did not fail by itself.
+    if v_address.failures >= v_failures_of_a_down_address then
+      update public.event_deliveries d
+      set next_attempt_at = least(d.next_attempt_at, clock_timestamp())
+      where d.address_id = v_address.id
+        and d.state = 'pending'
+        and d.lease_token is null
+        and d.last_attempt_at >= v_address.failing_since - interval '1 minute';
+    end if;
+    return 'delivered';
+  elsif finish_event_delivery.http_status = 410 then
+    update public.event_deliveries d set next_attempt_at = clock_timestamp()
+    where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+    update public.event_addresses a set paused_at = coalesce(a.paused_at, clock_timestamp())
+    where a.id = v_address.id;
+    return 'paused';
+  end if;
+
+  update public.event_addresses a
+  set failures = a.failures + 1,
+      failing_since = coalesce(a.failing_since, clock_timestamp()),
+      -- As long as it has been failing, and not by how many attempts failed: ten that were under way
+      -- together are one outage, which may be over in a second.
+      next_probe_at = clock_timestamp() + v_jitter * least(
+        v_longest_probe_wait,
+        greatest(v_shortest_probe_wait, clock_timestamp() - a.failing_since)
+      ),
+      not_before = greatest(a.not_before, clock_timestamp() + v_retry_after),
+      last_failure = coalesce(
+        finish_event_delivery.error, 'status ' || finish_event_delivery.http_status
+      )
+  where a.id = v_address.id;
+
+  if clock_timestamp() >= v_delivery.give_up_at then
+    update public.event_deliveries d
+    set state = 'dead', next_attempt_at = null, finished_at = clock_timestamp()
+    where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+    return 'dead';
+  end if;
+  update public.event_deliveries d
+  set next_attempt_at = least(
+    clock_timestamp() + greatest(
+      v_jitter * v_waits[least(v_delivery.attempts, array_length(v_waits, 1))],
+      v_retry_after
+    ),
+    v_delivery.give_up_at
+  )
+  where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+  return 'failed';
+end;
+$function$;
+
 CREATE OR REPLACE FUNCTION public.finish_refund (
   reference_id text,
   refund       jsonb DEFAULT NULL::jsonb,
@@ -2500,6 +2624,8 @@ begin
   analyze public.credit_transactions (reference_id);
   analyze public.holds (reference_id);
   analyze public.order_references (reference_id);
+  -- The reference of a hold that expired.
+  analyze public.events (data);
   analyze public.operator_actions;
   analyze public.book_violations;
   analyze public.adjustments (reference_id);
@@ -2834,6 +2960,8 @@ COMMENT ON FUNCTION "private"."check_run"(public.book_checks) IS 'Part of list_v
 
 COMMENT ON FUNCTION "private"."customer_profile"(public.users) IS 'Part of find_customers and get_customer. At most 20 identities and merged accounts.';
 
+COMMENT ON FUNCTION "private"."delete_auth_users"(text[]) IS 'none: there is nobody to delete. deleted: with their sessions, and what Auth has logged about them. left: an operator has to do some or all of it, because this role may not, it would take too long, or the number is the second factor of somebody else.';
+
 COMMENT ON FUNCTION "private"."event_details"(public.events) IS 'Part of get_customer. last_failure: the status that was answered, or why there was no answer; null where the last attempt succeeded or there was none.';
 
 COMMENT ON FUNCTION "private"."has_session_ended"(uuid, uuid) IS 'False where that cannot be known: the token names no session, or the table is not there or not ours to read.';
@@ -2909,6 +3037,8 @@ COMMENT ON FUNCTION "public"."resend_events"(text, text, text, uuid, timestamp w
 COMMENT ON FUNCTION "public"."sales_report"(date, date) IS 'One row. From first_day until before end_day, days of India, at most 400. days: one for each, with the money of live and of test keys apart: payments that granted credits, on the day of the grant; refunded_paise and lost_paise (disputes) of such payments, on the day when Razorpay reported it. charges and credits_spent: whatever a bot charged for. actions: the 50 that most credits were spent on, with credits_per_day in the order of days; quantity counts only charges that named one.';
 
 COMMENT ON FUNCTION "public"."unfreeze_user"(uuid, text, text, text, uuid) IS 'One row. Also done where the account was not frozen. outcome: done and replayed, with result {user_id, frozen, changed}; reference_reused; user_not_found. Only done changes anything.';
+
+COMMENT ON TABLE "public"."events" IS 'What the bot is told, written in the transaction that it tells of. Whoever it is about is joined when it is sent. A row names nobody, unless the bot''s reference of a reservation that expired does.';
 
 COMMENT ON TABLE "public"."operators" IS 'Who may call the operators'' functions with a session. Asked at every call, so that what changes here is in force at once. Rows stay, because what somebody did stays.';
 
