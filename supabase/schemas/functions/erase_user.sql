@@ -17,7 +17,7 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '3s'
--- Several hundred thousand entries. Nobody waits for the locks but calls for the person who is being erased.
+-- For some hundred thousand entries. Nobody waits for the locks but calls for the person who is being erased.
 set statement_timeout = '30s'
 as $$
 #variable_conflict use_column
