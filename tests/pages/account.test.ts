@@ -592,6 +592,20 @@ testOnPage("a link that the backend does not accept shows nothing of an account"
   strictEqual(await visit.page.locator(".balance, .entries").count(), 0);
 });
 
+testOnPage("a link to an account that was erased promises no credits", async (start) => {
+  const phone_number = newPhoneNumber();
+  const link = await linkFor({ phone_number });
+  const user_id = new URLSearchParams(new URL(link).hash.slice(1)).get("user_id") ?? "";
+  const answer = await call("POST", "erase-user", {
+    headers: operatorHeaders(),
+    body: { user_id, operator: "Asha", reason: "Asked for it", reference_id: phone_number },
+  });
+  strictEqual(answer.httpStatus, 200);
+  const visit = await start(link);
+  await visit.page.getByRole("heading", { name: "Open this page from the chat" }).waitFor();
+  strictEqual(await visit.page.getByText("Your credits are safe").count(), 0);
+});
+
 testOnPage("somebody who has signed in needs no link", async (start, context) => {
   const phone_number = newPhoneNumber();
   const { authorization } = await signedIn(backend, phone_number);
@@ -605,6 +619,11 @@ testOnPage("somebody who has signed in needs no link", async (start, context) =>
   const visit = await start(`${served.url}#${fragment}`);
   strictEqual(visit.page.url(), served.url);
   strictEqual(await visit.balance(), "3");
+  // What renews a session is nothing that the page needs.
+  deepStrictEqual(
+    await visit.page.evaluate("[...Object.keys(JSON.parse(sessionStorage.proof))]"),
+    ["access_token"],
+  );
   const checkout = await visit.openCheckout();
   await checkout.getByRole("button", { name: "Pay ₹99" }).click();
   await visit.told("Payment received");
