@@ -518,10 +518,10 @@ testOnPage("the history says in words what each entry was, page by page", async 
     "3 images −3 minus 3 credits Balance 42",
     "Image −1 minus 1 credit Balance 45",
   ]);
-  await page.getByText("20 of 47 entries").waitFor();
+  await page.getByText("Entries: 20 of 47").waitFor();
   const older = page.getByRole("button", { name: "Show older entries" });
   await older.click();
-  await page.getByText("40 of 47 entries").waitFor();
+  await page.getByText("Entries: 40 of 47").waitFor();
   strictEqual(
     await page.evaluate(
       "[...document.querySelectorAll('.entries li')].indexOf(document.activeElement)",
@@ -530,7 +530,7 @@ testOnPage("the history says in words what each entry was, page by page", async 
     "a reader goes on with the first of the new entries",
   );
   await older.click();
-  await page.getByText("47 of 47 entries").waitFor();
+  await page.getByText("Entries: 47 of 47").waitFor();
   strictEqual(await older.count(), 0);
   match((await visit.entries()).at(-1) ?? "", /^Welcome gift /);
   await page.getByText("The numbers of this picture").click();
