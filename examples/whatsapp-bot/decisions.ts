@@ -13,6 +13,7 @@ import type { Text } from "./whatsapp.ts";
 const HELP = "Write what you want:\n" +
   "image, and what it should show\n" +
   "balance\n" +
+  "account\n" +
   "buy";
 
 /** Says something to the customer, in reply to the message. */
@@ -27,6 +28,8 @@ export async function answer(message: Text, replies: Replies): Promise<void> {
       return await sendImage(message, rest || "anything", say);
     case "balance":
       return await say(await balanceOf(message.from));
+    case "account":
+      return await say(await accountLink(message.from));
     case "buy":
       return await sellPackage(message, rest.toLowerCase() || "starter", say);
     default:
@@ -38,6 +41,12 @@ export async function answer(message: Text, replies: Replies): Promise<void> {
 export async function balanceOf(phoneNumber: string): Promise<string> {
   const { message } = await callBackend(`bot-credits/${encodeURIComponent(phoneNumber)}`);
   return message;
+}
+
+/** A link to the customer's page. It proves the number, so it goes to that number and nowhere else. */
+async function accountLink(phoneNumber: string): Promise<string> {
+  const { data } = await callBackend<{ url: string }>("bot-link", { phone_number: phoneNumber });
+  return `Your account, for half an hour:\n${data.url}`;
 }
 
 /** The image is paid once it has been sent, and its credit is reserved before it is made. */

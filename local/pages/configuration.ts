@@ -18,7 +18,7 @@ const configuration = z.strictObject({
   // The secret key in a page would be everybody's.
   publishable_key: z.string().regex(/^sb_publishable_\S+$/, "must begin with sb_publishable_"),
   seller_name: z.string().min(1).max(100),
-  checkout_url: z.url().default(CHECKOUT_URL),
+  checkout_url: z.url({ protocol: /^https?$/ }).default(CHECKOUT_URL),
   bot_number: z.e164("must be a number such as +919876543210").exactOptional(),
 }) satisfies z.ZodType<PageConfiguration>;
 
@@ -31,7 +31,12 @@ export function parseConfiguration(text: string): PageConfiguration {
   const result = configuration.safeParse(parseJson(text));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new TaskError(`The configuration's ${issue?.path.join(".")} ${issue?.message}.`);
+  const field = issue?.path.join(".");
+  throw new TaskError(
+    field
+      ? `The configuration's ${field} ${issue?.message}.`
+      : `The configuration is wrong: ${issue?.message}.`,
+  );
 }
 
 function parseJson(text: string): unknown {

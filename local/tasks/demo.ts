@@ -73,6 +73,10 @@ await runTask(async () => {
     // A number that no one has used on this stack.
     const phone = `+9198${String(randomInt(100_000_000)).padStart(8, "0")}`;
     await playTutorial(tutorial, running, { phone, show: console.log });
+    console.log(
+      "\nThe customer has been erased, so the link above opens nothing any more. For one that does: " +
+        "deno task session +919876543210",
+    );
     Deno.exit(0);
   }
   console.log("Starting a stack for the tutorial ...");

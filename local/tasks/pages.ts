@@ -18,21 +18,18 @@ import { pageConfiguration } from "../stack/pages.ts";
 import { takeScreenshots } from "../screenshots/take.ts";
 import { loadSecrets } from "../stack/secrets.ts";
 import { withTemporaryStack } from "../stack/temporary.ts";
+import { readIfPresent } from "../system/files.ts";
 import { makeLocalFolder } from "../system/local-folder.ts";
 import { parseSettings, readSettings, REPOSITORY } from "../system/settings.ts";
 import { runTask, TaskError } from "../system/task.ts";
 
 await runTask(async () => {
-  const { values, positionals: [command, ...states] } = parseArgs({
-    args: Deno.args,
-    options: { config: { type: "string" } },
-    allowPositionals: true,
-  });
+  const { values, positionals: [command, ...states] } = readArguments();
   if (command === "screenshots") return await screenshots(states);
   if (command !== undefined) throw new TaskError(`There is no "deno task pages ${command}".`);
   const configuration = values.config === undefined
     ? await configurationOfStack()
-    : parseConfiguration(await Deno.readTextFile(values.config));
+    : parseConfiguration(await readConfiguration(values.config));
   console.log(`Pages of ${configuration.supabase_url}`);
   for (const page of PAGES) {
     const files = await buildPage(page, configuration);
@@ -48,6 +45,24 @@ await runTask(async () => {
     if (size > budget) throw new TaskError(`The ${page} page is larger than it may be.`);
   }
 });
+
+function readArguments() {
+  try {
+    return parseArgs({
+      args: Deno.args,
+      options: { config: { type: "string" } },
+      allowPositionals: true,
+    });
+  } catch {
+    throw new TaskError("Usage: deno task pages [--config <file> | screenshots [<state> ...]]");
+  }
+}
+
+async function readConfiguration(path: string): Promise<string> {
+  const text = await readIfPresent(path);
+  if (text === undefined) throw new TaskError(`There is no file ${path}.`);
+  return text;
+}
 
 async function configurationOfStack(): Promise<PageConfiguration> {
   const settings = readSettings();

@@ -95,6 +95,11 @@ Try it in another terminal:
   source ${file}
   curl -H "x-bot-secret: $BOT_SECRET" "$SUPABASE_URL/functions/v1/bot-credits/+919876543210"
 
+For the account page, get a link of that customer's, and for the console, make yourself an operator:
+
+  npx -y deno@${Deno.version.deno} task session +919876543210
+  npx -y deno@${Deno.version.deno} task operator add you@example.com --name You --role owner
+
 A bot of yours gets the same variables with: node --env-file=${file} ...
 
 Press Ctrl-C to stop it.

@@ -12,15 +12,18 @@ This plays WhatsApp. You are the customer: write to the bot, for example
 
   balance
   image a cat on a roof
+  account
   buy
 
-A payment link opens in a browser, and is no real payment. Without a browser, /pay and /fail press the
-buttons on its page. Ctrl-D ends the chat.
+Both links open in a browser: that of the account page, on which you can buy too, and the payment link.
+No payment is real. Without a browser, /pay and /fail press the buttons of the payment link's page.
+Ctrl-D ends the chat.
 `;
 
 /** How long the bot may take to say something. */
 const PATIENCE_MS = 60_000;
-const LINK = /\bhttps?:\/\/\S+/;
+/** A payment link. That of the account page carries its token behind a "#". */
+const PAYMENT_LINK = /\bhttps?:\/\/[^\s#]+(?!\S)/;
 
 /** What a customer and the bot have said. */
 export class Transcript {
@@ -38,7 +41,7 @@ export class Transcript {
   /** Prints what the bot has sent to this customer; it may be told of others too. */
   botSays(message: Sent): void {
     if (message.to !== this.customer) return;
-    this.link = LINK.exec(message.text)?.[0] ?? this.link;
+    this.link = PAYMENT_LINK.exec(message.text)?.[0] ?? this.link;
     this.#print("bot", message.text);
     for (const hear of this.#waiting) hear(message);
   }

@@ -133,6 +133,20 @@ Deno.test("a customer asks, spends the credits, buys on the link's page and is t
   ]);
 });
 
+Deno.test("a customer gets a link to the account page, which proves the number", async () => {
+  const customer = new Customer();
+  await customer.asks("balance");
+  const [said = ""] = await customer.asks("account");
+  match(said, /^Your account, for half an hour:\nhttp/);
+  const { href, hash } = new URL(linkIn(said));
+  ok(href.startsWith(`${environment.FRONTEND_URL}#`), href);
+  const token = new URLSearchParams(hash.slice(1)).get("access_token") ?? "";
+  const { httpStatus } = await call("GET", `users/${customer.phone}`, {
+    headers: { "x-access-token": token },
+  });
+  strictEqual(httpStatus, 200);
+});
+
 Deno.test("every reply quotes the message that it answers", async () => {
   const customer = new Customer();
   const messages = ["balance", "help"].map((text) => customer.write(text));

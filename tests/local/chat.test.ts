@@ -104,7 +104,9 @@ Deno.test("with the stack that is running, a payment fails, is tried again, and 
   strictEqual(environment.EVENTS_URL, EVENTS_URL);
   await using chat = new Chat(folder);
   // Without a browser.
-  for (const line of ["/pay", "buy popular", "/fail", "/pay"]) await chat.type(line);
+  for (const line of ["account", "/pay", "buy popular", "account", "/fail", "/pay"]) {
+    await chat.type(line);
+  }
   await chat.shows(/There is no link yet/);
   await chat.shows(/bot {2}The payment failed\. Would you like to try again\?\n/);
   await chat.shows(/bot {2}Thank you! 75 credits have arrived\. You have 78 credits remaining\.\n/);

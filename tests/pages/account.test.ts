@@ -518,10 +518,10 @@ testOnPage("the history says in words what each entry was, page by page", async 
     "3 images −3 minus 3 credits Balance 42",
     "Image −1 minus 1 credit Balance 45",
   ]);
-  await page.getByText("20 of 47 entries").waitFor();
+  await page.getByText("Entries: 20 of 47").waitFor();
   const older = page.getByRole("button", { name: "Show older entries" });
   await older.click();
-  await page.getByText("40 of 47 entries").waitFor();
+  await page.getByText("Entries: 40 of 47").waitFor();
   strictEqual(
     await page.evaluate(
       "[...document.querySelectorAll('.entries li')].indexOf(document.activeElement)",
@@ -530,7 +530,7 @@ testOnPage("the history says in words what each entry was, page by page", async 
     "a reader goes on with the first of the new entries",
   );
   await older.click();
-  await page.getByText("47 of 47 entries").waitFor();
+  await page.getByText("Entries: 47 of 47").waitFor();
   strictEqual(await older.count(), 0);
   match((await visit.entries()).at(-1) ?? "", /^Welcome gift /);
   await page.getByText("The numbers of this picture").click();
@@ -592,6 +592,20 @@ testOnPage("a link that the backend does not accept shows nothing of an account"
   strictEqual(await visit.page.locator(".balance, .entries").count(), 0);
 });
 
+testOnPage("a link to an account that was erased promises no credits", async (start) => {
+  const phone_number = newPhoneNumber();
+  const link = await linkFor({ phone_number });
+  const user_id = new URLSearchParams(new URL(link).hash.slice(1)).get("user_id") ?? "";
+  const answer = await call("POST", "erase-user", {
+    headers: operatorHeaders(),
+    body: { user_id, operator: "Asha", reason: "Asked for it", reference_id: phone_number },
+  });
+  strictEqual(answer.httpStatus, 200);
+  const visit = await start(link);
+  await visit.page.getByRole("heading", { name: "Open this page from the chat" }).waitFor();
+  strictEqual(await visit.page.getByText("Your credits are safe").count(), 0);
+});
+
 testOnPage("somebody who has signed in needs no link", async (start, context) => {
   const phone_number = newPhoneNumber();
   const { authorization } = await signedIn(backend, phone_number);
@@ -605,6 +619,11 @@ testOnPage("somebody who has signed in needs no link", async (start, context) =>
   const visit = await start(`${served.url}#${fragment}`);
   strictEqual(visit.page.url(), served.url);
   strictEqual(await visit.balance(), "3");
+  // What renews a session is nothing that the page needs.
+  deepStrictEqual(
+    await visit.page.evaluate("[...Object.keys(JSON.parse(sessionStorage.proof))]"),
+    ["access_token"],
+  );
   const checkout = await visit.openCheckout();
   await checkout.getByRole("button", { name: "Pay ₹99" }).click();
   await visit.told("Payment received");

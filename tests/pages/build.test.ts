@@ -115,7 +115,8 @@ const wrong: readonly (readonly [string, Record<string, unknown>, RegExp])[] = [
     /supabase_url must be an address/,
   ],
   ["no seller", { seller_name: "" }, /seller_name/],
-  ["an unknown field", { suplier: "x" }, /suplier/],
+  ["an unknown field", { suplier: "x" }, /^TaskError: The configuration is wrong: .*suplier/],
+  ["a script as Checkout's address", { checkout_url: "javascript:0" }, /checkout_url/],
 ];
 
 for (const [name, fields, expected] of wrong) {

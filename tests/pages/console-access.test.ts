@@ -377,9 +377,14 @@ testInBrowser(browser, "a page that nobody touches warns, and then signs out", a
   await page.goto(url);
   await signIn(page, await newOperator(backend));
   await page.getByRole("navigation").waitFor();
+  // The warning lies over another dialog, and each says its own name.
+  await page.getByRole("button", { name: "Password" }).click();
+  const password = page.getByRole("dialog", { name: "Change your password" });
+  await password.waitFor();
   await page.clock.fastForward("14:30");
   await page.getByRole("dialog", { name: "Are you still there?" }).waitFor();
   await page.getByRole("button", { name: "Stay signed in" }).click();
+  await password.getByRole("button", { name: "Cancel" }).click();
   await page.clock.fastForward("13:30");
   await page.getByRole("navigation").waitFor();
   strictEqual(await page.getByRole("dialog").count(), 0);

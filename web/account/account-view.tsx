@@ -175,7 +175,7 @@ export function AccountView(props: AccountViewProps) {
       <p class="visually-hidden" role="status">
         {isSoonOver && closing && messages.link.soon(closing)}
       </p>
-      <p class="visually-hidden" role="status">{words && `${words.title}. ${words.text}`}</p>
+      <p class="visually-hidden" role="status">{words && `${words.title} – ${words.text}`}</p>
       <Balance account={props.account}>
         {closing && (
           <p class={isSoonOver ? "until soon" : "until"}>{messages.link.until(closing)}</p>

@@ -41,12 +41,7 @@ interface AppProps {
 }
 
 /** Errors after which only a new link or a new sign-in helps. */
-const PROOF_ERRORS = [
-  "PROOF_REQUIRED",
-  "INVALID_PROOF",
-  "NOT_THE_OWNER",
-  "USER_NOT_FOUND",
-] as const;
+const PROOF_ERRORS = ["PROOF_REQUIRED", "INVALID_PROOF", "NOT_THE_OWNER"] as const;
 
 /** The page. */
 export function App({ configuration, opening, ...beginning }: AppProps) {
@@ -115,6 +110,8 @@ export async function loadContent(
     return { state: "ready", proof, account, packages };
   } catch (error) {
     if (isRefusal(error, PROOF_ERRORS)) return { state: "expired" };
+    // It was erased: no credits of it are safe, and the chat begins a new account.
+    if (isRefusal(error, ["USER_NOT_FOUND"])) return { state: "missing" };
     if (isRefusal(error, ["RATE_LIMITED"])) return { state: "limited" };
     const isOffline = error instanceof Unreachable && !navigator.onLine;
     return { state: isOffline ? "offline" : "failed" };

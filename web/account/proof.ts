@@ -43,7 +43,11 @@ export function readOpening(configuration: Configuration): Opening {
   if (fields.access_token || fields.payment) {
     history.replaceState(null, "", location.pathname + location.search);
   }
-  if (fields.access_token) tab.write(STORED_PROOF, fields);
+  if (fields.access_token) {
+    // And nothing else of what Auth hands over: the token that renews a session outlives the tab.
+    const { access_token, user_id, phone_number } = fields;
+    tab.write(STORED_PROOF, { access_token, user_id, phone_number });
+  }
   return {
     proof: parseProof(fields) ?? parseProof(tab.read<Fields>(STORED_PROOF)) ??
       parseProof(storedSession(configuration)),

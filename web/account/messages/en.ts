@@ -130,7 +130,7 @@ export const en = {
     heading: "History",
     empty: "Nothing has happened yet.",
     older: "Show older entries",
-    shown: (shown: string, total: string) => `${shown} of ${total} entries`,
+    shown: (shown: string, total: string) => `Entries: ${shown} of ${total}`,
     balanceAfter: (text: string) => `Balance ${text}`,
     plus: (count: number, text: string) => `plus ${credits(count, text)}`,
     minus: (count: number, text: string) => `minus ${credits(count, text)}`,

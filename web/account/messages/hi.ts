@@ -119,7 +119,7 @@ export const hi: Messages = {
     heading: "इतिहास",
     empty: "अभी तक कुछ नहीं हुआ।",
     older: "पुरानी प्रविष्टियाँ दिखाएँ",
-    shown: (shown, total) => `${total} में से ${shown} प्रविष्टियाँ`,
+    shown: (shown, total) => `प्रविष्टियाँ: ${total} में से ${shown}`,
     balanceAfter: (text) => `बैलेंस ${text}`,
     plus: (count, text) => `${credits(count, text)} जुड़े`,
     minus: (count, text) => `${credits(count, text)} घटे`,

@@ -7,7 +7,7 @@
  */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { type Answer, Refusal } from "../../shared/backend.ts";
 import { sentenceOf } from "../api.ts";
 import { useConsole } from "../context.ts";
@@ -22,6 +22,8 @@ export function Dialog({ title, isBusy = false, onClose, children }: {
   children: ComponentChildren;
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
+  // The warning before a session ends opens over any other dialog.
+  const titleId = useId();
   useEffect(() => {
     const opener = document.activeElement;
     dialog.current?.showModal();
@@ -33,13 +35,13 @@ export function Dialog({ title, isBusy = false, onClose, children }: {
   return (
     <dialog
       ref={dialog}
-      aria-labelledby="dialog-title"
+      aria-labelledby={titleId}
       onCancel={(event) => {
         event.preventDefault();
         if (!isBusy) onClose();
       }}
     >
-      <h2 id="dialog-title">{title}</h2>
+      <h2 id={titleId}>{title}</h2>
       {children}
     </dialog>
   );
