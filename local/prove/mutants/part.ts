@@ -26,7 +26,8 @@ const SMALL_COUNT = 5;
 /** Shows that the tests notice when a rule of the product is broken. */
 export const mutants: Part = {
   name: "mutants",
-  claim: "Each rule of a list is broken by a small patch, one at a time, and the test that upholds " +
+  claim:
+    "Each rule of a list is broken by a small patch, one at a time, and the test that upholds " +
     "it fails. It says nothing about rules that are not on the list.",
   run: ({ size, progress }) =>
     proveMutants(size === "small" ? firstOfEach(SUBJECTS) : SUBJECTS, progress),
@@ -75,7 +76,9 @@ export async function proveMutants(
     const unusable = await inLanes(copies, files, async (copy, [file, needed], place) => {
       const run = await test(copy, { test: file, filter: anyFilterOf(needed) });
       const misses = missesUnbroken(file, needed, run);
-      progress(`unbroken, ${place} of ${files.length}: ${file} ${misses.length ? "FAILS" : "passes"}`);
+      progress(
+        `unbroken, ${place} of ${files.length}: ${file} ${misses.length ? "FAILS" : "passes"}`,
+      );
       return misses;
     });
     const misses = unusable.flat();
@@ -86,8 +89,10 @@ export async function proveMutants(
         () => test(copy, { test: mutant.test, filter: mutant.filter, failFast: true }),
       );
       const verdict = verdictOf(mutant, run);
-      progress(`mutant ${place} of ${chosen.length} ${verdict.isCaught ? "caught" : "NOT CAUGHT"}: ` +
-        mutant.rule);
+      progress(
+        `mutant ${place} of ${chosen.length} ${verdict.isCaught ? "caught" : "NOT CAUGHT"}: ` +
+          mutant.rule,
+      );
       return verdict;
     });
     return { verdicts, misses: verdicts.flatMap(({ miss }) => miss === undefined ? [] : [miss]) };
@@ -136,7 +141,9 @@ async function read(file: string): Promise<string> {
   try {
     return await Deno.readTextFile(join(REPOSITORY, file));
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new TaskError(`${file} is not there any more.`);
+    if (error instanceof Deno.errors.NotFound) {
+      throw new TaskError(`${file} is not there any more.`);
+    }
     throw error;
   }
 }
