@@ -9,13 +9,14 @@
 
 import { join } from "node:path";
 import { installPostgres } from "../../postgres/binaries.ts";
+import { withTemporaryServer } from "../../postgres/temporary.ts";
 import { readSettings, REPOSITORY } from "../../system/settings.ts";
 import { failWhenInterrupted, TaskError } from "../../system/task.ts";
 import { type Part, type PartOptions, type PartResult, resultOf } from "../part.ts";
 import { broken, type Mutant, requireFilter, type Subject } from "./mutant.ts";
 import { RepositoryCopy } from "./repository-copy.ts";
 import { SUBJECTS } from "./rules/subjects.ts";
-import { runTests, type Selection, type TestRun } from "./test-run.ts";
+import { type Lane, runTests, type TestRun } from "./test-run.ts";
 
 /** How many copies are tested at once. */
 const MAX_LANES = 2;
@@ -51,7 +52,7 @@ export async function proveMutants(
   progress: PartOptions["progress"],
   maxLanes = MAX_LANES,
 ): Promise<PartResult> {
-  const all = SUBJECTS.flatMap(({ mutants }) => mutants);
+  const all = [...new Set([...SUBJECTS, ...subjects].flatMap(({ mutants }) => mutants))];
   const unfit = await findUnfit(all);
   const fit = {
     what: "patches that apply, and name tests that exist",
@@ -60,51 +61,12 @@ export async function proveMutants(
   };
   if (unfit.length > 0) return resultOf([fit], unfit);
 
-  await using cleanUp = new AsyncDisposableStack();
-  const postgresBin = readSettings().postgresBin ?? await installPostgres();
-  const interruption = new AbortController();
   const chosen = subjects.flatMap(({ mutants }) => mutants);
-  const copies: RepositoryCopy[] = [];
-  for (let lane = 0; lane < Math.min(maxLanes, navigator.hardwareConcurrency); lane++) {
-    copies.push(cleanUp.use(await RepositoryCopy.make()));
-  }
-  const test = (copy: RepositoryCopy, selection: Selection) =>
-    runTests(copy, selection, { postgresBin, signal: interruption.signal });
-
-  const work = async () => {
-    const files = [...Map.groupBy(chosen, (mutant) => mutant.test)];
-    const unusable = await inLanes(copies, files, async (copy, [file, needed], place) => {
-      const run = await test(copy, { test: file, filter: anyFilterOf(needed) });
-      const misses = missesUnbroken(file, needed, run);
-      progress(
-        `unbroken, ${place} of ${files.length}: ${file} ${misses.length ? "FAILS" : "passes"}`,
-      );
-      return misses;
-    });
-    const misses = unusable.flat();
-    if (misses.length > 0) return { verdicts: [], misses };
-    const verdicts = await inLanes(copies, chosen, async (copy, mutant, place) => {
-      const run = await copy.withMutant(
-        mutant,
-        () => test(copy, { test: mutant.test, filter: mutant.filter, failFast: true }),
-      );
-      const verdict = verdictOf(mutant, run);
-      progress(
-        `mutant ${place} of ${chosen.length} ${verdict.isCaught ? "caught" : "NOT CAUGHT"}: ` +
-          mutant.rule,
-      );
-      return verdict;
-    });
-    return { verdicts, misses: verdicts.flatMap(({ miss }) => miss === undefined ? [] : [miss]) };
-  };
-  const working = work();
-  // Whatever happens, no run is left behind when the copies are removed.
-  cleanUp.defer(async () => {
-    interruption.abort();
-    await working.catch(() => {});
-  });
-  const { verdicts, misses } = await Promise.race([working, failWhenInterrupted()]);
-
+  const count = Math.min(maxLanes, navigator.hardwareConcurrency);
+  const { verdicts, misses } = await withLanes(
+    count,
+    (lanes, signal) => tryMutants(chosen, { lanes, signal, progress }),
+  );
   const caught = new Set(verdicts.flatMap(({ mutant, isCaught }) => isCaught ? [mutant] : []));
   return resultOf(
     [
@@ -117,6 +79,74 @@ export async function proveMutants(
     ],
     misses,
   );
+}
+
+/**
+ * Calls `use` with as many lanes, and removes them afterwards, even if the task is interrupted; then the
+ * signal is aborted first, and `use` has to come to an end.
+ */
+async function withLanes<Result>(
+  count: number,
+  use: (lanes: readonly Lane[], signal: AbortSignal) => Promise<Result>,
+  lanes: readonly Lane[] = [],
+): Promise<Result> {
+  await using cleanUp = new AsyncDisposableStack();
+  if (lanes.length === count) {
+    const interruption = new AbortController();
+    const used = use(lanes, interruption.signal);
+    cleanUp.defer(async () => {
+      interruption.abort();
+      await used.catch(() => {});
+    });
+    return await Promise.race([used, failWhenInterrupted()]);
+  }
+  const postgresBin = readSettings().postgresBin ?? await installPostgres();
+  const copy = cleanUp.use(await RepositoryCopy.make());
+  return await withTemporaryServer({ ...readSettings(), postgresBin }, (server) => {
+    const serverUrl = server.superuserUrl("postgres");
+    return withLanes(count, use, [...lanes, { copy, serverUrl, postgresBin }]);
+  });
+}
+
+interface Verdict {
+  readonly mutant: Mutant;
+  readonly isCaught: boolean;
+  /** Why not. */
+  readonly miss?: string;
+}
+
+/** Runs what is needed of the tests in unchanged copies, and, if all of it passes, makes each mutant. */
+async function tryMutants(
+  chosen: readonly Mutant[],
+  { lanes, signal, progress }: {
+    lanes: readonly Lane[];
+    signal: AbortSignal;
+    progress: PartOptions["progress"];
+  },
+): Promise<{ verdicts: readonly Verdict[]; misses: readonly string[] }> {
+  const files = [...Map.groupBy(chosen, (mutant) => mutant.test)];
+  const unusable = await inLanes(lanes, files, async (lane, [test, needed], place) => {
+    const run = await runTests(lane, { test, filter: anyFilterOf(needed) }, signal);
+    const misses = missesUnbroken(test, needed, run);
+    const result = misses.length === 0 ? "passes" : "FAILS";
+    progress(`unbroken, ${place} of ${files.length}: ${test} ${result}`);
+    return misses;
+  });
+  const misses = unusable.flat();
+  if (misses.length > 0) return { verdicts: [], misses };
+
+  const verdicts = await inLanes(lanes, chosen, async (lane, mutant, place) => {
+    const { test, filter } = mutant;
+    const run = await lane.copy.withMutant(
+      mutant,
+      () => runTests(lane, { test, filter, failFast: true }, signal),
+    );
+    const verdict = verdictOf(mutant, run);
+    const result = verdict.isCaught ? "caught" : "NOT CAUGHT";
+    progress(`mutant ${place} of ${chosen.length} ${result}: ${mutant.rule}`);
+    return verdict;
+  });
+  return { verdicts, misses: verdicts.flatMap(({ miss }) => miss === undefined ? [] : [miss]) };
 }
 
 /** What is wrong with the list itself, a sentence for each mutant. */
@@ -148,16 +178,16 @@ async function read(file: string): Promise<string> {
   }
 }
 
-/** Calls `act` for each item, as many at a time as there are copies, with its place in the list. */
+/** Calls `act` for each item, as many at a time as there are lanes, with its place in the list. */
 async function inLanes<Item, Result>(
-  copies: readonly RepositoryCopy[],
+  lanes: readonly Lane[],
   items: readonly Item[],
-  act: (copy: RepositoryCopy, item: Item, place: number) => Promise<Result>,
+  act: (lane: Lane, item: Item, place: number) => Promise<Result>,
 ): Promise<Result[]> {
   const queue = items.entries();
   const results: Result[] = [];
-  await Promise.all(copies.map(async (copy) => {
-    for (const [index, item] of queue) results[index] = await act(copy, item, index + 1);
+  await Promise.all(lanes.map(async (lane) => {
+    for (const [index, item] of queue) results[index] = await act(lane, item, index + 1);
   }));
   return results;
 }
@@ -181,10 +211,7 @@ function missesUnbroken(file: string, needed: readonly Mutant[], run: TestRun): 
   );
 }
 
-function verdictOf(
-  mutant: Mutant,
-  run: TestRun,
-): { mutant: Mutant; isCaught: boolean; miss?: string } {
+function verdictOf(mutant: Mutant, run: TestRun): Verdict {
   if (run.failed.length > 0) return { mutant, isCaught: true };
   const what = `"${mutant.rule}" (${mutant.file}, ${mutant.test})`;
   return {

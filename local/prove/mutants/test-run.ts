@@ -6,6 +6,18 @@
 import { stripVTControlCharacters } from "node:util";
 import type { RepositoryCopy } from "./repository-copy.ts";
 
+/** Where tests run, one file after the other. */
+export interface Lane {
+  readonly copy: RepositoryCopy;
+  /** A PostgreSQL server for this lane alone, as a superuser, on which tests make databases of their own. */
+  readonly serverUrl: string;
+  /** The folder with PostgreSQL's programs. */
+  readonly postgresBin: string;
+}
+
+/** The variable by which tests/run.ts takes a server that is running already. */
+const SERVER_VARIABLE = "TEST_SERVER_URL";
+
 /** Longer than any of the test files takes; a test that never ends does not notice anything. */
 const TIMEOUT_MS = 5 * 60_000;
 
@@ -34,15 +46,11 @@ export interface Selection {
 /** The line about a test at its end; not that about a module that cannot be loaded. */
 const TEST_LINE = /^ *(.+) \.\.\. (ok|FAILED) \([0-9.]+/gm;
 
-/**
- * Runs a test file in the copy, on a PostgreSQL server of its own.
- *
- * `postgresBin` is the folder with PostgreSQL's programs. `signal` ends the run early.
- */
+/** Runs a test file in a lane. `signal` ends the run early. */
 export async function runTests(
-  { folder, localDir }: RepositoryCopy,
+  { copy: { folder, localDir }, serverUrl, postgresBin }: Lane,
   { test, filter, failFast = false }: Selection,
-  { postgresBin, signal }: { postgresBin: string; signal: AbortSignal },
+  signal: AbortSignal,
 ): Promise<TestRun> {
   const options = [
     ...(filter === undefined ? [] : [`--filter=${filter}`]),
@@ -51,7 +59,12 @@ export async function runTests(
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "tests/run.ts", test, ...options],
     cwd: folder,
-    env: { NO_COLOR: "1", POSTGRES_BIN: postgresBin, LOCAL_DIR: localDir },
+    env: {
+      NO_COLOR: "1",
+      POSTGRES_BIN: postgresBin,
+      LOCAL_DIR: localDir,
+      [SERVER_VARIABLE]: serverUrl,
+    },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
