@@ -101,12 +101,12 @@ export const secrets: Subject = {
       filter: "a signature that is not Razorpay's is refused, and Razorpay is not asked",
     },
     {
-      rule: "The signature of one order does not serve for another.",
+      rule: "Razorpay signs the order first, and then the payment.",
       file: "functions-shared/auth/checkout.ts",
       find: "message: `${razorpay_order_id}|${razorpay_payment_id}`,",
-      replace: "message: `${razorpay_payment_id}`,",
-      test: "tests/payments/wrong-payments.test.ts",
-      filter: "the signature of one order does not serve for another",
+      replace: "message: `${razorpay_payment_id}|${razorpay_order_id}`,",
+      test: "tests/endpoints/verify-payment.test.ts",
+      filter: "a captured payment becomes the package's credits",
     },
   ],
 };

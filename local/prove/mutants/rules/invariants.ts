@@ -37,18 +37,6 @@ export const ledgerInvariants: Subject = {
       "a balance is too high",
     ),
     ledger(
-      "A balance without any entry is a violation.",
-      "and e.credits <> coalesce(e.balance_after, 0)",
-      "and e.credits <> e.balance_after",
-      "a whole history is gone",
-    ),
-    ledger(
-      "A count of entries that is too high is a violation.",
-      "where coalesce(e.sequence_number, 0) <> e.transaction_count",
-      "where coalesce(e.sequence_number, 0) > e.transaction_count",
-      "the count is too high",
-    ),
-    ledger(
       "A count of entries that is too low is a violation.",
       "where coalesce(e.sequence_number, 0) <> e.transaction_count",
       "where coalesce(e.sequence_number, 0) < e.transaction_count",
@@ -121,12 +109,6 @@ export const ledgerInvariants: Subject = {
       "accounts that are not merged exchange credits",
     ),
     ledger(
-      "An account that gives its credits to another than the one it is merged into is a violation.",
-      "and u.merged_into is distinct from coalesce(other.merged_into, m.other_id)",
-      "and u.merged_into is null",
-      "the account is merged into another one",
-    ),
-    ledger(
       "A reference that a merged account has charged and that is charged again is a violation.",
       "where again.source not in (",
       "where false and again.source not in (",
@@ -181,22 +163,10 @@ export const ledgerInvariants: Subject = {
       "its price is that of another action",
     ),
     ledger(
-      "A charge by a price that does not exist is a violation.",
-      "p.action_id is distinct from c.source",
-      "p.action_id <> c.source",
-      "its price does not exist",
-    ),
-    ledger(
       "A quantity without a price is a violation.",
       "    or c.price_id is null and c.quantity is not null\n",
       "",
       "it names a quantity and no price",
-    ),
-    ledger(
-      "A quantity that cost more than its price says is a violation.",
-      "and c.credits <> priced.credits",
-      "and c.credits < priced.credits",
-      "it cost more",
     ),
     ledger(
       "A quantity that cost less than its price says is a violation.",
@@ -222,12 +192,6 @@ export const ledgerInvariants: Subject = {
       "where t.remaining_after < 0",
       "more than that remains",
     ),
-    ledger(
-      "An entry after which less than nothing could be spent is a violation.",
-      "where t.remaining_after not between 0 and t.balance_after",
-      "where t.remaining_after > t.balance_after",
-      "less than nothing remains",
-    ),
   ],
 };
 
@@ -239,12 +203,6 @@ export const accountInvariants: Subject = {
       "having (count(i.value) = 0) <> (num_nonnulls(u.merged_into, u.erased_at) > 0)",
       "having count(i.value) > 0 and num_nonnulls(u.merged_into, u.erased_at) > 0",
       "an account has no identity",
-    ),
-    accounts(
-      "A merged account that somebody can name is a violation.",
-      "having (count(i.value) = 0) <> (num_nonnulls(u.merged_into, u.erased_at) > 0)",
-      "having count(i.value) = 0 and num_nonnulls(u.merged_into, u.erased_at) = 0",
-      "a merged account has one",
     ),
     accounts(
       "A number that is no identity of its user is a violation.",
@@ -307,12 +265,6 @@ export const accountInvariants: Subject = {
       "a debt is forgotten",
     ),
     accounts(
-      "A debt that nothing explains is a violation.",
-      "having u.debt_credits <> sum(u.credits_owed)",
-      "having u.debt_credits < sum(u.credits_owed)",
-      "a debt is made up",
-    ),
-    accounts(
       "A debt next to credits that could pay it is a violation.",
       "    or u.debt_credits > 0 and u.credits > u.held_credits;",
       ";",
@@ -323,18 +275,6 @@ export const accountInvariants: Subject = {
       "having a.credits + a.credits_owed + a.credits_forgiven\n",
       "having -30 + a.credits_owed + a.credits_forgiven\n",
       "it asked for more",
-    ),
-    adjustments(
-      "An adjustment that owes what it does not is a violation.",
-      "having a.credits + a.credits_owed + a.credits_forgiven\n",
-      "having a.credits + 15 + a.credits_forgiven\n",
-      "a part of it is owed",
-    ),
-    adjustments(
-      "An adjustment that was forgiven less than it says is a violation.",
-      "having a.credits + a.credits_owed + a.credits_forgiven\n",
-      "having a.credits + a.credits_owed + 7\n",
-      "a part of it was forgiven",
     ),
     adjustments(
       "An entry without its adjustment is a violation.",
@@ -353,12 +293,6 @@ export const accountInvariants: Subject = {
       "where u.held_credits <> coalesce(o.credits, 0)",
       "where u.held_credits < coalesce(o.credits, 0)",
       "more is reserved",
-    ),
-    holds(
-      "Fewer reserved credits than the open holds hold are a violation.",
-      "where u.held_credits <> coalesce(o.credits, 0)",
-      "where u.held_credits > coalesce(o.credits, 0)",
-      "less is reserved",
     ),
     holds(
       "Open holds that are miscounted are a violation.",
@@ -391,24 +325,6 @@ export const accountInvariants: Subject = {
       "another amount was charged",
     ),
     holds(
-      "A captured hold whose entry is for another action is a violation.",
-      "      and t.source = h.action_id\n",
-      "",
-      "another action was charged",
-    ),
-    holds(
-      "A captured hold whose entry has another price is a violation.",
-      "      and t.price_id = h.price_id\n",
-      "",
-      "it was charged at another price",
-    ),
-    holds(
-      "A captured hold whose entry is in another unit is a violation.",
-      "      and (t.quantity is null) = (h.quantity is null)\n",
-      "",
-      "it was charged in the other unit",
-    ),
-    holds(
       "An open hold whose reference is charged is a violation.",
       "select h.user_id union all select m.id",
       "select m.id",
@@ -431,12 +347,6 @@ export const accountInvariants: Subject = {
       "and u.has_merged <> (m.accounts > 0)",
       "and u.has_merged and m.accounts = 0",
       "one was, and it does not know",
-    ),
-    holds(
-      "A user who claims that an account was merged into it is a violation.",
-      "and u.has_merged <> (m.accounts > 0)",
-      "and not u.has_merged and m.accounts > 0",
-      "none was, and it says so",
     ),
   ],
 };
@@ -479,12 +389,6 @@ export const paymentInvariants: Subject = {
       "where (o.tried_at is null) <> (p.id is null)",
       "where o.tried_at is not null and p.id is null",
       "it does not",
-    ),
-    orders(
-      "An order that believes that somebody tried to pay it is a violation.",
-      "where (o.tried_at is null) <> (p.id is null)",
-      "where o.tried_at is null and p.id is not null",
-      "it is wrong",
     ),
     orders(
       "A young unpaid order that nobody will ask about is a violation.",

@@ -43,7 +43,7 @@ export const amounts: Subject = {
       find:
         "elsif v_order.amount_paise <> v_payment.amount_paise or v_order.currency <> v_payment.currency then",
       replace: "elsif v_order.currency <> v_payment.currency then",
-      test: VERIFY,
+      test: WRONG_PAYMENTS,
       filter: "a paisa too little",
     },
     {
@@ -241,11 +241,11 @@ export const razorpay: Subject = {
       filter: "takes the whole amount only",
     }),
     inGateway({
-      rule: "A refund whose answer was lost is found by its key, and not made again.",
-      find: ".find(({ receipt }) => receipt === key)",
-      replace: '.find(({ receipt }) => receipt === key && key === "")',
+      rule: "A refund is asked for with a key, so that Razorpay makes it once.",
+      find: 'connect(this.#credentials, { "x-refund-idempotency": key })',
+      replace: "connect(this.#credentials)",
       test: "tests/endpoints/refund-payment.test.ts",
-      filter: "a refund is pending, and is made once in the end",
+      filter: "a refund is made once, however often and at once it is asked for",
     }),
     inGateway({
       rule: "A Razorpay that is overloaded is unavailable, and has not refused.",

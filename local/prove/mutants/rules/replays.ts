@@ -108,7 +108,7 @@ export const replays: Subject = {
       "select from public.payments p where p.id = v_payment_id and p.credits_granted = 0",
       "select from public.payments p where p.id = v_payment_id",
       "payments/settlement",
-      "a late authorized payment that Razorpay refunds leaves the first one's credits, in any order of reports",
+      "a payment whose refund failed after all pays its order again, when the other one went back",
     ),
     inFunction("merge_users")(
       "A merge moves the references of orders.",
@@ -136,7 +136,7 @@ export const replays: Subject = {
       " or a.request <> repeated_action.request",
       "",
       "endpoints/adjust-credits",
-      "one reference is for one action, also of another function",
+      "one reference is for one request, also of another function",
     ),
   ],
 };
@@ -194,7 +194,7 @@ export const expiry: Subject = {
       "coalesce(o.expires_at - v_min_remaining, o.created_at + v_reusable_for)",
       "coalesce(o.expires_at, o.created_at + v_reusable_for)",
       "endpoints/bot-payment-link",
-      "a paid or expired link is followed by a new one",
+      "a link that ends in a moment is not offered again, and one with more time is",
     ),
     {
       rule: "A payment link ends after an hour.",
@@ -209,7 +209,7 @@ export const expiry: Subject = {
       "else interval '6 days' end as watched_for",
       "else interval '1 day' end as watched_for",
       "endpoints/reconcile-payments",
-      "a late authorization on the fifth day is found",
+      "an order that nobody paid is asked about again, ever more rarely, until no payment can come",
     ),
     inFunction("finish_order_check")(
       "A paid order is watched for half a year.",

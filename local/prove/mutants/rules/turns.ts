@@ -40,8 +40,8 @@ export const turns: Subject = {
       "A deduction that finds its reference taken returns the credits that it took.",
       "set credits = u.credits + v_charged_credits,",
       "set credits = u.credits,",
-      "load/turns",
-      "deductions behind one with their reference replay it",
+      "endpoints/bot-deduct",
+      "a repeated reference returns what the first call did, and charges nothing",
     ),
     inFunction("private/lock_user")(
       "A call that takes the careful way locks the user.",
@@ -114,7 +114,7 @@ export const turns: Subject = {
       "where p.id = ask_refund.payment_id\n  for no key update;",
       "where p.id = ask_refund.payment_id;",
       "endpoints/refund-payment",
-      "two operators who refund one payment at once refund it once",
+      "a refund that is asked for waits for the one before it, and sees what it asked for",
     ),
     inFunction("delete_expired_rate_counters")(
       "Housekeeping passes over counters that are locked.",
@@ -145,11 +145,11 @@ export const turns: Subject = {
       "a race notices when this rule is broken",
     ),
     inFunction("erase_user")(
-      "An erasure makes first contacts of its numbers wait.",
-      "perform private.lock_identities(v_identity.value);",
-      "perform private.lock_identities(null);",
+      "An erasure that has waited looks again at who its account is.",
+      "        or identities <> array(\n",
+      "        or cardinality(identities) < 0 and identities <> array(\n",
       "load/erasures",
-      "whatever happens during an erasure happens to the person before it, or to a stranger",
+      "an identity that joins the account meanwhile is erased with it",
     ),
   ],
 };
