@@ -401,7 +401,7 @@ export const operators: Subject = {
       find: 'optional("CONSOLE_SECOND_FACTOR") ?? "required"',
       replace: 'optional("CONSOLE_SECOND_FACTOR") ?? "off"',
       test: OPERATOR_SESSIONS,
-      filter: "a hosted project requires a second factor whatever is set",
+      filter: "where no second factor is required, a password will do",
     },
     {
       rule: "An operator's session is accepted from the console's pages only.",
