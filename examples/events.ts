@@ -2,13 +2,14 @@
  * What a WhatsApp bot does with the events of this backend: it believes only what is signed, handles
  * each once, and never shows an old balance.
  *
- * Needs the npm package `standardwebhooks`, on Node.js or Deno, and the variable EVENTS_SECRET. Serve
- * `onEvent` at an address that EVENTS_URL names.
+ * Needs the npm package `standardwebhooks`, on Node.js or Deno, and the variables SUPABASE_URL,
+ * BOT_SECRET and EVENTS_SECRET. Serve `onEvent` at an address that EVENTS_URL names.
  * @module
  */
 
 import process from "node:process";
 import { Webhook } from "standardwebhooks";
+import { callBackend } from "./bot.ts";
 
 /** While the secret is changed, events are signed with both, so one is enough here. */
 const webhook = new Webhook(process.env.EVENTS_SECRET ?? "");
@@ -22,9 +23,8 @@ interface Event {
     readonly event_id: string;
     readonly user_id: string | null;
     readonly phone_number?: string;
-    readonly remaining_credits: number | null;
-    readonly sequence_number: number | null;
     readonly credits_added?: number;
+    readonly credits_taken?: number;
   };
 }
 
@@ -33,8 +33,6 @@ export interface Bot {
   /** Whether an event of this id was handled before. Keep the ids for a week. */
   isHandled(eventId: string): Promise<boolean>;
   handled(eventId: string): Promise<void>;
-  /** Keeps the highest number of each user, and returns it: `greatest(kept, sequenceNumber)`. */
-  newest(userId: string, sequenceNumber: number): Promise<number>;
   send(phoneNumber: string, text: string): Promise<void>;
 }
 
@@ -62,19 +60,17 @@ async function tell({ type, data }: Event, bot: Bot): Promise<void> {
   const news = {
     "credits.granted": `${data.credits_added} credits have arrived.`,
     "payment.failed": "The payment failed. The link can still be paid.",
-    "credits.taken_back": "Your payment went back, and its credits with it.",
+    "credits.taken_back": `${data.credits_taken} credits were taken back.`,
     "credits.restored": "Your credits are there again.",
     "hold.expired": "That took too long. Nothing was charged.",
   }[type];
   // The bot says in its own replies that a balance is low.
   if (news === undefined || data.phone_number === undefined) return;
-  await bot.send(data.phone_number, `${news}${await balance(data, bot)}`);
+  const balance = data.user_id === null ? "" : ` ${await balanceOf(data.phone_number)}`;
+  await bot.send(data.phone_number, `${news}${balance}`);
 }
 
-/** An event may arrive hours after it happened. Its news is told anyway, its balance is not. */
-async function balance(data: Event["data"], bot: Bot): Promise<string> {
-  const { user_id, sequence_number, remaining_credits } = data;
-  if (user_id === null || sequence_number === null) return "";
-  const newest = await bot.newest(user_id, sequence_number);
-  return newest > sequence_number ? "" : ` You can spend ${remaining_credits} now.`;
+/** An event may arrive hours after it happened, so its own balance may be an old one. */
+async function balanceOf(phoneNumber: string): Promise<string> {
+  return (await callBackend(`bot-credits/${encodeURIComponent(phoneNumber)}`)).message;
 }

@@ -72,8 +72,9 @@ export function endpoint<
   // Computed once, because it requires parsing.
   const required = requiredFields(operation);
   const isBodyOptional = needsNoField(operation);
-  // A session says who acts, and the secret key does not.
-  const requiredWithKey = "operator" in operation.input.shape
+  // A session says who acts, and the secret key does not. In a function that only reads, `operator` says
+  // whose actions are wanted.
+  const requiredWithKey = operation.method === "POST" && "operator" in operation.input.shape
     ? [...required, "operator"]
     : required;
   if (operation.caller === "owner") warnOfPublicAccess();

@@ -223,8 +223,13 @@ export function eventAddresses(): string[] {
     const url = URL.parse(text);
     const isSafe = url?.protocol === "https:" ||
       url?.protocol === "http:" && LOOPBACK.has(url.hostname);
-    if (!isSafe || url.username !== "" || url.password !== "" || url.hash !== "") {
+    if (!isSafe) {
       throw new ConfigurationError("EVENTS_URL has an address that does not begin with https://");
+    }
+    if (url.username !== "" || url.password !== "" || url.hash !== "") {
+      throw new ConfigurationError(
+        "EVENTS_URL has an address with a user name, a password or a fragment, which are not sent",
+      );
     }
     return url.href;
   }));

@@ -19,7 +19,7 @@ const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   "local": [
     ["tasks", "bench", "rehearse-deploy", "prove"],
-    ["docs"],
+    ["docs", "screenshots"],
     ["stack"],
     ["postgres", "razorpay", "whatsapp", "pages"],
     ["system"],

@@ -37,6 +37,7 @@ export const forgiveDebt = {
   },
   missingMessage: `User ID, ${ACTION_FIELDS_REQUIRED}`,
   data: z.object({ user_id: z.uuid(), debt_credits: z.int().min(0).describe("What is left.") }),
-  successMessage: "Debt forgiven",
+  successMessage: (changed: boolean) => changed ? "Debt forgiven" : "There was no debt to forgive",
+  exampleMessage: "Debt forgiven",
   errors: ["USER_NOT_FOUND", "REFERENCE_REUSED"],
 } as const satisfies Operation;

@@ -32,6 +32,8 @@ export const freezeUser = {
   },
   missingMessage: `User ID, ${ACTION_FIELDS_REQUIRED}`,
   data: z.object({ user_id: z.uuid(), frozen: z.boolean() }),
-  successMessage: "Account frozen",
+  successMessage: (changed: boolean) =>
+    changed ? "Account frozen" : "The account was frozen already",
+  exampleMessage: "Account frozen",
   errors: ["USER_NOT_FOUND", "REFERENCE_REUSED"],
 } as const satisfies Operation;

@@ -30,6 +30,7 @@ export const unfreezeUser = {
   },
   missingMessage: `User ID, ${ACTION_FIELDS_REQUIRED}`,
   data: z.object({ user_id: z.uuid(), frozen: z.boolean() }),
-  successMessage: "Account unfrozen",
+  successMessage: (changed: boolean) => changed ? "Account unfrozen" : "The account was not frozen",
+  exampleMessage: "Account unfrozen",
   errors: ["USER_NOT_FOUND", "REFERENCE_REUSED"],
 } as const satisfies Operation;

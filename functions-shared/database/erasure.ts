@@ -18,7 +18,10 @@ const erasure = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.enum(["user_not_found", "user_in_use"]) }),
 ]);
 
-const erase = procedure("erase_user", () => oneRow(erasure));
+/** Longer than its statement_timeout, because a long history takes its time. */
+const ERASURE_TIMEOUT_MS = 35_000;
+
+const erase = procedure("erase_user", () => oneRow(erasure), { timeoutMs: ERASURE_TIMEOUT_MS });
 
 /** How often an identity may join the account while it is being erased. */
 const MAX_CALLS = 5;

@@ -30,14 +30,24 @@ export const adjustCredits = procedure(
     ),
 );
 
+/** Whether an action found something to do. Actions from before that was recorded did. */
+const changed = () => z.boolean().default(true);
+
 /** Forgives a debt, or a part of it. */
 export const forgiveDebt = procedure(
   "forgive_debt",
-  () => actionOf(z.object({ user_id: z.uuid(), debt_credits: z.int() }), ["user_not_found"]),
+  () =>
+    actionOf(
+      z.object({ user_id: z.uuid(), debt_credits: z.int(), changed: changed() }),
+      ["user_not_found"],
+    ),
 );
 
 const frozen = () =>
-  actionOf(z.object({ user_id: z.uuid(), frozen: z.boolean() }), ["user_not_found"]);
+  actionOf(
+    z.object({ user_id: z.uuid(), frozen: z.boolean(), changed: changed() }),
+    ["user_not_found"],
+  );
 
 /** Keeps an account from spending. */
 export const freezeUser = procedure("freeze_user", frozen);
@@ -71,17 +81,20 @@ export const resendEvents = procedure(
   () => actionOf(z.object({ resent: z.int() }), ["event_not_found", "too_many_events"]),
 );
 
-const refundOutcome = [
-  z.object({
-    outcome: z.literal("refunded"),
-    result: z.object({
-      refund_id: z.string(),
-      status: z.enum(["pending", "processed", "failed"]),
-      amount_paise: z.int(),
+/** What came of a refund. `replayed`: an earlier call for the same reference had it made. */
+function refundOutcome<const Outcomes extends readonly string[]>(made: Outcomes) {
+  return [
+    z.object({
+      outcome: z.enum(made),
+      result: z.object({
+        refund_id: z.string(),
+        status: z.enum(["pending", "processed", "failed"]),
+        amount_paise: z.int(),
+      }),
     }),
-  }),
-  z.object({ outcome: z.literal("refused"), result: z.object({ refusal: z.string() }) }),
-] as const;
+    z.object({ outcome: z.literal("refused"), result: z.object({ refusal: z.string() }) }),
+  ] as const;
+}
 
 /** Records that Razorpay is about to be asked for a refund, or tells what came of it. */
 export const askRefund = procedure(
@@ -93,7 +106,7 @@ export const askRefund = procedure(
         refund_paise: z.int(),
         refund_key: z.string(),
       }),
-      ...refundOutcome,
+      ...refundOutcome(["replayed"]),
       z.object({
         outcome: z.enum([
           "reference_reused",
@@ -108,7 +121,7 @@ export const askRefund = procedure(
 /** Records what came of a refund, and books it. Returns what was recorded first. */
 export const finishRefund = procedure(
   "finish_refund",
-  () => oneRow(z.discriminatedUnion("outcome", refundOutcome)),
+  () => oneRow(z.discriminatedUnion("outcome", refundOutcome(["refunded", "replayed"]))),
 );
 
 /** Finds customers and their orders. */

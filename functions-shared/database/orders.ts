@@ -126,3 +126,6 @@ export const recordOperatorAction = procedure("record_operator_action", nothing)
 
 /** Deletes old orders that nobody tried to pay, at most 1,000. Returns how many. */
 export const deleteAbandonedOrders = procedure("delete_abandoned_orders", () => z.int());
+
+/** Deletes orders that somebody tried to pay in vain, long ago, at most 1,000. Returns how many. */
+export const deleteUnpaidOrders = procedure("delete_unpaid_orders", () => z.int());

@@ -15,7 +15,7 @@ import type { Database } from "shared/database/types.generated.ts";
 import { supabaseCredentials } from "shared/environment.ts";
 import { rateLimited, RequestError } from "shared/errors.ts";
 
-/** Longer than lock_timeout (3 s), shorter than a bot waits. */
+/** Longer than lock_timeout (3 s) and the usual statement_timeout (4 s), shorter than a bot waits. */
 const TIMEOUT_MS = 5_000;
 
 /** How often a call is repeated that the database has rolled back. */
@@ -36,7 +36,8 @@ type Arguments<Name extends keyof SqlFunctions> = {
 /**
  * Returns the SQL function `name` as a TypeScript function. `result` makes the shape that the code
  * relies on, because generated types lack nullability and enum values. It is made at the first call:
- * an Edge Function imports many procedures and calls few.
+ * an Edge Function imports many procedures and calls few. `timeoutMs` is for one whose statement_timeout
+ * is not the usual one, and longer than that.
  *
  * The returned function throws a {@linkcode RequestError}: `RATE_LIMITED` when the outcome says so,
  * `UNAVAILABLE` when the database cannot answer now, `INTERNAL` when it rejects the call.
@@ -44,15 +45,17 @@ type Arguments<Name extends keyof SqlFunctions> = {
 export function procedure<Name extends keyof SqlFunctions & string, Result>(
   name: Name,
   result: () => z.ZodType<Result>,
+  { timeoutMs = TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
 ): (args: Arguments<Name>) => Promise<Result> {
   const shape = z.lazy(result);
   return async (args) => {
-    let data = await call(name, args);
+    let data = await call(name, args, timeoutMs);
     let refusal = refusalIn(data);
     if (refusal?.outcome === "identity_hashes_needed") {
       // The arguments name the person, unless the database does.
       const named = refusal.phone_number || refusal.whatsapp_user_id ? refusal : args;
-      data = await call(name, { ...args, identity_hashes: await hashIdentities(named) });
+      const identity_hashes = await hashIdentities(named);
+      data = await call(name, { ...args, identity_hashes }, timeoutMs);
       refusal = refusalIn(data);
     }
     if (refusal?.outcome === "rate_limited") throw rateLimited(refusal.retry_after_seconds);
@@ -61,8 +64,14 @@ export function procedure<Name extends keyof SqlFunctions & string, Result>(
 }
 
 /** Returns what a SQL function returns. */
-async function call(name: keyof SqlFunctions & string, args: object): Promise<unknown> {
-  const attempt = () => client().rpc(name, args as SqlFunctions[typeof name]["Args"]);
+async function call(
+  name: keyof SqlFunctions & string,
+  args: object,
+  timeoutMs: number,
+): Promise<unknown> {
+  const attempt = () =>
+    client().rpc(name, args as SqlFunctions[typeof name]["Args"])
+      .abortSignal(AbortSignal.timeout(timeoutMs));
   let { data, error, status } = await attempt();
   for (let retry = 1; retry <= MAX_RETRIES && wasRolledBack(error?.code); retry++) {
     ({ data, error, status } = await attempt());
@@ -119,7 +128,7 @@ export function client(): SupabaseClient<Database> {
             return fetch(input, {
               ...init,
               redirect: "error",
-              signal: AbortSignal.timeout(TIMEOUT_MS),
+              signal: init?.signal ?? AbortSignal.timeout(TIMEOUT_MS),
             });
           },
         },

@@ -1159,6 +1159,7 @@ export type Database = {
       "delete_old_events": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_old_holds": { Args: Record<PropertyKey, never>; Returns: number };
       "delete_old_webhooks": { Args: Record<PropertyKey, never>; Returns: number };
+      "delete_unpaid_orders": { Args: Record<PropertyKey, never>; Returns: number };
       "disable_operator": {
         Args: { "email": string };
         Returns: {

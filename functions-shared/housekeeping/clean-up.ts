@@ -4,13 +4,14 @@
  */
 
 import { deleteOldEvents, deleteOldHolds, deleteOldWebhooks } from "shared/database/erasure.ts";
-import { deleteAbandonedOrders } from "shared/database/orders.ts";
+import { deleteAbandonedOrders, deleteUnpaidOrders } from "shared/database/orders.ts";
 import { deleteExpiredRateCounters } from "shared/database/rate-limits.ts";
 
 /** What is deleted, and the most that one call deletes. */
 export const CLEAN_UPS = [
   { remove: deleteExpiredRateCounters, most: 10_000 },
   { remove: deleteAbandonedOrders, most: 1_000 },
+  { remove: deleteUnpaidOrders, most: 1_000 },
   { remove: deleteOldWebhooks, most: 1_000 },
   { remove: deleteOldHolds, most: 1_000 },
   { remove: deleteOldEvents, most: 1_000 },

@@ -19,7 +19,9 @@ function written(cell: Cell): string {
 /**
  * A spreadsheet runs text that starts like a formula, also in quotes. References are chosen by others,
  * so an apostrophe makes them text. East Asian spreadsheets read the wide forms of these characters, too.
+ * One that is set to another separator begins a cell in the middle of ours, whatever its quotes.
  */
 function defused(text: string): string {
-  return /^[\s=+\-@＝＋－＠]/u.test(text) ? `'${text}` : text;
+  const cells = text.replace(/[,;|\t\r\n](?=[\s"']*[=+\-@＝＋－＠])/gu, "$&'");
+  return /^[\s=+\-@＝＋－＠]/u.test(cells) ? `'${cells}` : cells;
 }

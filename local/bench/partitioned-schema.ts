@@ -3,7 +3,7 @@
  *
  * One clause is added to the table. Keys, policies, grants and the triggers for each row apply to a
  * partition through it; each partition only needs row level security, which a table has for itself, and
- * the trigger that refuses to empty it, which PostgreSQL does not copy.
+ * the triggers for each statement, which PostgreSQL does not copy.
  * @module
  */
 
@@ -13,6 +13,8 @@ const LEDGER = "schemas/tables/ledger.sql";
 const CREATE_LEDGER = /^create table public\.credit_transactions \($[^]*?^\)(?=;$)/m;
 
 const TRIGGERS = "schemas/triggers.sql";
+const STATEMENT_TRIGGERS =
+  /^create trigger \w+\n {2}\w+ \w+ on public\.credit_transactions\n(?: {2}referencing .*\n)? {2}for each statement .*;$/gm;
 
 /** Returns the files of the schema with a ledger of `count` partitions. */
 export function partitionLedger(files: readonly SchemaFile[], count: number): SchemaFile[] {
@@ -23,12 +25,15 @@ export function partitionLedger(files: readonly SchemaFile[], count: number): Sc
   const tables = partitions.map(({ name, values }) => `
     create table ${name} partition of public.credit_transactions for values ${values};
     alter table ${name} enable row level security;`);
-  const triggers = partitions.map(({ name }) => `
-    create trigger credit_transactions_are_not_truncated before truncate on ${name}
-      for each statement execute function private.refuse_change();`);
 
   return files.map(({ path, text }) => {
-    if (path === TRIGGERS) return { path, text: text + triggers.join("") };
+    if (path === TRIGGERS) {
+      const triggers = text.match(STATEMENT_TRIGGERS) ?? [];
+      const copies = partitions.flatMap(({ name }) =>
+        triggers.map((trigger) => trigger.replace(" on public.credit_transactions", ` on ${name}`))
+      );
+      return { path, text: text + copies.join("\n") };
+    }
     if (path !== LEDGER) return { path, text };
     if (!CREATE_LEDGER.test(text)) {
       throw new Error(`supabase/${LEDGER} does not create the ledger as this expects it`);

@@ -34,6 +34,7 @@ export function stabilizer(environment: StackEnvironment): (text: string) => str
     text
       .replaceAll(environment.SUPABASE_URL, "http://127.0.0.1:54321")
       .replaceAll(environment.RAZORPAY_API_URL, "http://127.0.0.1:54323")
+      .replaceAll(environment.FRONTEND_URL, "http://127.0.0.1:54324/")
       .replaceAll(SECRET, "$1...")
       .replaceAll(ID, (id, prefix: string, { length }: string) => {
         return prefix + digest(numberOf(id), "base64").replaceAll(/[+/=]/g, "").slice(0, length);

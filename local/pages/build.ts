@@ -1,6 +1,7 @@
 /**
- * Builds a page into a folder that any static host can serve: a document, one script, one style sheet,
- * the headers and the configuration. Scripts and styles carry a hash of their contents in their names.
+ * Builds a page into a folder that any static host can serve: a document, a script with the parts that
+ * it loads when they are needed, a style sheet, the headers and the configuration. Scripts and styles
+ * carry a hash of their contents in their names.
  * @module
  */
 
@@ -24,9 +25,9 @@ export async function buildPage(
   page: PageName,
   configuration: PageConfiguration,
 ): Promise<BuiltPage> {
-  const [script, style, html] = await Promise.all([
-    bundle(join(SOURCES, page, "main.tsx")),
-    styleOf(page),
+  const [{ script, parts }, style, html] = await Promise.all([
+    bundleScript(page),
+    bundleStyle(page),
     Deno.readTextFile(join(SOURCES, page, "index.html")),
   ]);
   const scriptPath = hashedPath("main", "js", script);
@@ -34,6 +35,7 @@ export async function buildPage(
   return new Map([
     ["index.html", encode(withPaths(html, { "main.tsx": scriptPath, "style.css": stylePath }))],
     [scriptPath, script],
+    ...parts,
     [stylePath, style],
     ["config.json", encode(`${JSON.stringify(configuration, null, 2)}\n`)],
     ["_headers", encode(formatHeaders(headerRules(page, configuration)))],
@@ -47,21 +49,75 @@ export async function writePage(files: BuiltPage, folder: string): Promise<void>
   for (const [path, bytes] of files) await Deno.writeFile(join(folder, path), bytes);
 }
 
-/** Returns what a visitor loads of a page before anything else happens, in bytes, compressed. */
+/**
+ * Returns what a visitor loads of a page before anything else happens, in bytes, compressed: the
+ * document and what it names, and the largest of the parts that the script loads, which are languages.
+ */
 export function compressedSize(files: BuiltPage): number {
-  return [...files].filter(([path]) => /\.(html|js|css)$/.test(path))
-    .reduce((sum, [, bytes]) => sum + gzipSync(bytes).byteLength, 0);
+  const document = decode(files.get("index.html") ?? new Uint8Array());
+  const sizes = [...files].filter(([path]) => /\.(html|js|css)$/.test(path))
+    .map(([path, bytes]) => ({
+      isLoaded: path === "index.html" || document.includes(path),
+      size: gzipSync(bytes).byteLength,
+    }));
+  const loaded = sizes.filter(({ isLoaded }) => isLoaded).reduce((sum, { size }) => sum + size, 0);
+  const parts = sizes.filter(({ isLoaded }) => !isLoaded).map(({ size }) => size);
+  return loaded + Math.max(0, ...parts);
+}
+
+/** The page's script, and the parts that it loads by their paths. */
+async function bundleScript(page: PageName): Promise<{
+  script: Uint8Array<ArrayBuffer>;
+  parts: readonly (readonly [path: string, Uint8Array<ArrayBuffer>])[];
+}> {
+  const entry = join(SOURCES, page, "main.tsx");
+  const files = await bundle(entry, ["--code-splitting"]);
+  const script = files.get("main.js");
+  if (!script) throw new TaskError(`${entry} was not built.`);
+  files.delete("main.js");
+  const names = [...files.keys()].sort();
+  return {
+    script,
+    parts: names.map((name) => [`assets/${name}`, unescapeLetters(files.get(name) ?? script)]),
+  };
+}
+
+/**
+ * Writes the letters of other scripts as what they are, which is shorter than the escapes that the
+ * bundler makes of them. Scripts are served as UTF-8.
+ */
+function unescapeLetters(script: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  // Two backslashes are one of the text's own, and what follows them is no escape.
+  const escapes = /\\\\|\\u(09[0-9A-F]{2})/gi;
+  return encode(
+    decode(script).replaceAll(
+      escapes,
+      (text, code?: string) => code ? String.fromCharCode(parseInt(code, 16)) : text,
+    ),
+  );
 }
 
 /** The styles that both pages share, and then those of the page. */
-async function styleOf(page: PageName): Promise<Uint8Array<ArrayBuffer>> {
-  const files = [join(SOURCES, "shared/style.css"), join(SOURCES, page, "style.css")];
-  const texts = await Promise.all(files.map((file) => Deno.readTextFile(file)));
-  return encode(texts.join("\n"));
+async function bundleStyle(page: PageName): Promise<Uint8Array<ArrayBuffer>> {
+  const sources = [join(SOURCES, "shared/style.css"), join(SOURCES, page, "style.css")];
+  const texts = await Promise.all(sources.map((file) => Deno.readTextFile(file)));
+  const entry = await Deno.makeTempFile({ suffix: ".css" });
+  try {
+    await Deno.writeTextFile(entry, texts.join("\n"));
+    const [style] = (await bundle(entry)).values();
+    if (!style) throw new TaskError("The styles were not built.");
+    return style;
+  } finally {
+    await removeIfPresent(entry);
+  }
 }
 
-async function bundle(entry: string): Promise<Uint8Array<ArrayBuffer>> {
-  const file = await Deno.makeTempFile({ suffix: ".js" });
+/** Returns what is built of a file, by name. */
+async function bundle(
+  entry: string,
+  options: readonly string[] = [],
+): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
+  const folder = await Deno.makeTempDir();
   try {
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
@@ -71,8 +127,9 @@ async function bundle(entry: string): Promise<Uint8Array<ArrayBuffer>> {
         "--platform",
         "browser",
         "--minify",
-        "-o",
-        file,
+        ...options,
+        "--outdir",
+        folder,
         entry,
       ],
       cwd: REPOSITORY,
@@ -81,9 +138,13 @@ async function bundle(entry: string): Promise<Uint8Array<ArrayBuffer>> {
       stderr: "piped",
     }).output();
     if (!success) throw new TaskError(`The page could not be built:\n${decode(stderr)}`);
-    return await Deno.readFile(file);
+    const files = new Map<string, Uint8Array<ArrayBuffer>>();
+    for await (const { name } of Deno.readDir(folder)) {
+      files.set(name, await Deno.readFile(join(folder, name)));
+    }
+    return files;
   } finally {
-    await removeIfPresent(file);
+    await removeIfPresent(folder);
   }
 }
 

@@ -470,7 +470,7 @@ export const REHEARSALS: readonly Rehearsal[] = [
     ["freeze-user", {}, "Account frozen", { frozen: true }],
     ["unfreeze-user", {}, "Account unfrozen", { frozen: false }],
     ["adjust-credits", { credits: 5 }, "Credits adjusted", { debt_credits: 0 }],
-    ["forgive-debt", {}, "Debt forgiven", { debt_credits: 0 }],
+    ["forgive-debt", {}, "There was no debt to forgive", { debt_credits: 0 }],
   ] as const).map(([slug, fields, message, data]): Rehearsal => ({
     slug,
     method: "POST",

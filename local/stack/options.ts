@@ -26,7 +26,8 @@ const RULES: readonly (readonly [name: string, read: () => unknown, rule: string
   [
     "EVENTS_URL",
     eventAddresses,
-    "up to three addresses that begin with https://, or on this machine",
+    "up to three addresses that begin with https://, or on this machine, without user name, password " +
+    "or fragment",
   ],
   ["DEFAULT_COUNTRY", nationalCountry, "an ISO 3166-1 alpha-2 country code such as IN"],
 ];
@@ -45,7 +46,9 @@ export function checkOptions(options: Readonly<Record<string, string>>): void {
       read();
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
-      throw new TaskError(`${name} must be ${rule}, not "${value}".`);
+      // A password that somebody has put into an address is not for the screen.
+      const shown = value.replaceAll(/\/\/[^/\s]*@/g, "//...@");
+      throw new TaskError(`${name} must be ${rule}, not "${shown}".`);
     }
   }
 }

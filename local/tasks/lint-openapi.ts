@@ -28,8 +28,12 @@ async function deno(...args: string[]): Promise<void> {
   );
 }
 
+/** payment-return answers with nothing but redirects. */
+const SKIPPED_RULE = "operation-2xx-response";
+
 await runTask(async () => {
-  await deno("task", "redocly", "lint", "--extends=recommended-strict", "openapi.json");
+  const options = ["--extends=recommended-strict", `--skip-rule=${SKIPPED_RULE}`];
+  await deno("task", "redocly", "lint", ...options, "openapi.json");
   console.log("Redocly reports nothing.");
   await deno("task", "spectral", "lint", "--fail-severity=hint", "openapi.json");
   console.log("Spectral reports nothing.");

@@ -36,7 +36,8 @@ const USAGE = `Usage:
   deno task operator list                     all operators
   deno task operator sql [--write] <sql>      a statement, read-only unless told otherwise
 
-<what>: an id of Razorpay's or ours, a bot's reference, a phone number in E.164, a WhatsApp user id.`;
+<what>: an id of Razorpay's or ours, a bot's reference, a phone number in E.164, a WhatsApp user id.
+"find" also takes a phone number in any spelling, and a WhatsApp message id.`;
 
 /** How many arguments each command takes. `call` takes any number of fields besides. */
 const SUBJECTS: Record<string, number> = {
@@ -291,8 +292,10 @@ await runTask(async () => {
       return;
     }
     case "find": {
+      const found = JSON.parse(await callFunction(backend, "find-customer", [`query=${subject}`]));
       const orders = await callSql(backend, "find_payments", { search: subject });
-      return console.log(JSON.stringify(orders.map(({ life }) => life), null, 2));
+      const all = { ...found.data, orders: orders.map(({ life }) => life) };
+      return console.log(JSON.stringify(all, null, 2));
     }
     case "settle": {
       const body = { order: subject, operator, reason };

@@ -3,6 +3,9 @@
  *
  * The configuration is a JSON file with the fields of `PageConfiguration`. Without one, the pages are
  * those of the embedded stack on this machine.
+ *
+ * `deno task pages screenshots [<state> ...]` shows them in every state on a stack of its own, and
+ * writes what a browser shows to `web/dist/screenshots/`. A state is the beginning of a file's name.
  * @module
  */
 
@@ -12,13 +15,21 @@ import { buildPage, compressedSize, writePage } from "../pages/build.ts";
 import { parseConfiguration } from "../pages/configuration.ts";
 import { BUDGET_BYTES, type PageConfiguration, PAGES } from "../pages/pages.ts";
 import { pageConfiguration } from "../stack/pages.ts";
+import { takeScreenshots } from "../screenshots/take.ts";
 import { loadSecrets } from "../stack/secrets.ts";
+import { withTemporaryStack } from "../stack/temporary.ts";
 import { makeLocalFolder } from "../system/local-folder.ts";
-import { readSettings, REPOSITORY } from "../system/settings.ts";
+import { parseSettings, readSettings, REPOSITORY } from "../system/settings.ts";
 import { runTask, TaskError } from "../system/task.ts";
 
 await runTask(async () => {
-  const { values } = parseArgs({ args: Deno.args, options: { config: { type: "string" } } });
+  const { values, positionals: [command, ...states] } = parseArgs({
+    args: Deno.args,
+    options: { config: { type: "string" } },
+    allowPositionals: true,
+  });
+  if (command === "screenshots") return await screenshots(states);
+  if (command !== undefined) throw new TaskError(`There is no "deno task pages ${command}".`);
   const configuration = values.config === undefined
     ? await configurationOfStack()
     : parseConfiguration(await Deno.readTextFile(values.config));
@@ -47,4 +58,16 @@ async function configurationOfStack(): Promise<PageConfiguration> {
     SUPABASE_PUBLISHABLE_KEY: settings.supabase?.publishableKey ?? publishableKey,
     RAZORPAY_API_URL: settings.razorpay?.apiUrl ?? `http://127.0.0.1:${settings.razorpayPort}`,
   });
+}
+
+async function screenshots(states: readonly string[]): Promise<void> {
+  // The functions run in this process, and would log between the names of the files.
+  console.info = () => {};
+  const folder = join(REPOSITORY, "web/dist/screenshots");
+  await withTemporaryStack(parseSettings({}), async (stack) => {
+    await takeScreenshots(stack, folder, states, (file) => {
+      console.log(relative(REPOSITORY, file));
+    });
+  });
+  Deno.exit(0);
 }

@@ -28,6 +28,7 @@ grant execute on function
   public.delete_old_events,
   public.delete_old_holds,
   public.delete_old_webhooks,
+  public.delete_unpaid_orders,
   public.disable_operator,
   public.end_hold_by_hand,
   public.erase_user,

@@ -23,7 +23,8 @@ values
   ('welcome_after_erasure', 0),
   ('webhook_retention_days', 365),
   ('hold_retention_days', 365),
-  ('event_retention_days', 90);
+  ('event_retention_days', 90),
+  ('unpaid_order_retention_days', 180);
 
 insert into public.action_prices
   (id, action_id, unit, credits, per_quantity, done_message, valid_from)

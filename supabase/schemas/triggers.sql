@@ -1,9 +1,21 @@
 -- The ledger and the record of operators' actions are append-only, but for what the erasure of a person
 -- replaces in them; and prices have a history.
 
+-- All columns but the reference.
 create trigger credit_transactions_are_append_only
-  before update or delete on public.credit_transactions
-  for each row execute function private.keep_ledger();
+  before update of id, user_id, sequence_number, action, credits, source, balance_after, created_at,
+    quantity, price_id, remaining_after
+  on public.credit_transactions
+  for each row execute function private.refuse_change();
+
+create trigger credit_transactions_keep_their_references
+  after update on public.credit_transactions
+  referencing new table as new_entries
+  for each statement execute function private.keep_ledger();
+
+create trigger credit_transactions_are_never_deleted
+  before delete on public.credit_transactions
+  for each row execute function private.refuse_change();
 
 create trigger credit_transactions_are_not_truncated
   before truncate on public.credit_transactions

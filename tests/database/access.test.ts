@@ -31,6 +31,7 @@ const PUBLISHED_FUNCTIONS = [
   "delete_old_events",
   "delete_old_holds",
   "delete_old_webhooks",
+  "delete_unpaid_orders",
   "disable_operator",
   "erase_user",
   "end_hold_by_hand",
@@ -307,7 +308,8 @@ for (const [kind, database] of Object.entries(databases)) {
       select p.oid::regprocedure::text as name from pg_catalog.pg_proc p
       where p.pronamespace = 'public'::regnamespace and p.provolatile = 'v'
         and not coalesce(p.proconfig, '{}') @> '{lock_timeout=3s,statement_timeout=4s}'`;
-    deepStrictEqual([...functions], []);
+    // An erasure has the time that a long history takes.
+    deepStrictEqual([...functions], [{ name: "erase_user(uuid,text,text,jsonb,uuid)" }]);
   });
 
   Deno.test(`in a project ${kind}, what a later migration makes is open to nobody`, async () => {

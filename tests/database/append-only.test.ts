@@ -40,6 +40,20 @@ Deno.test.each([
   deepStrictEqual([...await ledger()], before);
 });
 
+Deno.test("no column of an entry but its reference can ever be written", async () => {
+  const columns = await database.sql`
+    select a.attname as name, a.attnum = any (t.tgattr) as is_kept
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_trigger t
+      on t.tgrelid = a.attrelid and t.tgname = 'credit_transactions_are_append_only'
+    where a.attrelid = 'public.credit_transactions'::regclass and a.attnum > 0 and not a.attisdropped`;
+  ok(columns.length > 1);
+  deepStrictEqual(
+    columns.filter(({ is_kept }) => !is_kept).map(({ name }) => name),
+    ["reference_id"],
+  );
+});
+
 Deno.test("a user with a history cannot be removed, and a package that was ordered neither", async () => {
   const phone = newPhoneNumber();
   await database.sql`

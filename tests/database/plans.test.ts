@@ -359,6 +359,7 @@ const SCHEDULED: Record<string, string> = {
     created_from => clock_timestamp() - interval '1 minute', created_before => clock_timestamp())`,
   "deleting expired counters": "select public.delete_expired_rate_counters()",
   "deleting abandoned orders": "select public.delete_abandoned_orders()",
+  "deleting unpaid orders": "select public.delete_unpaid_orders()",
   "adjusting a balance": `select * from public.adjust_credits(${
     person(3)
   }, 5, 'Asha', 'Because', 'plan 1')`,

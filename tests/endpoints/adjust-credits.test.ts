@@ -174,6 +174,18 @@ Deno.test("the bot is told of each adjustment, once, and of what it left", async
   ]);
 });
 
+Deno.test("an adjustment down to nothing tells that credits were taken and that none are left, and not that few are", async () => {
+  const { who, user_id } = await customer(11);
+  await adjust(user_id, -11);
+  deepStrictEqual(await toldAbout(sql, who.phone_number), [
+    {
+      type: "credits.taken_back",
+      data: { source: "adjustment", credits_taken: 11, debt_credits: 0 },
+    },
+    { type: "credits.exhausted", data: {} },
+  ]);
+});
+
 Deno.test("an account that was merged into another one stands for that one, with its debt", async () => {
   const [old, current] = [await customer(2), await customer(5)];
   await adjust(old.user_id, -9, { allow_debt: true });

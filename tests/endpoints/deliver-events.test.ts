@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, doesNotMatch, match, ok, strictEqual } from "node:assert/strict";
 import postgres from "postgres";
 import { startBackend } from "../support/backend.ts";
 import { call, expectError, operatorHeaders } from "../support/calls.ts";
@@ -115,20 +115,40 @@ Deno.test("during a rotation both secrets sign, so that a bot with either of the
   }
 });
 
-const UNUSABLE: Record<string, Record<string, string | undefined>> = {
-  "no secret": { EVENTS_SECRET: undefined },
-  "a secret that is too short": { EVENTS_SECRET: "whsec_c2VjcmV0" },
-  "a secret of another kind": { EVENTS_SECRET: "x".repeat(40) },
-  "a previous secret of another kind": { EVENTS_SECRET_PREVIOUS: "nonsense" },
-  "an address that anybody on the way can read": { EVENTS_URL: "http://bot.example/events" },
-  "an address with a password": { EVENTS_URL: "https://bot:password@bot.example/events" },
-  "an address that is none": { EVENTS_URL: "bot.example/events" },
-  "four addresses": {
-    EVENTS_URL: "https://a.example https://b.example,https://c.example https://d.example",
-  },
-};
+const UNUSABLE: [what: string, variables: Record<string, string | undefined>, why: RegExp][] = [
+  ["no secret", { EVENTS_SECRET: undefined }, /EVENTS_SECRET is not set/],
+  ["a secret that is too short", { EVENTS_SECRET: "whsec_c2VjcmV0" }, /EVENTS_SECRET.* 24 to 64/],
+  ["a secret of another kind", { EVENTS_SECRET: "x".repeat(40) }, /EVENTS_SECRET.* whsec_/],
+  ["a previous secret of another kind", { EVENTS_SECRET_PREVIOUS: "nonsense" }, /the previous one/],
+  [
+    "an address that anybody on the way can read",
+    { EVENTS_URL: "http://bot.example/events" },
+    /EVENTS_URL.* does not begin with https/,
+  ],
+  [
+    "an address with a password",
+    { EVENTS_URL: "https://bot:hidden@bot.example/events" },
+    /EVENTS_URL.* a password/,
+  ],
+  [
+    "an address with a user name",
+    { EVENTS_URL: "https://hidden@bot.example/events" },
+    /EVENTS_URL.* a user name/,
+  ],
+  [
+    "an address with a fragment",
+    { EVENTS_URL: "https://bot.example/events#hidden" },
+    /EVENTS_URL.* a fragment/,
+  ],
+  ["an address that is none", { EVENTS_URL: "bot.example/events" }, /EVENTS_URL.* does not begin/],
+  [
+    "four addresses",
+    { EVENTS_URL: "https://a.example https://b.example,https://c.example https://d.example" },
+    /EVENTS_URL has more than 3 addresses/,
+  ],
+];
 
-for (const [what, variables] of Object.entries(UNUSABLE)) {
+for (const [what, variables, why] of UNUSABLE) {
   Deno.test(`with ${what}, nothing is sent, nothing is lost, and the log says why`, async () => {
     await using bot = listen();
     await tell(1);
@@ -137,7 +157,10 @@ for (const [what, variables] of Object.entries(UNUSABLE)) {
         expectError(await runDelivery(), { httpStatus: 500, code: "INTERNAL" });
       })
     );
-    match(one(lines), /"cause":"ConfigurationError: EVENTS_(URL|SECRET)/);
+    const line = one(lines);
+    match(line, /"cause":"ConfigurationError: EVENTS_(URL|SECRET)/);
+    match(line, why);
+    doesNotMatch(line, /hidden/);
     deepStrictEqual(bot.arrivals, []);
     deepStrictEqual(bot.unsigned, []);
     await deliverTo([bot.url]);

@@ -7,6 +7,7 @@ import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { exportStatement } from "shared/contract/export-statement.ts";
+import { toCsv } from "shared/http/csv.ts";
 import { startBackend } from "../support/backend.ts";
 import { deduct, newCustomer, userIdOf } from "../support/bot.ts";
 import { dataOf, expectError, operatorHeaders, send } from "../support/calls.ts";
@@ -45,13 +46,13 @@ async function csv(query: string): Promise<{ headers: Headers; rows: string[] }>
 async function spreadOut(user_id: string): Promise<void> {
   await sql.begin(async (sql) => {
     await sql`
-      alter table public.credit_transactions disable trigger credit_transactions_are_append_only`;
+      alter table public.credit_transactions disable trigger user`;
     await sql`
       update public.credit_transactions
       set created_at = '2026-10-31T12:00:00Z'::timestamptz + sequence_number * interval '1 day'
       where user_id = ${user_id}`;
     await sql`
-      alter table public.credit_transactions enable trigger credit_transactions_are_append_only`;
+      alter table public.credit_transactions enable trigger user`;
   });
 }
 
@@ -143,6 +144,18 @@ Deno.test.each(
   strictEqual(rows[3]?.includes(`,${cell},9`), true, rows[3]);
   // As JSON it is what the bot sent.
   strictEqual((await statement(`user_id=${user_id}`)).entries[1]?.reference_id, reference_id);
+});
+
+Deno.test.each([
+  ["job;=1+1", "job;'=1+1"],
+  ['job; "=1+1', "job;' \"=1+1"],
+  ["job\t@SUM(1,-2)", "job\t'@SUM(1,'-2)"],
+  ["job\n=1+1", "job\n'=1+1"],
+  ["\n=1+1", "'\n'=1+1"],
+  ["\t\t=1+1", "'\t'\t'=1+1"],
+  ["job-1; a+b, 5", "job-1; a+b, 5"],
+])("a cell that another separator would begin within %j is text, too", (text, cell) => {
+  strictEqual(toCsv([[text]]), `"${cell.replaceAll('"', '""')}"\r\n`);
 });
 
 Deno.test("a comma, a quote and a line are part of a cell", async () => {

@@ -138,6 +138,28 @@ Deno.test("a freeze happens once, however often it is asked for, and a second on
   strictEqual(await frozenAt(), null);
 });
 
+Deno.test("whoever changes nothing is told so, and again when the call is repeated", async () => {
+  const { user_id } = await customer();
+  const message = async (action: "freeze-user" | "unfreeze-user", reference_id = newTicket()) =>
+    (await act(action, { user_id, reference_id })).body.message;
+  const [early, late] = [newTicket(), newTicket()];
+  strictEqual(await message("unfreeze-user", early), "The account was not frozen");
+  strictEqual(await message("freeze-user"), "Account frozen");
+  strictEqual(await message("freeze-user", late), "The account was frozen already");
+  strictEqual(await message("unfreeze-user"), "Account unfrozen");
+  strictEqual(await message("freeze-user", late), "The account was frozen already");
+  strictEqual(await message("unfreeze-user", early), "The account was not frozen");
+  // An action from before this was recorded.
+  const old = newTicket();
+  await sql`
+    insert into public.operator_actions
+      (action, operator, reason, outcome, reference_id, request, user_id, result)
+    values ('freeze-user', 'Asha', 'Old', 'done', ${old},
+      jsonb_build_object('user_id', ${user_id}::text), ${user_id},
+      jsonb_build_object('user_id', ${user_id}::text, 'frozen', true))`;
+  strictEqual(await message("freeze-user", old), "Account frozen");
+});
+
 Deno.test("the bot is told of a freeze when it begins and when it ends, and of nothing in between", async () => {
   const { who, user_id } = await customer();
   await unfreeze(user_id);

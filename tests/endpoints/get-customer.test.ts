@@ -364,12 +364,12 @@ Deno.test("a history of 200 entries is drawn whole", async () => {
 async function forget(user_id: string): Promise<void> {
   await sql.begin(async (sql) => {
     await sql`
-      alter table public.credit_transactions disable trigger credit_transactions_are_append_only`;
+      alter table public.credit_transactions disable trigger user`;
     await sql`delete from public.credit_transactions where user_id = ${user_id}`;
     await sql`delete from public.identities where user_id = ${user_id}`;
     await sql`delete from public.users where id = ${user_id}`;
     await sql`
-      alter table public.credit_transactions enable trigger credit_transactions_are_append_only`;
+      alter table public.credit_transactions enable trigger user`;
   });
 }
 

@@ -22,6 +22,7 @@ import {
   deliverAll,
   expectBought,
   historyOf,
+  named,
   PACKAGES,
   runReconciler,
   usePaymentHarness,
@@ -353,6 +354,46 @@ Deno.test("deliveries of the webhook are deleted after their time, but for those
   strictEqual(await countIn("webhook_deliveries", "coalesce(outcome, 'failed') = 'failed'"), 2);
 });
 
+Deno.test("orders that somebody tried to pay in vain are deleted after their time, and no others", async () => {
+  const attempt = async (outcome: "failed" | "authorized" | "captured") => {
+    const phone = newPhoneNumber();
+    const { checkout } = await payForPackage(shop.control, phone, "starter", { outcome });
+    const reports = await shop.eventsAbout(checkout.razorpay_payment_id);
+    await deliverAll([named(reports, `payment.${outcome}`)]);
+    return checkout.razorpay_order_id;
+  };
+  const failed = await attempt("failed");
+  const dealtWith = await attempt("failed");
+  await shop.sql`
+    select public.record_operator_action(id, 'Asha', 'The customer called', 'not_captured')
+    from public.payment_orders where razorpay_order_id = ${dealtWith}`;
+  const kept = [dealtWith, await attempt("authorized"), await attempt("captured")];
+  const watched = await attempt("failed");
+  const left = async () =>
+    (await Promise.all([failed, ...kept, watched].map(isKept))).map(Number).join("");
+  const age = (days: number) =>
+    shop.sql`
+      update public.payment_orders o
+      set created_at = at, opened_at = at, tried_at = at,
+        next_check_at = case when o.razorpay_order_id = ${watched} then now() + interval '1 day' end
+      from (
+        select now() - make_interval(days => ${days}::integer + value) as at
+        from public.settings where name = 'unpaid_order_retention_days'
+      ) old
+      where o.razorpay_order_id in ${shop.sql([failed, ...kept, watched])} and o.state <> 'paid'`;
+
+  await age(-1);
+  await run();
+  strictEqual(await left(), "11111");
+  await age(1);
+  // The event of the attempt has a time of its own, and the run deletes it last.
+  await makeAsOld("events", "created_at", "event_retention_days", 1);
+  await run();
+  strictEqual(await left(), "11111");
+  await run();
+  strictEqual(await left(), "01111");
+});
+
 Deno.test("holds that ended without a charge are deleted after their time, and no others", async () => {
   const phone_number = newPhoneNumber();
   for (const reference_id of ["released", "captured", "open"]) {
@@ -438,6 +479,7 @@ Deno.test("a clean-up that fails is logged, and stops neither the reconciler nor
   const CLEAN_UPS = [
     "delete_expired_rate_counters",
     "delete_abandoned_orders",
+    "delete_unpaid_orders",
     "delete_old_webhooks",
     "delete_old_holds",
     "delete_old_events",

@@ -38,12 +38,12 @@ const NOTHING = {
 async function chargedAt(user_id: string, moment: string): Promise<void> {
   await sql.begin(async (sql: postgres.TransactionSql) => {
     await sql`
-      alter table public.credit_transactions disable trigger credit_transactions_are_append_only`;
+      alter table public.credit_transactions disable trigger user`;
     await sql`
       update public.credit_transactions set created_at = ${moment}
       where user_id = ${user_id} and action = 'debit'`;
     await sql`
-      alter table public.credit_transactions enable trigger credit_transactions_are_append_only`;
+      alter table public.credit_transactions enable trigger user`;
   });
 }
 

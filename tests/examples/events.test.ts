@@ -25,7 +25,6 @@ class ExampleBot implements AsyncDisposable {
   /** How many acknowledgments get lost. */
   lost = 0;
   readonly #handled = new Set<string>();
-  readonly #newest = new Map<string, number>();
   readonly #server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     async (request) => {
@@ -47,12 +46,6 @@ class ExampleBot implements AsyncDisposable {
     return Promise.resolve(void this.#handled.add(eventId));
   }
 
-  newest(userId: string, sequenceNumber: number): Promise<number> {
-    const newest = Math.max(this.#newest.get(userId) ?? 0, sequenceNumber);
-    this.#newest.set(userId, newest);
-    return Promise.resolve(newest);
-  }
-
   send(_phoneNumber: string, text: string): Promise<void> {
     return Promise.resolve(void this.said.push(text));
   }
@@ -70,10 +63,10 @@ Deno.test("a customer is thanked once, although the event arrives twice", async 
   await makeEventsDue(sql);
   strictEqual((await deliverTo([bot.url])).delivered, 1);
   deepStrictEqual(bot.statuses, [204, 204]);
-  deepStrictEqual(bot.said, ["20 credits have arrived. You can spend 23 now."]);
+  deepStrictEqual(bot.said, ["20 credits have arrived. You have 23 credits remaining."]);
 });
 
-Deno.test("an event that comes late is told without its balance, which is old", async () => {
+Deno.test("an event that comes late is told with the balance of now", async () => {
   await using bot = new ExampleBot();
   const phone = newPhoneNumber();
   await buyCredits(control, phone, "starter");
@@ -81,11 +74,13 @@ Deno.test("an event that comes late is told without its balance, which is old", 
   await sql`update public.event_deliveries set next_attempt_at = 'infinity'`;
   await buyCredits(control, phone, "popular");
   await deliverTo([bot.url]);
+  // A charge makes no event.
+  dataOf(await call("POST", "bot-deduct", { body: { phone_number: phone, credits: 8 } }));
   await makeEventsDue(sql);
   await deliverTo([bot.url]);
   deepStrictEqual(bot.said, [
-    "75 credits have arrived. You can spend 98 now.",
-    "20 credits have arrived.",
+    "75 credits have arrived. You have 98 credits remaining.",
+    "20 credits have arrived. You have 90 credits remaining.",
   ]);
 });
 

@@ -43,13 +43,21 @@ async function newPerson(sql: postgres.ISql): Promise<Person> {
   return { id: user_id, phone, whatsappId, hashes };
 }
 
-async function erase(sql: postgres.ISql, { id, hashes }: Person): Promise<string> {
-  const { outcome } = one(
-    await sql`
-    select outcome from public.erase_user(${id}, 'Asha', 'They asked',
+/** Erases somebody. Identities that have joined by a merge get their hashes in a second call. */
+async function erase(
+  sql: postgres.ISql,
+  { id, hashes }: Pick<Person, "id" | "hashes">,
+): Promise<string> {
+  const { outcome, identities } = one(
+    await sql<{ outcome: string; identities: string[] | null }[]>`
+    select outcome, identities from public.erase_user(${id}, 'Asha', 'They asked',
       ${JSON.stringify(hashes)}::text::jsonb)`,
   );
-  return outcome;
+  if (outcome !== "hashes_needed") return outcome;
+  const all = Object.fromEntries(
+    (identities ?? []).map((name) => [name, hashes[name] ?? newHash()]),
+  );
+  return await erase(sql, { id, hashes: all });
 }
 
 /** Calls again what the database has rolled back, as the functions and their callers do. */

@@ -52,12 +52,16 @@ Deno.test("an operator finds a payment that was not booked, and has it settled",
     newPhoneNumber(),
     "starter",
   );
-  const [life] = await printed("find", phone);
-  strictEqual(life.order.razorpay_order_id, razorpay_order_id);
+  const { customers, unclaimed_orders, orders } = await printed("find", phone);
+  deepStrictEqual(customers, []);
+  strictEqual(unclaimed_orders[0].razorpay_order_id, razorpay_order_id);
+  strictEqual(orders[0].order.razorpay_order_id, razorpay_order_id);
 
   const { data } = await printed("settle", razorpay_order_id, ...by);
   deepStrictEqual(data.outcomes, ["settled"]);
   strictEqual(dataOf(await call("GET", `bot-credits/${phone}`)).remaining_credits, 23);
+  const [customer] = (await printed("find", phone.slice(3))).customers;
+  strictEqual(customer.phone_number, phone);
   const again = await printed("settle", razorpay_order_id, ...by);
   deepStrictEqual(again.data.outcomes, ["replayed"]);
 });

@@ -97,6 +97,8 @@ const WRONG_OPTIONS: [string, string, RegExp][] = [
   ["CONSOLE_SECOND_FACTOR", "none", /must be required or off, not "none"/],
   ["FRONTEND_URL", "localhost:3000", /must be a URL such as/],
   ["EVENTS_URL", "http://bot.example", /must be up to three addresses/],
+  ["EVENTS_URL", "https://a:hidden@bot.example", /without user name, .* not "https:\/\/\.\.\.@bot/],
+  ["EVENTS_URL", "https://bot.example/#hidden", /password or fragment/],
   ["DEFAULT_COUNTRY", "India", /must be an ISO 3166-1 alpha-2 country code/],
 ];
 

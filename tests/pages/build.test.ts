@@ -33,11 +33,17 @@ for (const page of PAGES) {
     deepStrictEqual([...again], [...files]);
   });
 
-  Deno.test(`the ${page} page loads its script and its style, and no other file but its configuration`, () => {
+  Deno.test(`the ${page} page loads its script, its style and its configuration, and the script its parts`, () => {
     const loaded = text(files.get("index.html")).match(/(?<=(?:href|src)=")[^"#]+/g) ?? [];
-    const own = loaded.filter((path) => !path.startsWith("data:")).sort();
-    deepStrictEqual(own, [...files.keys()].filter((path) => /^assets|^config/.test(path)).sort());
+    const own = loaded.filter((path) => !path.startsWith("data:"));
     for (const path of own) ok(path === "config.json" || /-[0-9a-f]{10}\.(js|css)$/.test(path));
+    const script = own.find((path) => path.endsWith(".js")) ?? "";
+    const parts = text(files.get(script)).match(/(?<=import\("\.\/)[\w-]+\.js/g) ?? [];
+    for (const part of parts) match(part, /-[0-9A-Z]{8}\.js$/);
+    deepStrictEqual(
+      [...own, ...parts.map((part) => `assets/${part}`)].sort(),
+      [...files.keys()].filter((path) => /^assets|^config/.test(path)).sort(),
+    );
   });
 
   Deno.test(`the ${page} page has no inline script, which its policy would stop`, () => {

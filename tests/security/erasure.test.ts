@@ -24,6 +24,24 @@ const { control, sql } = shop;
 const superuser = postgres(shop.database.superuserUrl, { max: 1, onnotice: () => {} });
 Deno.test.afterAll(() => superuser.end());
 
+// As hosted Auth has it; the embedded one has none.
+await superuser`
+  create type auth.one_time_token_type as enum ('confirmation_token', 'reauthentication_token',
+    'recovery_token', 'email_change_token_new', 'email_change_token_current', 'phone_change_token')`;
+await superuser`
+  create table auth.one_time_tokens (
+    id uuid primary key,
+    user_id uuid not null references auth.users on delete cascade,
+    token_type auth.one_time_token_type not null,
+    token_hash text not null check (char_length(token_hash) > 0),
+    relates_to text not null,
+    created_at timestamp without time zone not null default now(),
+    updated_at timestamp without time zone not null default now()
+  )`;
+await superuser`
+  create index on auth.one_time_tokens using hash (relates_to)`;
+await superuser`alter table auth.one_time_tokens owner to postgres`;
+
 /** A message id of WhatsApp's: base64 that holds the number of whoever sent the message. */
 function wamid(phone: string, shift = 0): string {
   const bytes = Buffer.concat([
@@ -44,6 +62,9 @@ interface Person {
 function bot(name: "deduct" | "reserve" | "capture" | "release", body: Record<string, unknown>) {
   return call("POST", `bot-${name}`, { body }).then(dataOf);
 }
+
+/** Another user of Supabase Auth, whom nobody erases. */
+const STRANGER = `${randomUUID()}@stranger.example`;
 
 /** Does whatever leaves something about a person behind. */
 async function wholeLife(): Promise<Person> {
@@ -118,9 +139,48 @@ async function wholeLife(): Promise<Person> {
     values (${randomUUID()}, 'phone', ${authId}, ${authId},
       jsonb_build_object('phone', ${phone}::text))`;
   await sql`
-    insert into auth.audit_log_entries (id, payload)
-    values (${randomUUID()}, json_build_object(
-      'actor_id', ${authId}::text, 'actor_username', ${phone}::text))`;
+    insert into auth.one_time_tokens (id, user_id, token_type, token_hash, relates_to)
+    values (${randomUUID()}, ${authId}, 'reauthentication_token', 'hash', ${phone.slice(1)})`;
+  // Somebody else is about to take over the old number, whose own user was deleted before.
+  const [otherId, deletedId] = [randomUUID(), randomUUID()];
+  await sql`
+    insert into auth.users (id, email, phone_change, phone_change_token)
+    values (${otherId}, ${`${otherId}@other.example`}, ${oldPhone.slice(1)}, 'hash')`;
+  await sql`
+    insert into auth.one_time_tokens (id, user_id, token_type, token_hash, relates_to)
+    values (${randomUUID()}, ${otherId}, 'phone_change_token', 'hash', ${oldPhone.slice(1)}),
+      (${randomUUID()}, ${otherId}, 'email_change_token_new', 'hash', ${STRANGER})`;
+  const byTheProject = {
+    actor_id: "00000000-0000-0000-0000-000000000000",
+    actor_username: "service_role",
+    log_type: "team",
+  };
+  const log = [
+    { actor_id: authId, actor_username: phone.slice(1), action: "login", log_type: "account" },
+    { actor_id: authId, actor_username: email, action: "logout", log_type: "account" },
+    {
+      actor_id: deletedId,
+      actor_username: oldPhone.slice(1),
+      action: "login",
+      log_type: "account",
+    },
+    {
+      ...byTheProject,
+      action: "user_deleted",
+      traits: { user_id: deletedId, user_email: "", user_phone: oldPhone.slice(1) },
+    },
+    {
+      ...byTheProject,
+      action: "user_modified",
+      traits: { user_id: authId, user_email: email, user_phone: "" },
+    },
+    { actor_id: otherId, actor_username: STRANGER, action: "login", log_type: "account" },
+  ];
+  for (const payload of log) {
+    await sql`
+      insert into auth.audit_log_entries (id, payload)
+      values (${randomUUID()}, ${JSON.stringify(payload)}::text::json)`;
+  }
 
   // Operators, and the merge.
   dataOf(
@@ -172,6 +232,7 @@ async function wholeLife(): Promise<Person> {
 const WHERE_A_LIFE_LEAVES_TRACES = [
   "auth.audit_log_entries",
   "auth.identities",
+  "auth.one_time_tokens",
   "auth.users",
   "pg_catalog.pg_statistic",
   "public.adjustments",
@@ -205,6 +266,10 @@ Deno.test("after a whole life and an erasure, no table holds the person in any f
   strictEqual(auth, "deleted");
   await assertBooksAreRight(sql);
   deepStrictEqual(await tracesOf(superuser, person.texts), []);
+  deepStrictEqual(await tracesOf(superuser, [STRANGER]), [
+    "auth.audit_log_entries",
+    "auth.one_time_tokens",
+  ]);
 });
 
 /** Runs `act` in a transaction of a superuser that is rolled back. */
@@ -316,6 +381,30 @@ const FORGETFUL: readonly { leaves: string[]; name: string; from: string; to: st
     from: "e where e.payload",
     to: "e where false and e.payload",
   },
+  {
+    leaves: ["auth.audit_log_entries"],
+    name: IN_AUTH,
+    from: "unnest(v_spellings || v_user_ids::text[])",
+    to: "unnest(v_user_ids::text[])",
+  },
+  {
+    leaves: ["auth.audit_log_entries"],
+    name: IN_AUTH,
+    from: "unnest(v_spellings || v_user_ids::text[])",
+    to: "unnest(v_spellings)",
+  },
+  {
+    leaves: ["auth.users"],
+    name: IN_AUTH,
+    from: "where u.phone_change = any ($1)",
+    to: "where false and u.phone_change = any ($1)",
+  },
+  {
+    leaves: ["auth.one_time_tokens"],
+    name: IN_AUTH,
+    from: "t where t.relates_to",
+    to: "t where false and t.relates_to",
+  },
 ];
 
 Deno.test("an erasure that forgets one table is found out", async () => {
@@ -380,7 +469,7 @@ Deno.test("during an erasure, every other change is refused as ever", async () =
     `update public.credit_transactions set reference_id = ${NEW_REFERENCE}, credits = 1000
      where ${mine}`,
     `update public.credit_transactions set balance_after = balance_after + 1 where ${mine}`,
-    `update public.credit_transactions set reference_id = 'erased' where ${mine}`,
+    `update public.credit_transactions set reference_id = 'erased ' || sequence_number where ${mine}`,
     `update public.credit_transactions set reference_id = null where ${mine}`,
     `update public.credit_transactions set reference_id = ${NEW_REFERENCE}
      where user_id = '${person.userId}' and source = 'payment'`,
@@ -406,6 +495,80 @@ Deno.test("during an erasure, every other change is refused as ever", async () =
     });
   }
   strictEqual(await undone((connection) => eraseInSql(connection, person.userId)), "erased");
+});
+
+Deno.test("a long history is forgotten within a call, and its entries are looked at once", async () => {
+  const phone = newPhoneNumber();
+  const userId = await newUser(phone);
+  const jobs = 20_000;
+  await sql`select public.adjust_credits(${userId}, ${jobs}, 'Asha', 'A gift', ${randomUUID()})`;
+  // Jobs of one credit, each under a hold and with a message id of its own.
+  await sql.begin(async (sql) => {
+    await sql`
+      insert into public.holds (user_id, reference_id, action_id, price_id, credits, state, expires_at,
+        remaining_after, ended_at, captured_credits)
+      select ${userId}, number || ' ' || ${phone}, p.action_id, p.id, 1, 'captured', now(),
+        2 + ${jobs}::integer - number, clock_timestamp(), 1
+      from generate_series(1, ${jobs}::integer) number,
+        (select * from public.action_prices where action_id = 'image_generation') p`;
+    await sql`
+      insert into public.credit_transactions (user_id, sequence_number, action, credits, source,
+        reference_id, balance_after, price_id, remaining_after)
+      select h.user_id, 2 + number, 'debit', 1, h.action_id, h.reference_id,
+        3 + ${jobs}::integer - number, h.price_id, 3 + ${jobs}::integer - number
+      from generate_series(1, ${jobs}::integer) number
+      join public.holds h
+        on h.user_id = ${userId} and h.reference_id = number || ' ' || ${phone}`;
+    await sql`
+      update public.users set credits = 3, transaction_count = 2 + ${jobs}::integer
+      where id = ${userId}`;
+  });
+  await assertBooksAreRight(sql);
+
+  await undone(async (connection) => {
+    await connection`set local track_functions = 'pl'`;
+    strictEqual(await eraseInSql(connection, userId), "erased");
+    const calls = await connection`
+      select funcname as name, calls::integer from pg_catalog.pg_stat_xact_user_functions
+      where funcname in ('keep_ledger', 'is_erasing') order by name`;
+    deepStrictEqual([...calls], [
+      // Once more for what the operator has done.
+      { name: "is_erasing", calls: 2 },
+      { name: "keep_ledger", calls: 1 },
+    ]);
+  });
+  dataOf(await erase(userId));
+  await assertBooksAreRight(sql);
+  await superuser`analyze`;
+  deepStrictEqual(await tracesOf(superuser, [nationalPart(phone)]), []);
+});
+
+Deno.test("a number that somebody tried to pay for and that never became a user is erased too", async () => {
+  const phone = newPhoneNumber();
+  const payer = { contact: phone, email: `${randomUUID()}@quax.example` };
+  await payForPackage(control, phone, "starter", { outcome: "failed", ...payer });
+  await orderPackage(phone, "popular");
+  await control.webhooksDelivered();
+
+  const find = async () =>
+    dataOf(
+      await call("POST", "find-customer", { body: { query: phone }, headers: operatorHeaders() }),
+    );
+  const { customers, unclaimed_orders } = z.object({
+    customers: z.array(z.unknown()),
+    unclaimed_orders: z.array(z.object({ phone_number: z.literal(phone) })),
+  }).parse(await find());
+  deepStrictEqual([customers.length, unclaimed_orders.length], [0, 2]);
+
+  dataOf(await call("GET", `bot-credits/${phone}`));
+  const found = z.object({
+    customers: z.tuple([z.object({ user_id: z.uuid(), orders: z.array(z.unknown()).length(2) })]),
+    unclaimed_orders: z.tuple([]),
+  }).parse(await find());
+  dataOf(await erase(found.customers[0].user_id));
+  await superuser`analyze`;
+  deepStrictEqual(await tracesOf(superuser, [nationalPart(phone), payer.email]), []);
+  await assertBooksAreRight(sql);
 });
 
 Deno.test("a link made before an erasure opens nothing, also once the number has come back", async () => {

@@ -5,29 +5,10 @@
 
 import { deepStrictEqual } from "node:assert/strict";
 import axe from "axe-core";
-import {
-  type Browser,
-  type BrowserContext,
-  type BrowserContextOptions,
-  chromium,
-  type Frame,
-  type Page,
-} from "playwright-core";
-import { exists } from "../../local/system/files.ts";
+import type { Browser, BrowserContext, BrowserContextOptions, Frame, Page } from "playwright-core";
+import { CHROMIUM } from "../../local/screenshots/browser.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-background-networking",
-  "--disable-gpu",
-  "--no-first-run",
-];
-
-/** Starts the browser, or returns undefined where there is none. */
-export async function openBrowser(): Promise<Browser | undefined> {
-  if (!await exists(CHROMIUM)) return undefined;
-  return await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-}
+export { openBrowser } from "../../local/screenshots/browser.ts";
 
 /** Declares a test in a browser context of its own, because a shared one would share its cache. */
 export function testInBrowser(

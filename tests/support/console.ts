@@ -6,6 +6,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import type { OperatorRole } from "shared/contract/operation.ts";
+import { signIn } from "../../local/screenshots/console-states.ts";
 import { type Pages, servePages } from "../../local/stack/pages.ts";
 import { type Backend, startBackend } from "./backend.ts";
 import { openBrowser } from "./browser.ts";
@@ -104,13 +105,6 @@ export function expectNoTrouble(page: Page): void {
   deepStrictEqual(troubles.get(page), []);
 }
 
-/** Enters the credentials. */
-export async function signIn(page: Page, { email, password }: Credentials): Promise<void> {
-  await page.getByLabel("E-mail address").fill(email);
-  await page.getByLabel("Password").fill(password);
-  await page.getByRole("button", { name: "Sign in" }).click();
-}
-
 /** Opens the console as an operator. */
 export async function openConsole(
   context: BrowserContext,
@@ -121,15 +115,4 @@ export async function openConsole(
   await signIn(page, operator);
   await page.getByRole("navigation", { name: "Views" }).waitFor();
   return page;
-}
-
-/** Goes to a view by its address. */
-export async function goTo(page: Page, hash: string): Promise<void> {
-  await page.evaluate((hash) => location.hash = hash, hash);
-}
-
-/** Goes to the page of a customer, and waits until it is there. */
-export async function openCustomer(page: Page, userId: string): Promise<void> {
-  await goTo(page, `#/customer/${userId}`);
-  await page.getByRole("group", { name: "What can be done" }).waitFor();
 }

@@ -13,7 +13,7 @@ export interface Return {
 }
 
 /** The page of a stack whose FRONTEND_URL is not set. */
-export const PAGE = "http://127.0.0.1:3000/";
+export const PAGE = "http://127.0.0.1:54324/";
 
 /** Posts a form as Checkout does, and reads what the page is told. Other bodies are sent as they are. */
 export async function comeBack(

@@ -4,7 +4,7 @@
  */
 
 import type { ActionTaken } from "./functions.ts";
-import { Badge, CustomerLink, Foreign, Moment } from "./parts.tsx";
+import { Badge, CustomerLink, Foreign, Moment, number } from "./parts.tsx";
 
 /** Shows actions, newest first, each with the state before and after. */
 export function ActionList(
@@ -31,6 +31,7 @@ export function ActionList(
             <span class="muted">
               <Moment at={action.created_at} />
             </span>
+            <Difference before={action.before} after={action.after} />
             <p class="reason">
               <Foreign text={action.reason} />
             </p>
@@ -53,6 +54,19 @@ export function ActionList(
       ))}
     </ol>
   );
+}
+
+const FIGURES = { credits: "balance", reserved_credits: "reserved", debt_credits: "debt" } as const;
+
+/** What of the account's figures the action changed. */
+function Difference({ before, after }: Pick<ActionTaken, "before" | "after">) {
+  const changes = Object.entries(FIGURES).flatMap(([field, name]) => {
+    const [from, to] = [before?.[field], after?.[field]];
+    return typeof from === "number" && typeof to === "number" && from !== to
+      ? [`${name} ${number(from)} → ${number(to)}`]
+      : [];
+  });
+  return changes.length > 0 ? <p>{changes.join(", ")}</p> : null;
 }
 
 function Recorded(

@@ -11,6 +11,7 @@ import { Frame } from "./frame.tsx";
 import type { Operator } from "./functions.ts";
 import { IdleWatch } from "./idle.tsx";
 import { IDLE_MS, openSession } from "./session.ts";
+import { useFocusOnChange } from "./parts.tsx";
 import { Gate, SecondFactor, SignIn } from "./sign-in.tsx";
 
 type Stage =
@@ -29,14 +30,18 @@ export function App({ configuration }: { configuration: Configuration }) {
     () =>
       openApi(configuration, session, (name) => {
         // What an operator may no longer see goes at once, whatever was under way.
-        setStage((stage) =>
-          name === "signed-out" && stage.name === "in"
-            ? { name, note: "The session has ended. Sign in again." }
-            : { name }
-        );
+        setStage((stage) => {
+          // Several calls may have been under way.
+          if (stage.name === name) return stage;
+          const hasEnded = name === "signed-out" && stage.name === "in";
+          return hasEnded ? { name, note: "The session has ended. Sign in again." } : { name };
+        });
       }),
     [],
   );
+
+  // Inside, finding somebody comes first.
+  useFocusOnChange(stage.name === "asking" || stage.name === "in" ? "" : stage.name);
 
   async function enter() {
     setStage({ name: "asking" });
@@ -102,7 +107,7 @@ export function App({ configuration }: { configuration: Configuration }) {
     case "in":
       return (
         <ConsoleProvider value={{ api, operator: stage.operator }}>
-          <Frame seller={configuration.seller_name} onSignOut={() => leave()} />
+          <Frame seller={configuration.seller_name} session={session} onSignOut={() => leave()} />
           <IdleWatch session={session} onIdle={() => leave(IDLE_NOTE)} />
         </ConsoleProvider>
       );

@@ -11,9 +11,11 @@ import { useConsole, useLoaded } from "./context.ts";
 import { CustomerView } from "./customer.tsx";
 import { FindView } from "./find.tsx";
 import type { Functions } from "./functions.ts";
-import { number } from "./parts.tsx";
+import { number, useFocusOnChange } from "./parts.tsx";
+import { PasswordDialog } from "./password.tsx";
 import { customerHref, type Route, useRoute, VIEWS } from "./route.ts";
 import { SalesView } from "./sales.tsx";
+import type { Session } from "./session.ts";
 
 const NAMES = {
   find: "Find",
@@ -24,9 +26,15 @@ const NAMES = {
 } as const;
 
 /** The console of whoever is signed in. */
-export function Frame({ seller, onSignOut }: { seller: string; onSignOut: () => void }) {
+export function Frame({ seller, session, onSignOut }: {
+  seller: string;
+  session: Session;
+  onSignOut: () => void;
+}) {
+  const [isChangingPassword, setChangingPassword] = useState(false);
   const { api, operator } = useConsole();
   const route = useRoute();
+  useFocusOnChange(route.view === "customer" ? route.userId : `${route.view} ${route.query}`);
   const [query, setQuery] = useState<{ readonly text: string; readonly turn: number }>();
   const attention = useLoaded(
     async (signal) => (await api.call("list-attention", { signal })).data,
@@ -60,6 +68,7 @@ export function Frame({ seller, onSignOut }: { seller: string; onSignOut: () => 
         <SearchField find={find} />
         <p class="who">
           <bdi>{operator.name}</bdi> <span class="muted">({operator.role})</span>
+          <button type="button" onClick={() => setChangingPassword(true)}>Password</button>
           <button type="button" onClick={onSignOut}>Sign out</button>
         </p>
         <nav aria-label="Views">
@@ -76,16 +85,22 @@ export function Frame({ seller, onSignOut }: { seller: string; onSignOut: () => 
             ))}
           </ul>
         </nav>
+        {operator.second_factor === "off" && (
+          <p class="banner">
+            No second factor is asked for here: the Auth of an embedded stack has none. A hosted
+            project asks for one.
+          </p>
+        )}
       </header>
-      {operator.second_factor === "off" && (
-        <p class="banner">
-          No second factor is asked for here: the Auth of an embedded stack has none. A hosted
-          project asks for one.
-        </p>
-      )}
       <main id="content" tabIndex={-1}>
         <View route={route} search={query && search} attention={attention} />
       </main>
+      {isChangingPassword && (
+        <PasswordDialog
+          session={session}
+          onClose={() => setChangingPassword(false)}
+        />
+      )}
     </>
   );
 }

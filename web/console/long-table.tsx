@@ -47,6 +47,7 @@ export function LongTable<Row>({ label, columns, rows, total, keyOf }: LongTable
         </thead>
         {starts.map((start) => (
           <Part
+            isAlone={starts.length === 1}
             key={start}
             start={start}
             rows={rows.slice(start, start + ROWS_PER_PART)}
@@ -59,7 +60,9 @@ export function LongTable<Row>({ label, columns, rows, total, keyOf }: LongTable
   );
 }
 
-function Part<Row>({ start, rows, columns, keyOf }: {
+function Part<Row>({ isAlone, start, rows, columns, keyOf }: {
+  /** Whether these are all the rows, which are few enough to stay. */
+  isAlone: boolean;
   start: number;
   rows: readonly Row[];
   columns: readonly Column<Row>[];
@@ -79,7 +82,7 @@ function Part<Row>({ start, rows, columns, keyOf }: {
   }, []);
   return (
     <tbody ref={body}>
-      {isNear
+      {isNear || isAlone
         ? rows.map((row, place) => (
           <tr key={keyOf(row)} aria-rowindex={start + place + 2}>
             {columns.map(({ name, isNumber, cell }) => (

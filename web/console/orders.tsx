@@ -61,27 +61,11 @@ export function OrderList({ title, orders, customer, onChange }: OrderListProps)
                 <Moment at={order.created_at} /> by {order.channel}
               </dd>
             </div>
-            <div>
-              <dt>Paid</dt>
-              <dd>
-                <Moment at={order.paid_at} />
-              </dd>
-            </div>
-            {"tried_at" in order && (
-              <>
-                <div>
-                  <dt>First tried</dt>
-                  <dd>
-                    <Moment at={order.tried_at} />
-                  </dd>
-                </div>
-                <div>
-                  <dt>Checked</dt>
-                  <dd>
-                    <Moment at={order.checked_at} />
-                  </dd>
-                </div>
-              </>
+            {"tried_at" in order && <Time name="First tried" at={order.tried_at} />}
+            <Time name="Paid" at={order.paid_at} />
+            {"checked_at" in order && <Time name="Asked about at Razorpay" at={order.checked_at} />}
+            {"next_check_at" in order && order.state !== "paid" && (
+              <Time name="Asked about next" at={order.next_check_at} />
             )}
             <div>
               <dt>Razorpay's order</dt>
@@ -141,6 +125,18 @@ export function OrderList({ title, orders, customer, onChange }: OrderListProps)
         />
       )}
     </Section>
+  );
+}
+
+function Time({ name, at }: { name: string; at: string | null }) {
+  if (at === null) return null;
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>
+        <Moment at={at} />
+      </dd>
+    </div>
   );
 }
 

@@ -53,17 +53,22 @@ export function shortId(id: string): string {
   return id.length > 13 ? `${id.slice(0, 8)}…` : id;
 }
 
-/** The heading of a view: it names the document, and takes the focus when the view changes. */
+/** The heading of a view, which names the document. It can be focused, so that a new view is read. */
 export function ViewHeading({ title, children }: { title: string; children?: ComponentChildren }) {
-  const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${title} – Credits console`;
   }, [title]);
+  return <h1 tabIndex={-1}>{children ?? title}</h1>;
+}
+
+/** Moves the focus to the heading whenever what is shown becomes something else, so that it is read. */
+export function useFocusOnChange(shown: string): void {
+  const former = useRef(shown);
   useEffect(() => {
-    // The first view of a page is not a change.
-    if (document.activeElement !== document.body) heading.current?.focus();
-  }, []);
-  return <h1 ref={heading} tabIndex={-1}>{children ?? title}</h1>;
+    if (former.current === shown) return;
+    former.current = shown;
+    document.querySelector<HTMLElement>("h1")?.focus();
+  }, [shown]);
 }
 
 /** A part of a view. */

@@ -139,7 +139,7 @@ function SalesByDay({ days, keys, aside }: {
       />
       <details>
         <summary>The numbers</summary>
-        <Scroll label="Sales per day">
+        <Scroll label="The days in numbers">
           <table class="dense">
             <thead>
               <tr>
@@ -188,7 +188,7 @@ function CreditsByAction({ report: { days, actions } }: { report: Report }) {
         bars={days.map(({ date, credits_spent }) => ({ label: date, value: credits_spent }))}
         format={(credits) => count(credits, "credit")}
       />
-      <Scroll label="Credits spent per action">
+      <Scroll label="The actions in numbers">
         <table class="dense">
           <thead>
             <tr>
@@ -212,7 +212,13 @@ function CreditsByAction({ report: { days, actions } }: { report: Report }) {
                 </td>
                 <td class="number">{number(action.charges)}</td>
                 <td class="number">
-                  {number(action.quantity)} <Foreign text={action.unit ?? " "} />
+                  {number(action.quantity)}
+                  {action.unit !== null && (
+                    <>
+                      {" × "}
+                      <Foreign text={action.unit} />
+                    </>
+                  )}
                 </td>
               </tr>
             ))}

@@ -45,6 +45,8 @@ export interface Session {
    * @throws {SignInError}
    */
   verify(factorId: string, code: string): Promise<void>;
+  /** @throws {SignInError} */
+  changePassword(password: string): Promise<void>;
   /** Notes that somebody is there. */
   touch(): void;
   /** How long nobody has been there. */
@@ -100,6 +102,9 @@ export function openSession({ supabase_url, publishable_key }: Configuration): S
     },
     async verify(factorId, code) {
       refuse((await auth.mfa.challengeAndVerify({ factorId, code })).error);
+    },
+    async changePassword(password) {
+      refuse((await auth.updateUser({ password })).error);
     },
     touch: () => sessionStorage.setItem(LAST_USE, String(Date.now())),
     idleMs,

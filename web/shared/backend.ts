@@ -28,6 +28,11 @@ export class Refusal extends Error {
   }
 }
 
+/** Returns whether an error is a refusal with one of these codes. */
+export function isRefusal(error: unknown, codes: readonly ErrorCode[]): error is Refusal {
+  return error instanceof Refusal && codes.includes(error.code);
+}
+
 /** The call did not reach a function, or its answer did not come back. */
 export class Unreachable extends Error {
   override readonly name = "Unreachable";
@@ -77,6 +82,26 @@ export async function callFunction<Data>(
   if (envelope?.status !== "ERROR") throw new Unreachable(`${response.status} without an envelope`);
   const retryAfter = Number(response.headers.get("retry-after"));
   throw new Refusal(envelope.code, envelope.message, retryAfter > 0 ? retryAfter : undefined);
+}
+
+/**
+ * Selects rows of a table that anybody may read.
+ *
+ * @throws {Unreachable} if no rows came back.
+ */
+export async function selectRows<Row>(
+  { supabase_url, publishable_key }: Configuration,
+  table: string,
+  query: Readonly<Record<string, string>>,
+): Promise<readonly Row[]> {
+  const url = new URL(`/rest/v1/${table}`, supabase_url);
+  url.search = new URLSearchParams(query).toString();
+  const response = await fetch(url, {
+    headers: { apikey: publishable_key },
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  }).catch(unreachable);
+  if (!response.ok) throw new Unreachable(`${response.status} for ${table}`);
+  return await response.json().catch(unreachable);
 }
 
 function unreachable(error: unknown): never {

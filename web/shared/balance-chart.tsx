@@ -20,8 +20,9 @@ interface BalanceChartProps {
 
 const WIDTH = 320;
 const HEIGHT = 96;
-/** Room for the line's own width. */
-const MARGIN = 2;
+/** Room for the line's own width, and for the dot at its end. */
+const MARGIN = 4;
+const DOT_RADIUS = 3.5;
 
 /** Draws balances over time as steps; nothing where there is only one. */
 export function BalanceChart({ points, title, description }: BalanceChartProps) {
@@ -42,6 +43,7 @@ export function BalanceChart({ points, title, description }: BalanceChartProps) 
       <desc>{description}</desc>
       <path class="balance-area" d={`${path}V${HEIGHT - MARGIN}H${x(first.at)}Z`} />
       <path class="balance-line" d={path} />
+      <circle class="balance-now" cx={x(last.at)} cy={y(last.credits)} r={DOT_RADIUS} />
     </svg>
   );
 }

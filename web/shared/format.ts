@@ -23,6 +23,17 @@ export function formatTime(iso: string, language: string): string {
     .format(new Date(iso));
 }
 
+/** Formats the day of a time of the backend in the reader's own time zone, without the year. */
+export function formatDay(iso: string, language: string): string {
+  return new Intl.DateTimeFormat(locale(language), { day: "numeric", month: "short" })
+    .format(new Date(iso));
+}
+
+/** Formats the hour and minute of a time. */
+export function formatClock(time: Date, language: string): string {
+  return new Intl.DateTimeFormat(locale(language), { timeStyle: "short" }).format(time);
+}
+
 /** Latin digits in every language, as in the chat. */
 function locale(language: string): string {
   return `${language}-IN-u-nu-latn`;

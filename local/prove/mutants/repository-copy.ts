@@ -23,15 +23,20 @@ const MIGRATION = "supabase/migrations/20000101000000_schemas.sql";
 export class RepositoryCopy implements AsyncDisposable {
   /** The top folder of the copy. */
   readonly folder: string;
+  /** The files of the schema in their order, as absolute paths. */
+  readonly #schemaFiles: readonly string[];
 
-  private constructor(folder: string) {
+  private constructor(folder: string, schemaFiles: readonly string[]) {
     this.folder = folder;
+    this.#schemaFiles = schemaFiles;
   }
 
   /** Copies the repository as it is now, committed or not, into a folder of its own. */
   static async make(): Promise<RepositoryCopy> {
-    const copy = new RepositoryCopy(await Deno.makeTempDir({ prefix: "whatsapp-credits-" }));
-    await copyFolder(REPOSITORY, copy.folder);
+    const folder = await Deno.makeTempDir({ prefix: "whatsapp-credits-" });
+    await copyFolder(REPOSITORY, folder);
+    const schemaFiles = (await readSchemaFiles()).map(({ path }) => join(folder, "supabase", path));
+    const copy = new RepositoryCopy(folder, schemaFiles);
     await removeIfPresent(join(copy.folder, dirname(MIGRATION)));
     await makeFolder(join(copy.folder, dirname(MIGRATION)));
     await copy.#writeMigration();
@@ -62,8 +67,7 @@ export class RepositoryCopy implements AsyncDisposable {
   }
 
   async #writeMigration(): Promise<void> {
-    const paths = (await readSchemaFiles()).map(({ path }) => join(this.folder, "supabase", path));
-    const texts = await Promise.all(paths.map((path) => Deno.readTextFile(path)));
+    const texts = await Promise.all(this.#schemaFiles.map((path) => Deno.readTextFile(path)));
     await Deno.writeTextFile(join(this.folder, MIGRATION), texts.join("\n"));
   }
 

@@ -23,11 +23,13 @@ export default endpoint(forgiveDebt, async (input, { operator }) => {
   });
   switch (action.outcome) {
     case "done":
-    case "replayed":
-      return success(forgiveDebt.successMessage, action.result, {
+    case "replayed": {
+      const { changed, ...data } = action.result;
+      return success(forgiveDebt.successMessage(changed), data, {
         replayed: action.outcome === "replayed",
-        userId: action.result.user_id,
+        userId: data.user_id,
       });
+    }
     case "user_not_found":
       throw new RequestError("USER_NOT_FOUND");
     case "reference_reused":

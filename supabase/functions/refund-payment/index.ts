@@ -32,7 +32,7 @@ export default endpoint(refundPayment, async (input, { operator }) => {
     case "asking":
     case "asked":
       break;
-    case "refunded":
+    case "replayed":
       return success(refundPayment.successMessage, asked.result, { replayed: true });
     case "refused":
       throw refused(asked.result.refusal);
@@ -65,7 +65,10 @@ export default endpoint(refundPayment, async (input, { operator }) => {
       : { refund: refundReversal(answer) }),
   });
   if (finished.outcome === "refused") throw refused(finished.result.refusal);
-  return success(refundPayment.successMessage, finished.result);
+  // Another call for the same reference may have been faster.
+  return success(refundPayment.successMessage, finished.result, {
+    replayed: finished.outcome === "replayed",
+  });
 });
 
 function refused(refusal: string): RequestError {

@@ -31,6 +31,7 @@ begin
     ask_refund.payment_id || ' ' || ask_refund.reference_id, 'UTF8'
   )), 'hex'), 40);
   if outcome is not null then
+    outcome := case outcome when 'refunded' then 'replayed' else outcome end;
     select (a.after ->> 'amount_paise')::integer into refund_paise
     from public.operator_actions a where a.id = v_action_id;
     return next;
@@ -79,4 +80,4 @@ end;
 $$;
 
 comment on function public.ask_refund is
-  'One row. amount_paise: all that is left if left out. outcome: asking (recorded: ask Razorpay now for refund_paise, with refund_key as its idempotency key and receipt, and report to finish_refund); asked (recorded before, and what came of it is not known: look for it at Razorpay, and ask again); refunded and refused (what came of it before, with the result of finish_refund); reference_reused; payment_not_found; payment_not_captured; refund_exceeds_payment (more than is left after what was refunded, lost in disputes and asked for). Only asking changes anything.';
+  'One row. amount_paise: all that is left if left out. outcome: asking (recorded: ask Razorpay now for refund_paise, with refund_key as its idempotency key and receipt, and report to finish_refund); asked (recorded before, and what came of it is not known: look for it at Razorpay, and ask again); replayed and refused (what came of it before, with the result of finish_refund); reference_reused; payment_not_found; payment_not_captured; refund_exceeds_payment (more than is left after what was refunded, lost in disputes and asked for). Only asking changes anything.';

@@ -29,6 +29,7 @@ begin
   select r.outcome, r.result into outcome, result
   from private.repeated_action('refund-payment', finish_refund.reference_id, v_asked.request) r;
   if outcome is distinct from 'asked' then
+    outcome := case outcome when 'refunded' then 'replayed' else outcome end;
     return next;
     return;
   end if;
@@ -66,4 +67,4 @@ end;
 $$;
 
 comment on function public.finish_refund is
-  'One row. refund: as a reversal of settle_payment, which books it. refusal: why Razorpay made none. outcome: refunded, with result {refund_id, status, amount_paise}, or refused, with result {refusal}: of this call, or of an earlier one for the same reference.';
+  'One row. refund: as a reversal of settle_payment, which books it. refusal: why Razorpay made none. outcome: refunded, with result {refund_id, status, amount_paise}; replayed, with that of an earlier call for the same reference; or refused, by this call or an earlier one, with result {refusal}.';

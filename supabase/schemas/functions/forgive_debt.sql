@@ -56,7 +56,11 @@ begin
 
   select u.* into strict v_user from public.users u where u.id = v_user.id;
   outcome := 'done';
-  result := jsonb_build_object('user_id', v_user.id, 'debt_credits', v_user.debt_credits);
+  result := jsonb_build_object(
+    'user_id', v_user.id,
+    'debt_credits', v_user.debt_credits,
+    'changed', v_before -> 'debt_credits' <> to_jsonb(v_user.debt_credits)
+  );
   perform private.record_action(
     'forgive-debt', forgive_debt.operator, forgive_debt.reason,
     reference_id => forgive_debt.reference_id, request => v_request, user_id => v_user.id,
@@ -68,4 +72,4 @@ end;
 $$;
 
 comment on function public.forgive_debt is
-  'One row. credits: the most that is forgiven, oldest debt first; all of it if left out. No entry in the ledger: a debt is not part of the balance. outcome: done and replayed, with result {user_id, debt_credits}; reference_reused; user_not_found. Only done changes anything.';
+  'One row. credits: the most that is forgiven, oldest debt first; all of it if left out. No entry in the ledger: a debt is not part of the balance. outcome: done and replayed, with result {user_id, debt_credits, changed}; reference_reused; user_not_found. Only done changes anything.';

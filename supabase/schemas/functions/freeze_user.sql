@@ -25,4 +25,4 @@ end;
 $$;
 
 comment on function public.freeze_user is
-  'One row. Also done where the account was frozen before. outcome: done and replayed, with result {user_id, frozen}; reference_reused; user_not_found. Only done changes anything.';
+  'One row. Also done where the account was frozen before. outcome: done and replayed, with result {user_id, frozen, changed}; reference_reused; user_not_found. Only done changes anything.';

@@ -24,6 +24,9 @@ begin
     execute 'analyze auth.identities';
     execute 'analyze auth.audit_log_entries';
   end if;
+  if to_regclass('auth.one_time_tokens') is not null then
+    execute 'analyze auth.one_time_tokens';
+  end if;
 end;
 $$;
 

@@ -24,4 +24,4 @@ end;
 $$;
 
 comment on function public.unfreeze_user is
-  'One row. Also done where the account was not frozen. outcome: done and replayed, with result {user_id, frozen}; reference_reused; user_not_found. Only done changes anything.';
+  'One row. Also done where the account was not frozen. outcome: done and replayed, with result {user_id, frozen, changed}; reference_reused; user_not_found. Only done changes anything.';

@@ -84,6 +84,8 @@ create index payment_orders_never_checked on public.payment_orders (key_mode, ne
   where next_check_at is not null and state <> 'paid' and tried_at is null and checked_at is null;
 create index payment_orders_abandoned on public.payment_orders (created_at)
   where state <> 'paid' and tried_at is null and next_check_at is null;
+create index payment_orders_tried_in_vain on public.payment_orders (tried_at)
+  where state <> 'paid' and tried_at is not null and next_check_at is null;
 create index payment_orders_by_change on public.payment_orders (changed_at)
   where changed_at is not null;
 

@@ -355,6 +355,12 @@ export function EraseDialog({ customer, onClose }: AccountDialogProps) {
                 rupees(paid.reduce((sum, { amount_paise }) => sum + amount_paise, 0))
               }.`}
           </li>
+          {customer.reserved_credits > 0 && (
+            <li>
+              It is refused as long as {count(customer.reserved_credits, "credit")}{" "}
+              {customer.reserved_credits === 1 ? "is" : "are"} reserved: end the reservations first.
+            </li>
+          )}
           <li>
             {count(customer.total_entries, "entry", "entries")}{" "}
             stay in the books under a random id. Neither the reason nor the reference is kept.

@@ -1,4 +1,5 @@
--- Deletes the users of Supabase Auth who have signed in with one of these numbers.
+-- Deletes the users of Supabase Auth who have signed in with one of these numbers, and wherever else Auth
+-- names the numbers.
 create function private.delete_auth_users(phone_numbers text[])
 returns text
 language plpgsql
@@ -9,7 +10,7 @@ declare
   v_spellings constant text[] := phone_numbers
     || array(select ltrim(p.number, '+') from unnest(phone_numbers) p (number));
   -- A log without an index: a longer one would take longer than the call may.
-  v_max_log_entries constant integer := 200000;
+  v_max_log_entries constant integer := 1000000;
   v_user_ids uuid[];
   v_is_log_left boolean := false;
 begin
@@ -25,18 +26,26 @@ begin
 
   execute 'select array(select u.id from auth.users u where u.phone = any ($1))'
   into v_user_ids using v_spellings;
-  if to_regclass('auth.audit_log_entries') is not null and cardinality(v_user_ids) > 0 then
+  if to_regclass('auth.audit_log_entries') is not null then
     select c.reltuples > v_max_log_entries into v_is_log_left
     from pg_catalog.pg_class c where c.oid = 'auth.audit_log_entries'::regclass;
     if not v_is_log_left then
-      execute 'delete from auth.audit_log_entries e where e.payload ->> ''actor_id'' = any ($1)'
-      using v_user_ids::text[];
+      -- As a text, because a number stands in several places: an administrator's entries name whom they are
+      -- about, and those of a user who was deleted before still name that user.
+      execute 'delete from auth.audit_log_entries e where e.payload::text like any ($1)'
+      using array(
+        select '%"' || n.name || '"%' from unnest(v_spellings || v_user_ids::text[]) n (name)
+      );
     end if;
   end if;
   execute 'delete from auth.users u where u.id = any ($1)' using v_user_ids;
   -- Somebody else may be about to take over the number.
-  execute 'update auth.users u set phone_change = '''' where u.phone_change = any ($1)'
+  execute 'update auth.users u set phone_change = '''', phone_change_token = ''''
+    where u.phone_change = any ($1)'
   using v_spellings;
+  if to_regclass('auth.one_time_tokens') is not null then
+    execute 'delete from auth.one_time_tokens t where t.relates_to = any ($1)' using v_spellings;
+  end if;
   return case when v_is_log_left then 'left' when cardinality(v_user_ids) > 0 then 'deleted' else 'none' end;
 exception
   -- The tables may belong to a role that lends no rights, be of another shape, or be referred to.

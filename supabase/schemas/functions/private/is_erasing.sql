@@ -9,7 +9,7 @@ declare
 begin
   get diagnostics v_context = pg_context;
   -- The last line is the function that was called first.
-  return v_context ~ 'PL/pgSQL function public\.erase_user\([^()]*\) line \d+ at \w+$';
+  return split_part(v_context, E'\n', -1) ~ '^PL/pgSQL function public\.erase_user\([^()]*\) line \d+ at \w+$';
 end;
 $$;
 

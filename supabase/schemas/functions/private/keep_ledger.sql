@@ -1,26 +1,20 @@
--- Refuses every change to an entry, but for the reference of a person who is being erased.
+-- Refuses every new reference of entries, but that of a person who is being erased.
 create function private.keep_ledger()
 returns trigger
 language plpgsql
 set search_path = ''
 as $$
-declare
-  v_entry public.credit_transactions;
 begin
-  if tg_op = 'UPDATE'
-    and old.source not in ('system', 'payment', 'refund', 'dispute', 'merge')
-    and new.reference_id ~ '^erased [0-9a-f-]{36}$'
+  if private.is_erasing()
+    and not exists (
+      select from new_entries t
+      left join public.users u on u.id = t.user_id and u.erased_at is not null
+      where u.id is null
+        or t.source in ('system', 'payment', 'refund', 'dispute', 'merge')
+        or coalesce(t.reference_id, '') !~ '^erased [0-9a-f-]{36}$'
+    )
   then
-    v_entry := new;
-    v_entry.reference_id := old.reference_id;
-    if v_entry is not distinct from old
-      and private.is_erasing()
-      and exists (
-        select from public.users u where u.id = old.user_id and u.erased_at is not null
-      )
-    then
-      return new;
-    end if;
+    return null;
   end if;
   raise exception '% is append-only: % is refused', tg_table_name, lower(tg_op)
     using errcode = 'restrict_violation';
@@ -28,4 +22,4 @@ end;
 $$;
 
 comment on function private.keep_ledger is
-  'Trigger of the ledger. As private.refuse_change, but for what private.replace_references does.';
+  'Trigger of the ledger, once for each statement, however many entries a person has. Allows what private.replace_references does; another trigger refuses changes to any other column.';

@@ -17,6 +17,7 @@ declare
   v_request constant jsonb := jsonb_build_object('user_id', set_frozen.user_id);
   v_user public.users;
   v_before jsonb;
+  v_is_changed boolean;
 begin
   select r.outcome, r.result into outcome, result
   from private.repeated_action(v_action, set_frozen.reference_id, v_request) r;
@@ -31,7 +32,8 @@ begin
   end if;
   v_before := private.account_state(v_user);
 
-  if is_frozen <> (v_user.frozen_at is not null) then
+  v_is_changed := is_frozen <> (v_user.frozen_at is not null);
+  if v_is_changed then
     update public.users u
     set frozen_at = case when is_frozen then clock_timestamp() end
     where u.id = v_user.id
@@ -40,7 +42,9 @@ begin
   end if;
 
   outcome := 'done';
-  result := jsonb_build_object('user_id', v_user.id, 'frozen', is_frozen);
+  result := jsonb_build_object(
+    'user_id', v_user.id, 'frozen', is_frozen, 'changed', v_is_changed
+  );
   perform private.record_action(
     v_action, set_frozen.operator, set_frozen.reason,
     reference_id => set_frozen.reference_id, request => v_request, user_id => v_user.id,
