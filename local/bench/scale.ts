@@ -42,6 +42,16 @@ const FULL: ScaleSize = {
   turns: undefined,
 };
 
+/** Books that take seconds, to see that it works. The figures say little. */
+export const SMALL: ScaleSize = {
+  small: { users: 100, entriesPerUser: 10 },
+  large: { users: 2_000, entriesPerUser: 10 },
+  partitions: 4,
+  changes: 1_000,
+  rounds: 3,
+  turns: 50,
+};
+
 /**
  * The large books fit into `shared_buffers`, as what is used of them does on a server that was chosen for
  * them. `max_wal_size` bounds what the log takes on the disk.

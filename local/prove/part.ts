@@ -15,6 +15,8 @@ export type Size = "small" | "full" | "million";
 /** What a part is run with. */
 export interface PartOptions {
   readonly size: Size;
+  /** How long a part lasts that can last as long as one likes, instead of what its size says. */
+  readonly minutes?: number | undefined;
   /** Is told how far the part is, in a short sentence without a line break. */
   readonly progress: Progress;
 }

@@ -36,7 +36,7 @@ export class Account {
     readonly stateFile: StateFile | undefined,
   ) {
     this.#keySecret = keySecret;
-    this.webhooks = new Webhooks(state.events, settings, () => this.#saveSoon());
+    this.webhooks = new Webhooks(state.events, settings, () => this.#saveOrReport());
   }
 
   /** Opens the account with the state in its file, and resumes interrupted deliveries. */
@@ -126,10 +126,12 @@ export class Account {
     await this.save();
   }
 
-  #saveSoon(): void {
-    this.save().catch((error) =>
-      console.error("The Razorpay stand-in could not save its state:", error)
-    );
+  async #saveOrReport(): Promise<void> {
+    try {
+      await this.save();
+    } catch (error) {
+      console.error("The Razorpay stand-in could not save its state:", error);
+    }
   }
 }
 

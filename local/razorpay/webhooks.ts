@@ -68,7 +68,7 @@ interface Redelivery {
 export class Webhooks {
   readonly #events: Map<string, WebhookEvent>;
   readonly #settings: StandInSettings;
-  readonly #onChange: () => void;
+  readonly #save: () => Promise<void>;
   /** The events of the action in progress. */
   #batch: WebhookEvent[] | undefined;
   readonly #pending = new Set<WebhookEvent>();
@@ -81,11 +81,15 @@ export class Webhooks {
   /** How many POSTs have started or are certain to follow, not counting retries. */
   #postsDue = 0;
 
-  /** `onChange` is called when an event has changed, so that it can be saved. */
-  constructor(events: Map<string, WebhookEvent>, settings: StandInSettings, onChange: () => void) {
+  /** `save` is called when an event has changed, and never rejects. */
+  constructor(
+    events: Map<string, WebhookEvent>,
+    settings: StandInSettings,
+    save: () => Promise<void>,
+  ) {
     this.#events = events;
     this.#settings = settings;
-    this.#onChange = onChange;
+    this.#save = save;
   }
 
   /** Whether there is a URL to send to, and Razorpay has not disabled it. */
@@ -223,7 +227,7 @@ export class Webhooks {
         break;
       }
     }
-    this.#onChange();
+    void this.#save();
     return event;
   }
 
@@ -321,8 +325,10 @@ export class Webhooks {
 
   async #post(event: WebhookEvent, kind: Attempt["kind"]): Promise<Attempt> {
     const { webhook_url, webhook_timeout_ms } = this.#settings;
-    const startedMs = Date.now();
     this.#postsDue++;
+    // Razorpay reports nothing that it forgets. A stand-in that is killed must not either.
+    await this.#save();
+    const startedMs = Date.now();
     const outcome = webhook_url === null
       ? { status: null, error: "connection" as const }
       : await post(new URL(webhook_url), event, webhook_timeout_ms, this.#stopping.signal);
@@ -345,7 +351,7 @@ export class Webhooks {
   }
 
   #changed(): void {
-    this.#onChange();
+    void this.#save();
     for (const check of [...this.#waiting]) check();
   }
 

@@ -31,7 +31,7 @@ import { at, one } from "../support/lists.ts";
 import { breakRule, type Breaks } from "../support/mutants.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { type Call, takeTurns } from "../support/turns.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../local/system/until.ts";
 
 const JOB = "wamid.job";
 

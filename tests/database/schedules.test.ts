@@ -9,7 +9,7 @@ import { SCHEDULES as EMBEDDED } from "../../local/stack/scheduler.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { HAS_PG_CRON, startHostedDatabase } from "../support/hosted-extensions.ts";
 import { one } from "../support/lists.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../local/system/until.ts";
 
 const PROJECT_URL = "https://abcdefghijklmnopqrst.supabase.co";
 const SECRET_KEY = "sb_secret_first-4f1d8a";

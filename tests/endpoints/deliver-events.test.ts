@@ -14,7 +14,7 @@ import {
   type EventListener,
   isSigned,
   listenForEvents,
-} from "../support/event-listener.ts";
+} from "../../local/prove/load/event-listener.ts";
 import { deliverTo, forgetEvents, makeEventsDue, runDelivery } from "../support/events.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
 import { first, one } from "../support/lists.ts";
@@ -368,18 +368,39 @@ Deno.test("the probes of an address that stays down become rarer, up to every qu
   bot.behave(() => new Response(null, { status: 503 }));
   await tell(30);
   const waits: number[] = [];
-  for (let run = 0; run < 16; run++) {
-    await sql`update public.event_addresses set next_probe_at = clock_timestamp()`;
+  for (const failingFor of ["0 seconds", "1 minute", "5 minutes", "1 hour", "2 days"]) {
+    await sql`
+      update public.event_addresses
+      set next_probe_at = clock_timestamp(),
+        failing_since = clock_timestamp() - ${failingFor}::interval`;
     await deliverTo([bot.url]);
-    const { seconds } = one(
-      await sql<{ seconds: number }[]>`
+    waits.push(await nextProbeIn());
+  }
+  for (const [index, seconds] of [5, 60, 300, 900, 900].entries()) {
+    const wait = waits[index] ?? 0;
+    ok(wait > 0.7 * seconds && wait < 1.3 * seconds, String(waits));
+  }
+});
+
+Deno.test("ten deliveries that fail together are one outage, and the next probe is seconds away", async () => {
+  await using bot = listen();
+  bot.behave(() => new Response(null, { status: 503 }));
+  await tell(10);
+  await deliverTo([bot.url]);
+  strictEqual(bot.arrivals.length, 10);
+  const wait = await nextProbeIn();
+  ok(wait > 3 && wait < 10, String(wait));
+});
+
+/** Seconds until the only address is probed. */
+async function nextProbeIn(): Promise<number> {
+  const { seconds } = one(
+    await sql<{ seconds: number }[]>`
       select extract(epoch from next_probe_at - clock_timestamp())::float8 as seconds
       from public.event_addresses`,
-    );
-    waits.push(seconds);
-  }
-  for (const wait of waits.slice(-5)) ok(wait > 11 * 60 && wait < 19 * 60, String(waits));
-});
+  );
+  return seconds;
+}
 
 Deno.test("an event that the bot cannot handle is sent ever more rarely, for three days, and kept", async () => {
   await using bot = listen();

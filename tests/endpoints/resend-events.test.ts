@@ -7,7 +7,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { startBackend } from "../support/backend.ts";
 import { type Answer, call, dataOf, expectError, operatorHeaders } from "../support/calls.ts";
-import { acknowledged, listenForEvents } from "../support/event-listener.ts";
+import { acknowledged, listenForEvents } from "../../local/prove/load/event-listener.ts";
 import { deliverTo, forgetEvents } from "../support/events.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
 import { at, one } from "../support/lists.ts";

@@ -8,11 +8,11 @@ import { randomBytes } from "node:crypto";
 import postgres from "postgres";
 import { connectControl } from "../../local/razorpay/control-client.ts";
 import type { StackEnvironment } from "../../local/stack/environment.ts";
-import { acknowledged, listenForEvents } from "../support/event-listener.ts";
+import { acknowledged, listenForEvents } from "../../local/prove/load/event-listener.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
 import { one } from "../support/lists.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { end, newStackFolder, ready, runLocal } from "../support/stack-process.ts";
+import { end, newStackFolder, ready, runLocal } from "../../local/stack/stack-process.ts";
 
 const EVENTS_SECRET = `whsec_${randomBytes(32).toString("base64")}`;
 

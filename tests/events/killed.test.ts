@@ -6,7 +6,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { startBackend } from "../support/backend.ts";
-import { acknowledged, listenForEvents } from "../support/event-listener.ts";
+import { acknowledged, listenForEvents } from "../../local/prove/load/event-listener.ts";
 import { deliverTo, forgetEvents, makeEventsDue } from "../support/events.ts";
 import { KillableWorker } from "../support/killable-worker.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";

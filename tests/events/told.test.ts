@@ -6,7 +6,7 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { EVENTS } from "shared/contract/events.ts";
 import { call, dataOf } from "../support/calls.ts";
-import { type EventListener, listenForEvents } from "../support/event-listener.ts";
+import { type EventListener, listenForEvents } from "../../local/prove/load/event-listener.ts";
 import { deliverTo, forgetEvents, toldAbout, typesToldAbout } from "../support/events.ts";
 import { at, one } from "../support/lists.ts";
 import {

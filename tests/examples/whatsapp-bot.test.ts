@@ -16,7 +16,7 @@ import { deliverTo, forgetEvents, makeEventsDue } from "../support/events.ts";
 import { at } from "../support/lists.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { keepPrivate } from "../support/private-values.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../local/system/until.ts";
 
 const backend = await startBackend();
 const { sql, razorpay: { control }, environment, secrets } = backend;

@@ -15,7 +15,7 @@ import { openConnections, waitingForLocks } from "../support/connections.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { at, one } from "../support/lists.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../local/system/until.ts";
 
 const PAISE = 9_900;
 

@@ -16,7 +16,7 @@ import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { capture, release, reserve } from "../support/holds.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { at, one } from "../support/lists.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../local/system/until.ts";
 
 const PAISE = 9_900;
 const CREDITS = 20;

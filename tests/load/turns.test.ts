@@ -13,7 +13,7 @@ import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { orderPackage } from "../support/purchases.ts";
 import { at, one } from "../support/lists.ts";
 import { settlePayment } from "../support/settlements.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../local/system/until.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());

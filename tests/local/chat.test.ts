@@ -13,8 +13,8 @@ import {
   ready,
   runLocal,
   type StackFolder,
-} from "../support/stack-process.ts";
-import { until } from "../support/until.ts";
+} from "../../local/stack/stack-process.ts";
+import { until } from "../../local/system/until.ts";
 
 /** A chat in a process of its own, which is killed if a test fails. */
 class Chat implements AsyncDisposable {

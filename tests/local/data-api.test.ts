@@ -10,7 +10,7 @@ import type { Sql } from "postgres";
 import { startBackend } from "../support/backend.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../local/system/until.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());

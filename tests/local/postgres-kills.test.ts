@@ -9,8 +9,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { end, newStackFolder, ready, runLocal } from "../support/stack-process.ts";
-import { until } from "../support/until.ts";
+import { end, newStackFolder, ready, runLocal } from "../../local/stack/stack-process.ts";
+import { until } from "../../local/system/until.ts";
 
 const KILLS = 20;
 const CALLERS = 8;

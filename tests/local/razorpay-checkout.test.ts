@@ -12,7 +12,7 @@ import { assertAccessible, openBrowser, testInBrowser } from "../support/browser
 import { first } from "../support/lists.ts";
 import { type RazorpayFixture, withRazorpay, withReceiver } from "../support/razorpay-fixture.ts";
 import { signCheckout } from "../support/signing.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../local/system/until.ts";
 
 const browser = await openBrowser();
 Deno.test.afterAll(() => browser?.close());

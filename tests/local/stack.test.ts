@@ -21,8 +21,8 @@ import {
   runDenoTask,
   runLocal,
   type StackFolder,
-} from "../support/stack-process.ts";
-import { until } from "../support/until.ts";
+} from "../../local/stack/stack-process.ts";
+import { until } from "../../local/system/until.ts";
 
 /** These tests read /proc, which only Linux has. */
 const ignore = Deno.build.os !== "linux";

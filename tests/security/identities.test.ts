@@ -25,7 +25,7 @@ import {
 import { at, one } from "../support/lists.ts";
 import { newPaymentId } from "../support/razorpay-ids.ts";
 import { settlePayment } from "../support/settlements.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../local/system/until.ts";
 
 const shop = await startPaymentHarness();
 const { control, sql } = shop;

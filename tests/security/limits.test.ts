@@ -17,7 +17,7 @@ import { payForPackage, type Purchase, signedCheckout } from "../support/purchas
 import { runReconciler } from "../support/payment-harness.ts";
 import { newSecret } from "../support/signing.ts";
 import { one } from "../support/lists.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../local/system/until.ts";
 
 const backend = await startBackend();
 const { environment, razorpay, sql } = backend;

@@ -20,7 +20,7 @@ import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { orderPackage, payForPackage, signedCheckout, verify } from "../support/purchases.ts";
 import { one } from "../support/lists.ts";
 import { withQuickTimers } from "../support/quick-timers.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../local/system/until.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;

@@ -6,7 +6,7 @@
 
 import postgres from "postgres";
 import { one } from "./lists.ts";
-import { until } from "./until.ts";
+import { until } from "../../local/system/until.ts";
 
 /** Open connections; `await using` closes them. */
 export interface Connections extends AsyncDisposable {

@@ -9,7 +9,7 @@ import type postgres from "postgres";
 import { openConnections, waitingForLocks } from "./connections.ts";
 import type { TestDatabase } from "./database.ts";
 import { at } from "./lists.ts";
-import { until } from "./until.ts";
+import { until } from "../../local/system/until.ts";
 
 /** A call on a connection of its own. */
 export type Call<Result> = (sql: postgres.ISql) => Promise<Result>;

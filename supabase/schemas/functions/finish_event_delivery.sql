@@ -20,6 +20,7 @@ declare
     '5 seconds', '30 seconds', '2 minutes', '10 minutes', '30 minutes', '1 hour', '2 hours', '4 hours',
     '8 hours'
   ];
+  v_shortest_probe_wait constant interval := '5 seconds';
   v_longest_probe_wait constant interval := '15 minutes';
   v_failures_of_a_down_address constant integer := 3;
   -- The address says how long to wait, but not for how long nobody is told anything.
@@ -77,9 +78,11 @@ begin
   update public.event_addresses a
   set failures = a.failures + 1,
       failing_since = coalesce(a.failing_since, clock_timestamp()),
+      -- As long as it has been failing, and not by how many attempts failed: ten that were under way
+      -- together are one outage, which may be over in a second.
       next_probe_at = clock_timestamp() + v_jitter * least(
         v_longest_probe_wait,
-        interval '5 seconds' * power(2, least(a.failures, 20) + 1 - v_failures_of_a_down_address)
+        greatest(v_shortest_probe_wait, clock_timestamp() - a.failing_since)
       ),
       not_before = greatest(a.not_before, clock_timestamp() + v_retry_after),
       last_failure = coalesce(

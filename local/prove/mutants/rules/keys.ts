@@ -120,10 +120,10 @@ export const keys: Subject = {
       filter: "an order that is paid by another one's payment",
     },
     {
-      rule: "The ledger is never changed.",
+      rule: "The amount of an entry is never changed.",
       file: "supabase/schemas/triggers.sql",
-      find: "before update or delete on public.credit_transactions",
-      replace: "before delete on public.credit_transactions",
+      find: "action, credits, source, balance_after, created_at,",
+      replace: "action, source, balance_after, created_at,",
       test: "tests/database/append-only.test.ts",
     },
     {
@@ -145,10 +145,26 @@ export const keys: Subject = {
     {
       rule: "Only an erasure replaces a reference in the ledger.",
       file: "supabase/schemas/functions/private/keep_ledger.sql",
-      find: "and private.is_erasing()\n",
-      replace: "",
+      find: "if private.is_erasing()\n    and not exists (",
+      replace: "if not exists (",
       test: "tests/security/erasure.test.ts",
       filter: "nothing but the erasure replaces a reference or a reason",
+    },
+    {
+      rule: "An erasure replaces references of the erased person alone.",
+      file: "supabase/schemas/functions/private/keep_ledger.sql",
+      find: "where u.id is null\n        or t.source in",
+      replace: "where t.source in",
+      test: "tests/security/erasure.test.ts",
+      filter: "during an erasure, every other change is refused as ever",
+    },
+    {
+      rule: "An entry is never deleted.",
+      file: "supabase/schemas/triggers.sql",
+      find: "before delete on public.credit_transactions\n  for each row execute function",
+      replace:
+        "before delete on public.credit_transactions\n  for each row when (false) execute function",
+      test: "tests/database/append-only.test.ts",
     },
     {
       rule: "A price that has applied is never changed.",

@@ -7,12 +7,12 @@ import { strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { z } from "zod";
-import type { StackEnvironment } from "../../local/stack/environment.ts";
-import { readIfPresent, removeIfPresent } from "../../local/system/files.ts";
-import { postgresHome } from "../../local/postgres/server.ts";
-import { findProcess, type Process, sendSignal } from "../../local/system/processes.ts";
-import { REPOSITORY } from "../../local/system/settings.ts";
-import { until } from "./until.ts";
+import type { StackEnvironment } from "./environment.ts";
+import { readIfPresent, removeIfPresent } from "../system/files.ts";
+import { postgresHome } from "../postgres/server.ts";
+import { findProcess, type Process, sendSignal } from "../system/processes.ts";
+import { REPOSITORY } from "../system/settings.ts";
+import { until } from "../system/until.ts";
 
 /** What `stack.env` holds. */
 const stackEnvironment = z.strictObject({
@@ -75,12 +75,12 @@ export function runLocal(
   folder: StackFolder,
   variables: Record<string, string> = {},
 ): TaskProcess {
-  return spawn(["run", "--allow-all", `local/tasks/${task}.ts`], folder, variables);
+  return runProgram(["run", "--allow-all", `local/tasks/${task}.ts`], folder, variables);
 }
 
 /** As {@linkcode runLocal}, but through `deno task`, as on the command line. */
 export function runDenoTask(task: string, folder: StackFolder): TaskProcess {
-  return spawn(["task", task], folder, {});
+  return runProgram(["task", task], folder, {});
 }
 
 /** Waits until the process has started the stack, and returns what `stack.env` says. */
@@ -137,7 +137,8 @@ export async function processesOn(folder: StackFolder): Promise<Process[]> {
   return found;
 }
 
-function spawn(
+/** Runs deno with these arguments, as {@linkcode runLocal} does with a task. */
+export function runProgram(
   args: string[],
   folder: StackFolder,
   variables: Record<string, string>,

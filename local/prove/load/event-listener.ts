@@ -6,7 +6,7 @@
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
-import { until } from "./until.ts";
+import { until } from "../../system/until.ts";
 
 const message = z.object({
   type: z.string(),

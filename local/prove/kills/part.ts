@@ -1,0 +1,185 @@
+/**
+ * `deno task prove kills`: whatever process is killed, at whatever moment, everything that was
+ * acknowledged is there afterwards, once.
+ * @module
+ */
+
+import { setTimeout as delay } from "node:timers/promises";
+import { sendSignal } from "../../system/processes.ts";
+import type { Progress } from "../../system/task.ts";
+import { checkAfterLoad } from "../load/check.ts";
+import { acknowledged } from "../load/event-listener.ts";
+import { type Load, startLoad } from "../load/load.ts";
+import { type ProvedStack, withProvedStack } from "../load/proved-stack.ts";
+import { type Part, type PartResult, resultOf, type Row, type Size } from "../part.ts";
+import { newSeed, type Random, randomOf } from "../random.ts";
+
+const ROUNDS: Readonly<Record<Size, number>> = { small: 5, full: 20, million: 20 };
+
+/** Fewer at small, because machines that run tests have something else to do. */
+const CALLERS: Readonly<Record<Size, number>> = { small: 8, full: 16, million: 16 };
+
+/** How many calls are answered between two kills, so that each meets a backend at work. */
+const ANSWERED_BETWEEN_KILLS = 40;
+
+/** The kill comes at any moment within so many milliseconds after that. */
+const WITHIN_MS = 1_500;
+
+/** How long nobody may get an answer. Starting the whole stack takes a tenth of it on a quiet machine. */
+const PATIENCE_MS = 120_000;
+
+/** The share of events that the bot refuses at first. */
+const REFUSED_RATE = 0.02;
+
+/** What is killed, and how it comes back. */
+interface Victim {
+  readonly name: string;
+  readonly comesBack: string;
+  kill(stack: ProvedStack, random: Random): Promise<void>;
+}
+
+const VICTIMS: readonly Victim[] = [
+  {
+    name: "the PostgreSQL server",
+    comesBack: "by itself",
+    kill: async (stack) => sendSignal(await stack.serverPid(), "SIGKILL"),
+  },
+  {
+    name: "single connections of the server",
+    comesBack: "by themselves",
+    kill: killSomeBackends,
+  },
+  {
+    name: "the process of the functions",
+    comesBack: "with deno task start",
+    async kill(stack, random) {
+      await stack.killFunctions();
+      await delay(random.between(0, 500));
+      await stack.startFunctions();
+    },
+  },
+  {
+    name: "the Razorpay stand-in",
+    comesBack: "with its command",
+    async kill(stack, random) {
+      await stack.killStandIn();
+      await delay(random.between(0, 500));
+      await stack.startStandIn();
+    },
+  },
+  {
+    name: "all of them in the same moment",
+    comesBack: "with both commands",
+    async kill(stack) {
+      const server = await stack.serverPid();
+      await Promise.all([
+        sendSignal(server, "SIGKILL"),
+        stack.killFunctions(),
+        stack.killStandIn(),
+      ]);
+      await Promise.all([stack.startFunctions(), stack.startStandIn()]);
+    },
+  },
+];
+
+/** PostgreSQL ends all other connections when one dies, because it may have left anything behind. */
+async function killSomeBackends(stack: ProvedStack, random: Random): Promise<void> {
+  const pids = random.shuffled(await stack.backendPids());
+  for (const pid of pids.slice(0, random.between(1, 2))) sendSignal(pid, "SIGKILL");
+}
+
+export const kills: Part = {
+  name: "kills",
+  claim:
+    "SIGKILL at a random moment, under a mixed load: the server, single connections, the functions, " +
+    "Razorpay. What was acknowledged is there, once. This is the death of processes: what the operating " +
+    "system has taken is kept, so it shows nothing about a loss of power.",
+  run: ({ size, progress }) => withProvedStack((stack) => prove(stack, size, progress)),
+};
+
+async function prove(stack: ProvedStack, size: Size, progress: Progress): Promise<PartResult> {
+  const seed = newSeed();
+  progress(`kills: seed ${seed}`);
+  const random = randomOf(seed);
+  stack.listener.behave(() =>
+    random.happens(REFUSED_RATE) ? new Response(null, { status: 503 }) : acknowledged()
+  );
+  const load = await startLoad(stack, {
+    seed,
+    callers: CALLERS[size],
+    restMs: 20,
+    cutRate: 0.01,
+    forgottenAfterSeconds: 30,
+  });
+  const backAfterMs: number[] = [];
+  const victims = victimsOf(ROUNDS[size], random);
+  for (const [index, victim] of victims.entries()) {
+    await delay(random.between(0, WITHIN_MS));
+    progress(`kills: round ${index + 1} of ${victims.length}, ${victim.name}`);
+    const killedAt = performance.now();
+    await victim.kill(stack, random);
+    const isBack = await answeredCalls(load, 2 * CALLERS[size]);
+    backAfterMs.push(performance.now() - killedAt);
+    if (!isBack || !await answeredCalls(load, ANSWERED_BETWEEN_KILLS)) {
+      return resultOf(roundRows(victims.slice(0, index + 1), backAfterMs), [
+        `seed ${seed}, round ${index + 1}: no answers for ${PATIENCE_MS / 1_000} seconds after ` +
+        `SIGKILL for ${victim.name}. ${await stateOf(stack, load)}`,
+      ]);
+    }
+  }
+  progress("kills: waiting for what is under way, then checking");
+  await load.stop();
+  const { rows, misses } = await checkAfterLoad(stack, load.journal, { seed });
+  return resultOf([...roundRows(victims, backAfterMs), ...rows], [
+    ...misses,
+    ...(misses.length > 0
+      ? [`The seed was ${seed}; chance also lies in how processes take turns.`]
+      : []),
+  ]);
+}
+
+/** Each victim as often as the others, in a random order. */
+function victimsOf(rounds: number, random: Random): Victim[] {
+  const victims: Victim[] = [];
+  while (victims.length < rounds) victims.push(...random.shuffled(VICTIMS));
+  return victims.slice(0, rounds);
+}
+
+/**
+ * Waits until so many more calls have been answered, and returns whether they were. Throws if the load has
+ * ended by an error of its own.
+ */
+async function answeredCalls({ journal, throwIfFailed }: Load, count: number): Promise<boolean> {
+  const enough = journal.answered + count;
+  const deadline = Date.now() + PATIENCE_MS;
+  while (journal.answered < enough) {
+    throwIfFailed();
+    if (Date.now() > deadline) return false;
+    await delay(10);
+  }
+  return true;
+}
+
+/** What somebody needs who wants to know why nothing is answered. */
+async function stateOf(stack: ProvedStack, { journal }: Load): Promise<string> {
+  const waiting = journal.entries.filter(({ answer, isAbandoned }) => !answer && !isAbandoned);
+  const lastLines = (text: string) => text.trimEnd().split("\n").slice(-5).join(" | ");
+  return [
+    `Waiting: ${waiting.map(({ call }) => call.path).join(", ") || "nobody"}`,
+    `The stack: ${lastLines(await stack.output())}`,
+    `The server: ${lastLines(await stack.serverLog())}`,
+  ].join(". ");
+}
+
+function roundRows(victims: readonly Victim[], backAfterMs: readonly number[]): Row[] {
+  return VICTIMS.flatMap((victim) => {
+    const times = backAfterMs.filter((_, round) => victims[round] === victim);
+    if (times.length === 0) return [];
+    const slowest = (Math.max(...times) / 1000).toFixed(1);
+    return [{
+      what: `SIGKILL for ${victim.name}, back ${victim.comesBack}`,
+      figure: `${times.length} times, serving again after ${slowest} s at most`,
+      holds: true,
+    }];
+  });
+}

@@ -1,0 +1,48 @@
+/**
+ * Chance that can be repeated: the same seed leads to the same draws.
+ * @module
+ */
+
+import { randomInt } from "node:crypto";
+
+/** A source of draws. */
+export interface Random {
+  /** A number from 0, and below 1. */
+  next(): number;
+  /** A whole number from `least` to `most`. */
+  between(least: number, most: number): number;
+  /** One of the items. */
+  pick<Item>(items: readonly [Item, ...Item[]]): Item;
+  /** Whether something of this probability happens. */
+  happens(probability: number): boolean;
+  /** The items in another order. */
+  shuffled<Item>(items: readonly Item[]): Item[];
+}
+
+/** A seed to print, so that somebody else can repeat the draws. */
+export function newSeed(): number {
+  return randomInt(2 ** 31);
+}
+
+/** Draws from a seed, by the algorithm mulberry32. */
+export function randomOf(seed: number): Random {
+  let state = seed >>> 0;
+  const next = () => {
+    state = (state + 0x6D2B79F5) >>> 0;
+    let mixed = state;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const between = (least: number, most: number) => least + Math.floor(next() * (most - least + 1));
+  return {
+    next,
+    between,
+    pick: (items) => items[between(0, items.length - 1)] ?? items[0],
+    happens: (probability) => next() < probability,
+    shuffled: (items) =>
+      items.map((item) => ({ item, position: next() }))
+        .sort((one, other) => one.position - other.position)
+        .map(({ item }) => item),
+  };
+}

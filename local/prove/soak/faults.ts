@@ -1,0 +1,86 @@
+/**
+ * What goes wrong during a soak, one after the other, each for a few seconds.
+ * @module
+ */
+
+import { setTimeout as delay } from "node:timers/promises";
+import { sendSignal } from "../../system/processes.ts";
+import type { NewFault } from "../../razorpay/faults.ts";
+import { acknowledged } from "../load/event-listener.ts";
+import type { ProvedStack } from "../load/proved-stack.ts";
+
+/** A fault: it begins, lasts, and ends. */
+export interface Fault {
+  readonly name: string;
+  happen(stack: ProvedStack): Promise<void>;
+}
+
+const LASTS_MS = 3_000;
+
+/** In the order in which they are told of; they happen in a random one. */
+export const FAULTS: readonly Fault[] = [
+  {
+    name: "the database is shut down, and the stack starts it again",
+    // Unlike a crash, a shutdown keeps the counts of dead rows, which are among the samples.
+    happen: async (stack) => sendSignal(await stack.serverPid(), "SIGINT"),
+  },
+  { name: "the database stands still", happen: stopServer },
+  {
+    name: "all connections of the database are cut",
+    happen: (stack) =>
+      stack.asSuperuser(async (sql) => {
+        await sql`
+          select pg_terminate_backend(pid) from pg_catalog.pg_stat_activity
+          where backend_type = 'client backend' and pid <> pg_backend_pid()`;
+      }),
+  },
+  { name: "Razorpay is slow", happen: misbehave({ kind: "delay", delay_ms: 2_000, times: 8 }) },
+  { name: "Razorpay does not answer", happen: misbehave({ kind: "hang", times: 2 }) },
+  {
+    name: "Razorpay answers nonsense",
+    happen: misbehave(
+      { kind: "500", times: 2 },
+      { kind: "502_html", times: 2 },
+      { kind: "504_empty" },
+      { kind: "200_html", times: 2 },
+      { kind: "200_cut_off" },
+    ),
+  },
+  {
+    name: "connections to Razorpay are cut",
+    happen: misbehave({ kind: "drop", times: 3 }, { kind: "200_broken_off", times: 2 }),
+  },
+  {
+    name: "Razorpay is down",
+    async happen(stack) {
+      await stack.killStandIn();
+      await delay(LASTS_MS);
+      await stack.startStandIn();
+    },
+  },
+  {
+    name: "the bot that hears the events is down",
+    async happen({ listener }) {
+      listener.behave(() => new Response(null, { status: 503 }));
+      await delay(LASTS_MS);
+      listener.behave(acknowledged);
+    },
+  },
+];
+
+/** Stops the server and all its connections without ending them, as a disk that hangs does. */
+async function stopServer(stack: ProvedStack): Promise<void> {
+  const pids = [await stack.serverPid(), ...await stack.backendPids()];
+  for (const pid of pids) sendSignal(pid, "SIGSTOP");
+  await delay(LASTS_MS);
+  for (const pid of pids) sendSignal(pid, "SIGCONT");
+}
+
+/** What is not used up in the time that a fault lasts is forgotten, so that faults take turns. */
+function misbehave(...faults: NewFault[]): Fault["happen"] {
+  return async ({ control }) => {
+    for (const fault of faults) await control.addFault(fault);
+    await delay(LASTS_MS);
+    await control.clearFaults();
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * Samples of what must not grow while a backend works: memory, connections, dead rows, queues.
+ * @module
+ */
+
+import type postgres from "postgres";
+import { readIfPresent } from "../../system/files.ts";
+import type { Series, Tolerance } from "./flat.ts";
+
+/** What is sampled. */
+export interface Sampled {
+  readonly sql: postgres.Sql;
+  /** The process of the functions. */
+  readonly functionsPid: number;
+  /** The processes of the server's connections. */
+  backendPids(): Promise<number[]>;
+}
+
+const KILOBYTES_PER_MEGABYTE = 1_024;
+
+/** The figures, in the order of the table. */
+const FIGURES = {
+  functionsMemory: {
+    what: "memory of the process of the functions",
+    unit: "MB",
+    tolerance: { share: 0.1, slack: 32 },
+  },
+  descriptors: {
+    what: "files and sockets that it has open",
+    unit: "",
+    tolerance: { share: 0.1, slack: 16 },
+  },
+  connectionMemory: {
+    what: "memory of a connection to the database, on average, without what it shares",
+    unit: "MB",
+    // Each learns the tables and plans that it needs anew after it was cut.
+    tolerance: { share: 0.25, slack: 8 },
+  },
+  connections: {
+    what: "connections to the database",
+    unit: "",
+    tolerance: { share: 0, slack: 4 },
+  },
+  deadRows: {
+    what: "dead rows of all tables",
+    unit: "",
+    tolerance: { share: 0.5, slack: 2_000 },
+  },
+  events: {
+    what: "events that are to be sent now",
+    unit: "",
+    // What gathers while the bot is down for a moment.
+    tolerance: { share: 0, slack: 100 },
+  },
+  orders: {
+    what: "orders that Razorpay is to be asked about now",
+    unit: "",
+    tolerance: { share: 0, slack: 20 },
+  },
+  holds: {
+    what: "reservations that have expired and are not ended",
+    unit: "",
+    tolerance: { share: 0, slack: 20 },
+  },
+} as const satisfies Record<string, { what: string; unit: string; tolerance: Tolerance }>;
+
+type Figure = keyof typeof FIGURES;
+type Sample = Record<Figure, number>;
+
+/** Takes samples. */
+export class Sampler {
+  readonly #sampled: Sampled;
+  readonly #samples: Sample[] = [];
+  #failed = 0;
+
+  constructor(sampled: Sampled) {
+    this.#sampled = sampled;
+  }
+
+  /** How many samples could not be taken, because the database was away. */
+  get failed(): number {
+    return this.#failed;
+  }
+
+  /** Takes one sample of everything, or none if the database does not answer. */
+  async take(): Promise<void> {
+    try {
+      this.#samples.push(await takeSample(this.#sampled));
+    } catch {
+      this.#failed++;
+    }
+  }
+
+  /** All samples so far. */
+  series(): Series[] {
+    return (Object.keys(FIGURES) as Figure[]).map((name) => ({
+      ...FIGURES[name],
+      samples: this.#samples.map((sample) => sample[name]),
+    }));
+  }
+}
+
+async function takeSample(sampled: Sampled): Promise<Sample> {
+  const [counts] = await sampled.sql<
+    [Omit<Sample, "functionsMemory" | "connectionMemory" | "descriptors">]
+  >`
+    select
+      (
+        select count(*) from pg_catalog.pg_stat_activity
+        where datname = current_database() and backend_type = 'client backend'
+      )::integer as connections,
+      (select sum(n_dead_tup) from pg_catalog.pg_stat_user_tables)::integer as "deadRows",
+      (
+        (select count(*) from public.events where state = 'new')
+        + (
+          select count(*) from public.event_deliveries
+          where state = 'pending' and next_attempt_at <= clock_timestamp()
+        )
+      )::integer as events,
+      (
+        select count(*) from public.payment_orders where next_check_at <= clock_timestamp()
+      )::integer as orders,
+      (
+        select count(*) from public.holds where state = 'open' and expires_at <= clock_timestamp()
+      )::integer as holds`;
+  const backends = await Promise.all(
+    (await sampled.backendPids()).map((pid) => kilobytes(pid, "RssAnon")),
+  );
+  return {
+    ...counts,
+    functionsMemory: await kilobytes(sampled.functionsPid, "VmRSS") / KILOBYTES_PER_MEGABYTE,
+    connectionMemory: backends.reduce((sum, part) => sum + part, 0) / backends.length /
+      KILOBYTES_PER_MEGABYTE,
+    descriptors: await countEntries(`/proc/${sampled.functionsPid}/fd`),
+  };
+}
+
+/** A line of a process's status; 0 if it has just ended. */
+async function kilobytes(pid: number, name: string): Promise<number> {
+  const status = await readIfPresent(`/proc/${pid}/status`) ?? "";
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1] ?? 0);
+}
+
+async function countEntries(folder: string): Promise<number> {
+  let count = 0;
+  for await (const _ of Deno.readDir(folder)) count++;
+  return count;
+}

@@ -1,0 +1,115 @@
+-- Fails quickly if a lock is not available, so that calls do not queue up behind this migration. A
+-- migration that failed has changed nothing and can be pushed again.
+set local lock_timeout = '2s';
+
+SET local check_function_bodies = off;
+
+CREATE OR REPLACE FUNCTION public.finish_event_delivery (
+  event_id            uuid,
+  address_id          integer,
+  lease_token         uuid,
+  http_status         integer DEFAULT NULL::integer,
+  error               text    DEFAULT NULL::text,
+  retry_after_seconds integer DEFAULT NULL::integer
+)
+  RETURNS text
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_waits constant interval[] := array[
+    '5 seconds', '30 seconds', '2 minutes', '10 minutes', '30 minutes', '1 hour', '2 hours', '4 hours',
+    '8 hours'
+  ];
+  v_shortest_probe_wait constant interval := '5 seconds';
+  v_longest_probe_wait constant interval := '15 minutes';
+  v_failures_of_a_down_address constant integer := 3;
+  -- The address says how long to wait, but not for how long nobody is told anything.
+  v_retry_after constant interval := make_interval(
+    secs => least(greatest(finish_event_delivery.retry_after_seconds, 0), 3600)
+  );
+  -- So that what failed together is not sent together again.
+  v_jitter constant double precision := 0.8 + 0.4 * random();
+  v_address public.event_addresses;
+  v_delivery public.event_deliveries;
+begin
+  select a.* into v_address from public.event_addresses a
+  where a.id = finish_event_delivery.address_id
+  for no key update;
+  select d.* into v_delivery from public.event_deliveries d
+  where d.event_id = finish_event_delivery.event_id
+    and d.address_id = finish_event_delivery.address_id
+    -- Whoever has claimed it since says what became of it.
+    and d.lease_token = finish_event_delivery.lease_token
+  for no key update;
+  if not found then
+    return 'lease_lost';
+  end if;
+
+  update public.event_deliveries d
+  set lease_token = null,
+      last_status = finish_event_delivery.http_status,
+      last_error = finish_event_delivery.error
+  where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+
+  if finish_event_delivery.http_status between 200 and 299 then
+    update public.event_deliveries d
+    set state = 'delivered', next_attempt_at = null, finished_at = clock_timestamp()
+    where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+    update public.event_addresses a set failures = 0, failing_since = null, next_probe_at = null
+    where a.id = v_address.id and a.failures > 0;
+    -- It was down and is back: what failed meanwhile did not fail by itself.
+    if v_address.failures >= v_failures_of_a_down_address then
+      update public.event_deliveries d
+      set next_attempt_at = least(d.next_attempt_at, clock_timestamp())
+      where d.address_id = v_address.id
+        and d.state = 'pending'
+        and d.lease_token is null
+        and d.last_attempt_at >= v_address.failing_since - interval '1 minute';
+    end if;
+    return 'delivered';
+  elsif finish_event_delivery.http_status = 410 then
+    update public.event_deliveries d set next_attempt_at = clock_timestamp()
+    where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+    update public.event_addresses a set paused_at = coalesce(a.paused_at, clock_timestamp())
+    where a.id = v_address.id;
+    return 'paused';
+  end if;
+
+  update public.event_addresses a
+  set failures = a.failures + 1,
+      failing_since = coalesce(a.failing_since, clock_timestamp()),
+      -- As long as it has been failing, and not by how many attempts failed: ten that were under way
+      -- together are one outage, which may be over in a second.
+      next_probe_at = clock_timestamp() + v_jitter * least(
+        v_longest_probe_wait,
+        greatest(v_shortest_probe_wait, clock_timestamp() - a.failing_since)
+      ),
+      not_before = greatest(a.not_before, clock_timestamp() + v_retry_after),
+      last_failure = coalesce(
+        finish_event_delivery.error, 'status ' || finish_event_delivery.http_status
+      )
+  where a.id = v_address.id;
+
+  if clock_timestamp() >= v_delivery.give_up_at then
+    update public.event_deliveries d
+    set state = 'dead', next_attempt_at = null, finished_at = clock_timestamp()
+    where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+    return 'dead';
+  end if;
+  update public.event_deliveries d
+  set next_attempt_at = least(
+    clock_timestamp() + greatest(
+      v_jitter * v_waits[least(v_delivery.attempts, array_length(v_waits, 1))],
+      v_retry_after
+    ),
+    v_delivery.give_up_at
+  )
+  where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+  return 'failed';
+end;
+$function$;

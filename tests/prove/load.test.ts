@@ -1,0 +1,189 @@
+/**
+ * The check after a load notices what it is there for: it finds nothing wrong with a backend that is
+ * right, and each thing that is made wrong on purpose.
+ * @module
+ */
+
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import postgres from "postgres";
+import { checkAfterLoad } from "../../local/prove/load/check.ts";
+import { listenForEvents } from "../../local/prove/load/event-listener.ts";
+import type { Entry, Kind } from "../../local/prove/load/journal.ts";
+import { startLoad } from "../../local/prove/load/load.ts";
+import { newSeed } from "../../local/prove/random.ts";
+import { startBackend } from "../support/backend.ts";
+import { at } from "../support/lists.ts";
+import { until } from "../../local/system/until.ts";
+
+const backend = await startBackend();
+Deno.test.afterAll(() => backend.stop());
+const { control } = backend.razorpay;
+const listener = listenForEvents(backend.secrets.eventsSecret);
+Deno.test.afterAll(async () => await listener[Symbol.asyncDispose]());
+Deno.env.set("EVENTS_URL", listener.url);
+await control.changeSettings({
+  webhook_url: `${backend.environment.SUPABASE_URL}/functions/v1/razorpay-webhook`,
+  webhook_time_factor: 0.01,
+});
+const target = { ...backend, control, listener };
+const seed = newSeed();
+const CALLS = 300;
+
+const load = await startLoad(target, {
+  seed,
+  callers: 8,
+  restMs: 5,
+  cutRate: 0.05,
+  forgottenAfterSeconds: 60,
+});
+const { journal } = load;
+const KINDS = [
+  "first contact",
+  "deduction",
+  "reservation",
+  "capture",
+  "release",
+  "order",
+  "payment link",
+  "verification",
+  "refund",
+  "adjustment",
+] as const satisfies Kind[];
+await until("there were enough calls, of every kind", () => {
+  const missing = KINDS.filter((kind) => journal.acknowledged(kind).length === 0);
+  return Promise.resolve(journal.answered >= CALLS && missing.length === 0);
+});
+await load.stop();
+
+/** What the check says once `spoil` has made something wrong, and `repair` has put it right again. */
+async function missesAfter(spoil: () => unknown, repair: () => unknown): Promise<string> {
+  await spoil();
+  try {
+    const { holds, misses } = await checkAfterLoad(target, journal, { seed });
+    strictEqual(holds, misses.length === 0);
+    return misses.join("\n");
+  } finally {
+    await repair();
+  }
+}
+
+/** The first call of this kind that was acknowledged. */
+function acknowledged(kind: Kind): Entry {
+  return at(journal.acknowledged(kind), 0);
+}
+
+/** Queries past the triggers that keep the ledger as it is. */
+async function asSuperuser(statement: string): Promise<void> {
+  const sql = postgres(backend.database.superuserUrl, { max: 1, onnotice: () => {} });
+  try {
+    await sql.unsafe(`set session_replication_role = replica; ${statement}`);
+  } finally {
+    await sql.end();
+  }
+}
+
+function pretend(kind: Kind, changes: Partial<Entry>): { spoil(): void; repair(): void } {
+  const original = acknowledged(kind);
+  const invented = { ...original, ...changes };
+  return {
+    spoil: () => void journal.entries.push(invented),
+    repair: () => void journal.entries.splice(journal.entries.indexOf(invented), 1),
+  };
+}
+
+Deno.test("a backend that lost nothing passes", async () => {
+  deepStrictEqual(await missesAfter(() => {}, () => {}), "");
+  ok(listener.arrivals.length > 0);
+});
+
+Deno.test("an acknowledged deduction that is not in the ledger is noticed", async () => {
+  const { spoil, repair } = pretend("deduction", { reference: "never-asked" });
+  match(await missesAfter(spoil, repair), /^deduction never-asked has 0 entries$/m);
+});
+
+Deno.test("a call that never had an answer is noticed", async () => {
+  const { spoil, repair } = pretend("deduction", { reference: "unheard", answer: undefined });
+  match(await missesAfter(spoil, repair), /^deduction unheard never had an answer$/m);
+});
+
+Deno.test("a charge that nobody asked for is noticed, as an entry and in the balance", async () => {
+  const { reference, phone } = acknowledged("deduction");
+  const { entries } = journal;
+  const place = entries.findIndex((entry) => entry.reference === reference);
+  const [hidden] = entries.slice(place, place + 1);
+  ok(hidden);
+  const misses = await missesAfter(
+    () => entries.splice(place, 1),
+    () => entries.splice(place, 0, hidden),
+  );
+  match(misses, new RegExp(`${reference} has 1 entries that nobody asked for`));
+  ok(misses.includes(`${phone} has`), misses);
+});
+
+Deno.test("an acknowledged reservation that is gone is noticed", async () => {
+  const { spoil, repair } = pretend("reservation", { reference: "no-such-hold" });
+  match(await missesAfter(spoil, repair), /^reservation no-such-hold is not there$/m);
+});
+
+Deno.test("an acknowledged order that is gone is noticed", async () => {
+  const { answer } = acknowledged("order");
+  ok(answer);
+  const { spoil, repair } = pretend("order", {
+    reference: "gone",
+    answer: { ...answer, data: { ...answer.data, order_id: "order_00000000000000" } },
+  });
+  match(await missesAfter(spoil, repair), /^order gone is not there$/m);
+});
+
+Deno.test("a payment whose credits are gone is noticed", async () => {
+  const [paid] = await backend.sql`
+    select user_id, sequence_number, reference_id from public.credit_transactions
+    where source = 'payment' limit 1`;
+  ok(paid);
+  const where = `where user_id = '${paid.user_id}' and sequence_number = ${paid.sequence_number}`;
+  const change = (id: string) =>
+    asSuperuser(`update public.credit_transactions set reference_id = '${id}' ${where}`);
+  const misses = await missesAfter(
+    () => change("pay_00000000000000"),
+    () => change(String(paid.reference_id)),
+  );
+  match(misses, new RegExp(`^${paid.reference_id} has 0 entries`, "m"));
+  match(misses, /^pay_00000000000000 was credited, and Razorpay does not hold it$/m);
+  // The books themselves say so as well.
+  match(misses, /: .*pay_00000000000000/);
+});
+
+Deno.test("an event that never arrived is noticed", async () => {
+  const last = listener.arrivals.length - 1;
+  const id = at(listener.arrivals, last).data.event_id;
+  const hidden = listener.arrivals.filter(({ data }) => data.event_id === id);
+  const misses = await missesAfter(
+    () =>
+      listener.arrivals.splice(
+        0,
+        Infinity,
+        ...listener.arrivals.filter((one) => !hidden.includes(one)),
+      ),
+    () => listener.arrivals.push(...hidden),
+  );
+  match(misses, new RegExp(`${id} has not arrived`));
+});
+
+Deno.test("an event with a wrong signature is noticed", async () => {
+  const misses = await missesAfter(
+    () => fetch(listener.url, { method: "POST", body: "{}" }).then((response) => response.text()),
+    () => listener.unsigned.splice(0),
+  );
+  match(misses, /^POST \{\}$/m);
+});
+
+Deno.test("a repeated call that gets another answer is noticed", async () => {
+  const entry = acknowledged("adjustment");
+  const { answer } = entry;
+  ok(answer);
+  const misses = await missesAfter(
+    () => entry.answer = { ...answer, message: "Something else" },
+    () => entry.answer = answer,
+  );
+  match(misses, new RegExp(`^adjustment ${entry.reference} was repeated: `, "m"));
+});
