@@ -243,6 +243,17 @@ for (
   });
 }
 
+Deno.test("a refund that Razorpay's lists do not show yet is not made again", async () => {
+  const { payment_id } = await buyer();
+  const request = { payment_id, amount_paise: 4_950, reference_id: newTicket() };
+  await control.addFault({ kind: "200_cut_off", method: "POST", path: "/v1/payments/*/refund" });
+  await control.changeSettings({ list_lag_ms: 60_000 });
+  expectPending(await refund(request));
+  strictEqual(dataOf(await refund(request)).amount_paise, 4_950);
+  await control.changeSettings({ list_lag_ms: 0 });
+  deepStrictEqual(await refundsAt(payment_id), [4_950]);
+});
+
 Deno.test("a refund that stays unknown is shown to operators until its call is repeated", async () => {
   const { payment_id } = await buyer();
   const reference_id = newTicket();

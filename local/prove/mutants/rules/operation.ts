@@ -33,9 +33,9 @@ export const limits: Subject = {
       rule: "What another limit refuses does not use up the shared one.",
       file: COUNT,
       find: "order by l.scope = 'project', l.scope\n  loop",
-      replace: "order by l.scope desc\n  loop",
+      replace: "order by l.scope <> 'project', l.scope\n  loop",
       test: LIMITS,
-      filter: "an address that is refused uses up nothing of what all have together",
+      filter: "an order that is used again counts for the address only, and a refused one too",
     },
     {
       rule: "A caller who is refused by the shared limit is not counted against the number.",
@@ -60,15 +60,6 @@ export const limits: Subject = {
       replace: "      if v_exceeded_scope = 'nobody' then\n        outcome := 'rate_limited';",
       test: LIMITS,
       filter: "refuses one too many, and nothing comes of it",
-    },
-    {
-      rule: "A known user is not limited as a newcomer.",
-      file: `${FUNCTIONS}/get_user.sql`,
-      find:
-        "  if get_user.caller_address is not null\n    and private.find_user_id(get_user.phone_number, get_user.whatsapp_user_id) is null\n  then",
-      replace: "  if get_user.caller_address is not null\n  then",
-      test: LIMITS,
-      filter: "a known user is not limited as a newcomer, and not counted",
     },
     {
       rule: "Verifications are limited.",

@@ -245,7 +245,7 @@ export const razorpay: Subject = {
       find: 'connect(this.#credentials, { "x-refund-idempotency": key })',
       replace: "connect(this.#credentials)",
       test: "tests/endpoints/refund-payment.test.ts",
-      filter: "a refund is made once, however often and at once it is asked for",
+      filter: "a refund that Razorpay's lists do not show yet is not made again",
     }),
     inGateway({
       rule: "A Razorpay that is overloaded is unavailable, and has not refused.",
