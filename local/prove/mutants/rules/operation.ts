@@ -174,7 +174,7 @@ export const timeLimits: Subject = {
       rule: "A Razorpay that never answers is given up.",
       file: "functions-shared/razorpay/gateway.ts",
       find: "const TIMEOUT_MS = 8_000;",
-      replace: "const TIMEOUT_MS = 300_000;",
+      replace: "const TIMEOUT_MS = 60_000;",
       test: "tests/payments/faults.test.ts",
       filter: "no function waits forever for a Razorpay that does not answer",
     },
