@@ -12,6 +12,7 @@ import { call, dataOf, expectError, operatorHeaders } from "../support/calls.ts"
 import { INVALID_PROOF, newUser } from "../support/accounts.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { withEnvironment } from "../support/environment.ts";
+import { expireHolds, letExpire } from "../support/holds.ts";
 import { one } from "../support/lists.ts";
 import { settleByHand, usePaymentHarness } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
@@ -85,6 +86,11 @@ async function wholeLife(): Promise<Person> {
   await bot("capture", { ...both, reference_id: captured });
   await bot("reserve", { ...both, reference_id: released });
   await bot("release", { ...both, reference_id: released });
+  // One that nobody ends, of whose expiry the bot is told.
+  const forgotten = `for ${phone}`;
+  await bot("reserve", { ...both, reference_id: forgotten });
+  await letExpire(sql, { phone }, forgotten);
+  strictEqual(await expireHolds(sql), 1);
 
   // A payment link, paid, with a refund and a dispute; and a card that fails.
   const link = dataOf(
@@ -238,6 +244,7 @@ const WHERE_A_LIFE_LEAVES_TRACES = [
   "public.adjustments",
   "public.book_violations",
   "public.credit_transactions",
+  "public.events",
   "public.holds",
   "public.identities",
   "public.operator_actions",
@@ -326,6 +333,12 @@ const FORGETFUL: readonly { leaves: string[]; name: string; from: string; to: st
     name: ERASE,
     from: "where c.subject = any",
     to: "where false and c.subject = any",
+  },
+  {
+    leaves: ["public.events"],
+    name: ERASE,
+    from: "where e.user_id = any",
+    to: "where false and e.user_id = any",
   },
   {
     leaves: ["public.webhook_deliveries"],

@@ -16,6 +16,7 @@ begin
   analyze public.order_references (reference_id);
   analyze public.operator_actions;
   analyze public.book_violations;
+  analyze public.events (data);
   analyze public.adjustments (reference_id);
   analyze public.rate_counters (subject);
   -- Skipped with a warning where another role owns it.
