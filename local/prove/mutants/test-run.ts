@@ -43,8 +43,11 @@ export interface Selection {
   readonly failFast?: boolean;
 }
 
-/** The line about a test at its end; not that about a module that cannot be loaded. */
-const TEST_LINE = /^ *(.+) \.\.\. (ok|FAILED) \([0-9.]+/gm;
+/** The line about a test that passed. */
+const PASSED = /^ *(.+) \.\.\. ok \([0-9]/gm;
+
+/** A line in the list of failures; that of a module that cannot be loaded has no place in a file. */
+const FAILED = /^(.+) => \.\/\S+:\d+:\d+$/gm;
 
 /** Runs a test file in a lane. `signal` ends the run early. */
 export async function runTests(
@@ -81,12 +84,12 @@ export async function runTests(
 
   const decoder = new TextDecoder();
   const output = stripVTControlCharacters(decoder.decode(stdout) + decoder.decode(stderr));
-  const results = [...output.matchAll(TEST_LINE)];
-  const titles = (result: string) =>
-    results.flatMap(([, title = "", became]) => became === result ? [title] : []);
+  const [, failures = ""] = output.split("\n FAILURES \n");
+  const titles = (text: string, line: RegExp) =>
+    Array.from(text.matchAll(line), ([, title = ""]) => title);
   return {
-    passed: titles("ok"),
-    failed: titles("FAILED"),
+    passed: titles(output, PASSED),
+    failed: titles(failures, FAILED),
     isSuccess: success,
     end: output.trim().slice(-LAST_CHARACTERS),
   };

@@ -455,9 +455,9 @@ export const events: Subject = {
     },
     {
       rule: "410 pauses an address.",
-      file: CLAIM,
-      find: "    or v_address.paused_at is not null\n",
-      replace: "",
+      file: FINISH,
+      find: "elsif finish_event_delivery.http_status = 410 then",
+      replace: "elsif finish_event_delivery.http_status = 411 then",
       test: DELIVERIES,
       filter: "410 pauses an address, which keeps its queue, and no other one",
     },
