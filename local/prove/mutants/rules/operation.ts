@@ -524,6 +524,7 @@ export const events: Subject = {
       find: " and balance_before > v_threshold then",
       replace: " then",
       test: "tests/events/low-balance.test.ts",
+      filter: "tells nothing of a balance that stays below the threshold",
     },
     {
       rule: "A settlement tells only what lasts.",
