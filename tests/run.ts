@@ -14,7 +14,7 @@ import { interrupted, runTask, TaskError } from "../local/system/task.ts";
 import { readSettings, REPOSITORY } from "../local/system/settings.ts";
 import { createTemplate, TEMPLATE_VARIABLE } from "./support/database.ts";
 import { LOG_FILE_VARIABLE } from "./support/private-values.ts";
-import { startTestServer } from "./support/server.ts";
+import { givenTestServer, startTestServer } from "./support/server.ts";
 
 /** How many lines of a file's log are printed if one of its tests fails. */
 const MAX_LOG_LINES = 200;
@@ -51,14 +51,16 @@ interface Result {
 await runTask(async () => {
   const interruption = interrupted();
   const { files, options } = await selection();
-  const count = Math.max(1, Math.min(navigator.hardwareConcurrency, MAX_LANES, files.length));
+  const settings = readSettings();
+  const given = await givenTestServer(settings);
+  const maxLanes = given === undefined ? MAX_LANES : 1;
+  const count = Math.max(1, Math.min(navigator.hardwareConcurrency, maxLanes, files.length));
   const queue = files.values();
   const results: Result[] = [];
   await using cleanUp = new AsyncDisposableStack();
 
   // A server of its own for each lane: roles belong to a whole server, and some tests change them.
-  const settings = readSettings();
-  const first = await startTestServer(settings);
+  const first = given ?? await startTestServer(settings);
   cleanUp.defer(() => first.stop());
   const { binaries } = first;
   const servers = [first];

@@ -532,6 +532,15 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
         "",
       ),
     },
+    "an adjustment does": {
+      statements: [
+        `update public.adjustments set user_id = '${EMPTY}' where reference_id = 'given'`,
+      ],
+      noticedBy: accounts(
+        "union all\n    select 'adjustment ' || a.reference_id, a.user_id from public.adjustments a",
+        "",
+      ),
+    },
   },
   "a debt is the sum of what is owed, and is paid while there are credits that are not reserved": {
     "a debt is forgotten": {

@@ -66,14 +66,13 @@ Deno.test("an adjustment happens once, however often and at once it is asked for
   strictEqual(await fundsOf(who), "10/0");
 });
 
-Deno.test("one reference is for one action, also of another function", async () => {
+Deno.test("one reference is for one request, also of another function", async () => {
   const { user_id } = await customer(10);
   const reference_id = newTicket();
   await adjust(user_id, 1, { reference_id });
-  expectError(await act("freeze-user", { user_id, reference_id }), {
-    httpStatus: 409,
-    code: "REFERENCE_REUSED",
-  });
+  const refusal = { httpStatus: 409, code: "REFERENCE_REUSED" };
+  expectError(await act("freeze-user", { user_id, reference_id }), refusal);
+  expectError(await act("adjust-credits", { user_id, credits: 2, reference_id }), refusal);
 });
 
 Deno.test("what is not there or is reserved is not taken, and a refused reference stays free", async () => {

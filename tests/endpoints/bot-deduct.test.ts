@@ -114,11 +114,14 @@ Deno.test("a reference with another number of credits is REFERENCE_REUSED, and c
   const phone = newPhoneNumber();
   const reference_id = newReference();
   await deduct({ phone_number: phone, reference_id });
-  expectError(await deduct({ phone_number: phone, reference_id, credits: 2 }), {
-    httpStatus: 409,
-    code: "REFERENCE_REUSED",
-  });
+  const refusal = { httpStatus: 409, code: "REFERENCE_REUSED" };
+  expectError(await deduct({ phone_number: phone, reference_id, credits: 2 }), refusal);
   strictEqual(await balanceOf(phone), 2);
+
+  const named = { phone_number: phone, reference_id: newReference(), credits: 2 };
+  await deduct(named);
+  expectError(await deduct({ ...named, credits: 3 }), refusal);
+  strictEqual(await balanceOf(phone), 0);
 });
 
 Deno.test("a reference belongs to its user: another user's call with it is charged", async () => {

@@ -189,6 +189,19 @@ Deno.test("a paid or expired link is followed by a new one", async () => {
   await expectBought(phone, CREDITS);
 });
 
+Deno.test("a link that ends in a moment is not offered again, and one with more time is", async () => {
+  const phone = newPhoneNumber();
+  const first = await linkFor(phone);
+  const leave = (time: string) =>
+    shop.sql`
+      update public.payment_orders set expires_at = clock_timestamp() + ${time}::interval
+      where short_url = ${first.short_url}`;
+  await leave("6 minutes");
+  strictEqual((await linkFor(phone)).short_url, first.short_url);
+  await leave("4 minutes");
+  notStrictEqual((await linkFor(phone)).short_url, first.short_url);
+});
+
 Deno.test("a link that was paid in its last second is settled after its end", async () => {
   const phone = newPhoneNumber();
   const link = await linkFor(phone);

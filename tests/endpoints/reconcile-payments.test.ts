@@ -49,7 +49,8 @@ async function run(): Promise<Record<string, unknown>> {
 async function age(orderId: string, age: string): Promise<void> {
   await shop.sql`
     update public.payment_orders
-    set created_at = created_at - ${age}::interval, next_check_at = clock_timestamp()
+    set created_at = created_at - ${age}::interval, paid_at = paid_at - ${age}::interval,
+      next_check_at = clock_timestamp()
     where razorpay_order_id = ${orderId}`;
 }
 

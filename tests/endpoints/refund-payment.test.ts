@@ -4,6 +4,7 @@
  */
 
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import type postgres from "postgres";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { type Answer, dataOf, expectError } from "../support/calls.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
@@ -24,6 +25,7 @@ import {
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, payForPackage } from "../support/purchases.ts";
 import { newPaymentId } from "../support/razorpay-ids.ts";
+import { takeTurns } from "../support/turns.ts";
 
 const shop = await usePaymentHarness();
 const { control, sql } = shop;
@@ -150,6 +152,22 @@ Deno.test("two operators who refund one payment at once refund it once", async (
   await expectBought(phone, CREDITS - Math.floor(CREDITS * 6_000 / AMOUNT));
 });
 
+Deno.test("a refund that is asked for waits for the one before it, and sees what it asked for", async () => {
+  const { payment_id } = await buyer();
+  const ask = async (sql: postgres.ISql) => {
+    const { outcome, refund_paise } = one(
+      await sql`
+      select outcome, refund_paise
+      from public.ask_refund(${payment_id}, 'Asha', 'Because', ${newTicket()}, 6000)`,
+    );
+    return { outcome, refund_paise };
+  };
+  const { first, followers } = await takeTurns(shop.database, ask, [ask, ask]);
+  deepStrictEqual(first, { outcome: "asking", refund_paise: 6_000 });
+  const refused = { outcome: "refund_exceeds_payment", refund_paise: null };
+  deepStrictEqual(followers, [refused, refused]);
+});
+
 Deno.test("a refund that is pending takes its credits when the bank has made it", async () => {
   await control.changeSettings({ refund_status: "pending" });
   const { phone, payment_id } = await buyer();
@@ -224,6 +242,17 @@ for (
     await expectBought(phone, CREDITS / 2);
   });
 }
+
+Deno.test("a refund that Razorpay's lists do not show yet is not made again", async () => {
+  const { payment_id } = await buyer();
+  const request = { payment_id, amount_paise: 4_950, reference_id: newTicket() };
+  await control.addFault({ kind: "200_cut_off", method: "POST", path: "/v1/payments/*/refund" });
+  await control.changeSettings({ list_lag_ms: 60_000 });
+  expectPending(await refund(request));
+  strictEqual(dataOf(await refund(request)).amount_paise, 4_950);
+  await control.changeSettings({ list_lag_ms: 0 });
+  deepStrictEqual(await refundsAt(payment_id), [4_950]);
+});
 
 Deno.test("a refund that stays unknown is shown to operators until its call is repeated", async () => {
   const { payment_id } = await buyer();

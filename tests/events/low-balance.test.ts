@@ -87,27 +87,27 @@ for (const [way, spend] of Object.entries(WAYS)) {
     strictEqual((await spend(phone, 3)).low_balance, true);
     deepStrictEqual(await typesToldAbout(phone), ["credits.exhausted"]);
   });
-}
 
-Deno.test("a balance that stays below the threshold is not told again before it was above it", async () => {
-  await sql`update public.settings set value = 5 where name = 'low_balance_credits'`;
-  try {
-    const { phone, userId } = await userWith(7);
-    for (let left = 6; left > 1; left--) await deduct(phone);
-    deepStrictEqual(await toldAbout(phone), [
-      { type: "credits.low", data: { threshold_credits: 5 } },
-    ]);
-    // From 2 to 5, which is not above it.
-    await grant(userId, 3);
-    await deduct(phone);
-    deepStrictEqual(await typesToldAbout(phone), ["credits.low"]);
-    await grant(userId, 2);
-    await deduct(phone);
-    deepStrictEqual(await typesToldAbout(phone), ["credits.low", "credits.low"]);
-  } finally {
-    await sql`update public.settings set value = 1 where name = 'low_balance_credits'`;
-  }
-});
+  Deno.test(`${way} tells nothing of a balance that stays below the threshold`, async () => {
+    await sql`update public.settings set value = 5 where name = 'low_balance_credits'`;
+    try {
+      const { phone, userId } = await userWith(7);
+      for (let left = 6; left > 1; left--) await spend(phone, 1);
+      deepStrictEqual(await toldAbout(phone), [
+        { type: "credits.low", data: { threshold_credits: 5 } },
+      ]);
+      // From 2 to 5, which is not above it.
+      await grant(userId, 3);
+      await spend(phone, 1);
+      deepStrictEqual(await typesToldAbout(phone), ["credits.low"]);
+      await grant(userId, 2);
+      await spend(phone, 1);
+      deepStrictEqual(await typesToldAbout(phone), ["credits.low", "credits.low"]);
+    } finally {
+      await sql`update public.settings set value = 1 where name = 'low_balance_credits'`;
+    }
+  });
+}
 
 Deno.test("a repeated call repeats low_balance, and tells nothing again", async () => {
   const { phone, userId } = await userWith(2);

@@ -338,6 +338,22 @@ Deno.test("when the payment that paid an order is refunded, the second one that 
   strictEqual(await paidAtOf(purchase), paidAt, "the customer paid when the first payment came");
 });
 
+Deno.test("a payment whose refund failed after all pays its order again, when the other one went back", async () => {
+  const purchase = await pay();
+  const { checkout: { razorpay_payment_id: first } } = purchase;
+  const { razorpay_payment_id: second } = await payAgain(purchase, "captured");
+  dataOf(await verify(purchase));
+  const { id } = await control.refund(first, { deliver_webhooks: false });
+  await deliverAll([...await eventsOf(purchase), ...await shop.eventsAbout(second)]);
+  await control.changeRefund(id, { status: "failed", deliver_webhooks: false });
+  await deliverAll(await shop.eventsAbout(id));
+  await control.refund(second, { deliver_webhooks: false });
+  await deliverAll(await shop.eventsAbout(second));
+  await expectBought(purchase.phone, CREDITS);
+  strictEqual(await flagOf(first), null);
+  strictEqual(dataOf(await verify(purchase)).credits_added, CREDITS);
+});
+
 /** When an order was paid, as an operator reads it. */
 async function paidAtOf({ checkout }: Purchase): Promise<unknown> {
   return one(await findPayments(shop, checkout.razorpay_order_id)).order.paid_at;

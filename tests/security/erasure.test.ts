@@ -343,6 +343,12 @@ const FORGETFUL: readonly { leaves: string[]; name: string; from: string; to: st
     to: "where false and c.subject = any",
   },
   {
+    leaves: ["public.events"],
+    name: ERASE,
+    from: "where e.user_id = any",
+    to: "where false and e.user_id = any",
+  },
+  {
     leaves: ["public.webhook_deliveries"],
     name: ERASE,
     from: "set payload = '{}'",
@@ -483,8 +489,10 @@ PL/pgSQL function public.erase_user(uuid,text,text,jsonb) line 1 at PERFORM*/;
 
 Deno.test("during an erasure, every other change is refused as ever", async () => {
   const person = await wholeLife();
-  const stranger = await newUser(newPhoneNumber());
+  const other = newPhoneNumber();
+  const stranger = await newUser(other);
   await bot("deduct", { phone_number: person.phone, reference_id: "the last one" });
+  await bot("deduct", { phone_number: other, reference_id: "somebody else's" });
   const mine = `user_id = '${person.userId}' and source = 'image_generation'`;
   const changes = [
     `update public.credit_transactions set reference_id = ${NEW_REFERENCE}, credits = 1000
@@ -497,7 +505,7 @@ Deno.test("during an erasure, every other change is refused as ever", async () =
     `update public.credit_transactions set reference_id = ${NEW_REFERENCE}
      where user_id = '${person.userId}' and source = 'merge'`,
     `update public.credit_transactions set reference_id = ${NEW_REFERENCE}
-     where user_id = '${stranger}'`,
+     where user_id = '${stranger}' and source = 'image_generation'`,
     `delete from public.credit_transactions where ${mine}`,
     "truncate public.credit_transactions",
     "update public.operator_actions set reason = 'fine'",

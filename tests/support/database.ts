@@ -37,9 +37,10 @@ export async function createEmptyDatabase(exposeNewObjects: boolean): Promise<Te
   return database;
 }
 
-/** Makes the database that the others are copied from, and returns its URL. */
+/** Makes the database that the others are copied from, anew if it is there, and returns its URL. */
 export async function createTemplate(serverUrl: string): Promise<string> {
   const name = "credits_template";
+  await onServer(serverUrl, `drop database if exists ${name}`);
   await onServer(serverUrl, `create database ${name}`);
   const templateUrl = withDatabase(serverUrl, name);
   await prepareDatabase(templateUrl, { password: new URL(serverUrl).password });

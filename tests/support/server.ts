@@ -17,6 +17,9 @@ import {
 } from "../../local/postgres/server.ts";
 import type { Settings } from "../../local/system/settings.ts";
 
+/** The variable that names a server to run tests on, as a superuser. `deno task prove mutants` sets it. */
+export const SERVER_VARIABLE = "TEST_SERVER_URL";
+
 /** A server for tests. */
 export interface TestServer {
   /** Logs in as a superuser. */
@@ -24,6 +27,17 @@ export interface TestServer {
   /** The folder with its programs, for tests that start servers of their own. */
   readonly binaries: string;
   stop(): Promise<void>;
+}
+
+/**
+ * Returns the server that the environment names, if it names one. Whoever started it runs the tests of one
+ * file after the other on it, and stops it.
+ */
+export async function givenTestServer(settings: Settings): Promise<TestServer | undefined> {
+  const url = Deno.env.get(SERVER_VARIABLE);
+  if (!url) return undefined;
+  const binaries = settings.postgresBin ?? await installPostgres();
+  return { url, binaries, stop: () => Promise.resolve() };
 }
 
 /** Starts a server that trades crash safety for speed. */
