@@ -7,7 +7,7 @@
  */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Answer, Refusal } from "../../shared/backend.ts";
 import { sentenceOf } from "../api.ts";
 import { useConsole } from "../context.ts";
@@ -24,10 +24,14 @@ export function Dialog({ title, isBusy = false, onClose, children }: {
   const dialog = useRef<HTMLDialogElement>(null);
   // The warning before a session ends opens over any other dialog.
   const titleId = useId();
-  useEffect(() => {
+  // At once: another key may move the focus from the button that opened it before an effect runs.
+  useLayoutEffect(() => {
     const opener = document.activeElement;
-    dialog.current?.showModal();
+    const element = dialog.current;
+    element?.showModal();
     return () => {
+      // As long as it is open, nothing outside can have the focus.
+      element?.close();
       if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
       else document.querySelector<HTMLElement>("h1")?.focus();
     };
