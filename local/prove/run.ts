@@ -11,13 +11,14 @@ import { installPostgres } from "../postgres/binaries.ts";
 import { readSettings, REPOSITORY } from "../system/settings.ts";
 import { runTask, TaskError } from "../system/task.ts";
 import { kills } from "./kills/part.ts";
+import { mutants } from "./mutants/part.ts";
 import { type Part, type PartResult, resultOf, type Size } from "./part.ts";
 import { type Circumstances, type Outcome, partText, reportText } from "./report.ts";
 import { scale } from "./scale/part.ts";
 import { soak } from "./soak/part.ts";
 
 /** In the order in which they run. */
-const PARTS: readonly Part[] = [kills, soak, scale];
+const PARTS: readonly Part[] = [kills, mutants, soak, scale];
 
 const SIZES: readonly Size[] = ["small", "full", "million"];
 

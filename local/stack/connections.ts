@@ -8,6 +8,10 @@
  * 1208). Releasing such a connection even hands it to the next caller.
  *
  * So each connection here is a driver of its own that is thrown away as soon as its socket closes.
+ *
+ * When it connects, postgres.js also asks for the types of arrays, with a query whose failure nobody can
+ * catch: a connection that died in that moment ended the whole process with "Uncaught (in promise)". So
+ * the connections here know the types from a driver that has asked before, and do not ask.
  * @module
  */
 
@@ -28,18 +32,20 @@ export interface ReservedConnection {
   release(): void;
 }
 
-/** Options of the driver. */
-export type DriverOptions = postgres.Options<Record<string, postgres.PostgresType>>;
+/** A driver of the package, as far as its options matter. */
+type Driver = Pick<postgres.Sql, "options">;
+
+/** The driver accepts options that it has already parsed, although its types do not say so. */
+type DriverOptions = postgres.Options<Record<string, postgres.PostgresType>>;
 
 /** How long statements in progress may delay the end of the connections. */
 const CLOSE_TIMEOUT_SECONDS = 5;
 
-/** Opens up to `limit` connections, each when it is first needed. Further callers wait for one. */
-export function openConnections(
-  url: string,
-  limit: number,
-  options: DriverOptions,
-): Connections {
+/**
+ * Opens up to `limit` connections like those of `driver`, each when it is first needed. Further callers
+ * wait for one. The driver must have run a statement, because it learns the types of arrays with its first.
+ */
+export function openConnections(driver: Driver, limit: number): Connections {
   const idle: Connection[] = [];
   const open = new Set<Connection>();
   const waiting: PromiseWithResolvers<Connection>[] = [];
@@ -50,7 +56,7 @@ export function openConnections(
   }
 
   function connect(): Connection {
-    const connection = new Connection(url, options, () => {
+    const connection = new Connection(driver, () => {
       open.delete(connection);
       const place = idle.indexOf(connection);
       if (place >= 0) idle.splice(place, 1);
@@ -94,10 +100,13 @@ class Connection {
   isClosed = false;
   readonly #sql: postgres.Sql;
 
-  constructor(url: string, options: DriverOptions, onClose: () => void) {
-    this.#sql = postgres(url, {
-      ...options,
+  constructor(driver: Driver, onClose: () => void) {
+    const options = {
+      ...driver.options,
+      // How often this one has failed to connect, and not how often any has.
+      shared: { ...Reflect.get(driver.options, "shared"), retries: 0 },
       max: 1,
+      fetch_types: false,
       // The driver would close it between two statements of a transaction, and open another.
       max_lifetime: null,
       onclose: () => {
@@ -107,7 +116,8 @@ class Connection {
         // Rejects whatever the driver has not settled.
         void this.end(0);
       },
-    });
+    };
+    this.#sql = postgres(options as unknown as DriverOptions);
   }
 
   run(statement: string, parameters: unknown[]): Promise<unknown> {

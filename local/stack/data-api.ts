@@ -11,7 +11,7 @@ import { App, ConsoleEmailDriver } from "@supabase/lite";
 import { PostgresConnection } from "@supabase/lite/postgres";
 import { z } from "zod";
 import { answerAuth } from "./embedded-auth.ts";
-import { type Connections, type DriverOptions, openConnections } from "./connections.ts";
+import { type Connections, openConnections } from "./connections.ts";
 
 /** Serves the paths `/rest/v1/...` and `/auth/v1/...`. */
 export interface DataApi {
@@ -69,6 +69,8 @@ export async function startDataApi(options: DataApiOptions): Promise<DataApi> {
   };
   try {
     await provideAuthTables(app, connection);
+    // Known by now. It would ask again whenever it connects, and must not: see connections.ts.
+    Reflect.set(connection.driver.options, "fetch_types", false);
     // Once it has been read, the schema stays known even while the database is unavailable.
     await connection.readSchema();
     // PostgreSQL notifies this channel when a migration has changed the schema, as for PostgREST.
@@ -157,10 +159,8 @@ class ProjectConnection extends PostgresConnection {
         },
       },
     });
-    // Kysely reserves a connection for each statement and transaction. The driver accepts options that
-    // it has already parsed, although its types do not say so.
-    const options = this.driver.options as unknown as DriverOptions;
-    this.#connections = openConnections(url, POOL_SIZE, options);
+    // Kysely reserves a connection for each statement and transaction.
+    this.#connections = openConnections(this.driver, POOL_SIZE);
     Reflect.set(this.driver, "reserve", () => this.#connections.reserve());
     // When lite first finds a table with row-level security, it grants all of them to every role
     // (ensureRlsContext), which would undo the migrations' grants. This state claims that it

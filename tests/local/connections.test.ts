@@ -3,11 +3,17 @@
  * @module
  */
 import { deepStrictEqual, rejects } from "node:assert/strict";
+import { type AddressInfo, connect, createServer } from "node:net";
+import postgres from "postgres";
 import { openConnections, type ReservedConnection } from "../../local/stack/connections.ts";
 import { createTestDatabase } from "../support/database.ts";
 
 const database = await createTestDatabase();
 Deno.test.afterAll(() => database.drop());
+
+const driver = postgres(database.url, { max: 1, onnotice: () => {} });
+await driver`select`;
+Deno.test.afterAll(() => driver.end());
 
 const CLOSED = { code: /^CONNECTION_(CLOSED|DESTROYED)$/ };
 
@@ -26,7 +32,7 @@ async function terminate(connection: ReservedConnection): Promise<void> {
 }
 
 Deno.test("a transaction whose connection dies can be rolled back, and the next one works", async () => {
-  const connections = openConnections(database.url, 1, {});
+  const connections = openConnections(driver, 1);
   const dead = await connections.reserve();
   await dead.unsafe("begin", []);
   await terminate(dead);
@@ -39,7 +45,7 @@ Deno.test("a transaction whose connection dies can be rolled back, and the next 
 });
 
 Deno.test("a caller who waits gets the place of a connection that died", async () => {
-  const connections = openConnections(database.url, 1, {});
+  const connections = openConnections(driver, 1);
   const dead = await connections.reserve();
   const waiting = connections.reserve();
   await terminate(dead);
@@ -52,7 +58,7 @@ Deno.test("a caller who waits gets the place of a connection that died", async (
 Deno.test("a server that cannot be reached fails each statement, and is asked again", async () => {
   const url = new URL(database.url);
   url.port = "1";
-  const connections = openConnections(url.href, 1, {});
+  const connections = openConnections(postgres(url.href), 1);
   for (let attempt = 0; attempt < 3; attempt++) {
     const connection = await connections.reserve();
     await rejects(connection.unsafe("select 1", []), { code: "ECONNREFUSED" });
@@ -63,7 +69,7 @@ Deno.test("a server that cannot be reached fails each statement, and is asked ag
 });
 
 Deno.test("no more connections are open than allowed, and a released one is used again", async () => {
-  const connections = openConnections(database.url, 2, {});
+  const connections = openConnections(driver, 2);
   const [first, second] = [await connections.reserve(), await connections.reserve()];
   const pids = [await pidOf(first), await pidOf(second)];
   const third = connections.reserve();
@@ -72,3 +78,38 @@ Deno.test("no more connections are open than allowed, and a released one is used
   await connections.end();
   await rejects(connections.reserve(), CLOSED);
 });
+
+Deno.test("arrays are known without asking for their types, in which moment nothing may die", {
+  timeout: 20_000,
+}, async () => {
+  const { hostname, port } = new URL(database.url);
+  const cut = await listenAndCut(hostname, Number(port), "pg_catalog.pg_type");
+  const options = { ...driver.options, host: ["127.0.0.1"], port: [cut.port] };
+  const connections = openConnections({ options }, 1);
+  const connection = await connections.reserve();
+  const names = ["one", "the other"];
+  const rows = await connection.unsafe("select $1::text[] as names", [names]);
+  deepStrictEqual([...rows as unknown[]], [{ names }]);
+  await connections.end();
+  await cut.stop();
+});
+
+/** Passes connections on, and cuts each whose client says `forbidden`. */
+async function listenAndCut(hostname: string, port: number, forbidden: string) {
+  const server = createServer((client) => {
+    const target = connect(port, hostname);
+    client.on(
+      "data",
+      (bytes) => bytes.includes(forbidden) ? client.destroy() : target.write(bytes),
+    );
+    target.pipe(client);
+    client.on("close", () => target.destroy());
+    for (const socket of [client, target]) socket.on("error", () => client.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port: own } = server.address() as AddressInfo;
+  return {
+    port: own,
+    stop: () => new Promise<void>((resolve) => server.close(() => resolve())),
+  };
+}

@@ -48,7 +48,7 @@ Deno.test("connections that are never closed are noticed", async () => {
       functionsPid: Deno.pid,
       backendPids: () => Promise.resolve([]),
     });
-    for (let sample = 0; sample < 12; sample++) {
+    for (let sample = 0; sample < 40; sample++) {
       const sql = postgres(database.url, { max: 1, onnotice: () => {} });
       leaked.push(sql);
       await sql`select`;

@@ -8,6 +8,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type postgres from "postgres";
+import { until } from "../../system/until.ts";
 import { type PartResult, resultOf, type Row } from "../part.ts";
 import { randomOf } from "../random.ts";
 import { Client } from "./client.ts";
@@ -148,6 +149,8 @@ class Findings {
 async function settle({ sql, control, environment }: Target): Promise<boolean> {
   const client = new Client(environment, { random: randomOf(0), cutRate: 0, surprised: () => {} });
   const deadline = Date.now() + SETTLE_MS;
+  // The connection that asks may have been among those that were cut.
+  await until("the database answers", () => sql`select`.then(() => true, () => false));
   await control.webhooksDelivered({ timeout_ms: SETTLE_MS }).catch(() => {});
   await sql`
     update public.payment_orders set next_check_at = clock_timestamp()

@@ -99,10 +99,18 @@ export class ProvedStack implements Target {
     return this.#functions.pid;
   }
 
-  /** The server's own process, which is the parent of those of its connections. */
+  /**
+   * The server's own process, which is the parent of those of its connections. Waits for one while it is
+   * being started again.
+   */
   async serverPid(): Promise<number> {
     const file = join(this.folder.home, "postgres", "data", "postmaster.pid");
-    return Number((await Deno.readTextFile(file)).split("\n")[0]);
+    let pid = 0;
+    await until("the server runs", async () => {
+      pid = Number((await readIfPresent(file))?.split("\n")[0]);
+      return pid > 0;
+    });
+    return pid;
   }
 
   /** The processes of the connections to the server, in any order. */

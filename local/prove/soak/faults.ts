@@ -6,6 +6,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { sendSignal } from "../../system/processes.ts";
 import type { NewFault } from "../../razorpay/faults.ts";
+import { until } from "../../system/until.ts";
 import { acknowledged } from "../load/event-listener.ts";
 import type { ProvedStack } from "../load/proved-stack.ts";
 
@@ -27,12 +28,7 @@ export const FAULTS: readonly Fault[] = [
   { name: "the database stands still", happen: stopServer },
   {
     name: "all connections of the database are cut",
-    happen: (stack) =>
-      stack.asSuperuser(async (sql) => {
-        await sql`
-          select pg_terminate_backend(pid) from pg_catalog.pg_stat_activity
-          where backend_type = 'client backend' and pid <> pg_backend_pid()`;
-      }),
+    happen: (stack) => until("the connections are cut", () => cutConnections(stack)),
   },
   { name: "Razorpay is slow", happen: misbehave({ kind: "delay", delay_ms: 2_000, times: 8 }) },
   { name: "Razorpay does not answer", happen: misbehave({ kind: "hang", times: 2 }) },
@@ -67,6 +63,20 @@ export const FAULTS: readonly Fault[] = [
     },
   },
 ];
+
+/** Returns whether it could: the database may still be on its way back from the fault before. */
+async function cutConnections(stack: ProvedStack): Promise<boolean> {
+  try {
+    await stack.asSuperuser((sql) =>
+      sql`
+        select pg_terminate_backend(pid) from pg_catalog.pg_stat_activity
+        where backend_type = 'client backend' and pid <> pg_backend_pid()`
+    );
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Stops the server and all its connections without ending them, as a disk that hangs does. */
 async function stopServer(stack: ProvedStack): Promise<void> {

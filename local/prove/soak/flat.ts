@@ -11,6 +11,8 @@ export interface Tolerance {
   readonly share: number;
   /** In the figure's own unit, on top. */
   readonly slack: number;
+  /** A limit within which the figure may move as it likes, such as the size of a pool. */
+  readonly limit?: number;
 }
 
 /** A figure that was sampled at regular intervals, oldest first. */
@@ -43,13 +45,14 @@ export function flatness({ what, unit, tolerance, samples }: Series): Row {
   const third = Math.floor(warm.length / 3);
   const first = median(warm.slice(0, third));
   const last = median(warm.slice(-third));
-  const most = first * (1 + tolerance.share) + tolerance.slack;
-  const percent = Math.round(tolerance.share * 100);
-  const allowed = `${percent > 0 ? `${percent}% and ` : ""}${tolerance.slack}`;
+  const { share, slack, limit = 0 } = tolerance;
+  const most = Math.max(limit, first * (1 + share) + slack);
+  const percent = share > 0 ? `${Math.round(share * 100)}% and ` : "";
+  const allowed = limit > 0 ? `up to ${limit} would do` : `${percent}${slack} more would do`;
   return {
     what,
     figure: `${round(first)}${withSpace(unit)} after the warm-up, ${round(last)} at the end ` +
-      `(${allowed} more would do)`,
+      `(${allowed})`,
     holds: last <= most,
   };
 }

@@ -39,7 +39,8 @@ const FIGURES = {
   connections: {
     what: "connections to the database",
     unit: "",
-    tolerance: { share: 0, slack: 4 },
+    // The pool of the Data API, its two others, and those of the proof.
+    tolerance: { share: 0, slack: 0, limit: 25 },
   },
   deadRows: {
     what: "dead rows of all tables",
@@ -49,8 +50,9 @@ const FIGURES = {
   events: {
     what: "events that are to be sent now",
     unit: "",
-    // What gathers while the bot is down for a moment.
-    tolerance: { share: 0, slack: 100 },
+    // What gathers in the half minute after which a claim expires that was cut off, which holds up an
+    // address that was down before.
+    tolerance: { share: 0, slack: 300 },
   },
   orders: {
     what: "orders that Razorpay is to be asked about now",
