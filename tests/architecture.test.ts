@@ -26,7 +26,7 @@ const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   "web": [
     ["account", "console"],
-    ["shared"],
+    ["common"],
   ],
 };
 
@@ -46,7 +46,7 @@ const OTHER_TREES: Readonly<Record<string, readonly string[]>> = {
   // The types of requests and answers, and the words of their errors.
   "web/account": CONTRACT,
   "web/console": CONTRACT,
-  "web/shared": CONTRACT,
+  "web/common": CONTRACT,
   // Measures a function in its own process, next to a handler that does less.
   "local/bench": ["supabase/functions/bot-deduct"],
   // Knows what each answer has to be, and makes links that have expired.

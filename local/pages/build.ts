@@ -99,7 +99,7 @@ function unescapeLetters(script: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffe
 
 /** The styles that both pages share, and then those of the page. */
 async function bundleStyle(page: PageName): Promise<Uint8Array<ArrayBuffer>> {
-  const sources = [join(SOURCES, "shared/style.css"), join(SOURCES, page, "style.css")];
+  const sources = [join(SOURCES, "common/style.css"), join(SOURCES, page, "style.css")];
   const texts = await Promise.all(sources.map((file) => Deno.readTextFile(file)));
   const entry = await Deno.makeTempFile({ suffix: ".css" });
   try {

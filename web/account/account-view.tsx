@@ -4,7 +4,7 @@
  */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Configuration } from "../shared/configuration.ts";
+import type { Configuration } from "../common/configuration.ts";
 import {
   type Account,
   loadAccount,

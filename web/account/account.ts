@@ -7,8 +7,8 @@ import type { z } from "zod";
 import type { creditHistory, transaction } from "shared/contract/credit-history.ts";
 import type { packageSummary } from "shared/contract/package.ts";
 import type { users } from "shared/contract/users.ts";
-import { callFunction, selectRows } from "../shared/backend.ts";
-import type { Configuration } from "../shared/configuration.ts";
+import { callFunction, selectRows } from "../common/backend.ts";
+import type { Configuration } from "../common/configuration.ts";
 import type { Proof } from "./proof.ts";
 
 /** An entry of the history. */

@@ -4,8 +4,8 @@
  */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { isRefusal, Unreachable } from "../shared/backend.ts";
-import type { Configuration } from "../shared/configuration.ts";
+import { isRefusal, Unreachable } from "../common/backend.ts";
+import type { Configuration } from "../common/configuration.ts";
 import { type Account, loadAccount, loadPackages, type Package } from "./account.ts";
 import { AccountView } from "./account-view.tsx";
 import { ChatLink } from "./chat-link.tsx";

@@ -4,7 +4,7 @@
  */
 
 import type { ComponentChildren } from "preact";
-import { BalanceChart, type BalancePoint } from "../shared/balance-chart.tsx";
+import { BalanceChart, type BalancePoint } from "../common/balance-chart.tsx";
 import type { Account } from "./account.ts";
 import { useSpeech } from "./language.ts";
 

@@ -6,8 +6,8 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { callFunction, isRefusal, Refusal } from "../shared/backend.ts";
-import type { Configuration } from "../shared/configuration.ts";
+import { callFunction, isRefusal, Refusal } from "../common/backend.ts";
+import type { Configuration } from "../common/configuration.ts";
 import type { Package } from "./account.ts";
 import { ChatLink } from "./chat-link.tsx";
 import { loadCheckout, type Order, type Razorpay } from "./checkout.ts";

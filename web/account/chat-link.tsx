@@ -4,7 +4,7 @@
  */
 
 import type { ComponentChildren } from "preact";
-import type { Configuration } from "../shared/configuration.ts";
+import type { Configuration } from "../common/configuration.ts";
 
 interface ChatLinkProps {
   readonly configuration: Configuration;

@@ -5,7 +5,7 @@
 
 import type { z } from "zod";
 import type { createOrder } from "shared/contract/create-order.ts";
-import type { Configuration } from "../shared/configuration.ts";
+import type { Configuration } from "../common/configuration.ts";
 
 /** An order of create-order, which Checkout takes the money for. */
 export type Order = z.output<(typeof createOrder)["data"]>;

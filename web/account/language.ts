@@ -5,8 +5,8 @@
 
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import { formatClock, formatDay, formatNumber, formatPaise, formatTime } from "../shared/format.ts";
-import { shared } from "../shared/storage.ts";
+import { formatClock, formatDay, formatNumber, formatPaise, formatTime } from "../common/format.ts";
+import { shared } from "../common/storage.ts";
 import type { Messages } from "./messages/en.ts";
 
 /** Each visitor loads the words of one language only. */

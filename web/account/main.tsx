@@ -4,7 +4,7 @@
  */
 
 import { render } from "preact";
-import { loadConfiguration } from "../shared/configuration.ts";
+import { loadConfiguration } from "../common/configuration.ts";
 import { App, loadContent } from "./app.tsx";
 import { loadSpeech, preferredLanguage } from "./language.ts";
 import { readOpening } from "./proof.ts";

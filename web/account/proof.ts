@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { Configuration } from "../shared/configuration.ts";
-import { session as tab, shared } from "../shared/storage.ts";
+import type { Configuration } from "../common/configuration.ts";
+import { session as tab, shared } from "../common/storage.ts";
 
 /** What the page sends to prove who is asking. */
 export interface Proof {

@@ -5,9 +5,9 @@
 
 import type { z } from "zod";
 import type { verifyPayment } from "shared/contract/verify-payment.ts";
-import { callFunction, isRefusal } from "../shared/backend.ts";
-import type { Configuration } from "../shared/configuration.ts";
-import { shared } from "../shared/storage.ts";
+import { callFunction, isRefusal } from "../common/backend.ts";
+import type { Configuration } from "../common/configuration.ts";
+import { shared } from "../common/storage.ts";
 import type { Account, Package } from "./account.ts";
 import type { Paid } from "./checkout.ts";
 import type { Proof, Return } from "./proof.ts";

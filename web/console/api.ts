@@ -3,8 +3,8 @@
  * @module
  */
 
-import { type Answer, type Call, callFunction, Refusal, Unreachable } from "../shared/backend.ts";
-import type { Configuration } from "../shared/configuration.ts";
+import { type Answer, type Call, callFunction, Refusal, Unreachable } from "../common/backend.ts";
+import type { Configuration } from "../common/configuration.ts";
 import type { Functions } from "./functions.ts";
 import type { Session } from "./session.ts";
 

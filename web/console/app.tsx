@@ -4,7 +4,7 @@
  */
 
 import { useEffect, useMemo, useState } from "preact/hooks";
-import type { Configuration } from "../shared/configuration.ts";
+import type { Configuration } from "../common/configuration.ts";
 import { type Exclusion, openApi, sentenceOf } from "./api.ts";
 import { ConsoleProvider } from "./context.ts";
 import { Frame } from "./frame.tsx";

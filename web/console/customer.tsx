@@ -4,7 +4,7 @@
  */
 
 import { useState } from "preact/hooks";
-import { BalanceChart } from "../shared/balance-chart.tsx";
+import { BalanceChart } from "../common/balance-chart.tsx";
 import {
   AdjustDialog,
   EndHoldDialog,

@@ -4,7 +4,7 @@
  */
 
 import { render } from "preact";
-import { loadConfiguration } from "../shared/configuration.ts";
+import { loadConfiguration } from "../common/configuration.ts";
 import { App } from "./app.tsx";
 
 const configuration = await loadConfiguration();

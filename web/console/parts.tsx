@@ -5,7 +5,7 @@
 
 import { cloneElement, type ComponentChildren, type VNode } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
-import { formatNumber, formatPaise, formatTime } from "../shared/format.ts";
+import { formatNumber, formatPaise, formatTime } from "../common/format.ts";
 import { sentenceOf } from "./api.ts";
 import type { Loaded } from "./context.ts";
 import { customerHref } from "./route.ts";

@@ -5,7 +5,7 @@
  */
 
 import { AuthClient, type AuthError } from "@supabase/auth-js";
-import type { Configuration } from "../shared/configuration.ts";
+import type { Configuration } from "../common/configuration.ts";
 
 /** How long a page may stay untouched. */
 export const IDLE_MS = 15 * 60_000;

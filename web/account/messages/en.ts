@@ -4,7 +4,7 @@
  * @module
  */
 
-import { plurals } from "../../shared/plural.ts";
+import { plurals } from "../../common/plural.ts";
 
 const plural = plurals("en");
 

@@ -8,7 +8,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { type Answer, Refusal } from "../../shared/backend.ts";
+import { type Answer, Refusal } from "../../common/backend.ts";
 import { sentenceOf } from "../api.ts";
 import { useConsole } from "../context.ts";
 import type { Functions } from "../functions.ts";

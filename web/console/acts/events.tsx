@@ -4,7 +4,7 @@
  */
 
 import { useRef, useState } from "preact/hooks";
-import { Refusal } from "../../shared/backend.ts";
+import { Refusal } from "../../common/backend.ts";
 import { sentenceOf } from "../api.ts";
 import { useConsole } from "../context.ts";
 import type { BotEvent } from "../functions.ts";
