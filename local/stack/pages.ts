@@ -7,6 +7,7 @@
 import { buildPage, type BuiltPage } from "../pages/build.ts";
 import { CHECKOUT_URL, type PageConfiguration, type PageName, PAGES } from "../pages/pages.ts";
 import { servePage } from "../pages/serve.ts";
+import { CHECKOUT_SCRIPT_PATH } from "../razorpay/checkout-window.ts";
 import type { StackEnvironment } from "./environment.ts";
 
 /** Who sells on the embedded stack. */
@@ -60,6 +61,6 @@ export function pageConfiguration(backend: Backend): PageConfiguration {
     seller_name: SELLER,
     checkout_url: hostname === "api.razorpay.com"
       ? CHECKOUT_URL
-      : new URL("/v1/checkout.js", backend.RAZORPAY_API_URL).href,
+      : new URL(CHECKOUT_SCRIPT_PATH, backend.RAZORPAY_API_URL).href,
   };
 }
