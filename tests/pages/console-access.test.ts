@@ -150,6 +150,24 @@ testInBrowser(
 
 testInBrowser(
   browser,
+  "an address that changes before the console is on the screen is followed",
+  async (context) => {
+    const page = await openPage(context, url);
+    await page.evaluate(() => {
+      new MutationObserver((_, observer) => {
+        if (!document.querySelector("nav")) return;
+        observer.disconnect();
+        location.hash = "#/books";
+      }).observe(document.body, { childList: true, subtree: true });
+    });
+    await signIn(page, await newOperator(backend));
+    await page.getByRole("heading", { name: "The books" }).waitFor();
+    expectNoTrouble(page);
+  },
+);
+
+testInBrowser(
+  browser,
   "a session that was ended elsewhere leads back to signing in",
   async (context) => {
     const operator = await newOperator(backend);

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 /** The views that the navigation shows. */
 export const VIEWS = ["find", "attention", "sales", "books", "actions"] as const;
@@ -40,7 +40,8 @@ export function actionsHref(filter: { readonly operator?: string; readonly user_
 /** Follows the address. */
 export function useRoute(): Route {
   const [hash, setHash] = useState(location.hash);
-  useEffect(() => {
+  // A plain effect would wait for the next frame, and miss an address that changed before it.
+  useLayoutEffect(() => {
     const follow = () => setHash(location.hash);
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);
