@@ -154,6 +154,7 @@ const alternatives = (schema: unknown): string[] =>
 const OUTAGE = { SUPABASE_URL: closedUrl() };
 const MISCONFIGURED = { SUPABASE_SECRET_KEYS: "{" };
 const PROOF_WANTED = { FRONTEND_ACCESS: "phone-proof" };
+const EMPTY_SECRET = { headers: { "x-bot-secret": "" } };
 const WRONG_SECRET = { headers: { "x-bot-secret": "wrong" } };
 
 /** A call that succeeds. */
@@ -199,6 +200,8 @@ async function unprovenAnswers({ method, path }: GoodCall): Promise<Answer[]> {
     await call(method, path),
     await present("nonsense"),
     await present(String(token)),
+    // What a bot sends whose secret is not set.
+    await call(method, path, EMPTY_SECRET),
     ...(await strangersAnswers({ method, path })).slice(1),
   ]);
 }
