@@ -41,6 +41,13 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
+/** What is not a setting of the developer. */
+export interface StackOptions {
+  readonly progress?: Progress;
+  /** Whether nothing goes on with this stack's orders once it has stopped, so that none is kept. */
+  readonly isTemporary?: boolean;
+}
+
 /**
  * Starts the stack that the settings describe. The functions run in this process, so their
  * variables are set in its environment.
@@ -49,7 +56,7 @@ export interface Stack {
  */
 export async function startStack(
   settings: Settings,
-  progress: Progress = () => {},
+  { progress = () => {}, isTemporary = false }: StackOptions = {},
 ): Promise<Stack> {
   setEnvironment(settings.functionOptions);
   checkOptions(settings.functionOptions);
@@ -61,7 +68,7 @@ export async function startStack(
     const secrets = await loadSecrets(settings.localDir);
     // A taken port is reported at once, and not after the database has started.
     const apiPort = claimPort(settings.apiPort, "API_PORT");
-    const razorpay = await provideRazorpay(settings, secrets, apiPort, parts);
+    const razorpay = await provideRazorpay(settings, secrets, { apiPort, isTemporary }, parts);
     const backend = {
       SUPABASE_URL: `http://127.0.0.1:${apiPort}`,
       SUPABASE_PUBLISHABLE_KEY: settings.supabase?.publishableKey ?? secrets.publishableKey,
@@ -135,7 +142,7 @@ function eventAddresses({ functionOptions: { EVENTS_URL } }: Settings) {
 async function provideRazorpay(
   settings: Settings,
   secrets: Secrets,
-  apiPort: number,
+  { apiPort, isTemporary }: { apiPort: number; isTemporary: boolean },
   parts: AsyncDisposableStack,
 ): Promise<GivenRazorpay> {
   if (settings.razorpay) return settings.razorpay;
@@ -145,7 +152,7 @@ async function provideRazorpay(
     port: claimPort(settings.razorpayPort, "RAZORPAY_PORT"),
     webhookSecret: settings.razorpayWebhookSecret ?? secrets.razorpayWebhookSecret,
     webhookUrl: `http://127.0.0.1:${apiPort}/functions/v1/razorpay-webhook`,
-    stateFile: join(settings.localDir, "razorpay.json"),
+    ...(isTemporary ? {} : { stateFile: join(settings.localDir, "razorpay.json") }),
   });
   parts.defer(() => standIn.stop());
   return { ...key, apiUrl: standIn.url };

@@ -35,7 +35,7 @@ export async function withTemporaryStack(
     accountPort: 0,
     consolePort: 0,
     localDir,
-  });
+  }, { isTemporary: true });
   cleanUp.defer(() => stack.stop());
   await Promise.race([use(stack), stack.failure, interruption]);
 }

@@ -16,7 +16,9 @@ await runTask(async () => {
   const seconds = () => `${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s`;
   const settings = readSettings();
   console.log(introduction(settings));
-  const stack = await startStack(settings, (step) => console.log(`${seconds()}  ${step} ...`));
+  const stack = await startStack(settings, {
+    progress: (step) => console.log(`${seconds()}  ${step} ...`),
+  });
   const isTerminal = Deno.stdout.isTerminal();
   logAs(settings.logFormat ?? (isTerminal ? "pretty" : "json"), {
     color: isTerminal && !Deno.noColor,

@@ -181,7 +181,9 @@ Deno.test("every fault of a broken backend is noticed, with the request that fou
     match(miss, /request [0-9]+ of seed 12: \{"caller":"[a-z]+","method":"[A-Z]+","target":"\//);
     ok(!miss.includes(environment.BOT_SECRET), miss);
   }
-  const memory = one(rowsOf(found, SEED).filter(({ what }) => what.startsWith("Memory")));
+  const memory = one(
+    rowsOf([{ seed: SEED, found }]).filter(({ what }) => what.startsWith("Memory")),
+  );
   strictEqual(memory.holds, false, memory.figure);
 });
 

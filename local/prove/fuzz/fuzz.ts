@@ -32,7 +32,7 @@ export interface Found {
   /** Answers of functions, each of which was checked. */
   readonly answers: number;
   /** How often each kind of answer came: `bot-deduct 200 SUCCESS`. */
-  readonly kinds: ReadonlyMap<string, number>;
+  readonly kinds: Readonly<Record<string, number>>;
   readonly logLines: number;
   readonly bookChecks: number;
   readonly memory: Memory;
@@ -201,7 +201,7 @@ class Run {
       overHttp: this.#sent - this.#overSockets,
       overSockets: this.#overSockets,
       answers,
-      kinds: this.#kinds,
+      kinds: Object.fromEntries(this.#kinds),
       logLines: this.#log.lines,
       bookChecks: this.#bookChecks,
       memory: memoryOf(this.#memory),

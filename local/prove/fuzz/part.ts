@@ -3,15 +3,13 @@
  * @module
  */
 
-import { dirname } from "node:path";
-import postgres from "postgres";
+import { join } from "node:path";
 import { OPERATIONS } from "shared/contract/operations.ts";
-import { withTemporaryStack } from "../../stack/temporary.ts";
-import { loadSecrets } from "../../stack/secrets.ts";
-import { parseSettings, readSettings } from "../../system/settings.ts";
+import type { Progress } from "../../system/task.ts";
+import { runChild } from "../child.ts";
 import { type Part, resultOf, type Row, type Size } from "../part.ts";
 import { newSeed } from "../random.ts";
-import { type Found, fuzz as run } from "./fuzz.ts";
+import type { Found } from "./fuzz.ts";
 
 const REQUESTS: Readonly<Record<Size, number>> = {
   small: 20_000,
@@ -19,12 +17,24 @@ const REQUESTS: Readonly<Record<Size, number>> = {
   million: 1_000_000,
 };
 
+/** At most so many processes send requests at once, however many processors there are. */
+const MAX_LANES = 4;
+
+/** The seeds of two processes are so far apart that neither draws what the other one does. */
+const SEED_DISTANCE = 1_000_000_007;
+
 /**
- * How much the memory of the process may grow after the warm-up, in megabytes: for chance, and for
- * every thousand requests, because the stand-in for Razorpay in this process keeps its orders.
+ * How much the memory of a process may grow after the warm-up, in megabytes: for chance, and for every
+ * thousand requests, because the stand-in for Razorpay in this process keeps its orders.
  */
 const MEMORY_TOLERANCE = 48;
 const MEMORY_TOLERANCE_PER_THOUSAND = 1;
+
+/** What a process was given, and what it found. */
+export interface Lane {
+  readonly seed: number;
+  readonly found: Found;
+}
 
 /** See the module. */
 export const fuzz: Part = {
@@ -34,48 +44,77 @@ export const fuzz: Part = {
     "connection, only documented answers come back, with nothing internal in them; nothing private " +
     "is logged, the books stay right, and the memory stays where it was.",
   async run({ size, progress, seed = newSeed() }) {
-    const { localDir, postgresBin } = readSettings();
-    // Always an embedded database, because fuzzing wears accounts out.
-    const settings = { ...parseSettings({}), localDir, postgresBin };
-    let found: Found | undefined;
-    progress(`starting, with seed ${seed}`);
-    await withTemporaryStack(settings, async ({ environment, envFile }) => {
-      const secrets = await loadSecrets(dirname(envFile));
-      const sql = postgres(environment.DATABASE_URL, { max: 2, onnotice: () => {} });
-      try {
-        const target = { address: environment.SUPABASE_URL, environment, secrets, sql };
-        found = await run(target, { requests: REQUESTS[size], seed, progress });
-      } finally {
-        await sql.end();
-      }
-    });
-    if (found === undefined) throw new Error("The run was given up.");
-    const { misses, missCount } = found;
-    const others = missCount > misses.length ? [`${missCount - misses.length} more misses`] : [];
-    return resultOf(rowsOf(found, seed), [...misses, ...others]);
+    // The small size is for CI, where tests keep the other processors busy.
+    const count = size === "small" ? 1 : Math.min(navigator.hardwareConcurrency, MAX_LANES);
+    const folder = await Deno.makeTempDir({ prefix: "whatsapp-credits-fuzz-" });
+    try {
+      const runs = await Promise.allSettled(
+        Array.from({ length: count }, async (_, index): Promise<Lane> => {
+          const laneSeed = (seed + index * SEED_DISTANCE) % 2 ** 31;
+          const found = await runLane(REQUESTS[size] / count, {
+            seed: laneSeed,
+            file: join(folder, `${index}.json`),
+            progress: (step) => progress(count === 1 ? step : `${index + 1} of ${count}: ${step}`),
+          });
+          return { seed: laneSeed, found };
+        }),
+      );
+      const lanes = runs.map((run) => {
+        if (run.status === "rejected") throw run.reason;
+        return run.value;
+      });
+      const kept = lanes.flatMap(({ found }) => found.misses);
+      const others = sumOf(lanes, "missCount") - kept.length;
+      return resultOf(rowsOf(lanes), [...kept, ...others > 0 ? [`${others} more misses`] : []]);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
   },
 };
 
+async function runLane(
+  requests: number,
+  { seed, file, progress }: { seed: number; file: string; progress: Progress },
+): Promise<Found> {
+  progress(`starting, with seed ${seed}`);
+  const args = [Math.ceil(requests), seed, file].map(String);
+  if (!await runChild(["local/prove/fuzz/lane.ts", ...args], progress)) {
+    throw new Error("A run was given up; why is above.");
+  }
+  // Written by the same version of this program.
+  const found: Found = JSON.parse(await Deno.readTextFile(file));
+  return found;
+}
+
+type Count = "overHttp" | "overSockets" | "answers" | "logLines" | "bookChecks" | "missCount";
+
+function sumOf(lanes: readonly Lane[], count: Count): number {
+  return lanes.reduce((sum, { found }) => sum + found[count], 0);
+}
+
 /** The rows of the table. */
-export function rowsOf(found: Found, seed: number): Row[] {
-  const { overHttp, overSockets, answers, kinds, logLines, bookChecks, memory, seconds } = found;
-  const requests = overHttp + overSockets;
-  const tolerance = MEMORY_TOLERANCE + MEMORY_TOLERANCE_PER_THOUSAND * requests / 1000;
-  const count = (number: number) => number.toLocaleString("en");
+export function rowsOf(lanes: readonly Lane[]): Row[] {
+  const total = (count: Count) => sumOf(lanes, count).toLocaleString("en");
+  const requests = sumOf(lanes, "overHttp") + sumOf(lanes, "overSockets");
+  const tolerance = MEMORY_TOLERANCE +
+    MEMORY_TOLERANCE_PER_THOUSAND * requests / lanes.length / 1000;
+  const memories = lanes.map(({ found }) => found.memory);
+  const kinds = new Set(lanes.flatMap(({ found }) => Object.keys(found.kinds)));
   const failing = OPERATIONS.map(({ name }) => name).filter((name) =>
     !kinds.keys().some((kind) => kind.startsWith(`${name} 200`) || kind.startsWith(`${name} 303`))
   );
   const codes = new Set(kinds.keys().map((kind) => kind.split(" ").slice(1).join(" ")));
-  const holds = found.missCount === 0;
+  const holds = sumOf(lanes, "missCount") === 0;
+  const seeds = lanes.map(({ seed }) => seed).join(" and ");
   return [
     {
       what: "Requests over HTTP, and as bytes on connections",
-      figure: `${count(overHttp)} and ${count(overSockets)} (seed ${seed})`,
+      figure: `${total("overHttp")} and ${total("overSockets")} (seed ${seeds})`,
       holds: true,
     },
     {
       what: "Answers of functions, all documented",
-      figure: `${count(answers)} of ${kinds.size} kinds, with ${codes.size} codes`,
+      figure: `${total("answers")} of ${kinds.size} kinds, with ${codes.size} codes`,
       holds,
     },
     {
@@ -87,16 +126,21 @@ export function rowsOf(found: Found, seed: number): Row[] {
         }`,
       holds: failing.length === 0,
     },
-    { what: "Lines of the log, none with a private value", figure: count(logLines), holds },
-    { what: "Checks of the books, all right", figure: count(bookChecks), holds },
+    { what: "Lines of the log, none with a private value", figure: total("logLines"), holds },
+    { what: "Checks of the books, all right", figure: total("bookChecks"), holds },
     {
-      what: `Memory after a quarter and at the end, at most ${tolerance.toFixed(0)} MB more`,
-      figure: `${memory.before.toFixed(0)} MB and ${memory.after.toFixed(0)} MB`,
-      holds: memory.after - memory.before <= tolerance,
+      what: `Memory of each process after a quarter and at the end, at most ${
+        tolerance.toFixed(0)
+      } MB more`,
+      figure: memories.map(({ before, after }) =>
+        `${before.toFixed(0)} MB and ${after.toFixed(0)} MB`
+      )
+        .join("; "),
+      holds: memories.every(({ before, after }) => after - before <= tolerance),
     },
     {
       what: "Requests a second",
-      figure: (requests / seconds).toFixed(0),
+      figure: (requests / Math.max(...lanes.map(({ found }) => found.seconds))).toFixed(0),
       holds: true,
     },
   ];

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { REPOSITORY } from "../../system/settings.ts";
-import { failWhenInterrupted, TaskError } from "../../system/task.ts";
+import { TaskError } from "../../system/task.ts";
+import { runChild } from "../child.ts";
 import { type Part, type PartResult, resultOf, type Row } from "../part.ts";
 
 /** A line with a goal: a name, one figure or several, and the verdict. */
@@ -24,12 +24,14 @@ export const scale: Part = {
     const isSmall = size === "small";
     const lines: string[] = [];
     progress("scale: filling the books");
-    await runBench(isSmall ? ["--small"] : [], (line) => {
+    const args = ["scale", ...isSmall ? ["--small"] : []];
+    const hasSucceeded = await runChild(["local/bench/run.ts", ...args], (line) => {
       lines.push(line);
       const heading = HEADING.exec(line)?.[1];
       if (heading) progress(`scale: ${heading}`);
       else if (line.includes("entries written")) progress(`scale: ${line.trim()}`);
     });
+    if (!hasSucceeded) throw new TaskError("The benchmark has failed; what it says is above.");
     return readFigures(lines, { isGoalOfSize: !isSmall });
   },
 };
@@ -72,26 +74,4 @@ function figureOf(figures: string): string {
   const [baseline = "", compared, ratio, range] = figures.split(/ +/);
   if (compared === undefined) return baseline;
   return `${compared} against ${baseline}, ratio ${ratio} (${range})`;
-}
-
-async function runBench(args: string[], printed: (line: string) => void): Promise<void> {
-  const bench = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", "local/bench/run.ts", "scale", ...args],
-    cwd: REPOSITORY,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-  }).spawn();
-  const reading = (async () => {
-    let rest = "";
-    for await (const text of bench.stdout.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop() ?? "";
-      lines.forEach(printed);
-    }
-  })();
-  // The benchmark stops by itself when this process ends.
-  await Promise.race([reading, failWhenInterrupted()]);
-  const { success } = await bench.status;
-  if (!success) throw new TaskError("The benchmark has failed; what it says is above.");
 }
