@@ -14,12 +14,12 @@ export interface Outcome {
   readonly seconds: number;
 }
 
-/** Where and of what a proof was made. */
+/** Where and of what a part was run. */
 export interface Circumstances {
   readonly commit: string;
   readonly startedAt: Date;
   readonly postgresVersion: string;
-  /** The average load of a minute, before the first part. */
+  /** The average load of a minute, before the part. */
   readonly loadBefore: number;
 }
 
@@ -37,21 +37,57 @@ export function partText({ part, result, seconds }: Outcome): string {
   ].join("\n");
 }
 
-/** docs/proof.md, before `deno fmt`. */
-export function reportText(
-  outcomes: readonly Outcome[],
-  { commit, startedAt, postgresVersion, loadBefore }: Circumstances,
+/** The beginning of a section of docs/proof.md: its part, and what became of the claim. */
+const SECTION = /^## (\w+): (holds|does not hold)$/m;
+
+/**
+ * docs/proof.md with the section of this part in place of an earlier one, before `deno fmt`. Sections of
+ * parts that do not exist any more are left out.
+ */
+export function updatedReport(
+  report: string,
+  outcome: Outcome,
+  circumstances: Circumstances,
+  parts: readonly Part[],
 ): string {
-  const held = outcomes.filter(({ result }) => result.holds).length;
-  const [processor] = cpus();
+  // Each section follows its name and its verdict, which the pattern captures.
+  const [, ...pieces] = report.split(SECTION);
+  const sections = new Map<string, string>();
+  for (let at = 0; at + 2 < pieces.length; at += 3) {
+    const [name = "", verdict, text = ""] = pieces.slice(at);
+    sections.set(name, `## ${name}: ${verdict}\n\n${text.trim()}`);
+  }
+  sections.set(outcome.part.name, sectionText(outcome, circumstances));
+  const kept = parts.flatMap(({ name }) => sections.get(name) ?? []);
+  const held = kept.filter((section) => SECTION.exec(section)?.[2] === "holds").length;
   return [
     "# Proof",
-    "Written by `deno task prove`, and by nobody else. Run it yourself: it needs nothing but this " +
-    "repository, and some hours of a machine that does nothing else.",
-    `**${held} of ${outcomes.length} parts hold.**`,
-    table(["", ""], [
+    "Written by `deno task prove`, and by nobody else. Each part says which commit it was run on. Run " +
+    "them yourself: they need nothing but this repository, and a machine that does nothing else for an " +
+    "hour or two.",
+    `**${held} of ${kept.length} parts hold.**`,
+    ...kept,
+  ].join("\n\n") + "\n";
+}
+
+function sectionText(
+  { part, result, seconds }: Outcome,
+  { commit, startedAt, postgresVersion, loadBefore }: Circumstances,
+): string {
+  const [processor] = cpus();
+  return [
+    `## ${part.name}: ${result.holds ? "holds" : "does not hold"}`,
+    part.claim,
+    table(["What", "Figure", "Holds"], [
+      ...result.rows.map(({ what, figure, holds }) => [what, figure, holds ? "yes" : "**no**"]),
+    ]),
+    ...(result.misses.length > 0
+      ? ["Missed:", result.misses.map((miss) => `- ${asMarkdown(miss)}`).join("\n")]
+      : []),
+    table(["Run", ""], [
       ["Commit", `\`${commit}\``],
       ["Started", `${startedAt.toISOString().slice(0, 16).replace("T", " ")} UTC`],
+      ["Took", duration(seconds)],
       [
         "Machine",
         `${navigator.hardwareConcurrency} processors (${processor?.model.trim()}), ` +
@@ -60,18 +96,7 @@ export function reportText(
       ["Load before", `${loadBefore.toFixed(1)} on average over a minute`],
       ["Versions", `Deno ${Deno.version.deno}, V8 ${Deno.version.v8}, ${postgresVersion}`],
     ]),
-    ...outcomes.flatMap(({ part, result, seconds }) => [
-      `## ${part.name}: ${result.holds ? "holds" : "does not hold"}`,
-      `${part.claim} It took ${duration(seconds)}.`,
-      table(
-        ["What", "Figure", "Holds"],
-        result.rows.map(({ what, figure, holds }) => [what, figure, holds ? "yes" : "**no**"]),
-      ),
-      ...(result.misses.length > 0
-        ? ["Missed:", result.misses.map((miss) => `- ${asMarkdown(miss)}`).join("\n")]
-        : []),
-    ]),
-  ].join("\n\n") + "\n";
+  ].join("\n\n");
 }
 
 /** A miss quotes what the backend said, which is no Markdown. */

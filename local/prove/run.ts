@@ -1,20 +1,21 @@
 /**
- * `deno task prove [part ...] [--size small|full|million] [--minutes <number>]
- * [--seed <number>]`: kills it, breaks it, drowns it, and shows the figures. All parts at the size `full`, which is the default, write
- * docs/proof.md; anything less only prints.
+ * `deno task prove [part ...] [--size small|full|million] [--minutes <number>] [--seed <number>]`: kills
+ * it, breaks it, drowns it, and shows the figures. Each part that is run in full, on the files of a
+ * commit, writes its section of docs/proof.md; anything less only prints.
  * @module
  */
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { installPostgres } from "../postgres/binaries.ts";
+import { readIfPresent } from "../system/files.ts";
 import { readSettings, REPOSITORY } from "../system/settings.ts";
 import { runTask, TaskError } from "../system/task.ts";
 import { fuzz } from "./fuzz/part.ts";
 import { kills } from "./kills/part.ts";
 import { mutants } from "./mutants/part.ts";
 import { type Part, type PartResult, resultOf, type Size } from "./part.ts";
-import { type Circumstances, type Outcome, partText, reportText } from "./report.ts";
+import { type Circumstances, type Outcome, partText, updatedReport } from "./report.ts";
 import { scale } from "./scale/part.ts";
 import { soak } from "./soak/part.ts";
 
@@ -34,25 +35,28 @@ The parts are ${
 repeats what the fuzz part has drawn.`;
 
 await runTask(async () => {
-  const { parts, size, minutes, seed, isWhole } = readArguments(Deno.args);
-  const circumstances = isWhole ? await readCircumstances() : undefined;
+  const { parts, size, minutes, seed } = readArguments(Deno.args);
+  const isFull = size !== "small" && minutes === undefined;
+  const commit = isFull ? await committed() : undefined;
   const startedAt = performance.now();
   const progress = (step: string) => {
     const seconds = Math.round((performance.now() - startedAt) / 1_000);
     const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
     console.log(`${time.padStart(7)}  ${step}`);
   };
-  const outcomes: Outcome[] = [];
+  let hold = true;
   for (const [index, part] of parts.entries()) {
     progress(`part ${index + 1} of ${parts.length}, ${part.name}, at size ${size}`);
+    const circumstances = await readCircumstances();
     const partStartedAt = performance.now();
     const result = await attempt(() => part.run({ size, minutes, seed, progress }));
     const outcome = { part, result, seconds: (performance.now() - partStartedAt) / 1_000 };
-    outcomes.push(outcome);
     console.log(partText(outcome));
+    // At once, so that an hour is not lost with the part that is interrupted after it.
+    if (commit !== undefined) await writeSection(outcome, { ...circumstances, commit });
+    hold &&= result.holds;
   }
-  if (circumstances) await writeReport(outcomes, circumstances);
-  Deno.exit(outcomes.every(({ result }) => result.holds) ? 0 : 1);
+  Deno.exit(hold ? 0 : 1);
 });
 
 function readArguments(args: string[]) {
@@ -65,8 +69,7 @@ function readArguments(args: string[]) {
     (seed === undefined || Number.isInteger(seed));
   if (unknown !== undefined || size === undefined || !isPossible) throw new TaskError(USAGE);
   const named = PARTS.filter(({ name }) => positionals.includes(name));
-  const isWhole = positionals.length === 0 && size === "full" && minutes === undefined;
-  return { parts: named.length > 0 ? named : PARTS, size, minutes, seed, isWhole };
+  return { parts: named.length > 0 ? named : PARTS, size, minutes, seed };
 }
 
 function parse(args: string[]) {
@@ -91,43 +94,42 @@ async function attempt(run: () => Promise<PartResult>): Promise<PartResult> {
   }
 }
 
-/**
- * Reads what the report says about the place and the time.
- *
- * @throws {TaskError} if the files are not those of a commit.
- */
-async function readCircumstances(): Promise<Circumstances> {
+/** Reads what the report says about the place and the time. */
+async function readCircumstances(): Promise<Omit<Circumstances, "commit">> {
   const binaries = readSettings().postgresBin ?? await installPostgres();
   return {
-    commit: await committed(),
     startedAt: new Date(),
     postgresVersion: (await output(join(binaries, "postgres"), "--version")).trim(),
     loadBefore: Deno.loadavg()[0] ?? 0,
   };
 }
 
-/** The commit that the files are of. An earlier report may differ, because this run replaces it. */
-async function committed(): Promise<string> {
-  const changes = await output("git", "status", "--porcelain", "--", ".", `:(exclude)${REPORT}`);
-  if (changes.trim() !== "") {
-    throw new TaskError(
-      `${REPORT} is about a commit, and there are changes that are in none:\n${changes.trimEnd()}\n` +
-        "Commit them or put them aside, or name the parts, which then only print.",
-    );
+/**
+ * The commit that the files are of, or undefined, after saying why, if they are those of none. The report
+ * may differ, because it is what is written.
+ */
+async function committed(): Promise<string | undefined> {
+  try {
+    const changes = await output("git", "status", "--porcelain", "--", ".", `:(exclude)${REPORT}`);
+    if (changes.trim() === "") return (await output("git", "rev-parse", "HEAD")).trim();
+    console.log(`${REPORT} stays as it is, because these changes are in no commit:\n${changes}`);
+  } catch (error) {
+    if (!(error instanceof TaskError)) throw error;
+    console.log(`${REPORT} stays as it is, because it names a commit. ${error.message}`);
   }
-  return (await output("git", "rev-parse", "HEAD")).trim();
+  return undefined;
 }
 
-async function writeReport(
-  outcomes: readonly Outcome[],
-  circumstances: Circumstances,
-): Promise<void> {
+async function writeSection(outcome: Outcome, circumstances: Circumstances): Promise<void> {
   if (await committed() !== circumstances.commit) {
-    throw new TaskError(`${REPORT} is not written: the files are now those of another commit.`);
+    console.log(`${REPORT} says nothing of this: the files were changed while it ran.`);
+    return;
   }
-  await Deno.writeTextFile(join(REPOSITORY, REPORT), reportText(outcomes, circumstances));
+  const path = join(REPOSITORY, REPORT);
+  const report = await readIfPresent(path) ?? "";
+  await Deno.writeTextFile(path, updatedReport(report, outcome, circumstances, PARTS));
   await output(Deno.execPath(), "fmt", "--quiet", REPORT);
-  console.log(`\nWrote ${REPORT}.`);
+  console.log(`\nWrote the section in ${REPORT}.`);
 }
 
 async function output(program: string, ...args: string[]): Promise<string> {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { deepStrictEqual, doesNotMatch, match, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, doesNotMatch, match, ok, strictEqual } from "node:assert/strict";
 import { type Part, resultOf } from "../../local/prove/part.ts";
-import { partText, reportText } from "../../local/prove/report.ts";
+import { partText, updatedReport } from "../../local/prove/report.ts";
 import { REPOSITORY } from "../../local/system/settings.ts";
 
 const part = (name: string): Part => ({
@@ -30,20 +30,50 @@ const OUTCOMES = [
   },
 ];
 
-Deno.test("the report names its commit, each figure, and what was missed", () => {
-  const text = reportText(OUTCOMES, {
-    commit: "0123456789abcdef",
-    startedAt: new Date("2026-11-26T05:00:00Z"),
-    postgresVersion: "postgres (PostgreSQL) 17.10",
-    loadBefore: 0.2,
-  });
+const PARTS = OUTCOMES.map(({ part }) => part);
+
+const circumstances = (commit: string) => ({
+  commit,
+  startedAt: new Date("2026-11-26T05:00:00Z"),
+  postgresVersion: "postgres (PostgreSQL) 17.10",
+  loadBefore: 0.2,
+});
+
+Deno.test("the report names the commit of each part, each figure, and what was missed", () => {
+  let text = "";
+  for (const outcome of OUTCOMES) {
+    text = updatedReport(text, outcome, circumstances(`commit-of-${outcome.part.name}`), PARTS);
+  }
   match(text, /\*\*1 of 2 parts hold\.\*\*/);
-  match(text, /0123456789abcdef/);
+  match(text, /^## kept: holds$[^]*commit-of-kept[^]*^## lost: does not hold$[^]*commit-of-lost/m);
   match(text, /2026-11-26 05:00 UTC/);
   match(text, /^\| answers that are there \| 12 of 12 \| yes +\|$/m);
   match(text, /^\| balances \| 3 of 4 \| \*\*no\*\* \|$/m);
   match(text, /^- `\+919812345678 has 3 instead of '4'`$/m);
-  match(text, /It took 11 minutes\./);
+  match(text, /^\| Took +\| 11 minutes +\|$/m);
+});
+
+Deno.test("a part that is run again replaces its section, and leaves the others as they are", () => {
+  const [kept, lost] = OUTCOMES;
+  ok(kept && lost);
+  const before = updatedReport(
+    updatedReport("", lost, circumstances("first"), PARTS),
+    kept,
+    circumstances("first"),
+    PARTS,
+  );
+  const mended = {
+    ...lost,
+    result: resultOf([{ what: "balances", figure: "4 of 4", holds: true }]),
+  };
+  const after = updatedReport(before, mended, circumstances("second"), PARTS);
+  const sectionOf = (text: string, name: string) =>
+    text.split(/^(?=## )/m).find((section) => section.startsWith(`## ${name}`))?.trim();
+  strictEqual(sectionOf(after, "kept"), sectionOf(before, "kept"));
+  match(after, /\*\*2 of 2 parts hold\.\*\*/);
+  match(String(sectionOf(after, "lost")), /4 of 4[^]*second/);
+  doesNotMatch(after, /3 of 4/);
+  strictEqual(updatedReport(after, mended, circumstances("second"), PARTS), after);
 });
 
 Deno.test("a result with a miss does not hold, whatever its rows say", () => {
