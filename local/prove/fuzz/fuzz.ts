@@ -82,7 +82,9 @@ const BATCH = 200;
 /** After so many requests a customer is replaced: fuzzing freezes, merges and erases accounts. */
 const RENEW_EVERY = 60;
 
-const TELL_EVERY = 500;
+/** How often in a run it is told how far it is. */
+const TIMES_TOLD = 100;
+const MIN_TELL_EVERY = 500;
 
 /** How often in a run the memory is measured. Nothing is answered meanwhile. */
 const MEASUREMENTS = 16;
@@ -247,7 +249,7 @@ class Run {
     if (this.#sent % everyOf(requests, MEASUREMENTS, MIN_MEASURE_EVERY) === 0) {
       this.#memory.push(neededMemory());
     }
-    if (this.#sent % TELL_EVERY === 0) this.#tell();
+    if (this.#sent % everyOf(requests, TIMES_TOLD, MIN_TELL_EVERY) === 0) this.#tellHowFar();
     if (this.#sent % everyOf(requests, BOOK_CHECKS, MIN_BOOK_CHECK_EVERY) === 0) {
       await this.#checkBooks();
     }
@@ -293,7 +295,10 @@ class Run {
     this.#missCount++;
     const beginning = miss.slice(0, miss.search(/[:(]|$/));
     const alike = this.#misses.filter((other) => other.startsWith(beginning)).length;
-    if (this.#misses.length < MAX_MISSES && alike < MAX_MISSES_ALIKE) this.#misses.push(miss);
+    if (this.#misses.length >= MAX_MISSES || alike >= MAX_MISSES_ALIKE) return;
+    this.#misses.push(miss);
+    // At once, because a run may take an hour.
+    this.#tell(`missed: ${miss}`);
   }
 
   /** A request as somebody can send it again: with the names of secrets in their place. */
@@ -312,12 +317,15 @@ class Run {
       .slice(0, 3_000);
   }
 
-  #tell(): void {
+  #tellHowFar(): void {
     const rate = this.#sent / ((performance.now() - this.#startedAt) / 1000);
     const [sent, all] = [this.#sent, this.#options.requests].map((n) => n.toLocaleString("en"));
-    const step = `${sent} of ${all} requests, ${
-      rate.toFixed(0)
-    } a second, ${this.#missCount} misses`;
+    this.#tell(
+      `${sent} of ${all} requests, ${rate.toFixed(0)} a second, ${this.#missCount} misses`,
+    );
+  }
+
+  #tell(step: string): void {
     this.#log.aside(() => this.#options.progress(step));
   }
 
