@@ -4,9 +4,10 @@
  */
 
 import { z } from "zod";
+import { text } from "shared/contract/fields.ts";
 import { disputeReversal, refundReversal } from "shared/payments/reversals.ts";
 import type { PaymentReport } from "shared/payments/settlement.ts";
-import { dispute, payment, refund } from "shared/razorpay/entities.ts";
+import { dispute, payment, refund, secondsSince1970 } from "shared/razorpay/entities.ts";
 
 /** The fields of an event that are read. */
 export interface EventInput {
@@ -29,21 +30,23 @@ export type EventReading =
 
 const entity = <Entity extends z.ZodType>(schema: Entity) => z.object({ entity: schema });
 
+const ownId = text(255).nullish();
+
 const event = z.object({
-  created_at: z.int().nullish(),
+  created_at: secondsSince1970.nullish(),
   payload: z.object({
     payment: entity(payment),
     refund: entity(refund).optional(),
     dispute: entity(dispute).optional(),
-    order: entity(z.object({ receipt: z.string().nullish() })).optional(),
-    payment_link: entity(z.object({ reference_id: z.string().nullish() })).optional(),
+    order: entity(z.object({ receipt: ownId })).optional(),
+    payment_link: entity(z.object({ reference_id: ownId })).optional(),
   }),
 });
 
 const mention = z.object({
   payment: entity(z.object({
-    id: z.string().optional().catch(undefined),
-    order_id: z.string().optional().catch(undefined),
+    id: text(255).optional().catch(undefined),
+    order_id: text(255).optional().catch(undefined),
   })),
 });
 

@@ -9,9 +9,14 @@
 
 import { z } from "zod";
 
+const orderId = z.string().regex(/^order_[A-Za-z0-9]{14}$/);
+
+/** Up to the end of the year 9999, which is the last that ISO 8601 has four digits for. */
+export const secondsSince1970 = z.int().min(0).max(253_402_300_799);
+
 /** The part of Razorpay's order entity that the functions use. */
 export const order = z.object({
-  id: z.string().regex(/^order_[A-Za-z0-9]{14}$/),
+  id: orderId,
   amount: z.int(),
   currency: z.string(),
   receipt: z.string().nullish(),
@@ -23,10 +28,10 @@ export type GatewayOrder = z.infer<typeof order>;
 /** The part of Razorpay's payment entity that decides about credits. */
 export const payment = z.object({
   id: z.string().regex(/^pay_[A-Za-z0-9]{14}$/),
-  order_id: z.string().nullish(),
+  order_id: orderId.nullish(),
   amount: z.int().min(1),
   amount_refunded: z.int().nullish(),
-  currency: z.string(),
+  currency: z.string().regex(/^[A-Z]{3}$/),
   status: z.enum(["created", "authorized", "captured", "refunded", "failed"]),
 });
 
@@ -39,7 +44,7 @@ export const refund = z.object({
   amount: z.int().min(0),
   status: z.enum(["pending", "processed", "failed"]),
   receipt: z.string().nullish(),
-  created_at: z.int(),
+  created_at: secondsSince1970,
 });
 
 /** See {@linkcode refund}. */

@@ -16,7 +16,7 @@ import {
   listenForEvents,
 } from "../../local/prove/load/event-listener.ts";
 import { deliverTo, forgetEvents, makeEventsDue, runDelivery } from "../support/events.ts";
-import { closedUrl } from "../support/faulty-servers.ts";
+import { closedUrl, refusingProxy, whileDataApiIs } from "../support/faulty-servers.ts";
 import { first, one } from "../support/lists.ts";
 import { logOf } from "../support/log.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
@@ -232,6 +232,22 @@ Deno.test("several dispatchers at once send nothing twice", async () => {
   strictEqual(totals.reduce((sum, { delivered }) => sum + delivered, 0), 100);
   strictEqual(new Set(idsOf(bot)).size, 100);
   strictEqual(bot.arrivals.length, 100);
+});
+
+Deno.test("an answer that could not be stored at once is stored later, and nothing is sent twice", async () => {
+  await using bot = listen();
+  await tell(3);
+  const { SUPABASE_URL } = backend.environment;
+  const proxy = refusingProxy(SUPABASE_URL, { path: "/finish_event_delivery", times: 4 });
+  await whileDataApiIs(proxy, async () => {
+    const totals = await withQuickTimers("setTimeout", () => deliverTo([bot.url]), {
+      onlyMs: 2_000,
+    });
+    deepStrictEqual(totals, { handed_out: 3, delivered: 3, failed: 0 });
+  });
+  await makeEventsDue(sql);
+  await deliverTo([bot.url]);
+  strictEqual(bot.arrivals.length, 3);
 });
 
 Deno.test("an address that hangs keeps no other one waiting, and gets no more than ten at once", {

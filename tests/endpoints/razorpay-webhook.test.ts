@@ -446,6 +446,37 @@ Deno.test("a payment event that cannot be understood is kept, and Razorpay is as
   strictEqual(one(await deliveriesOf(event.id)).outcome, "failed");
 });
 
+Deno.test("an id that no database could hold does not keep the event from being kept", async () => {
+  const event = signed({
+    event: "payment.captured",
+    payload: { payment: { entity: { id: "pay_\0", order_id: "\0" } } },
+  });
+  expectError(await deliver(event), { httpStatus: 500, code: "INTERNAL" });
+  strictEqual(one(await deliveriesOf(event.id)).outcome, "failed");
+});
+
+Deno.test("what another system sells for more than any order of ours can be for is not ours", async () => {
+  const amount = 3_000_000_000;
+  const payment = {
+    id: `pay_${"1".repeat(14)}`,
+    order_id: await otherShopsOrder(),
+    amount,
+    currency: "INR",
+    status: "refunded",
+  };
+  const refund = {
+    id: `rfnd_${"1".repeat(14)}`,
+    amount,
+    status: "processed",
+    created_at: 1_795_419_082,
+  };
+  const event = signed({
+    event: "refund.processed",
+    payload: { payment: { entity: payment }, refund: { entity: refund } },
+  });
+  strictEqual(dataOf(await deliver(event)).outcome, "not_ours");
+});
+
 Deno.test("an event as large as Razorpay's limit for notes is taken, and a larger body is refused", async () => {
   const padded = (size: number) => signed(`{"event":"x","padding":"${"x".repeat(size)}"}`);
   dataOf(await deliver(padded(200 * 1024)));

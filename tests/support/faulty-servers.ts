@@ -106,6 +106,19 @@ export function alteringProxy(
   });
 }
 
+/** Passes requests on to `target`, except for the first `times` to a path that ends like this. */
+export function refusingProxy(
+  target: string,
+  { path, times }: { readonly path: string; readonly times: number },
+): FaultyServer {
+  let left = times;
+  return serve((request) => {
+    const { pathname, search } = new URL(request.url);
+    if (pathname.endsWith(path) && left-- > 0) return new Response(null, { status: 503 });
+    return passOn(request, `${target}${pathname}${search}`);
+  });
+}
+
 /** Passes requests on to the project at `target`, whose Auth is away. */
 export function proxyWithoutAuth(target: string): FaultyServer {
   return serve((request) => {

@@ -198,6 +198,7 @@ class Run {
     await this.#checkBooks();
     await this.#checkNewBooks();
     await this.#checkIsAlive();
+    for (const fault of this.#log.takeFaults()) this.#miss(`${fault} (at the end)`);
     const answers = this.#kinds.values().reduce((sum, count) => sum + count, 0);
     return {
       overHttp: this.#sent - this.#overSockets,
@@ -272,7 +273,7 @@ class Run {
     const sent = { ...attempt, headers };
     const wire = damage(sent, url.host);
     const address = { hostname: url.hostname, port: Number(url.port) };
-    const received = await exchange(address, wire, { isHead: false });
+    const received = await exchange(address, wire);
     return judgeExchange(sent, received, wire, behind, world);
   }
 

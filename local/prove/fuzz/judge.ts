@@ -11,7 +11,7 @@ import {
 } from "../answers/guarantees.ts";
 import type { Attempt } from "./requests.ts";
 import type { Exchange } from "./socket.ts";
-import type { World } from "./world.ts";
+import { identitiesOf, type World } from "./world.ts";
 
 /** What the answers to a request say. */
 export interface Verdict {
@@ -63,7 +63,7 @@ function judge(
       ...brokenGuarantees(answer, sent, behind),
       // Nothing is down in a run, so nothing may fail.
       ...answer.httpStatus >= 500 && kind !== UNREADABLE_WEBHOOK ? [`it fails: ${kind}`] : [],
-      ...foreignNumbers(attempt, answer, text, world),
+      ...foreignIdentities(attempt, answer, text, world),
     ],
   };
 }
@@ -119,12 +119,15 @@ function decoded(target: string): string {
   }
 }
 
-/** Finds numbers of customers in an answer to somebody who neither knows nor may read them. */
-function foreignNumbers(
+/** A phone number in India, in digits, or a WhatsApp user id as the customers have them. */
+const IDENTITY = /[0-9]{12}|IN\.[0-9a-f]{32}/g;
+
+/** Finds whom customers are in an answer to somebody who neither knows nor may read it. */
+function foreignIdentities(
   { headers, about }: Attempt,
   { text }: ReceivedAnswer,
   sent: string,
-  { numbers, target, operators }: World,
+  { identities, target, operators }: World,
 ): string[] {
   const { environment } = target;
   const presented = headers.map(([, value]) => value.replace(/^Bearer /, ""));
@@ -136,15 +139,17 @@ function foreignNumbers(
     operators.withoutSecondFactor,
   ];
   if (presented.some((value) => trusted.includes(value))) return [];
-  // People write numbers with spaces and dashes in between.
+  // People write numbers with spaces and dashes in between, and without the country.
   const digits = sent.replaceAll(/[^0-9]/g, "");
+  const isWritten = (identity: string) =>
+    identity.startsWith("IN.") ? sent.includes(identity) : digits.includes(identity.slice(2));
   const own = about
     .filter(({ linkToken, session }) => presented.some((v) => v === linkToken || v === session))
-    .map(({ phone_number }) => phone_number.slice(1));
-  return [...new Set(text.match(/[0-9]{12}/g))]
-    .filter((number) => numbers.has(number))
-    .filter((number) => !own.includes(number) && !digits.includes(number.slice(2)))
-    .map((number) => `the answer holds the number of somebody else: ${number}`);
+    .flatMap(identitiesOf);
+  return [...new Set(text.match(IDENTITY))]
+    .filter((identity) => identities.has(identity))
+    .filter((identity) => !own.includes(identity) && !isWritten(identity))
+    .map((identity) => `the answer holds the identity of somebody else: ${identity}`);
 }
 
 function parsed(text: string): unknown {

@@ -7,10 +7,10 @@
 import v8 from "node:v8";
 import vm from "node:vm";
 
-/** The resident memory of the process in megabytes, after a warm-up and at the end. */
+/** The resident memory of the process, after a warm-up and at the end. */
 export interface Memory {
-  readonly before: number;
-  readonly after: number;
+  readonly beforeMegabytes: number;
+  readonly afterMegabytes: number;
 }
 
 v8.setFlagsFromString("--expose-gc");
@@ -29,7 +29,10 @@ const WARM_UP = 0.25;
 export function memoryOf(samples: readonly number[]): Memory {
   const warm = samples.slice(Math.floor(samples.length * WARM_UP));
   const size = Math.max(1, Math.floor(warm.length / 5));
-  return { before: median(warm.slice(0, size)), after: median(warm.slice(-size)) };
+  return {
+    beforeMegabytes: median(warm.slice(0, size)),
+    afterMegabytes: median(warm.slice(-size)),
+  };
 }
 
 function median(numbers: readonly number[]): number {

@@ -24,11 +24,11 @@ const MAX_LANES = 4;
 const SEED_DISTANCE = 1_000_000_007;
 
 /**
- * How much the memory of a process may grow after the warm-up, in megabytes: for chance, and for every
- * thousand requests, because the stand-in for Razorpay in this process keeps its orders.
+ * How much the memory of a process may grow after the warm-up: by what chance makes of it, and by 200 bytes
+ * for every request, because the stand-in for Razorpay in this process keeps its orders.
  */
-const MEMORY_TOLERANCE = 48;
-const MEMORY_TOLERANCE_PER_THOUSAND = 1;
+const MEMORY_TOLERANCE_MEGABYTES = 64;
+const MEMORY_TOLERANCE_MEGABYTES_PER_REQUEST = 0.0002;
 
 /** What a process was given, and what it found. */
 export interface Lane {
@@ -96,8 +96,8 @@ function sumOf(lanes: readonly Lane[], count: Count): number {
 export function rowsOf(lanes: readonly Lane[]): Row[] {
   const total = (count: Count) => sumOf(lanes, count).toLocaleString("en");
   const requests = sumOf(lanes, "overHttp") + sumOf(lanes, "overSockets");
-  const tolerance = MEMORY_TOLERANCE +
-    MEMORY_TOLERANCE_PER_THOUSAND * requests / lanes.length / 1000;
+  const tolerance = MEMORY_TOLERANCE_MEGABYTES +
+    MEMORY_TOLERANCE_MEGABYTES_PER_REQUEST * requests / lanes.length;
   const memories = lanes.map(({ found }) => found.memory);
   const kinds = new Set(lanes.flatMap(({ found }) => Object.keys(found.kinds)));
   const failing = OPERATIONS.map(({ name }) => name).filter((name) =>
@@ -132,11 +132,12 @@ export function rowsOf(lanes: readonly Lane[]): Row[] {
       what: `Memory of each process after a quarter and at the end, at most ${
         tolerance.toFixed(0)
       } MB more`,
-      figure: memories.map(({ before, after }) =>
-        `${before.toFixed(0)} MB and ${after.toFixed(0)} MB`
-      )
-        .join("; "),
-      holds: memories.every(({ before, after }) => after - before <= tolerance),
+      figure: memories.map(({ beforeMegabytes, afterMegabytes }) =>
+        `${beforeMegabytes.toFixed(0)} MB and ${afterMegabytes.toFixed(0)} MB`
+      ).join("; "),
+      holds: memories.every(({ beforeMegabytes, afterMegabytes }) =>
+        afterMegabytes - beforeMegabytes <= tolerance
+      ),
     },
     {
       what: "Requests a second",

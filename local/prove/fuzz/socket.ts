@@ -27,7 +27,6 @@ export const STUCK_MS = 20_000;
 export async function exchange(
   { hostname, port }: { readonly hostname: string; readonly port: number },
   { parts, pauseMs, end, answers: expected, isMangled }: Wire,
-  { isHead }: { readonly isHead: boolean },
 ): Promise<Exchange> {
   using connection = await Deno.connect({ hostname, port });
   // The server may refuse a request, and close the connection, before all of it is written.
@@ -46,15 +45,15 @@ export async function exchange(
       await closeWriting(connection);
       continue;
     }
-    isStuck = count === "late" && parseAnswers(received, isHead).answers.length === 0;
+    isStuck = count === "late" && parseAnswers(received).answers.length === 0;
     if (count === "late" || count === null) break;
     // One character for each byte, which no TextDecoder does.
     received += Buffer.from(buffer.subarray(0, count)).toString("latin1");
-    const { answers, rest } = parseAnswers(received, isHead);
+    const { answers, rest } = parseAnswers(received);
     if (answers.length >= expected && rest === "") break;
     reading = read(connection, buffer);
   }
-  return { ...parseAnswers(received, isHead), isStuck };
+  return { ...parseAnswers(received), isStuck };
 }
 
 async function writeAll(
@@ -97,11 +96,8 @@ async function within<Result>(
 
 const HEAD = /^HTTP\/1\.[01] (\d{3})[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n/;
 
-/** Reads the answers at the beginning of what came back. */
-export function parseAnswers(
-  received: string,
-  isHead: boolean,
-): { answers: ReceivedAnswer[]; rest: string } {
+/** Reads the answers at the beginning of what came back to anything but a HEAD request. */
+export function parseAnswers(received: string): { answers: ReceivedAnswer[]; rest: string } {
   const answers: ReceivedAnswer[] = [];
   let rest = received;
   for (;;) {
@@ -109,7 +105,7 @@ export function parseAnswers(
     if (head === undefined) return { answers, rest };
     const headers = headersIn(head);
     const after = rest.slice(head.length);
-    const hasNoBody = isHead || /^(1..|204|304)$/.test(status ?? "");
+    const hasNoBody = /^(1..|204|304)$/.test(status ?? "");
     const body = hasNoBody ? { text: "", length: 0 } : bodyAt(after, headers);
     if (body === undefined) return { answers, rest };
     rest = after.slice(body.length);

@@ -57,8 +57,8 @@ export interface World {
   readonly target: Target;
   readonly customers: readonly Customer[];
   readonly operators: OperatorSessions;
-  /** The number of every customer that there ever was, in digits. */
-  readonly numbers: ReadonlySet<string>;
+  /** What every customer that there ever was is known by: the number in digits, the WhatsApp user id. */
+  readonly identities: ReadonlySet<string>;
   /** Replaces the customer who has been there longest, because fuzzing wears accounts out. */
   renew(): Promise<void>;
 }
@@ -80,12 +80,12 @@ export type KeepPrivate = (value: string) => void;
 /** Makes customers and operators. */
 export async function makeWorld(target: Target, keepPrivate: KeepPrivate): Promise<World> {
   const operators = await makeOperators(target);
-  for (const session of Object.values(operators)) keepPrivate(signatureIn(session));
+  for (const session of Object.values(operators)) keepPrivate(lastPart(session));
   const customers: Customer[] = [];
-  const numbers = new Set<string>();
+  const identities = new Set<string>();
   const place = async (index: number) => {
     const customer = await makeCustomer(target, keepPrivate);
-    numbers.add(customer.phone_number.slice(1));
+    for (const identity of identitiesOf(customer)) identities.add(identity);
     customers[index] = customer;
   };
   for (let index = 0; index < CUSTOMERS; index++) await place(index);
@@ -95,7 +95,7 @@ export async function makeWorld(target: Target, keepPrivate: KeepPrivate): Promi
     target,
     customers,
     operators,
-    numbers,
+    identities,
     renew() {
       renewal = renewal.then(() => place(oldest++ % CUSTOMERS));
       return renewal;
@@ -103,9 +103,16 @@ export async function makeWorld(target: Target, keepPrivate: KeepPrivate): Promi
   };
 }
 
-/** The last part of a token, which is what its holder proves something with. */
-export function signatureIn(token: string): string {
-  return token.slice(token.lastIndexOf(".") + 1);
+/** What a customer is known by: the number in digits, the WhatsApp user id. */
+export function identitiesOf(
+  { phone_number, whatsapp_user_id }: Pick<Customer, "phone_number" | "whatsapp_user_id">,
+): string[] {
+  return [phone_number.slice(1), whatsapp_user_id];
+}
+
+/** The last part of a token, with which its holder proves something, or of a WhatsApp user id. */
+function lastPart(text: string): string {
+  return text.slice(text.lastIndexOf(".") + 1);
 }
 
 /** HMAC-SHA256 in hex, which signs webhooks and checkouts. */
@@ -204,10 +211,12 @@ async function makeCustomer(target: Target, keepPrivate: KeepPrivate): Promise<C
     session: await sessionUntil(new Date(Date.now() + A_RUN_MS)),
     expiredSession: await sessionUntil(new Date(Date.now() - HOUR_MS)),
   };
-  keepPrivate(phone_number.slice(1));
+  const { expiredLinkToken, session, expiredSession } = customer;
   keepPrivate(checkout.razorpay_signature);
-  for (const token of [linkToken, customer.expiredLinkToken, customer.session]) {
-    keepPrivate(signatureIn(token));
+  for (
+    const secret of [...identitiesOf(person), linkToken, expiredLinkToken, session, expiredSession]
+  ) {
+    keepPrivate(lastPart(secret));
   }
   return customer;
 }

@@ -2,7 +2,8 @@
  * POST /deliver-events: a scheduler has the bot told of what has happened.
  *
  * The database hands out what is due, each delivery with a lease to one run only, and decides what an
- * answer means. So runs may overlap, and one that is cut off only delays what it had claimed.
+ * answer means. So runs may overlap, and what one had claimed that was cut off is sent again half a minute
+ * later. Until then it counts as under way, of which an address has no more than ten.
  * @module
  */
 
@@ -15,6 +16,7 @@ import {
 } from "shared/database/events.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { eventAddresses, eventSecrets } from "shared/environment.ts";
+import { RequestError } from "shared/errors.ts";
 import { eventMessage } from "shared/events/message.ts";
 import { send, Signer } from "shared/events/send.ts";
 import { success } from "shared/http/reply.ts";
@@ -25,6 +27,9 @@ const SEND_BATCH_SIZE = 10;
 
 /** The platform ends a call after 150 seconds without a response; the slowest batch fits in the rest. */
 const TIME_BUDGET_MS = 60_000;
+
+/** How long to wait before an answer is stored again, where the database was away for a moment. */
+const STORE_AGAIN_AFTER_MS = [500, 2_000, 4_000];
 
 export default endpoint(deliverEvents, async (_input) => {
   const urls = eventAddresses();
@@ -56,8 +61,23 @@ export default endpoint(deliverEvents, async (_input) => {
   async function deliver(url: string, delivery: ClaimedDelivery): Promise<void> {
     const { event_id, address_id, lease_token } = delivery;
     const answer = await send(url, { id: event_id, message: eventMessage(delivery), signer });
-    const outcome = await finishEventDelivery({ event_id, address_id, lease_token, ...answer });
+    const outcome = await store({ event_id, address_id, lease_token, ...answer });
     if (outcome === "delivered") totals.delivered++;
     else totals.failed++;
   }
 });
+
+/** What an attempt led to, which would be repeated if it were not stored. */
+async function store(
+  attempt: Parameters<typeof finishEventDelivery>[0],
+): ReturnType<typeof finishEventDelivery> {
+  for (const waitMs of STORE_AGAIN_AFTER_MS) {
+    try {
+      return await finishEventDelivery(attempt);
+    } catch (error) {
+      if (!(error instanceof RequestError && error.code === "UNAVAILABLE")) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+  return await finishEventDelivery(attempt);
+}
