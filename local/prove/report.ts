@@ -37,6 +37,17 @@ export function partText({ part, result, seconds }: Outcome): string {
   ].join("\n");
 }
 
+/** What became of each part, a line each, so that a long run ends with all of it in view. */
+export function verdicts(outcomes: readonly Outcome[]): string {
+  const width = Math.max(...outcomes.map(({ part }) => part.name.length));
+  return outcomes.map(({ part, result, seconds }) => {
+    const missed = result.rows.filter(({ holds }) => !holds).length;
+    const verdict = result.holds ? "holds" : "DOES NOT HOLD";
+    const figures = `${result.rows.length - missed} of ${result.rows.length} figures`;
+    return `  ${part.name.padEnd(width)}  ${verdict}, ${figures}, ${duration(seconds)}`;
+  }).join("\n");
+}
+
 /** The beginning of a section of docs/proof.md: its part, and what became of the claim. */
 const SECTION = /^## (\w+): (holds|does not hold)$/m;
 
@@ -59,13 +70,15 @@ export function updatedReport(
   }
   sections.set(outcome.part.name, sectionText(outcome, circumstances));
   const kept = parts.flatMap(({ name }) => sections.get(name) ?? []);
+  const missing = parts.map(({ name }) => name).filter((name) => !sections.has(name));
   const held = kept.filter((section) => SECTION.exec(section)?.[2] === "holds").length;
   return [
     "# Proof",
     "Written by `deno task prove`, and by nobody else. Each part says which commit it was run on. Run " +
     "them yourself: they need nothing but this repository, and a machine that does nothing else for an " +
     "hour or two.",
-    `**${held} of ${kept.length} parts hold.**`,
+    `**${held} of ${parts.length} parts hold.**` +
+    (missing.length > 0 ? ` Not run yet: ${missing.join(", ")}.` : ""),
     ...kept,
   ].join("\n\n") + "\n";
 }

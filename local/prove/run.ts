@@ -15,7 +15,7 @@ import { fuzz } from "./fuzz/part.ts";
 import { kills } from "./kills/part.ts";
 import { mutants } from "./mutants/part.ts";
 import { type Part, type PartResult, resultOf, type Size } from "./part.ts";
-import { type Circumstances, type Outcome, partText, updatedReport } from "./report.ts";
+import { type Circumstances, type Outcome, partText, updatedReport, verdicts } from "./report.ts";
 import { scale } from "./scale/part.ts";
 import { soak } from "./soak/part.ts";
 
@@ -44,19 +44,20 @@ await runTask(async () => {
     const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
     console.log(`${time.padStart(7)}  ${step}`);
   };
-  let hold = true;
+  const outcomes: Outcome[] = [];
   for (const [index, part] of parts.entries()) {
     progress(`part ${index + 1} of ${parts.length}, ${part.name}, at size ${size}`);
     const circumstances = await readCircumstances();
     const partStartedAt = performance.now();
     const result = await attempt(() => part.run({ size, minutes, seed, progress }));
     const outcome = { part, result, seconds: (performance.now() - partStartedAt) / 1_000 };
+    outcomes.push(outcome);
     console.log(partText(outcome));
     // At once, so that an hour is not lost with the part that is interrupted after it.
     if (commit !== undefined) await writeSection(outcome, { ...circumstances, commit });
-    hold &&= result.holds;
   }
-  Deno.exit(hold ? 0 : 1);
+  console.log(`\n${verdicts(outcomes)}`);
+  Deno.exit(outcomes.every(({ result }) => result.holds) ? 0 : 1);
 });
 
 function readArguments(args: string[]) {

@@ -6,7 +6,7 @@
 
 import { deepStrictEqual, doesNotMatch, match, ok, strictEqual } from "node:assert/strict";
 import { type Part, resultOf } from "../../local/prove/part.ts";
-import { partText, updatedReport } from "../../local/prove/report.ts";
+import { partText, updatedReport, verdicts } from "../../local/prove/report.ts";
 import { REPOSITORY } from "../../local/system/settings.ts";
 
 const part = (name: string): Part => ({
@@ -74,6 +74,8 @@ Deno.test("a part that is run again replaces its section, and leaves the others 
   match(String(sectionOf(after, "lost")), /4 of 4[^]*second/);
   doesNotMatch(after, /3 of 4/);
   strictEqual(updatedReport(after, mended, circumstances("second"), PARTS), after);
+  const alone = updatedReport("", kept, circumstances("first"), PARTS);
+  match(alone, /\*\*1 of 2 parts hold\.\*\* Not run yet: lost\./);
 });
 
 Deno.test("a result with a miss does not hold, whatever its rows say", () => {
@@ -87,6 +89,13 @@ Deno.test("the terminal says what was missed as well", () => {
   doesNotMatch(String(texts[0]), /MISSED/);
   match(String(texts[1]), /lost: DOES NOT HOLD/);
   match(String(texts[1]), /balances {2}3 of 4 {3}MISSED\n {2}missed: \+919812345678/);
+});
+
+Deno.test("a run ends with the verdict on each part", () => {
+  deepStrictEqual(verdicts(OUTCOMES).split("\n"), [
+    "  kept  holds, 1 of 1 figures, 75 seconds",
+    "  lost  DOES NOT HOLD, 0 of 1 figures, 11 minutes",
+  ]);
 });
 
 Deno.test("a part, a size or a time that does not exist is refused, with what does", async () => {

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { TaskError } from "../../system/task.ts";
 import { runChild } from "../child.ts";
 import { type Part, type PartResult, resultOf, type Row } from "../part.ts";
 
@@ -31,7 +30,7 @@ export const scale: Part = {
       if (heading) progress(`scale: ${heading}`);
       else if (line.includes("entries written")) progress(`scale: ${line.trim()}`);
     });
-    if (!hasSucceeded) throw new TaskError("The benchmark has failed; what it says is above.");
+    if (!hasSucceeded) throw new Error("The benchmark has failed; what it says is above.");
     return readFigures(lines, { isGoalOfSize: !isSmall });
   },
 };
