@@ -1,7 +1,7 @@
 /**
- * `deno task prove [part ...] [--size small|full|million] [--minutes <number>] [--seed <number>]`: kills
- * it, breaks it, drowns it, and shows the figures. Each part that is run in full, on the files of a
- * commit, writes its section of docs/proof.md; anything less only prints.
+ * `deno task prove [part ...] [--size small|full|million] [--minutes <number>] [--seed <number>]`: shows
+ * what the backend survives, part by part, with figures. Each part that is run in full, with every file
+ * committed, writes its section of docs/proof.md; anything less only prints.
  * @module
  */
 
