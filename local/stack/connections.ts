@@ -9,6 +9,11 @@
  *
  * So each connection here is a driver of its own that is thrown away as soon as its socket closes.
  *
+ * A statement can fail before the socket closes: when the server refuses a login, or the network resets
+ * the connection. The driver queues what it is asked in between, and connects once more for it, even if
+ * it is told to end. That connection would stay open although nobody holds it, so the driver of a
+ * closed connection is refused another socket.
+ *
  * When it connects, postgres.js also asks for the types of arrays, with a query whose failure nobody can
  * catch: a connection that died in that moment ended the whole process with "Uncaught (in promise)". So
  * the connections here know the types from a driver that has asked before, and do not ask.
@@ -112,6 +117,8 @@ class Connection {
       onclose: () => {
         if (this.isClosed) return;
         this.isClosed = true;
+        // The driver reads this option whenever it connects.
+        Reflect.set(options, "socket", refuseSocket);
         onClose();
         // Rejects whatever the driver has not settled.
         void this.end(0);
@@ -128,6 +135,10 @@ class Connection {
   end(timeout: number): Promise<void> {
     return this.#sql.end({ timeout });
   }
+}
+
+function refuseSocket(): never {
+  throw connectionClosed();
 }
 
 function connectionClosed(): Error {

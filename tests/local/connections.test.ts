@@ -3,7 +3,8 @@
  * @module
  */
 import { deepStrictEqual, rejects } from "node:assert/strict";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
 import { openConnections, type ReservedConnection } from "../../local/stack/connections.ts";
 import { createTestDatabase } from "../support/database.ts";
@@ -16,6 +17,9 @@ await driver`select`;
 Deno.test.afterAll(() => driver.end());
 
 const CLOSED = { code: /^CONNECTION_(CLOSED|DESTROYED)$/ };
+
+/** How soon the driver connects again: after more than the millisecond that its end takes. */
+const RECONNECT_MS = 5;
 
 async function pidOf(connection: ReservedConnection): Promise<number> {
   const rows = await connection.unsafe("select pg_backend_pid() as pid", []);
@@ -94,13 +98,58 @@ Deno.test("arrays are known without asking for their types, in which moment noth
   await cut.stop();
 });
 
-/** Passes connections on, and cuts each whose client says `forbidden`. */
-async function listenAndCut(hostname: string, port: number, forbidden: string) {
+const DEATHS = [
+  { name: "was reset", database: driver.options.database, error: { code: "ECONNRESET" } },
+  { name: "was refused", database: "missing", error: { code: "3D000", severity: "FATAL" } },
+];
+for (const death of DEATHS) {
+  Deno.test(`a connection that ${death.name} does not come back for what was asked of it next`, async () => {
+    const { hostname, port } = new URL(database.url);
+    const cut = await listenAndCut(hostname, Number(port), "fatal", (client) => {
+      client.resetAndDestroy();
+    });
+    const connections = openConnections({
+      options: {
+        ...driver.options,
+        host: ["127.0.0.1"],
+        port: [cut.port],
+        database: death.database,
+        backoff: () => RECONNECT_MS / 1000,
+      },
+    }, 1);
+    const dead = await connections.reserve();
+    await rejects(dead.unsafe("select $1::text as fatal", ["word"]), death.error);
+    // The driver has failed the statement before it learns that the socket is closed.
+    await rejects(dead.unsafe("rollback", []), CLOSED);
+    dead.release();
+
+    // A later connection shows that an earlier one would have been counted by now.
+    await delay(10 * RECONNECT_MS);
+    const next = await connections.reserve();
+    await next.unsafe("select", []).catch(() => {});
+    deepStrictEqual(cut.accepted(), 2);
+    next.release();
+    await connections.end();
+    await cut.stop();
+  });
+}
+
+/**
+ * Passes connections on, and cuts each whose client says `forbidden`. Stops once all of them are closed.
+ */
+async function listenAndCut(
+  hostname: string,
+  port: number,
+  forbidden: string,
+  end = (client: Socket) => void client.destroy(),
+) {
+  let accepted = 0;
   const server = createServer((client) => {
+    accepted++;
     const target = connect(port, hostname);
     client.on(
       "data",
-      (bytes) => bytes.includes(forbidden) ? client.destroy() : target.write(bytes),
+      (bytes) => bytes.includes(forbidden) ? end(client) : target.write(bytes),
     );
     target.pipe(client);
     client.on("close", () => target.destroy());
@@ -110,6 +159,7 @@ async function listenAndCut(hostname: string, port: number, forbidden: string) {
   const { port: own } = server.address() as AddressInfo;
   return {
     port: own,
+    accepted: () => accepted,
     stop: () => new Promise<void>((resolve) => server.close(() => resolve())),
   };
 }
