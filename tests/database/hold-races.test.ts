@@ -28,7 +28,7 @@ import {
   type Who,
 } from "../support/holds.ts";
 import { at, one } from "../support/lists.ts";
-import { breakRule, type Breaks } from "../support/mutants.ts";
+import { breakRule, type Breaks, testOfTests } from "../support/mutants.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { type Call, takeTurns } from "../support/turns.ts";
 import { until } from "../../local/system/until.ts";
@@ -602,7 +602,7 @@ const MUTANTS: Mutant[] = [
   },
 ];
 
-Deno.test.each(MUTANTS)("a race notices when this rule is broken: $rule", async (mutant) => {
+testOfTests.each(MUTANTS)("a race notices when this rule is broken: $rule", async (mutant) => {
   const database = await createTestDatabase();
   try {
     await breakRule(database.sql, mutant.in, mutant.breaks);

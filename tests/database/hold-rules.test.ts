@@ -21,7 +21,7 @@ import {
   userWithCredits,
   type Who,
 } from "../support/holds.ts";
-import { breakRule, type Breaks } from "../support/mutants.ts";
+import { breakRule, type Breaks, testOfTests } from "../support/mutants.ts";
 
 const JOB = "wamid.job";
 
@@ -245,7 +245,7 @@ Deno.test.each(Object.entries(RULES))("%s", async (_, { story }) => {
   await assertBooksAreRight(database.sql);
 });
 
-Deno.test.each(Object.entries(RULES))(
+testOfTests.each(Object.entries(RULES))(
   "the story notices when this rule is broken: %s",
   async (_, rule) => {
     const database = await createTestDatabase();

@@ -501,6 +501,31 @@ Deno.test("no event is skipped by transactions that commit in another order than
   deepStrictEqual(bot.arrivals.map(({ type }) => type), ["user.unfrozen", "user.frozen"]);
 });
 
+Deno.test("what has been due for longest is sent first", async () => {
+  await using bot = listen();
+  await tell(3);
+  await sql`select public.hand_out_events(${[bot.url]}, 10)`;
+  // The newest event has been due for longest, so that its age does not bring it first.
+  const { ids } = one(
+    await sql<{ ids: string[] }[]>`
+    with ranked as (
+      select e.id, row_number() over (order by e.created_at desc) as place from public.events e
+    ), moved as (
+      update public.event_deliveries d
+      set next_attempt_at = clock_timestamp() - interval '1 hour' / r.place
+      from ranked r where r.id = d.event_id
+    )
+    select array_agg(r.id order by r.place) as ids from ranked r`,
+  );
+  strictEqual(ids.length, 3);
+  for (const id of ids) {
+    const { event_id } = one(
+      await sql`select event_id from public.claim_event_deliveries(${bot.url}, 1)`,
+    );
+    strictEqual(event_id, id);
+  }
+});
+
 Deno.test("a claim that is never finished expires, and whoever held it has no say any more", async () => {
   await using bot = listen();
   await tell(1);

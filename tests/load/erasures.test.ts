@@ -13,6 +13,7 @@ import type postgres from "postgres";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { openConnections, waitingForLocks } from "../support/connections.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { testOfTests } from "../support/mutants.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { at, one } from "../support/lists.ts";
 import { until } from "../../local/system/until.ts";
@@ -264,7 +265,7 @@ const MUTANTS = [
   },
 ];
 
-Deno.test.each(MUTANTS)("the race notices when this rule is broken: $rule", async (mutant) => {
+testOfTests.each(MUTANTS)("the race notices when this rule is broken: $rule", async (mutant) => {
   await withDatabase(async (database) => {
     const { definition } = one(
       await database.sql<{ definition: string }[]>`

@@ -25,7 +25,7 @@ import {
   type Who,
 } from "../support/holds.ts";
 import { at, one } from "../support/lists.ts";
-import { breakRule, type Breaks } from "../support/mutants.ts";
+import { breakRule, type Breaks, testOfTests } from "../support/mutants.ts";
 
 const CONNECTIONS = 12;
 const CALLS_PER_CONNECTION = 40;
@@ -260,7 +260,7 @@ const MUTANTS: Mutant[] = [
  */
 const TRIES = 200;
 
-Deno.test.each(MUTANTS)("a storm notices when this rule is broken: $rule", async (mutant) => {
+testOfTests.each(MUTANTS)("a storm notices when this rule is broken: $rule", async (mutant) => {
   await withDatabase(async (database) => {
     await breakRule(database.sql, mutant.in, mutant.breaks);
     await rejects(async () => {

@@ -14,6 +14,7 @@ import { assertBooksAreRight } from "../support/backend.ts";
 import { openConnections, waitingForLocks } from "../support/connections.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { capture, release, reserve } from "../support/holds.ts";
+import { testOfTests } from "../support/mutants.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { at, one } from "../support/lists.ts";
 import { until } from "../../local/system/until.ts";
@@ -294,7 +295,7 @@ const MUTANTS: Mutant[] = [
   },
 ];
 
-Deno.test.each(MUTANTS)("the race notices when this rule is broken: $rule", async (mutant) => {
+testOfTests.each(MUTANTS)("the race notices when this rule is broken: $rule", async (mutant) => {
   await withDatabase(async (database) => {
     const { definition } = one(
       await database.sql<{ definition: string }[]>`

@@ -9,7 +9,7 @@ import { rejects } from "node:assert/strict";
 import fc from "fast-check";
 import { openPlayer, plans } from "../support/credit-model.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { breakRule, type Breaks } from "../support/mutants.ts";
+import { breakRule, type Breaks, testOfTests } from "../support/mutants.ts";
 
 /** The same plans in every run; a failure names the seed and the plan. */
 const SEED = 20_261_126;
@@ -167,7 +167,7 @@ const MUTANTS: Mutant[] = [
   },
 ];
 
-Deno.test.each(MUTANTS)("the model notices when this rule is broken: $rule", async (mutant) => {
+testOfTests.each(MUTANTS)("the model notices when this rule is broken: $rule", async (mutant) => {
   await withDatabase(async (database) => {
     await breakRule(database.sql, mutant.in, mutant.breaks);
     const playing = { count: TRIES, leaveOut: mutant.leaveOut, endOnFailure: true };

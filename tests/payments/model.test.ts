@@ -10,7 +10,7 @@ import fc from "fast-check";
 import { plans, playPlan } from "../support/payment-model.ts";
 import { KillableWorker } from "../support/killable-worker.ts";
 import { type PaymentHarness, startPaymentHarness } from "../support/payment-harness.ts";
-import { breakRule } from "../support/mutants.ts";
+import { breakRule, testOfTests } from "../support/mutants.ts";
 
 /** The same plans in every run; a failure names the seed and the plan. */
 const SEED = 20_261_123;
@@ -131,7 +131,7 @@ const MUTANTS = [
   },
 ] as const;
 
-Deno.test.each(MUTANTS)("the model notices when this rule is broken: $rule", async (mutant) => {
+testOfTests.each(MUTANTS)("the model notices when this rule is broken: $rule", async (mutant) => {
   const shop = await startPaymentHarness();
   try {
     await breakRule(shop.sql, mutant.in, mutant.break);

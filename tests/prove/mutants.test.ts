@@ -57,16 +57,45 @@ Deno.test("a mutant that survives, or that no test can look at, fails the run", 
   strictEqual(progress.filter((step) => step.includes("NOT CAUGHT")).length, 2);
 });
 
-Deno.test("a test that no title fits is told before any mutant is made", async () => {
+Deno.test("a test that only no longer finds the passage that it breaks itself has not noticed", async () => {
   const { holds, misses } = await proveMutants([{
     name: "made up",
-    // The file has it, and no title does.
-    mutants: [{ ...SIGNATURE, rule: "Something else.", filter: "EnLs21M47BllR3X8PSFtjtbd" }],
+    mutants: [{
+      rule: "A passage is written as it was.",
+      file: "supabase/schemas/functions/private/check_holds.sql",
+      find: "left join public.credit_transactions t",
+      replace: "left outer join public.credit_transactions t",
+      test: "tests/database/invariants.test.ts",
+      // Also in the title of a test that takes this passage away.
+      filter: "its entry is gone",
+    }],
+  }], () => {});
+  strictEqual(holds, false);
+  strictEqual(misses.length, 1);
+  match(misses[0] ?? "", /^Survived: "A passage is written as it was\."/);
+});
+
+Deno.test("a filter that fits no test of the product is told before any mutant is made", async () => {
+  const { holds, misses } = await proveMutants([{
+    name: "made up",
+    mutants: [
+      // The file has it, and no title does.
+      { ...SIGNATURE, rule: "Something else.", filter: "EnLs21M47BllR3X8PSFtjtbd" },
+      {
+        ...SIGNATURE,
+        rule: "A test of the tests is no test of the product.",
+        test: "tests/database/hold-rules.test.ts",
+        filter: "the story notices when this rule is broken",
+      },
+    ],
   }], () => {});
   strictEqual(holds, false);
   deepStrictEqual(misses, [
-    'No test of tests/shared/signature.test.ts has "EnLs21M47BllR3X8PSFtjtbd" in its title, for the ' +
-    'rule "Something else.".',
+    'No test of tests/shared/signature.test.ts with "EnLs21M47BllR3X8PSFtjtbd" in its title is run, ' +
+    'for the rule "Something else.".',
+    "No test of tests/database/hold-rules.test.ts with " +
+    '"the story notices when this rule is broken" in its title is run, for the rule ' +
+    '"A test of the tests is no test of the product.".',
   ]);
 });
 
@@ -85,7 +114,7 @@ Deno.test("a patch that no longer fits says so, and so does a filter", () => {
   match(refusal(() => broken(text, { ...mutant, find: "four" })), /is there 0 times/);
   strictEqual(broken(text, { ...mutant, count: 2 }), "one three three");
   match(
-    refusal(() => broken(text, { ...mutant, replace: "two", count: 2 })) ?? "",
+    refusal(() => broken(text, { ...mutant, replace: "two", count: 2 })),
     /no longer fits/,
   );
   match(refusal(() => requireFilter("other titles", mutant)), /no longer has/);

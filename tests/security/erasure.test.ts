@@ -13,6 +13,7 @@ import { INVALID_PROOF, newUser } from "../support/accounts.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { one } from "../support/lists.ts";
+import { testOfTests } from "../support/mutants.ts";
 import { act, newOperator } from "../support/operators.ts";
 import { settleByHand, usePaymentHarness } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
@@ -434,7 +435,7 @@ const FORGETFUL: readonly { leaves: string[]; name: string; from: string; to: st
   },
 ];
 
-Deno.test("an erasure that forgets one table is found out", async () => {
+testOfTests("an erasure that forgets one table is found out", async () => {
   const person = await wholeLife();
   for (const { leaves, ...forgetful } of FORGETFUL) {
     await undone(async (connection) => {

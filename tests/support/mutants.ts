@@ -5,7 +5,19 @@
 
 import { notStrictEqual } from "node:assert/strict";
 import type postgres from "postgres";
+import { MUTANT_VARIABLE } from "../../local/prove/mutants/test-run.ts";
 import { one } from "./lists.ts";
+
+/**
+ * Registers a test of the tests: one that breaks a rule itself and expects that this is noticed. All tests
+ * that look for a passage of a function are registered here.
+ *
+ * `deno task prove mutants` ignores them. A mutant of the passage would fail them because it is no longer
+ * there, even if everything still behaves as it should, and so would be caught for the wrong reason.
+ */
+export const testOfTests: Deno.TestIgnore = Deno.env.get(MUTANT_VARIABLE) === undefined
+  ? Deno.test
+  : Deno.test.ignore;
 
 /** Passages of a function, and what replaces each. */
 export type Breaks = readonly (readonly [before: string, after: string])[];

@@ -17,7 +17,10 @@ export interface Mutant {
   readonly count?: number;
   /** The test file that has to notice. */
   readonly test: string;
-  /** A part of the titles of the tests that are run, as it is written in that file; all if left out. */
+  /**
+   * A part of the titles of the tests that are run, as it is written in that file; all if left out. Tests
+   * that break a rule themselves are never run.
+   */
   readonly filter?: string;
 }
 

@@ -3,7 +3,8 @@
  *
  * First every test that is needed has to pass in an unchanged copy, so that a failure means something. A
  * mutant is caught if one of its tests then fails, and by nothing else: not by a file that cannot be
- * loaded, not by a schema that PostgreSQL refuses, not by a run without tests.
+ * loaded, not by a schema that PostgreSQL refuses, not by a run without tests. Tests that break a rule
+ * themselves are not run (tests/support/mutants.ts).
  * @module
  */
 
@@ -207,7 +208,7 @@ function missesUnbroken(file: string, needed: readonly Mutant[], run: TestRun): 
   return needed.flatMap(({ rule, filter = "" }) =>
     run.passed.some((title) => title.includes(filter))
       ? []
-      : [`No test of ${file} has "${filter}" in its title, for the rule "${rule}".`]
+      : [`No test of ${file} with "${filter}" in its title is run, for the rule "${rule}".`]
   );
 }
 

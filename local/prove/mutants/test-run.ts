@@ -18,6 +18,9 @@ export interface Lane {
 /** The variable by which tests/run.ts takes a server that is running already. */
 const SERVER_VARIABLE = "TEST_SERVER_URL";
 
+/** The variable that tells the tests that a mutant may be made of what they test. */
+export const MUTANT_VARIABLE = "TEST_MUTANT";
+
 /** Longer than any of the test files takes; a test that never ends does not notice anything. */
 const TIMEOUT_MS = 5 * 60_000;
 
@@ -67,6 +70,7 @@ export async function runTests(
       POSTGRES_BIN: postgresBin,
       LOCAL_DIR: localDir,
       [SERVER_VARIABLE]: serverUrl,
+      [MUTANT_VARIABLE]: "1",
     },
     stdin: "null",
     stdout: "piped",

@@ -271,9 +271,9 @@ export const accountInvariants: Subject = {
       "it is not paid",
     ),
     adjustments(
-      "An adjustment that asked for another number than the ledger holds is a violation.",
-      "having a.credits + a.credits_owed + a.credits_forgiven\n",
-      "having -30 + a.credits_owed + a.credits_forgiven\n",
+      "An adjustment that asked to take more than the ledger holds is a violation.",
+      "<> coalesce(sum(case",
+      "> coalesce(sum(case",
       "it asked for more",
     ),
     adjustments(

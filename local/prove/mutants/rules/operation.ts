@@ -437,6 +437,14 @@ export const events: Subject = {
       filter: "a claim that is never finished expires, and whoever held it has no say any more",
     },
     {
+      rule: "What has been due for longest is sent first.",
+      file: CLAIM,
+      find: "    order by d.next_attempt_at\n",
+      replace: "    order by d.next_attempt_at desc\n",
+      test: DELIVERIES,
+      filter: "what has been due for longest is sent first",
+    },
+    {
       rule: "An address gets no more than ten deliveries at once.",
       file: CLAIM,
       find: "v_max_under_way constant integer := 10;",
@@ -527,7 +535,7 @@ export const events: Subject = {
       filter: "tells nothing of a balance that stays below the threshold",
     },
     {
-      rule: "A settlement tells only what lasts.",
+      rule: "A paid order is told with the credits that it added.",
       file: `${FUNCTIONS}/private/pay_order.sql`,
       find: "'source', 'payment', 'credits_added', v_order.credits, 'payment_id', v_payment_id",
       replace: "'source', 'payment', 'credits_added', 1, 'payment_id', v_payment_id",
@@ -535,7 +543,7 @@ export const events: Subject = {
       filter: "a paid link is told with the bot's reference, the balance, and who it is about",
     },
     {
-      rule: "A repeated webhook is handled again, and a failed one is not acknowledged.",
+      rule: "A payment event that cannot be understood is not acknowledged.",
       file: "supabase/functions/razorpay-webhook/index.ts",
       find: "      throw event.error;",
       replace: '      return "ignored";',
@@ -544,7 +552,7 @@ export const events: Subject = {
         "a payment event that cannot be understood is kept, and Razorpay is asked to send it again",
     },
     {
-      rule: "Payments are credited in whatever order their events arrive.",
+      rule: "A payment whose order id was never stored finds its order by the receipt.",
       file: "supabase/functions/razorpay-webhook/index.ts",
       find:
         'if (outcome !== "not_ours" || receipt !== undefined || !razorpayOrderId) return outcome;',

@@ -135,14 +135,14 @@ export const turns: Subject = {
       "\nvolatile\n",
       "\nstable\n",
       "database/hold-races",
-      "a race notices when this rule is broken",
+      "a deduction behind a reservation of its reference is refused",
     ),
     inFunction("reserve_credits")(
       "A reservation that has waited leaves alone a user who was charged meanwhile.",
       "      and u.transaction_count = seen.transaction_count\n",
       "",
       "database/hold-races",
-      "a race notices when this rule is broken",
+      "a reservation behind a deduction of its reference is refused",
     ),
     inFunction("erase_user")(
       "An erasure that has waited looks again at who its account is.",
