@@ -421,6 +421,15 @@ export const events: Subject = {
       filter: "those that waited for three days are not sent",
     },
     {
+      rule: "An answer that could not be stored is stored a moment later.",
+      file: "supabase/functions/deliver-events/index.ts",
+      find: "const STORE_AGAIN_AFTER_MS = [500, 2_000, 4_000];",
+      replace: "const STORE_AGAIN_AFTER_MS: number[] = [];",
+      test: DELIVERIES,
+      filter:
+        "an answer that could not be stored at once is stored later, and nothing is sent twice",
+    },
+    {
       rule: "Whoever has lost its lease has no say any more.",
       file: FINISH,
       find: "    and d.lease_token = finish_event_delivery.lease_token\n",
@@ -550,6 +559,14 @@ export const events: Subject = {
       test: "tests/endpoints/razorpay-webhook.test.ts",
       filter:
         "a payment event that cannot be understood is kept, and Razorpay is asked to send it again",
+    },
+    {
+      rule: "A payment of another system that none of our orders could be for is not ours.",
+      file: "functions-shared/payments/settlement.ts",
+      find: " || payment.amount > MAX_AMOUNT_PAISE)",
+      replace: ")",
+      test: "tests/endpoints/razorpay-webhook.test.ts",
+      filter: "what another system sells for more than any order of ours can be for is not ours",
     },
     {
       rule: "A payment whose order id was never stored finds its order by the receipt.",
