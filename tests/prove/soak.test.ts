@@ -29,6 +29,19 @@ Deno.test("a figure that was hardly sampled is not called flat", () => {
   strictEqual(seriesOf([100, 100, 100]).holds, false);
 });
 
+Deno.test("a sample of a server without connections is none", async () => {
+  const database = await createTestDatabase();
+  try {
+    const backendPids = () => Promise.resolve([]);
+    const sampler = new Sampler({ sql: database.sql, functionsPid: Deno.pid, backendPids });
+    await sampler.take();
+    strictEqual(sampler.failed, 1);
+    strictEqual(sampler.taken, 0);
+  } finally {
+    await database.drop();
+  }
+});
+
 Deno.test("connections that are never closed are noticed", async () => {
   const database = await createTestDatabase();
   const leaked: postgres.Sql[] = [];
@@ -36,7 +49,7 @@ Deno.test("connections that are never closed are noticed", async () => {
     const sampler = new Sampler({
       sql: database.sql,
       functionsPid: Deno.pid,
-      backendPids: () => Promise.resolve([]),
+      backendPids: () => Promise.resolve([Deno.pid]),
     });
     for (let sample = 0; sample < 40; sample++) {
       const sql = postgres(database.url, { max: 1, onnotice: () => {} });
