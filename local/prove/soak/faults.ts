@@ -103,9 +103,12 @@ async function stopServer(stack: ProvedStack): Promise<boolean> {
   return backends.length > 0 && stopped.every(Boolean);
 }
 
-/** What is not used up in the time that a fault lasts is forgotten, so that faults take turns. */
-function misbehave(...faults: NewFault[]): Fault["happen"] {
-  return async ({ control }) => {
+/**
+ * Has Razorpay do this with the next requests. What is not used up in the time that a fault lasts is
+ * forgotten, so that faults take turns.
+ */
+export function misbehave(...faults: NewFault[]) {
+  return async ({ control }: Pick<ProvedStack, "control">): Promise<boolean> => {
     for (const fault of faults) await control.addFault(fault);
     await delay(LASTS_MS);
     const left = await control.faults();

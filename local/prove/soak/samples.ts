@@ -51,9 +51,10 @@ const FIGURES = {
   events: {
     what: "time for which the oldest event that is due has been",
     unit: "s",
-    // A claim that was cut off expires after the 30 seconds of claim_event_deliveries, and may hold up an
-    // address that was down before. The rest is the fault's own time and the scheduler's next call.
-    tolerance: { share: 0, slack: 0, limit: 35 },
+    // Claims that were cut off hold up the others for the 30 seconds of claim_event_deliveries, and so
+    // does the probe of an address that was down before, if that is cut off as well. The rest is the
+    // fault's own time and the scheduler's next call.
+    tolerance: { share: 0, slack: 0, limit: 65 },
   },
   orders: {
     what: "orders that Razorpay is to be asked about now",
@@ -74,7 +75,6 @@ type Sample = Record<Figure, number>;
 export class Sampler {
   readonly #sampled: Sampled;
   readonly #samples: Sample[] = [];
-  #failed = 0;
 
   constructor(sampled: Sampled) {
     this.#sampled = sampled;
@@ -85,17 +85,12 @@ export class Sampler {
     return this.#samples.length;
   }
 
-  /** How many samples could not be taken, because the database was away. */
-  get failed(): number {
-    return this.#failed;
-  }
-
   /** Takes one sample of everything, or none if the database does not answer or has no connections. */
   async take(): Promise<void> {
     try {
       this.#samples.push(await takeSample(this.#sampled));
     } catch {
-      this.#failed++;
+      // Those that could be taken are counted, and must be most of them.
     }
   }
 
