@@ -11,8 +11,6 @@ export interface Random {
   next(): number;
   /** A whole number from `least` to `most`. */
   between(least: number, most: number): number;
-  /** One of the items. */
-  pick<Item>(items: readonly [Item, ...Item[]]): Item;
   /** Whether something of this probability happens. */
   happens(probability: number): boolean;
   /** The items in another order. */
@@ -38,7 +36,6 @@ export function randomOf(seed: number): Random {
   return {
     next,
     between,
-    pick: (items) => items[between(0, items.length - 1)] ?? items[0],
     happens: (probability) => next() < probability,
     shuffled: (items) =>
       items.map((item) => ({ item, position: next() }))

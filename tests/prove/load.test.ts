@@ -8,12 +8,13 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import postgres from "postgres";
 import { checkAfterLoad } from "../../local/prove/load/check.ts";
 import { listenForEvents } from "../../local/prove/load/event-listener.ts";
-import type { Entry, Kind } from "../../local/prove/load/journal.ts";
+import { type Entry, isDone, type Kind } from "../../local/prove/load/journal.ts";
 import { startLoad } from "../../local/prove/load/load.ts";
 import { newSeed } from "../../local/prove/random.ts";
+import { startScheduler } from "../../local/stack/scheduler.ts";
+import { until } from "../../local/system/until.ts";
 import { startBackend } from "../support/backend.ts";
 import { at } from "../support/lists.ts";
-import { until } from "../../local/system/until.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
@@ -21,6 +22,8 @@ const { control } = backend.razorpay;
 const listener = listenForEvents(backend.secrets.eventsSecret);
 Deno.test.afterAll(async () => await listener[Symbol.asyncDispose]());
 Deno.env.set("EVENTS_URL", listener.url);
+const scheduler = startScheduler(backend.environment, { hasEventAddress: true });
+Deno.test.afterAll(() => scheduler.stop());
 await control.changeSettings({
   webhook_url: `${backend.environment.SUPABASE_URL}/functions/v1/razorpay-webhook`,
   webhook_time_factor: 0.01,
@@ -34,32 +37,28 @@ const load = await startLoad(target, {
   callers: 8,
   restMs: 5,
   cutRate: 0.05,
-  forgottenAfterSeconds: 60,
+  forgottenAfterSeconds: 30,
 });
 const { journal } = load;
-const KINDS = [
-  "first contact",
-  "deduction",
-  "reservation",
-  "capture",
-  "release",
-  "order",
-  "payment link",
-  "verification",
-  "refund",
-  "adjustment",
-] as const satisfies Kind[];
+const isForgotten = (entry: Entry) => isDone(entry) && entry.call.body?.expires_in_seconds === 30;
 await until("there were enough calls, of every kind", () => {
-  const missing = KINDS.filter((kind) => journal.acknowledged(kind).length === 0);
-  return Promise.resolve(journal.answered >= CALLS && missing.length === 0);
+  load.throwIfFailed();
+  return Promise.resolve(
+    journal.answered >= CALLS && journal.missingKinds().length === 0 &&
+      journal.entries.some(isForgotten),
+  );
 });
 await load.stop();
 
 /** What the check says once `spoil` has made something wrong, and `repair` has put it right again. */
-async function missesAfter(spoil: () => unknown, repair: () => unknown): Promise<string> {
+async function missesAfter(
+  spoil: () => unknown,
+  repair: () => unknown,
+  { settleMs = 60_000 } = {},
+): Promise<string> {
   await spoil();
   try {
-    const { holds, misses } = await checkAfterLoad(target, journal, { seed });
+    const { holds, misses } = await checkAfterLoad(target, journal, { seed, settleMs });
     strictEqual(holds, misses.length === 0);
     return misses.join("\n");
   } finally {
@@ -94,6 +93,75 @@ function pretend(kind: Kind, changes: Partial<Entry>): { spoil(): void; repair()
 Deno.test("a backend that lost nothing passes", async () => {
   deepStrictEqual(await missesAfter(() => {}, () => {}), "");
   ok(listener.arrivals.length > 0);
+});
+
+Deno.test("events that nobody sends are noticed", async () => {
+  const misses = await missesAfter(
+    async () => {
+      Deno.env.delete("EVENTS_URL");
+      await asSuperuser(`
+        insert into public.events
+          (user_id, type, data, credits, remaining_credits, sequence_number)
+        select user_id, 'user.unfrozen', '{}', credits, remaining_credits, sequence_number
+        from public.events where user_id is not null limit 1`);
+    },
+    () => Deno.env.set("EVENTS_URL", listener.url),
+    { settleMs: 2_000 },
+  );
+  match(misses, /^1 events that were not sent, after 2 seconds without less to do$/m);
+});
+
+Deno.test("a webhook that the backend refuses is noticed, while it is repeated and in the end", async () => {
+  const [payment] = await backend.sql`select id from public.payments limit 1`;
+  ok(payment);
+  const webhook = { event: "payment.captured", entity_id: String(payment.id) } as const;
+  let id = "";
+  const whileRepeated = await missesAfter(
+    async () => {
+      await control.changeSettings({ webhook_secret: "another-secret" });
+      await control.emitWebhook(webhook);
+      await control.webhooksDelivered({ until: "attempted" });
+      id = at(await control.webhookEvents(), -1).id;
+    },
+    () => {},
+    { settleMs: 1_000 },
+  );
+  match(
+    whileRepeated,
+    new RegExp(`^the webhook payment.captured ${id} is still on its way: 401$`, "m"),
+  );
+  const inTheEnd = await missesAfter(
+    // As when the retries of a day are used up.
+    () => control.changeSettings({ webhooks_enabled: false }),
+    async () => {
+      await control.changeSettings({
+        webhook_secret: backend.secrets.razorpayWebhookSecret,
+        webhooks_enabled: true,
+      });
+      await control.deliverWebhooks({ event_ids: [id] });
+    },
+  );
+  match(inTheEnd, new RegExp(`^the webhook payment.captured ${id} was given up: 401$`, "m"));
+});
+
+Deno.test("a webhook that was acknowledged and not handled is noticed", async () => {
+  const { id } = at([...journal.finishedWebhooks.values()], 0);
+  const change = (from: string, to: string) =>
+    asSuperuser(
+      `update public.webhook_deliveries set event_id = '${to}' where event_id = '${from}'`,
+    );
+  const misses = await missesAfter(() => change(id, "hidden"), () => change("hidden", id));
+  match(misses, new RegExp(`^the webhook \\S+ ${id} was acknowledged and not handled$`, "m"));
+});
+
+Deno.test("a kind of call that never succeeded, and what there is none of, is noticed", async () => {
+  const all = [...journal.entries];
+  const misses = await missesAfter(
+    () => journal.entries.splice(0, Infinity, ...all.filter(({ kind }) => kind !== "refund")),
+    () => journal.entries.splice(0, Infinity, ...all),
+  );
+  match(misses, /^no refund was acknowledged$/m);
+  match(misses, /^acknowledged refunds that Razorpay made once: there were none$/m);
 });
 
 Deno.test("an acknowledged deduction that is not in the ledger is noticed", async () => {
@@ -167,6 +235,35 @@ Deno.test("an event that never arrived is noticed", async () => {
     () => listener.arrivals.push(...hidden),
   );
   match(misses, new RegExp(`${id} has not arrived`));
+});
+
+Deno.test("an adjustment, and the end of a reservation, that the bot is not told of is noticed", async () => {
+  const [adjusted] = await backend.sql`
+    select id from public.events where data ->> 'source' = 'adjustment' limit 1`;
+  const [expired] = await backend.sql`
+    select e.id, e.data ->> 'reference_id' as reference_id from public.events e
+    join public.holds h on h.reference_id = e.data ->> 'reference_id'
+    where e.type = 'hold.expired' and h.state = 'expired' limit 1`;
+  ok(adjusted && expired);
+  const rename = (id: string, from: string, to: string) =>
+    asSuperuser(
+      `update public.events set data = replace(data::text, '${from}', '${to}')::jsonb where id = '${id}'`,
+    );
+  const misses = await missesAfter(
+    async () => {
+      await rename(adjusted.id, "adjustment", "elsewhere");
+      await rename(expired.id, expired.reference_id, "another");
+    },
+    async () => {
+      await rename(adjusted.id, "elsewhere", "adjustment");
+      await rename(expired.id, "another", expired.reference_id);
+    },
+  );
+  match(misses, /^adjustment \S+ \d+ was done (\d+) times and told of \d+ times$/m);
+  match(
+    misses,
+    new RegExp(`^the end of ${expired.reference_id} is not told of, or not once$`, "m"),
+  );
 });
 
 Deno.test("an event with a wrong signature is noticed", async () => {

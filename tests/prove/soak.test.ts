@@ -1,12 +1,18 @@
 /**
- * What `deno task prove soak` calls flat. The soak itself takes minutes, and is no test.
+ * What `deno task prove soak` calls flat and what it calls a fault, and the soak itself at its small size.
  * @module
  */
 
-import { match, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import postgres from "postgres";
+import { misbehave } from "../../local/prove/soak/faults.ts";
 import { flatness } from "../../local/prove/soak/flat.ts";
+import { soak } from "../../local/prove/soak/part.ts";
 import { Sampler } from "../../local/prove/soak/samples.ts";
+import { startRazorpay } from "../../local/razorpay/server.ts";
+import { generateSecrets } from "../../local/stack/secrets.ts";
+import { claimPort } from "../../local/system/ports.ts";
+import { until } from "../../local/system/until.ts";
 import { createTestDatabase } from "../support/database.ts";
 
 const TOLERANCE = { share: 0.1, slack: 5 };
@@ -29,6 +35,18 @@ Deno.test("a figure that was hardly sampled is not called flat", () => {
   strictEqual(seriesOf([100, 100, 100]).holds, false);
 });
 
+Deno.test("a sample of a server without connections is none", async () => {
+  const database = await createTestDatabase();
+  try {
+    const backendPids = () => Promise.resolve([]);
+    const sampler = new Sampler({ sql: database.sql, functionsPid: Deno.pid, backendPids });
+    await sampler.take();
+    strictEqual(sampler.taken, 0);
+  } finally {
+    await database.drop();
+  }
+});
+
 Deno.test("connections that are never closed are noticed", async () => {
   const database = await createTestDatabase();
   const leaked: postgres.Sql[] = [];
@@ -36,7 +54,7 @@ Deno.test("connections that are never closed are noticed", async () => {
     const sampler = new Sampler({
       sql: database.sql,
       functionsPid: Deno.pid,
-      backendPids: () => Promise.resolve([]),
+      backendPids: () => Promise.resolve([Deno.pid]),
     });
     for (let sample = 0; sample < 40; sample++) {
       const sql = postgres(database.url, { max: 1, onnotice: () => {} });
@@ -44,7 +62,7 @@ Deno.test("connections that are never closed are noticed", async () => {
       await sql`select`;
       await sampler.take();
     }
-    strictEqual(sampler.failed, 0);
+    strictEqual(sampler.taken, 40);
     const connections = sampler.series().find(({ what }) => what === "connections to the database");
     ok(connections);
     strictEqual(flatness(connections).holds, false);
@@ -53,3 +71,38 @@ Deno.test("connections that are never closed are noticed", async () => {
     await database.drop();
   }
 });
+
+Deno.test("a fault of Razorpay that nobody has met is not counted", async () => {
+  const { razorpayKeyId, razorpayKeySecret, razorpayWebhookSecret } = await generateSecrets();
+  const razorpay = await startRazorpay({
+    port: claimPort(0, "RAZORPAY_PORT"),
+    keyId: razorpayKeyId,
+    keySecret: razorpayKeySecret,
+    webhookSecret: razorpayWebhookSecret,
+  });
+  try {
+    const fail = misbehave({ kind: "500", times: 2 });
+    strictEqual(await fail(razorpay), false);
+    const happened = fail(razorpay);
+    await until("the fault is there", async () => (await razorpay.control.faults()).length > 0);
+    const response = await fetch(`${razorpay.url}/v1/payments`);
+    await response.body?.cancel();
+    strictEqual(response.status, 500);
+    strictEqual(await happened, true);
+  } finally {
+    await razorpay.stop();
+  }
+});
+
+Deno.test(
+  "after a minute of faults under load, what was acknowledged is there, and nothing has grown",
+  {
+    ignore: Deno.build.os !== "linux",
+  },
+  async () => {
+    const { holds, rows, misses } = await soak.run({ size: "small", progress: () => {} });
+    deepStrictEqual(misses, []);
+    deepStrictEqual(rows.filter(({ holds }) => !holds), []);
+    ok(holds);
+  },
+);

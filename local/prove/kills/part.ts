@@ -5,11 +5,13 @@
  */
 
 import { setTimeout as delay } from "node:timers/promises";
-import { sendSignal } from "../../system/processes.ts";
 import type { Progress } from "../../system/task.ts";
+import { until } from "../../system/until.ts";
+import { kill } from "../kill.ts";
 import { checkAfterLoad } from "../load/check.ts";
 import { acknowledged } from "../load/event-listener.ts";
 import { type Load, startLoad } from "../load/load.ts";
+import { RECOVERY_MS } from "../load/patience.ts";
 import { type ProvedStack, withProvedStack } from "../load/proved-stack.ts";
 import { type Part, type PartResult, resultOf, type Row, type Size } from "../part.ts";
 import { newSeed, type Random, randomOf } from "../random.ts";
@@ -25,9 +27,6 @@ const ANSWERED_BETWEEN_KILLS = 40;
 /** The kill comes at any moment within so many milliseconds after that. */
 const WITHIN_MS = 1_500;
 
-/** How long nobody may get an answer. Starting the whole stack takes a tenth of it on a quiet machine. */
-const PATIENCE_MS = 120_000;
-
 /** The share of events that the bot refuses at first. */
 const REFUSED_RATE = 0.02;
 
@@ -35,6 +34,7 @@ const REFUSED_RATE = 0.02;
 interface Victim {
   readonly name: string;
   readonly comesBack: string;
+  /** Throws if it could not be killed. */
   kill(stack: ProvedStack, random: Random): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ const VICTIMS: readonly Victim[] = [
   {
     name: "the PostgreSQL server",
     comesBack: "by itself",
-    kill: async (stack) => sendSignal(await stack.serverPid(), "SIGKILL"),
+    kill: async (stack) => await kill(await stack.serverPid()),
   },
   {
     name: "single connections of the server",
@@ -73,7 +73,7 @@ const VICTIMS: readonly Victim[] = [
     async kill(stack) {
       const server = await stack.serverPid();
       await Promise.all([
-        sendSignal(server, "SIGKILL"),
+        kill(server),
         stack.killFunctions(),
         stack.killStandIn(),
       ]);
@@ -84,8 +84,12 @@ const VICTIMS: readonly Victim[] = [
 
 /** PostgreSQL ends all other connections when one dies, because it may have left anything behind. */
 async function killSomeBackends(stack: ProvedStack, random: Random): Promise<void> {
-  const pids = random.shuffled(await stack.backendPids());
-  for (const pid of pids.slice(0, random.between(1, 2))) sendSignal(pid, "SIGKILL");
+  await until("a connection was killed", async () => {
+    const pids = random.shuffled(await stack.backendPids()).slice(0, random.between(1, 2));
+    const kills = await Promise.allSettled(pids.map((pid) => kill(pid)));
+    // One may have been closed since it was found.
+    return kills.some(({ status }) => status === "fulfilled");
+  });
 }
 
 export const kills: Part = {
@@ -122,11 +126,12 @@ async function prove(stack: ProvedStack, size: Size, progress: Progress): Promis
     backAfterMs.push(performance.now() - killedAt);
     if (!isBack || !await answeredCalls(load, ANSWERED_BETWEEN_KILLS)) {
       return resultOf(roundRows(victims.slice(0, index + 1), backAfterMs), [
-        `seed ${seed}, round ${index + 1}: no answers for ${PATIENCE_MS / 1_000} seconds after ` +
+        `seed ${seed}, round ${index + 1}: no answers for ${RECOVERY_MS / 1_000} seconds after ` +
         `SIGKILL for ${victim.name}. ${await stateOf(stack, load)}`,
       ]);
     }
   }
+  await everyKind(load);
   progress("kills: waiting for what is under way, then checking");
   await load.stop();
   const { rows, misses } = await checkAfterLoad(stack, load.journal, { seed });
@@ -151,13 +156,22 @@ function victimsOf(rounds: number, random: Random): Victim[] {
  */
 async function answeredCalls({ journal, throwIfFailed }: Load, count: number): Promise<boolean> {
   const enough = journal.answered + count;
-  const deadline = Date.now() + PATIENCE_MS;
+  const deadline = Date.now() + RECOVERY_MS;
   while (journal.answered < enough) {
     throwIfFailed();
     if (Date.now() > deadline) return false;
     await delay(10);
   }
   return true;
+}
+
+/** Lets a load that was short go on until each kind of call has succeeded. The check says which has not. */
+async function everyKind({ journal, throwIfFailed }: Load): Promise<void> {
+  const deadline = Date.now() + RECOVERY_MS;
+  while (journal.missingKinds().length > 0 && Date.now() < deadline) {
+    throwIfFailed();
+    await delay(100);
+  }
 }
 
 /** What somebody needs who wants to know why nothing is answered. */

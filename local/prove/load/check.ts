@@ -8,17 +8,24 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type postgres from "postgres";
+import type { WebhookEvent } from "../../razorpay/webhooks.ts";
 import { until } from "../../system/until.ts";
 import { type PartResult, resultOf, type Row } from "../part.ts";
 import { randomOf } from "../random.ts";
 import { Client } from "./client.ts";
-import { type Entry, isDone, type Journal } from "./journal.ts";
+import { type Entry, isDone, type Journal, KINDS } from "./journal.ts";
 import { differenceOfReplay, PACKAGE, REPEATABLE } from "./load.ts";
 import { type HeldPayment, type HeldRefund, RazorpayBooks } from "./razorpay-books.ts";
 import type { Target } from "./target.ts";
 
-/** How long the backend has, after the load, for what it still has to do by itself. */
+/**
+ * How long the backend may take, after the load, until less is left to do than before. Not for all of it:
+ * what an hour leaves takes longer than what a minute does.
+ */
 const SETTLE_MS = 120_000;
+
+/** How often it is asked what is left. */
+const LOOK_MS = 500;
 
 /** At most so many calls are repeated, drawn at random. */
 const MAX_REPEATED = 1_000;
@@ -66,6 +73,12 @@ interface ToldEvent {
   readonly type: string;
   readonly payment_id: string | null;
   readonly reversal_id: string | null;
+  /** Whom it is about, if that is somebody with an account. */
+  readonly phone: string | null;
+  /** The bot's reference of a reservation. */
+  readonly reference_id: string | null;
+  readonly source: string | null;
+  readonly credits_added: number | null;
   readonly deliveries: number;
   readonly delivered: number;
 }
@@ -80,33 +93,41 @@ interface Evidence {
   readonly violations: readonly { invariant: string; subject: string; detail: string }[];
   readonly payments: readonly HeldPayment[];
   readonly refunds: readonly HeldRefund[];
+  /** The webhook events that Razorpay has sent at least once, or still has to. */
+  readonly webhooks: readonly WebhookEvent[];
+  /** Razorpay's ids of the events that the backend has handled. */
+  readonly handledWebhooks: ReadonlySet<string>;
 }
 
 /**
  * Waits until the backend has nothing left to do, and checks it. The load must have been stopped.
  *
- * `seed` draws which calls are repeated.
+ * `seed` draws which calls are repeated, and `settleMs` is how long nothing may get less of what is left.
  */
 export async function checkAfterLoad(
   target: Target,
   journal: Journal,
-  { seed }: { seed: number },
+  { seed, settleMs = SETTLE_MS }: { seed: number; settleMs?: number },
 ): Promise<PartResult> {
-  const isSettled = await settle(target);
-  const evidence = await gather(target);
+  const left = await settle(target, settleMs);
+  const evidence = await gather(target, journal);
   const findings = new Findings();
   findings.add(
-    "what the backend had left to do was done by itself",
-    isSettled ? [] : [`something was still under way ${SETTLE_MS / 1000} seconds after the load`],
+    "nothing is left to do, once what waits is put forward",
+    Object.entries(left).map(([what, count]) =>
+      `${count} ${what}, after ${settleMs / 1_000} seconds without less to do`
+    ),
     "",
   );
   checkAnswers(journal, findings);
+  checkWebhooks(evidence, findings);
   checkCharges(journal, evidence, findings);
   checkHolds(journal, evidence, findings);
   checkPurchases(journal, evidence, findings);
   checkReversals(journal, evidence, findings);
   checkBalances(journal, evidence, findings);
   checkEvents(target, evidence, findings);
+  checkTold(journal, evidence, findings);
   await checkReplays(target, journal, seed, findings);
   findings.add(
     "violations that check_invariants finds",
@@ -131,10 +152,14 @@ class Findings {
     if (untold > 0) this.#misses.push(`${what}: ${untold} more`);
   }
 
-  /** As {@linkcode add}, for things of which each should be right. */
+  /** As {@linkcode add}, for things of which each should be right. None at all shows nothing. */
   addCount(what: string, count: number, misses: readonly string[]): void {
     const right = Math.max(0, count - misses.length);
-    this.add(what, misses, `${right.toLocaleString("en-US")} of ${count.toLocaleString("en-US")}`);
+    this.add(
+      what,
+      count === 0 ? [...misses, `${what}: there were none`] : misses,
+      `${right.toLocaleString("en-US")} of ${count.toLocaleString("en-US")}`,
+    );
   }
 
   result(): PartResult {
@@ -142,50 +167,70 @@ class Findings {
   }
 }
 
+/** What is left to do, each with how much of it. */
+type Left = Readonly<Record<string, number>>;
+
 /**
- * Waits for webhooks, the reconciler and events. What would come in minutes or hours is put forward: the
- * reconciler's next look at an order, and the next attempt at an event that the bot refused.
+ * Waits for webhooks, the reconciler and events, and returns what is left to do if nothing gets less for
+ * too long. What would come in minutes or hours is put forward: the reconciler's next look at an order,
+ * and the next attempt at an event that the bot refused, or at one after which it was called down. The
+ * reconciler is called as well, because the scheduler does so but once a minute. Events are not: whether
+ * they are sent shows whether the scheduler is running.
  */
-async function settle({ sql, control, environment }: Target): Promise<boolean> {
+async function settle({ sql, control, environment }: Target, settleMs: number): Promise<Left> {
   const client = new Client(environment, { random: randomOf(0), cutRate: 0, surprised: () => {} });
-  const deadline = Date.now() + SETTLE_MS;
   // The connection that asks may have been among those that were cut.
   await until("the database answers", () => sql`select`.then(() => true, () => false));
-  await control.webhooksDelivered({ timeout_ms: SETTLE_MS }).catch(() => {});
+  // Those that are still on their way are told of one by one.
+  await control.webhooksDelivered({ timeout_ms: settleMs }).catch(() => {});
   await sql`
     update public.payment_orders set next_check_at = clock_timestamp()
     where next_check_at < 'infinity'`;
   const [{ since } = { since: new Date(0) }] = await sql<{ since: Date }[]>`
     select clock_timestamp() as since`;
-  while (Date.now() < deadline) {
+  let least = Infinity;
+  let deadline = Date.now() + settleMs;
+  for (;;) {
     await sql`
       update public.event_deliveries set next_attempt_at = clock_timestamp()
-      where state = 'pending' and lease_token is null`;
-    for (const path of ["reconcile-payments", "deliver-events"]) {
-      await client.send({ as: "operator", path, body: {} });
-    }
-    const [left] = await sql<[{ work: number }]>`
-      select (
-        (select count(*) from public.event_deliveries where state = 'pending')
-        + (select count(*) from public.events where state = 'new')
-        + (
+      where state = 'pending' and lease_token is null and next_attempt_at > clock_timestamp()`;
+    await sql`
+      update public.event_addresses set next_probe_at = clock_timestamp()
+      where next_probe_at > clock_timestamp()`;
+    await client.send({ as: "operator", path: "reconcile-payments", body: {} });
+    const [counts = {}] = await sql<Left[]>`
+      select
+        (select count(*) from public.events where state = 'new')::integer
+          as "events that were not handed out",
+        (select count(*) from public.event_deliveries where state = 'pending')::integer
+          as "events that were not sent",
+        (
           select count(*) from public.payment_orders
           where next_check_at < 'infinity' and (checked_at is null or checked_at < ${since})
-        )
-        + (
+        )::integer as "orders that Razorpay was not asked about",
+        -- Those that a bot forgot are waited for, so that the end of each is seen.
+        (
           select count(*) from public.holds
-          where state = 'open' and expires_at < clock_timestamp()
-        )
-      )::integer as work`;
-    if (left.work === 0) return true;
-    await delay(500);
+          where state = 'open' and expires_at < clock_timestamp() + interval '1 minute'
+        )::integer as "reservations that have not expired"`;
+    const left = Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+    const work = Object.values(left).reduce((sum, count) => sum + count, 0);
+    if (work === 0) return {};
+    if (work < least) deadline = Date.now() + settleMs;
+    least = Math.min(least, work);
+    if (Date.now() > deadline) return left;
+    await delay(LOOK_MS);
   }
-  return false;
 }
 
-async function gather({ sql, environment }: Target): Promise<Evidence> {
+async function gather({ sql, environment, control }: Target, journal: Journal): Promise<Evidence> {
   const books = new RazorpayBooks(environment);
+  const underWay = await journal.noteWebhooks(control);
+  const handled = await sql<{ event_id: string }[]>`
+    select distinct event_id from public.webhook_deliveries where outcome <> 'failed'`;
   return {
+    webhooks: [...journal.finishedWebhooks.values(), ...underWay],
+    handledWebhooks: new Set(handled.map(({ event_id }) => event_id)),
     ledger: await all<LedgerEntry>(sql`
       select i.value as phone, t.action, t.credits, t.source, t.reference_id, t.remaining_after
       from public.credit_transactions t
@@ -201,11 +246,14 @@ async function gather({ sql, environment }: Target): Promise<Evidence> {
       select phone_number as phone, credits - debt_credits as net from public.users`),
     events: await all<ToldEvent>(sql`
       select e.id, e.type, e.data ->> 'payment_id' as payment_id, e.data ->> 'reversal_id' as reversal_id,
+        i.value as phone, e.data ->> 'reference_id' as reference_id, e.data ->> 'source' as source,
+        (e.data ->> 'credits_added')::integer as credits_added,
         count(d.event_id)::integer as deliveries,
         (count(*) filter (where d.state = 'delivered'))::integer as delivered
       from public.events e
       left join public.event_deliveries d on d.event_id = e.id
-      group by e.id`),
+      left join public.identities i on i.user_id = e.user_id and i.kind = 'phone'
+      group by e.id, i.value`),
     violations: await all<Evidence["violations"][number]>(sql`
       select invariant, subject, detail from public.check_invariants()`),
     payments: await books.payments(),
@@ -224,11 +272,31 @@ function checkAnswers(journal: Journal, findings: Findings): void {
     journal.entries.length - journal.entries.filter(({ isAbandoned }) => isAbandoned).length,
     unanswered.map((entry) => `${nameOf(entry)} never had an answer`),
   );
+  findings.addCount(
+    "kinds of calls of which some were acknowledged",
+    KINDS.length,
+    journal.missingKinds().map((kind) => `no ${kind} was acknowledged`),
+  );
   findings.add(
     "answers that nobody has to expect",
     journal.surprises,
     String(journal.surprises.length),
   );
+}
+
+/** Webhooks: each that Razorpay sent was acknowledged in the end, by a backend that had handled it. */
+function checkWebhooks({ webhooks, handledWebhooks }: Evidence, findings: Findings): void {
+  const misses = webhooks.flatMap(({ id, event, state, attempts }) => {
+    if (state !== "delivered") {
+      const { status, error } = attempts.at(-1) ?? { status: null, error: "no attempt" };
+      const became = state === "failed" ? "was given up" : "is still on its way";
+      return [`the webhook ${event} ${id} ${became}: ${status ?? error}`];
+    }
+    return handledWebhooks.has(id)
+      ? []
+      : [`the webhook ${event} ${id} was acknowledged and not handled`];
+  });
+  findings.addCount("webhooks that were acknowledged, and handled before", webhooks.length, misses);
 }
 
 /** First contacts, deductions and adjustments: one entry each, with the figures that were answered. */
@@ -355,7 +423,7 @@ function checkPurchases(journal: Journal, evidence: Evidence, findings: Findings
         `${nameOf(entry)} was acknowledged, and Razorpay does not hold it`
       ),
     ],
-    String(invented.length),
+    `${invented.length} credited, ${verified.length} acknowledged`,
   );
 }
 
@@ -430,12 +498,8 @@ function checkBalances(journal: Journal, evidence: Evidence, findings: Findings)
   findings.addCount("balances that are the sum of what was acknowledged", everybody.size, misses);
 }
 
-/** Events: each that was written has arrived, signed; and there is one for each purchase and refund. */
-function checkEvents(
-  target: Target,
-  { events, payments, refunds }: Evidence,
-  findings: Findings,
-): void {
+/** Events: each that was written has arrived, signed. */
+function checkEvents(target: Target, { events }: Evidence, findings: Findings): void {
   const { arrivals, unsigned } = target.listener;
   const arrived = new Set(arrivals.map(({ data }) => data.event_id));
   const missing = events.filter(({ id, deliveries, delivered }) =>
@@ -447,11 +511,17 @@ function checkEvents(
     missing.map(({ id, type }) => `${type} ${id} has not arrived`),
   );
   const written = new Set(events.map(({ id }) => id));
+  const invented = [...arrived].map(String).filter((id) => !written.has(id));
   findings.add(
-    "events without a right signature, or of what never happened",
-    [...unsigned, ...[...arrived].map(String).filter((id) => !written.has(id))],
-    String(unsigned.length),
+    "events without a right signature, and events of what never happened",
+    [...unsigned, ...invented],
+    `${unsigned.length}, and ${invented.length}`,
   );
+}
+
+/** Each purchase, refund, adjustment and expired reservation has an event of its own. */
+function checkTold(journal: Journal, evidence: Evidence, findings: Findings): void {
+  const { events, payments, refunds, holds } = evidence;
   const of = (type: string, id: string) =>
     events.filter((event) =>
       event.type === type && [event.payment_id, event.reversal_id].includes(id)
@@ -465,6 +535,42 @@ function checkEvents(
     "purchases and refunds that the bot was told of, as one event",
     captured.length + refunds.length,
     untold.map(({ id }) => `the event of ${id} is not there, or not alone`),
+  );
+
+  // An event does not name its adjustment, so those of the same person and size are counted together.
+  const sizeOf = ({ phone, credits }: Entry) => keyOf("adjustment", phone, String(credits));
+  const adjusted = groupBy(journal.acknowledged("adjustment"), sizeOf);
+  const perhapsAdjusted = groupBy(journal.unknown("adjustment"), sizeOf);
+  const told = groupBy(
+    events.filter(({ type, source }) => type === "credits.granted" && source === "adjustment"),
+    ({ phone, credits_added }) => keyOf("adjustment", phone ?? "", String(credits_added)),
+  );
+  const sizes = new Set([...adjusted.keys(), ...told.keys()]);
+  const wronglyTold = [...sizes].flatMap((size) => {
+    const count = told.get(size)?.length ?? 0;
+    const least = adjusted.get(size)?.length ?? 0;
+    const most = least + (perhapsAdjusted.get(size)?.length ?? 0);
+    if (count >= least && count <= most) return [];
+    return [`${size} was done ${least} times and told of ${count} times`];
+  });
+  findings.addCount(
+    "adjustments of one person and size that the bot was told of as often",
+    sizes.size,
+    wronglyTold,
+  );
+
+  const expired = holds.filter(({ state }) => state === "expired");
+  const ends = groupBy(
+    events.filter(({ type }) => type === "hold.expired"),
+    ({ phone, reference_id }) => keyOf("hold", phone ?? "", reference_id ?? ""),
+  );
+  const silent = expired.filter(({ phone, reference_id }) =>
+    ends.get(keyOf("hold", phone, reference_id))?.length !== 1
+  );
+  findings.addCount(
+    "expired reservations that the bot was told of, as one event",
+    expired.length,
+    silent.map(({ reference_id }) => `the end of ${reference_id} is not told of, or not once`),
   );
 }
 

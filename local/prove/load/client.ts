@@ -8,6 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import type { StackEnvironment } from "../../stack/environment.ts";
 import type { Random } from "../random.ts";
+import { ATTEMPT_MS, PATIENCE_MS } from "./patience.ts";
 
 /** A request to a function. */
 export interface Call {
@@ -44,12 +45,6 @@ const envelope = z.object({
   data: z.record(z.string(), z.unknown()).optional(),
 });
 
-/** How long one attempt may take. The slowest function waits for Razorpay for less. */
-const ATTEMPT_MS = 30_000;
-
-/** How long all attempts may take, which is longer than anything stays away. */
-const PATIENCE_MS = 90_000;
-
 /** The statuses after which a caller repeats its call: unsure, and three ways of being away. */
 const REPEATED = [202, 502, 503, 504];
 
@@ -83,7 +78,7 @@ export class Client {
     return this.#parse(call, response, text);
   }
 
-  /** Repeats a call until it has an answer. Returns undefined if there is none for a minute and a half. */
+  /** Repeats a call until it has an answer. Returns undefined if there is none before patience ends. */
   async insist(call: Call): Promise<Answer | undefined> {
     const deadline = Date.now() + PATIENCE_MS;
     while (Date.now() < deadline) {

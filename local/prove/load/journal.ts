@@ -4,20 +4,26 @@
  * @module
  */
 
+import type { RazorpayControl } from "../../razorpay/control-client.ts";
+import type { WebhookEvent } from "../../razorpay/webhooks.ts";
 import type { Answer, Call } from "./client.ts";
 
+/** What calls ask for. */
+export const KINDS = [
+  "first contact",
+  "deduction",
+  "reservation",
+  "capture",
+  "release",
+  "order",
+  "payment link",
+  "verification",
+  "refund",
+  "adjustment",
+] as const;
+
 /** What a call asks for. */
-export type Kind =
-  | "first contact"
-  | "deduction"
-  | "reservation"
-  | "capture"
-  | "release"
-  | "order"
-  | "payment link"
-  | "verification"
-  | "refund"
-  | "adjustment";
+export type Kind = typeof KINDS[number];
 
 /** One call, repeated until it was answered. */
 export interface Entry {
@@ -39,8 +45,12 @@ export class Journal {
   readonly entries: Entry[] = [];
   /** Answers that no caller has to expect, a sentence each. */
   readonly surprises: string[] = [];
+  /** The webhook events that Razorpay is done with, whether they were delivered or given up. */
+  readonly finishedWebhooks = new Map<string, WebhookEvent>();
   /** How many calls were answered, whatever with. */
   answered = 0;
+  #answeredAt = performance.now();
+  #longestSilenceMs = 0;
 
   /** Writes down a call before it is made. */
   begin(entry: Omit<Entry, "answer" | "isAbandoned">): Entry {
@@ -51,13 +61,39 @@ export class Journal {
 
   /** Writes down what a call was answered with. */
   answer(entry: Entry, answer: Answer): void {
+    this.#longestSilenceMs = this.longestSilenceMs;
+    this.#answeredAt = performance.now();
     entry.answer = answer;
     this.answered++;
+  }
+
+  /** For how long, at most, no call was answered; up to now, if none was lately. */
+  get longestSilenceMs(): number {
+    return Math.max(this.#longestSilenceMs, performance.now() - this.#answeredAt);
+  }
+
+  /**
+   * Writes down which webhook events Razorpay is done with, and returns those that are on their way. Those
+   * that it was told not to send are neither.
+   */
+  async noteWebhooks(control: RazorpayControl): Promise<WebhookEvent[]> {
+    const events = await control.webhookEvents();
+    for (const event of events) {
+      if (event.state === "delivered" || event.state === "failed") {
+        this.finishedWebhooks.set(event.id, event);
+      }
+    }
+    return events.filter(({ state }) => state === "pending");
   }
 
   /** The calls of these kinds that were carried out, as far as their callers know. */
   acknowledged(...kinds: Kind[]): Entry[] {
     return this.entries.filter((entry) => kinds.includes(entry.kind) && isDone(entry));
+  }
+
+  /** The kinds of which no call was carried out, as far as anybody knows. */
+  missingKinds(): Kind[] {
+    return KINDS.filter((kind) => this.acknowledged(kind).length === 0);
   }
 
   /** The calls that may have been carried out, because their callers never heard. */

@@ -1,6 +1,6 @@
 /**
- * The mixed load: bots, pages, customers at Razorpay, operators and a scheduler, all at once, each as the
- * documentation tells them to be.
+ * The mixed load: bots, pages, customers at Razorpay and operators, all at once, each as the documentation
+ * tells them to be.
  * @module
  */
 
@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Random, randomOf } from "../random.ts";
 import { type Call, Client } from "./client.ts";
 import { type Entry, isDone, Journal, type Kind } from "./journal.ts";
+import { PATIENCE_MS } from "./patience.ts";
 import { RazorpayBooks } from "./razorpay-books.ts";
 import type { Target } from "./target.ts";
 
@@ -30,7 +31,7 @@ export interface Load {
   readonly journal: Journal;
   /** Throws what has ended the load before it was stopped, which is a mistake in the load itself. */
   throwIfFailed(): void;
-  /** Ends the load once every call under way has its answer. */
+  /** Ends the load once every call under way has its answer. Throws if that takes too long. */
   stop(): Promise<void>;
 }
 
@@ -41,11 +42,17 @@ export const PACKAGE = { id: "starter", credits: 20, amountPaise: 9_900 };
 const FIRST_PEOPLE = 24;
 const FIRST_CREDITS = 100;
 
-/** How often the load's own scheduler calls. That of the stack asks Razorpay once a minute. */
+/** How often the load has Razorpay asked. The stack's scheduler does once a minute, which is rare here. */
 const SCHEDULE_MS = 2_000;
+
+/** How long the load may take to end: an act may have one call after another to repeat. */
+const STOP_MS = 2 * PATIENCE_MS;
 
 /** The share of callers that go away without repeating a call whose answer they missed. */
 const GONE_RATE = 0.03;
+
+/** The share of reservations that nobody ends, so that they expire. */
+const FORGOTTEN_RATE = 0.2;
 
 /** The share of payments that no webhook reports. */
 const UNREPORTED_RATE = 0.2;
@@ -78,21 +85,31 @@ export async function startLoad(target: Target, options: LoadOptions): Promise<L
   const rest = () => crowd.random.between(0, 2 * options.restMs);
   const running = Promise.all([
     ...Array.from({ length: options.callers }, () => repeated(() => crowd.act(), rest)),
-    repeated(() => crowd.runSchedule(), () => SCHEDULE_MS),
+    repeated(() => crowd.reconcile(), () => SCHEDULE_MS),
+    repeated(() => crowd.noteWebhooks(), () => SCHEDULE_MS),
   ]);
+  let hasEnded = false;
   let failure: unknown;
-  running.catch((error) => {
+  running.then(() => hasEnded = true, (error) => {
     failure = error;
     isStopping = true;
   });
+  const throwIfFailed = () => {
+    if (failure !== undefined) throw failure;
+  };
   return {
     journal: crowd.journal,
-    throwIfFailed() {
-      if (failure !== undefined) throw failure;
-    },
+    throwIfFailed,
     async stop() {
       isStopping = true;
-      await running;
+      const deadline = Date.now() + STOP_MS;
+      while (!hasEnded) {
+        throwIfFailed();
+        if (Date.now() > deadline) {
+          throw new Error(`The load has not ended within ${STOP_MS / 1_000} seconds`);
+        }
+        await delay(10);
+      }
     },
   };
 }
@@ -149,10 +166,22 @@ class Crowd {
     this.#people.push(person);
   }
 
-  /** What a scheduler calls. An outage is no reason to call again before it is time. */
-  async runSchedule(): Promise<void> {
-    for (const path of ["reconcile-payments", "deliver-events"]) {
-      await this.#client.send({ as: "operator", path, body: {} });
+  /** Has Razorpay asked about orders. An outage is no reason to call again before it is time. */
+  async reconcile(): Promise<void> {
+    await this.#client.send({ as: "operator", path: "reconcile-payments", body: {} });
+  }
+
+  /**
+   * Writes down what became of webhooks, and lets Razorpay forget them: it would write thousands of old
+   * events to its file with each new one. What is delivered in between is forgotten unseen.
+   */
+  async noteWebhooks(): Promise<void> {
+    const { control } = this.#target;
+    try {
+      await this.journal.noteWebhooks(control);
+      await control.forgetWebhookEvents();
+    } catch {
+      // It is down. What it knows is in its file, and is read next time.
     }
   }
 
@@ -172,7 +201,7 @@ class Crowd {
     const credits = this.random.between(2, 5);
     const reference_id = this.#newReference("video");
     const about = { phone_number: phone, reference_id };
-    const isForgotten = this.random.happens(0.1);
+    const isForgotten = this.random.happens(FORGOTTEN_RATE);
     const reservation = await this.#ask("reservation", phone, reference_id, credits, {
       as: "bot",
       path: "bot-reserve",
@@ -261,14 +290,19 @@ class Crowd {
     return paid.id;
   }
 
-  /** A stand-in that was killed may have lost the payment, or only the answer that it was made. */
+  /**
+   * A stand-in that was killed may have lost the payment, or only the answer that it was made. Throws what
+   * was last in the way, which ends the load, if that lasts.
+   */
   async #untilPaid(pay: () => Promise<unknown>): Promise<void> {
+    const deadline = Date.now() + PATIENCE_MS;
     for (;;) {
       try {
         await pay();
         return;
       } catch (error) {
         if (/already paid|link is paid/.test(String(error))) return;
+        if (Date.now() > deadline) throw error;
         await delay(this.random.between(50, 400));
       }
     }

@@ -21,11 +21,12 @@ import {
 } from "../../stack/stack-process.ts";
 import { readIfPresent } from "../../system/files.ts";
 import { claimPort } from "../../system/ports.ts";
-import { findProcess, sendSignal } from "../../system/processes.ts";
+import { findProcess } from "../../system/processes.ts";
 import { readSettings } from "../../system/settings.ts";
 import { failWhenInterrupted, TaskError } from "../../system/task.ts";
 import { until } from "../../system/until.ts";
 import { variablesOf } from "../../system/variables.ts";
+import { kill } from "../kill.ts";
 import { type EventListener, listenForEvents } from "./event-listener.ts";
 import type { Target } from "./target.ts";
 
@@ -101,14 +102,15 @@ export class ProvedStack implements Target {
 
   /**
    * The server's own process, which is the parent of those of its connections. Waits for one while it is
-   * being started again.
+   * being started again: a server that was killed leaves its file behind.
    */
   async serverPid(): Promise<number> {
-    const file = join(this.folder.home, "postgres", "data", "postmaster.pid");
+    const data = join(this.folder.home, "postgres", "data");
     let pid = 0;
     await until("the server runs", async () => {
-      pid = Number((await readIfPresent(file))?.split("\n")[0]);
-      return pid > 0;
+      pid = Number((await readIfPresent(join(data, "postmaster.pid")))?.split("\n")[0]);
+      const found = pid > 0 ? await findProcess(pid) : undefined;
+      return found !== undefined && !found.zombie && found.command.includes(data);
     });
     return pid;
   }
@@ -127,10 +129,9 @@ export class ProvedStack implements Target {
     return pids;
   }
 
-  /** Sends SIGKILL to the process of the functions. */
+  /** Sends SIGKILL to the process of the functions. Throws if it had ended already. */
   async killFunctions(): Promise<void> {
-    sendSignal(this.#functions.pid, "SIGKILL");
-    await this.#functions.status;
+    await kill(this.#functions.pid);
   }
 
   /** Runs the command that starts the stack, and waits until it says that it is ready. */
@@ -139,10 +140,9 @@ export class ProvedStack implements Target {
     await ready(this.#functions, this.folder);
   }
 
-  /** Sends SIGKILL to the stand-in. */
+  /** Sends SIGKILL to the stand-in. Throws if it had ended already. */
   async killStandIn(): Promise<void> {
-    sendSignal(this.#standIn.pid, "SIGKILL");
-    await this.#standIn.status;
+    await kill(this.#standIn.pid);
   }
 
   /** Runs the command that starts the stand-in, and waits until it answers. */
@@ -214,5 +214,6 @@ function noSettings(): Variables {
 }
 
 function connect(url: string): postgres.Sql {
-  return postgres(url, { max: 1, onnotice: () => {} });
+  // It would ask for the types of arrays when it connects, with a query whose failure nobody can catch.
+  return postgres(url, { max: 1, fetch_types: false, onnotice: () => {} });
 }

@@ -8,7 +8,10 @@ import type { RazorpayControl } from "../../razorpay/control-client.ts";
 import type { StackEnvironment } from "../../stack/environment.ts";
 import type { EventListener } from "./event-listener.ts";
 
-/** A running backend, with Razorpay and the bot at its two ends. */
+/**
+ * A running backend with its scheduler, and with Razorpay and the bot at its two ends. Nothing here calls
+ * `deliver-events`, so that an event that arrives shows that the scheduler is running.
+ */
 export interface Target {
   readonly environment: StackEnvironment;
   /** Plays the customers at Razorpay. */

@@ -4,16 +4,18 @@
  */
 
 import { setTimeout as delay } from "node:timers/promises";
-import { sendSignal } from "../../system/processes.ts";
 import type { NewFault } from "../../razorpay/faults.ts";
+import { isRunning, sendSignal } from "../../system/processes.ts";
 import { until } from "../../system/until.ts";
+import { kill } from "../kill.ts";
 import { acknowledged } from "../load/event-listener.ts";
 import type { ProvedStack } from "../load/proved-stack.ts";
 
 /** A fault: it begins, lasts, and ends. */
 export interface Fault {
   readonly name: string;
-  happen(stack: ProvedStack): Promise<void>;
+  /** Resolves with whether anything met it: a fault that nobody noticed does not count. */
+  happen(stack: ProvedStack): Promise<boolean>;
 }
 
 const LASTS_MS = 3_000;
@@ -23,12 +25,18 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "the database is shut down, and the stack starts it again",
     // Unlike a crash, a shutdown keeps the counts of dead rows, which are among the samples.
-    happen: async (stack) => sendSignal(await stack.serverPid(), "SIGINT"),
+    async happen(stack) {
+      await kill(await stack.serverPid(), "SIGINT");
+      return true;
+    },
   },
   { name: "the database stands still", happen: stopServer },
   {
     name: "all connections of the database are cut",
-    happen: (stack) => until("the connections are cut", () => cutConnections(stack)),
+    async happen(stack) {
+      await until("the connections are cut", () => cutConnections(stack));
+      return true;
+    },
   },
   { name: "Razorpay is slow", happen: misbehave({ kind: "delay", delay_ms: 2_000, times: 8 }) },
   { name: "Razorpay does not answer", happen: misbehave({ kind: "hang", times: 2 }) },
@@ -52,45 +60,64 @@ export const FAULTS: readonly Fault[] = [
       await stack.killStandIn();
       await delay(LASTS_MS);
       await stack.startStandIn();
+      return true;
     },
   },
   {
     name: "the bot that hears the events is down",
     async happen({ listener }) {
-      listener.behave(() => new Response(null, { status: 503 }));
+      let refused = 0;
+      listener.behave(() => {
+        refused++;
+        return new Response(null, { status: 503 });
+      });
       await delay(LASTS_MS);
       listener.behave(acknowledged);
+      return refused > 0;
     },
   },
 ];
 
-/** Returns whether it could: the database may still be on its way back from the fault before. */
+/** Returns whether any was cut: the database may still be on its way back from the fault before. */
 async function cutConnections(stack: ProvedStack): Promise<boolean> {
   try {
-    await stack.asSuperuser((sql) =>
+    const cut = await stack.asSuperuser((sql) =>
       sql`
         select pg_terminate_backend(pid) from pg_catalog.pg_stat_activity
         where backend_type = 'client backend' and pid <> pg_backend_pid()`
     );
-    return true;
+    return cut.length > 0;
   } catch {
     return false;
   }
 }
 
 /** Stops the server and all its connections without ending them, as a disk that hangs does. */
-async function stopServer(stack: ProvedStack): Promise<void> {
-  const pids = [await stack.serverPid(), ...await stack.backendPids()];
-  for (const pid of pids) sendSignal(pid, "SIGSTOP");
+async function stopServer(stack: ProvedStack): Promise<boolean> {
+  const server = await stack.serverPid();
+  const backends = await stack.backendPids();
+  for (const pid of [server, ...backends]) sendSignal(pid, "SIGSTOP");
   await delay(LASTS_MS);
-  for (const pid of pids) sendSignal(pid, "SIGCONT");
+  const stopped = await Promise.all([server, ...backends].map((pid) => isRunning(pid)));
+  for (const pid of [server, ...backends]) sendSignal(pid, "SIGCONT");
+  return backends.length > 0 && stopped.every(Boolean);
 }
 
-/** What is not used up in the time that a fault lasts is forgotten, so that faults take turns. */
-function misbehave(...faults: NewFault[]): Fault["happen"] {
-  return async ({ control }) => {
+/**
+ * Has Razorpay do this with the next requests. What is not used up in the time that a fault lasts is
+ * forgotten, so that faults take turns.
+ */
+export function misbehave(...faults: NewFault[]) {
+  return async ({ control }: Pick<ProvedStack, "control">): Promise<boolean> => {
     for (const fault of faults) await control.addFault(fault);
     await delay(LASTS_MS);
+    const left = await control.faults();
     await control.clearFaults();
+    return requestsFor(left) < requestsFor(faults);
   };
+}
+
+/** How many requests these faults are for. */
+function requestsFor(faults: readonly NewFault[]): number {
+  return faults.reduce((sum, { times = 1 }) => sum + times, 0);
 }
