@@ -5,8 +5,8 @@
 
 import { waitForExit } from "../system/processes.ts";
 
-/** The system needs only a moment, unless the machine is very busy. */
-const TIMEOUT_MS = 30_000;
+/** The system needs only a moment for SIGKILL; a server that is asked to shut down may take longer. */
+const TIMEOUT_MS = 60_000;
 
 /**
  * Sends a signal that ends a process, and resolves once the process is gone.

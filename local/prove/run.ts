@@ -32,7 +32,7 @@ const USAGE = `Usage: deno task prove [part ...] [--size ${
 The parts are ${
   PARTS.map(({ name }) => name).join(", ")
 }; --minutes is how long the soak lasts, and --seed
-repeats what the fuzz part has drawn.`;
+repeats what kills, fuzz and soak have drawn.`;
 
 await runTask(async () => {
   const { parts, size, minutes, seed } = readArguments(Deno.args);

@@ -98,11 +98,14 @@ export const kills: Part = {
     "SIGKILL at a random moment, under a mixed load: the server, single connections, the functions, " +
     "Razorpay. What was acknowledged is there, once. This is the death of processes: what the operating " +
     "system has taken is kept, so it shows nothing about a loss of power.",
-  run: ({ size, progress }) => withProvedStack((stack) => prove(stack, size, progress)),
+  run: ({ size, seed = newSeed(), progress }) =>
+    withProvedStack((stack) => prove(stack, { size, seed, progress })),
 };
 
-async function prove(stack: ProvedStack, size: Size, progress: Progress): Promise<PartResult> {
-  const seed = newSeed();
+async function prove(
+  stack: ProvedStack,
+  { size, seed, progress }: { size: Size; seed: number; progress: Progress },
+): Promise<PartResult> {
   progress(`kills: seed ${seed}`);
   const random = randomOf(seed);
   stack.listener.behave(() =>

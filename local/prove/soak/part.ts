@@ -40,15 +40,19 @@ export const soak: Part = {
     "A mixed load for minutes, with faults in between: the database away, Razorpay slow, wrong or " +
     "down, connections cut. What was acknowledged is there, once; memory, connections, dead rows and " +
     "queues stay as they were after a warm-up of a quarter of the time.",
-  run: ({ size, minutes = MINUTES[size], progress }) =>
-    withProvedStack((stack) => prove(stack, { size, minutes, progress })),
+  run: ({ size, minutes = MINUTES[size], seed = newSeed(), progress }) =>
+    withProvedStack((stack) => prove(stack, { size, minutes, seed, progress })),
 };
 
 async function prove(
   stack: ProvedStack,
-  { size, minutes, progress }: { size: Size; minutes: number; progress: Progress },
+  { size, minutes, seed, progress }: {
+    size: Size;
+    minutes: number;
+    seed: number;
+    progress: Progress;
+  },
 ): Promise<PartResult> {
-  const seed = newSeed();
   progress(`soak: seed ${seed}, ${minutes} minutes`);
   await hurryServer(stack);
   const load = await startLoad(stack, {
