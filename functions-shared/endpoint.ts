@@ -81,8 +81,7 @@ export function endpoint<
 
   async function replyTo(request: Request): Promise<Reply> {
     const url = new URL(request.url);
-    const path = pathAfter(operation.name, url);
-    if (path.length > (operation.pathField ? 1 : 0)) throw new RequestError("NOT_FOUND");
+    const path = pathAfter(operation.name, url, operation.pathField ? 1 : 0);
     if (request.method !== operation.method) {
       throw new RequestError("METHOD_NOT_ALLOWED", { headers: { allow: methods } });
     }

@@ -14,6 +14,12 @@ import { type CountryCode, parsePhoneNumberFromString } from "libphonenumber-js/
 import metadata from "libphonenumber-js/max/metadata";
 import { ConfigurationError, defaultCountry } from "shared/environment.ts";
 
+/**
+ * What the database takes: at most 15 digits, as ITU-T E.164 says. Some numbering plans, such as Germany's,
+ * have longer numbers.
+ */
+const E164 = /^\+[1-9][0-9]{6,14}$/;
+
 /** Where a number came from: the bot sends WhatsApp ids, a page sends what a person typed. */
 export type PhoneNumberSource = "whatsapp" | "page";
 
@@ -80,7 +86,7 @@ function isCountryCode(text: string): text is CountryCode {
 function valid(spelling: string, country?: CountryCode): string | undefined {
   const options = { ...(country && { defaultCountry: country }), extract: false };
   const number = parsePhoneNumberFromString(spelling, options, metadata);
-  return number?.isValid() ? number.number : undefined;
+  return number?.isValid() && E164.test(number.number) ? number.number : undefined;
 }
 
 /**

@@ -29,6 +29,7 @@ const MAX_LANES = 4;
 /** The files that take longest. They come first, so that none of them is left alone in the end. */
 const LONG_FILES = [
   "tests/prove/fuzz.test.ts",
+  "tests/prove/soak.test.ts",
   "tests/payments/model.test.ts",
   "tests/payments/credit-model.test.ts",
   "tests/local/stack.test.ts",

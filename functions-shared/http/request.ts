@@ -16,17 +16,19 @@ const MAX_QUERY_PARAMETERS = 20;
 const FIRST_BUFFER_BYTES = 2_048;
 
 /**
- * Returns the path segments after the function's name, decoded.
+ * Returns the path segments after the function's name, decoded, of which a function takes `most`.
  *
  * The path starts with the function's name, which `/functions/v1` may precede.
  *
- * @throws {RequestError} `NOT_FOUND` for an empty segment or another function's name,
+ * @throws {RequestError} `NOT_FOUND` for an empty segment, one too many or another function's name,
  * `INVALID_REQUEST` for a malformed escape.
  */
-export function pathAfter(functionName: string, url: URL): string[] {
+export function pathAfter(functionName: string, url: URL, most: number): string[] {
   const path = url.pathname.replace(/^\/functions\/v1(?=\/)/, "").replace(/\/$/, "");
   const [, name, ...segments] = path.split("/");
-  if (name !== functionName || segments.includes("")) throw new RequestError("NOT_FOUND");
+  if (name !== functionName || segments.includes("") || segments.length > most) {
+    throw new RequestError("NOT_FOUND");
+  }
   try {
     return segments.map(decodeURIComponent);
   } catch (cause) {

@@ -9,6 +9,9 @@ import { disputeReversal, refundReversal } from "shared/payments/reversals.ts";
 import type { PaymentReport } from "shared/payments/settlement.ts";
 import { dispute, payment, refund, secondsSince1970 } from "shared/razorpay/entities.ts";
 
+/** The most that an order of ours can be for, because the database holds amounts as `integer`. */
+const MAX_AMOUNT_PAISE = 2_147_483_647;
+
 /** The fields of an event that are read. */
 export interface EventInput {
   readonly payload?: Record<string, unknown> | null | undefined;
@@ -17,8 +20,8 @@ export interface EventInput {
 
 /**
  * An event, read once. The ids are those by which an operator finds it, even if it is unreadable. A
- * `report` is about a payment; an `irrelevant` event is not; an `unreadable` one is about a payment
- * but not in a documented shape, so it must not be acknowledged.
+ * `report` is about a payment that may be ours; an `irrelevant` event is not; an `unreadable` one is
+ * about a payment but not in a documented shape, so it must not be acknowledged.
  */
 export type EventReading =
   & { readonly razorpayOrderId: string | undefined; readonly razorpayPaymentId: string | undefined }
@@ -30,7 +33,8 @@ export type EventReading =
 
 const entity = <Entity extends z.ZodType>(schema: Entity) => z.object({ entity: schema });
 
-const ownId = text(255).nullish();
+/** A receipt of ours is text; that of another system on the same account is none of our business. */
+const receipt = text(255).nullish().catch(undefined);
 
 const event = z.object({
   created_at: secondsSince1970.nullish(),
@@ -38,8 +42,8 @@ const event = z.object({
     payment: entity(payment),
     refund: entity(refund).optional(),
     dispute: entity(dispute).optional(),
-    order: entity(z.object({ receipt: ownId })).optional(),
-    payment_link: entity(z.object({ reference_id: ownId })).optional(),
+    order: entity(z.object({ receipt })).optional(),
+    payment_link: entity(z.object({ reference_id: receipt })).optional(),
   }),
 });
 
@@ -66,12 +70,14 @@ export function readEvent(input: EventInput): EventReading {
     };
   }
   const report = reportOf(data);
-  return {
-    kind: "report",
+  const ids = {
     razorpayOrderId: report.payment.order_id ?? undefined,
     razorpayPaymentId: report.payment.id,
-    report,
   };
+  // Other things that are sold with the same Razorpay account may cost more than ours can.
+  const amounts = [report.payment.amount, ...report.reversals.map((part) => part.amount_paise)];
+  const mayBeOurs = amounts.every((amount) => amount <= MAX_AMOUNT_PAISE);
+  return mayBeOurs ? { kind: "report", ...ids, report } : { kind: "irrelevant", ...ids };
 }
 
 function reportOf({ payload, created_at }: z.infer<typeof event>): PaymentReport {

@@ -8,12 +8,6 @@ import { type Settlement, settlePayment } from "shared/database/orders.ts";
 import type { Reversal } from "shared/payments/reversals.ts";
 import type { GatewayPayment } from "shared/razorpay/entities.ts";
 
-/**
- * The most that an order of ours can be for, because the database holds amounts as `integer`. What else is
- * sold with the same Razorpay account may cost more.
- */
-const MAX_AMOUNT_PAISE = 2_147_483_647;
-
 /** What Razorpay reports about a payment. */
 export interface PaymentReport {
   readonly payment: GatewayPayment;
@@ -30,17 +24,14 @@ export interface PaymentReport {
 export async function settle(
   { payment, reversals, receipt }: PaymentReport,
 ): Promise<Settlement> {
-  if (!payment.order_id || payment.amount > MAX_AMOUNT_PAISE) return { outcome: "not_ours" };
+  if (!payment.order_id) return { outcome: "not_ours" };
   return await settlePayment({
     razorpay_order_id: payment.order_id,
     razorpay_payment_id: payment.id,
     payment_status: payment.status,
     amount_paise: payment.amount,
     currency: payment.currency,
-    reversals: reversals.map((reversal) => ({
-      ...reversal,
-      amount_paise: Math.min(reversal.amount_paise, MAX_AMOUNT_PAISE),
-    })),
+    reversals: [...reversals],
     receipt,
   });
 }

@@ -28,7 +28,8 @@ export type GatewayOrder = z.infer<typeof order>;
 /** The part of Razorpay's payment entity that decides about credits. */
 export const payment = z.object({
   id: z.string().regex(/^pay_[A-Za-z0-9]{14}$/),
-  order_id: orderId.nullish(),
+  // Empty or null where a payment was made without an order.
+  order_id: z.union([orderId, z.literal("")]).nullish(),
   amount: z.int().min(1),
   amount_refunded: z.int().nullish(),
   currency: z.string().regex(/^[A-Z]{3}$/),

@@ -5,11 +5,12 @@
 
 import { cpus, totalmem } from "node:os";
 import { table } from "../docs/markdown.ts";
-import type { Part, PartResult } from "./part.ts";
+import type { Part, PartResult, Size } from "./part.ts";
 
 /** A part that has been run. */
 export interface Outcome {
   readonly part: Part;
+  readonly size: Size;
   readonly result: PartResult;
   readonly seconds: number;
 }
@@ -48,11 +49,16 @@ export function verdicts(outcomes: readonly Outcome[]): string {
   }).join("\n");
 }
 
-/** The beginning of a section of docs/proof.md: its part, and what became of the claim. */
-const SECTION = /^## (\w+): (holds|does not hold)$/m;
+/** The beginning of a section of docs/proof.md: what was run, and what became of the claim. */
+const SECTION = /^## (.+): (holds|does not hold)$/m;
+
+/** A part has a section for its full size, and another for the size that takes longest. */
+const titlesOf = (name: string) => [name, `${name}, a million`];
+
+const titleOf = ({ part, size }: Outcome) => titlesOf(part.name)[size === "million" ? 1 : 0] ?? "";
 
 /**
- * docs/proof.md with the section of this part in place of an earlier one, before `deno fmt`. Sections of
+ * docs/proof.md with the section of this outcome in place of an earlier one, before `deno fmt`. Sections of
  * parts that do not exist any more are left out.
  */
 export function updatedReport(
@@ -61,35 +67,37 @@ export function updatedReport(
   circumstances: Circumstances,
   parts: readonly Part[],
 ): string {
-  // Each section follows its name and its verdict, which the pattern captures.
+  // Each section follows its title and its verdict, which the pattern captures.
   const [, ...pieces] = report.split(SECTION);
   const sections = new Map<string, string>();
   for (let at = 0; at + 2 < pieces.length; at += 3) {
-    const [name = "", verdict, text = ""] = pieces.slice(at);
-    sections.set(name, `## ${name}: ${verdict}\n\n${text.trim()}`);
+    const [title = "", verdict, text = ""] = pieces.slice(at);
+    sections.set(title, `## ${title}: ${verdict}\n\n${text.trim()}`);
   }
-  sections.set(outcome.part.name, sectionText(outcome, circumstances));
-  const kept = parts.flatMap(({ name }) => sections.get(name) ?? []);
+  sections.set(titleOf(outcome), sectionText(outcome, circumstances));
+  const kept = parts.flatMap(({ name }) => titlesOf(name))
+    .flatMap((title) => sections.get(title) ?? []);
   const missing = parts.map(({ name }) => name).filter((name) => !sections.has(name));
   const held = kept.filter((section) => SECTION.exec(section)?.[2] === "holds").length;
   return [
     "# Proof",
     "Written by `deno task prove`, and by nobody else. Each part says which commit it was run on. Run " +
     "them yourself: they need nothing but this repository, and a machine that does nothing else for an " +
-    "hour or two.",
-    `**${held} of ${parts.length} parts hold.**` +
+    "hour.",
+    `**${held} of ${kept.length} hold.**` +
     (missing.length > 0 ? ` Not run yet: ${missing.join(", ")}.` : ""),
     ...kept,
   ].join("\n\n") + "\n";
 }
 
 function sectionText(
-  { part, result, seconds }: Outcome,
+  outcome: Outcome,
   { commit, startedAt, postgresVersion, loadBefore }: Circumstances,
 ): string {
+  const { part, result, seconds } = outcome;
   const [processor] = cpus();
   return [
-    `## ${part.name}: ${result.holds ? "holds" : "does not hold"}`,
+    `## ${titleOf(outcome)}: ${result.holds ? "holds" : "does not hold"}`,
     part.claim,
     table(["What", "Figure", "Holds"], [
       ...result.rows.map(({ what, figure, holds }) => [what, figure, holds ? "yes" : "**no**"]),

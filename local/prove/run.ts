@@ -50,7 +50,7 @@ await runTask(async () => {
     const circumstances = await readCircumstances();
     const partStartedAt = performance.now();
     const result = await attempt(() => part.run({ size, minutes, seed, progress }));
-    const outcome = { part, result, seconds: (performance.now() - partStartedAt) / 1_000 };
+    const outcome = { part, size, result, seconds: (performance.now() - partStartedAt) / 1_000 };
     outcomes.push(outcome);
     console.log(partText(outcome));
     // At once, so that an hour is not lost with the part that is interrupted after it.

@@ -41,10 +41,10 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
-/** What is not a setting of the developer. */
+/** Options that are no settings of the developer. */
 export interface StackOptions {
   readonly progress?: Progress;
-  /** Whether nothing goes on with this stack's orders once it has stopped, so that none is kept. */
+  /** Whether the stack is never started again, so that the stand-in's orders need no file. */
   readonly isTemporary?: boolean;
 }
 

@@ -16,7 +16,7 @@ import {
   listenForEvents,
 } from "../../local/prove/load/event-listener.ts";
 import { deliverTo, forgetEvents, makeEventsDue, runDelivery } from "../support/events.ts";
-import { closedUrl, refusingProxy, whileDataApiIs } from "../support/faulty-servers.ts";
+import { closedUrl, lossyProxy, refusingProxy, whileDataApiIs } from "../support/faulty-servers.ts";
 import { first, one } from "../support/lists.ts";
 import { logOf } from "../support/log.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
@@ -248,6 +248,19 @@ Deno.test("an answer that could not be stored at once is stored later, and nothi
   await makeEventsDue(sql);
   await deliverTo([bot.url]);
   strictEqual(bot.arrivals.length, 3);
+});
+
+Deno.test("an answer that was stored without anybody hearing of it is not called a failure", async () => {
+  await using bot = listen();
+  await tell(1);
+  const proxy = lossyProxy(backend.environment.SUPABASE_URL);
+  // After handing out and claiming.
+  proxy.loseAnswer = 3;
+  await whileDataApiIs(proxy, async () => {
+    deepStrictEqual(await deliverTo([bot.url]), { handed_out: 1, delivered: 0, failed: 0 });
+  });
+  match(String(proxy.paths[2]), /finish_event_delivery$/);
+  deepStrictEqual(await states(), { delivered: 1 });
 });
 
 Deno.test("an address that hangs keeps no other one waiting, and gets no more than ten at once", {

@@ -3,8 +3,9 @@
  * @module
  */
 
-import { match, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { benchScale } from "../../local/bench/scale.ts";
+import { readFigures } from "../../local/prove/scale/part.ts";
 import { readSettings } from "../../local/system/settings.ts";
 
 /** The lines that the benchmark prints. */
@@ -31,6 +32,16 @@ Deno.test("the ledger is measured in one table and in partitions, each figure wi
   const lines = await printed();
   const runs = lines.join("\n").split("The ledger in ").slice(1);
   strictEqual(runs.length, 2);
+  // What the proof reads from them; rates are measured only where pgbench is installed.
+  const { rows } = readFigures(lines, { isGoalOfSize: false });
+  deepStrictEqual(
+    rows.map(({ what }) => what).filter((what) => !what.includes("pgbench")),
+    ["one table", "4 hash partitions by user"].flatMap((ledger) => [
+      `${ledger}: Bytes per entry: together`,
+      `${ledger}: Bytes per entry: GB on the disk, the log included`,
+      `${ledger}: Checking the books: what changed, 20 entries`,
+    ]),
+  );
   for (const run of runs) {
     match(run, /^ {2}1,000 entries written$/m);
     match(run, /^ {2}together +\d+ {3}(meets|misses) 250/m);

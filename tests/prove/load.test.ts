@@ -238,8 +238,12 @@ Deno.test("an event that never arrived is noticed", async () => {
 });
 
 Deno.test("an adjustment, and the end of a reservation, that the bot is not told of is noticed", async () => {
+  const { phone, credits } = acknowledged("adjustment");
   const [adjusted] = await backend.sql`
-    select id from public.events where data ->> 'source' = 'adjustment' limit 1`;
+    select e.id from public.events e
+    join public.identities i on i.user_id = e.user_id and i.value = ${phone}
+    where e.data ->> 'source' = 'adjustment' and e.data ->> 'credits_added' = ${String(credits)}
+    limit 1`;
   const [expired] = await backend.sql`
     select e.id, e.data ->> 'reference_id' as reference_id from public.events e
     join public.holds h on h.reference_id = e.data ->> 'reference_id'

@@ -6,7 +6,7 @@
 
 import { deepStrictEqual, doesNotMatch, match, ok, strictEqual } from "node:assert/strict";
 import { type Part, resultOf } from "../../local/prove/part.ts";
-import { partText, updatedReport, verdicts } from "../../local/prove/report.ts";
+import { type Outcome, partText, updatedReport, verdicts } from "../../local/prove/report.ts";
 import { REPOSITORY } from "../../local/system/settings.ts";
 
 const part = (name: string): Part => ({
@@ -14,14 +14,16 @@ const part = (name: string): Part => ({
   claim: `The claim of ${name}.`,
   run: () => Promise.resolve(resultOf([])),
 });
-const OUTCOMES = [
+const OUTCOMES: readonly Outcome[] = [
   {
     part: part("kept"),
+    size: "full",
     result: resultOf([{ what: "answers that are there", figure: "12 of 12", holds: true }]),
     seconds: 75,
   },
   {
     part: part("lost"),
+    size: "full",
     result: resultOf(
       [{ what: "balances", figure: "3 of 4", holds: false }],
       ["+919812345678 has 3 instead of `4`"],
@@ -44,7 +46,7 @@ Deno.test("the report names the commit of each part, each figure, and what was m
   for (const outcome of OUTCOMES) {
     text = updatedReport(text, outcome, circumstances(`commit-of-${outcome.part.name}`), PARTS);
   }
-  match(text, /\*\*1 of 2 parts hold\.\*\*/);
+  match(text, /\*\*1 of 2 hold\.\*\*/);
   match(text, /^## kept: holds$[^]*commit-of-kept[^]*^## lost: does not hold$[^]*commit-of-lost/m);
   match(text, /2026-11-26 05:00 UTC/);
   match(text, /^\| answers that are there \| 12 of 12 \| yes +\|$/m);
@@ -70,12 +72,20 @@ Deno.test("a part that is run again replaces its section, and leaves the others 
   const sectionOf = (text: string, name: string) =>
     text.split(/^(?=## )/m).find((section) => section.startsWith(`## ${name}`))?.trim();
   strictEqual(sectionOf(after, "kept"), sectionOf(before, "kept"));
-  match(after, /\*\*2 of 2 parts hold\.\*\*/);
+  match(after, /\*\*2 of 2 hold\.\*\*/);
   match(String(sectionOf(after, "lost")), /4 of 4[^]*second/);
   doesNotMatch(after, /3 of 4/);
   strictEqual(updatedReport(after, mended, circumstances("second"), PARTS), after);
   const alone = updatedReport("", kept, circumstances("first"), PARTS);
-  match(alone, /\*\*1 of 2 parts hold\.\*\* Not run yet: lost\./);
+  match(alone, /\*\*1 of 1 hold\.\*\* Not run yet: lost\./);
+  const largest = updatedReport(
+    after,
+    { ...lost, size: "million" },
+    circumstances("third"),
+    PARTS,
+  );
+  match(largest, /^## lost: holds$[^]*second[^]*^## lost, a million: does not hold$[^]*third/m);
+  match(largest, /\*\*2 of 3 hold\.\*\*/);
 });
 
 Deno.test("a result with a miss does not hold, whatever its rows say", () => {

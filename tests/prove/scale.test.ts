@@ -4,7 +4,7 @@
  */
 
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
-import { readFigures, scale } from "../../local/prove/scale/part.ts";
+import { readFigures } from "../../local/prove/scale/part.ts";
 
 const LINES = `
 The ledger in one table: 10,000,000 entries
@@ -46,19 +46,4 @@ Deno.test("a benchmark that printed no figures, or no rates, has shown nothing",
   match(String(readFigures([], { isGoalOfSize: false }).misses), /no figure/);
   const without = [...LINES, "  pgbench is not installed"];
   match(String(readFigures(without, { isGoalOfSize: true }).misses), /pgbench is not installed/);
-});
-
-Deno.test("the small benchmark prints what the part reads, for both ledgers", async () => {
-  const { holds, rows, misses } = await scale.run({ size: "small", progress: () => {} });
-  deepStrictEqual([holds, misses], [true, []]);
-  // Rates are measured only where pgbench is installed.
-  const whats = rows.map(({ what }) => what).filter((what) => !what.includes("pgbench"));
-  deepStrictEqual(
-    whats,
-    ["one table", "4 hash partitions by user"].flatMap((ledger) => [
-      `${ledger}: Bytes per entry: together`,
-      `${ledger}: Bytes per entry: GB on the disk, the log included`,
-      `${ledger}: Checking the books: what changed, 1,000 entries`,
-    ]),
-  );
 });

@@ -100,7 +100,8 @@ Deno.test(
     ignore: Deno.build.os !== "linux",
   },
   async () => {
-    const { holds, rows, misses } = await soak.run({ size: "small", progress: () => {} });
+    // A minute shows what is lost. What grows in hours, such as a queue of old orders, is for the full size.
+    const { holds, rows, misses } = await soak.run({ size: "small", seed: 12, progress: () => {} });
     deepStrictEqual(misses, []);
     deepStrictEqual(rows.filter(({ holds }) => !holds), []);
     ok(holds);

@@ -41,6 +41,15 @@ for (const source of SOURCES) {
   );
 }
 
+Deno.test("a number that is longer than E.164 allows is refused, also where its country has such numbers", () => {
+  for (const source of SOURCES) {
+    for (const spelling of ["4940404592220445", "+4940404592220445"]) {
+      strictEqual(toE164(spelling, source), undefined, spelling);
+    }
+    strictEqual(toE164("+494040459222044", source), "+494040459222044");
+  }
+});
+
 Deno.test.each([
   ["14155552671", "+14155552671"],
   ["447911123456", "+447911123456"],

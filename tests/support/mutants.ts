@@ -10,7 +10,7 @@ import { one } from "./lists.ts";
 
 /**
  * Registers a test of the tests: one that breaks a rule itself and expects that this is noticed. All tests
- * that look for a passage of a function are registered here.
+ * whose result depends on a passage of a function are registered here.
  *
  * `deno task prove mutants` ignores them. A mutant of the passage would fail them because it is no longer
  * there, even if everything still behaves as it should, and so would be caught for the wrong reason.

@@ -88,7 +88,7 @@ export function judgeExchange(
   const mayBeUnanswered = isMangled || (attempt.body?.length ?? 0) > LARGE_BODY_BYTES;
   if (answers.length === 0 && !mayBeUnanswered) faults.push("there was no answer");
   for (const answer of answers) {
-    if (mayBeRefused && isRefusal(answer)) continue;
+    if (mayBeRefused && isOfGateway(answer)) continue;
     const verdict = judge(attempt, answer, behind, world);
     faults.push(...verdict.faults);
     kinds.push(...verdict.kinds);
@@ -96,13 +96,18 @@ export function judgeExchange(
   return { faults, kinds };
 }
 
-/** Whether the server or the gateway refused a request that is none, and said nothing else. */
-function isRefusal({ httpStatus, headers, text }: ReceivedAnswer): boolean {
+/**
+ * Whether the server or the gateway answered a request that is none, by a refusal, or by the list of the
+ * functions if what was damaged is the path.
+ */
+function isOfGateway({ httpStatus, headers, text }: ReceivedAnswer): boolean {
   if (headers.has("x-request-id")) return false;
   if (text === "") return httpStatus >= 400 && httpStatus < 500 || httpStatus === 505;
-  const { code, message, ...others } = Object(parsed(text));
-  return Object.keys(others).length === 0 &&
-    GATEWAY_REFUSALS.includes(`${httpStatus} ${code} ${message}`);
+  const { code, message, functions, ...others } = Object(parsed(text));
+  if (Object.keys(others).length > 0) return false;
+  return functions === undefined
+    ? GATEWAY_REFUSALS.includes(`${httpStatus} ${code} ${message}`)
+    : httpStatus === 200 && code === undefined;
 }
 
 /** Everything that was written, as the function reads it. */

@@ -2,8 +2,7 @@
  * A process that fuzzes: `lane.ts <requests> <seed> <file>` starts a stack, sends it that many requests
  * of the seed, prints how far it is, and writes what it found to the file, as JSON.
  *
- * The functions run in the process that starts them, and so does whatever asks them, so a process is
- * what makes use of another processor.
+ * The functions and their callers share a process, so each further process uses another processor.
  * @module
  */
 

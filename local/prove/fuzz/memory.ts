@@ -6,6 +6,7 @@
 
 import v8 from "node:v8";
 import vm from "node:vm";
+import { median } from "../median.ts";
 
 /** The resident memory of the process, after a warm-up and at the end. */
 export interface Memory {
@@ -33,8 +34,4 @@ export function memoryOf(samples: readonly number[]): Memory {
     beforeMegabytes: median(warm.slice(0, size)),
     afterMegabytes: median(warm.slice(-size)),
   };
-}
-
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 }

@@ -25,7 +25,7 @@ const SEED_DISTANCE = 1_000_000_007;
 
 /**
  * How much the memory of a process may grow after the warm-up: by what chance makes of it, and by 200 bytes
- * for every request, because the stand-in for Razorpay in this process keeps its orders.
+ * for every request, because the stand-in for Razorpay, which is part of it, keeps its orders.
  */
 const MEMORY_TOLERANCE_MEGABYTES = 64;
 const MEMORY_TOLERANCE_MEGABYTES_PER_REQUEST = 0.0002;

@@ -45,8 +45,11 @@ const envelope = z.object({
   data: z.record(z.string(), z.unknown()).optional(),
 });
 
-/** The statuses after which a caller repeats its call: unsure, and three ways of being away. */
-const REPEATED = [202, 502, 503, 504];
+/** The statuses after which a caller repeats its call: unsure, and two ways of being away. */
+const REPEATED = [202, 502, 503];
+
+/** No caller has to expect them under this load, whatever is away. */
+const SURPRISING = [429, 500, 504];
 
 /** Calls functions. */
 export class Client {
@@ -99,7 +102,7 @@ export class Client {
 
   #parse({ path }: Call, { status: httpStatus, headers }: Response, text: string): Answer {
     const { data: body } = envelope.safeParse(parseJson(text));
-    if (body === undefined || httpStatus === 500 || httpStatus === 429) {
+    if (body === undefined || SURPRISING.includes(httpStatus)) {
       this.#options.surprised(`${path} answered ${httpStatus} ${text.slice(0, 200)}`);
     }
     return {

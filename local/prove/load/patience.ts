@@ -6,7 +6,7 @@
 /** How long a backend may take to answer again. Starting the whole stack takes a tenth of it. */
 export const RECOVERY_MS = 120_000;
 
-/** How long one attempt may take. The slowest function waits for Razorpay for less. */
+/** How long a caller waits for one answer. What customers and bots call waits for Razorpay for less. */
 export const ATTEMPT_MS = 30_000;
 
 /** How long a caller repeats its call: longer than a recovery, so that it hears how its call ended. */

@@ -3,17 +3,19 @@
  * @module
  */
 
+import { median } from "../median.ts";
 import type { Row } from "../part.ts";
 
-/** How much a figure may have grown by the end. */
-export interface Tolerance {
+/** How much a figure may have grown by the end, or how high it may be. */
+export type Tolerance = {
   /** In parts of the figure at the beginning: 0.1 is a tenth. */
   readonly share: number;
   /** In the figure's own unit, on top. */
   readonly slack: number;
-  /** A limit within which the figure may move as it likes, such as the size of a pool. */
-  readonly limit?: number;
-}
+} | {
+  /** Within which the figure may move as it likes, such as the size of a pool. */
+  readonly limit: number;
+};
 
 /** A figure that was sampled at regular intervals, oldest first. */
 export interface Series {
@@ -45,10 +47,10 @@ export function flatness({ what, unit, tolerance, samples }: Series): Row {
   const third = Math.floor(warm.length / 3);
   const first = median(warm.slice(0, third));
   const last = median(warm.slice(-third));
-  const { share, slack, limit = 0 } = tolerance;
-  const most = Math.max(limit, first * (1 + share) + slack);
-  const percent = share > 0 ? `${Math.round(share * 100)}% and ` : "";
-  const allowed = limit > 0 ? `up to ${limit} would do` : `${percent}${slack} more would do`;
+  const most = "limit" in tolerance
+    ? tolerance.limit
+    : first * (1 + tolerance.share) + tolerance.slack;
+  const allowed = "limit" in tolerance ? `up to ${most} would do` : moreOf(tolerance);
   return {
     what,
     figure: `${round(first)}${withSpace(unit)} after the warm-up, ${round(last)} at the end ` +
@@ -57,18 +59,15 @@ export function flatness({ what, unit, tolerance, samples }: Series): Row {
   };
 }
 
+function moreOf({ share, slack }: { share: number; slack: number }): string {
+  return `${share > 0 ? `${Math.round(share * 100)}% and ` : ""}${slack} more would do`;
+}
+
 /** The series as a line, so that a reader can judge it without the rule. */
 export function seriesLine({ what, unit, samples }: Series): string {
   const step = Math.max(1, Math.ceil(samples.length / PRINTED));
   const shown = samples.filter((_, index) => index % step === 0).map(round);
   return `${what}${unit && ` in ${unit}`}: ${shown.join(" ")}`;
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((one, other) => one - other);
-  const middle = Math.floor(sorted.length / 2);
-  const [below = 0, above = 0] = [sorted[middle - 1], sorted[middle]];
-  return sorted.length % 2 === 1 ? above : (below + above) / 2;
 }
 
 function withSpace(unit: string): string {

@@ -2,8 +2,8 @@
  * POST /deliver-events: a scheduler has the bot told of what has happened.
  *
  * The database hands out what is due, each delivery with a lease to one run only, and decides what an
- * answer means. So runs may overlap, and what one had claimed that was cut off is sent again half a minute
- * later. Until then it counts as under way, of which an address has no more than ten.
+ * answer means. So runs may overlap. What an interrupted run had claimed is sent again after 30 seconds;
+ * until then it counts toward the ten deliveries that an address may have under way.
  * @module
  */
 
@@ -63,11 +63,12 @@ export default endpoint(deliverEvents, async (_input) => {
     const answer = await send(url, { id: event_id, message: eventMessage(delivery), signer });
     const outcome = await store({ event_id, address_id, lease_token, ...answer });
     if (outcome === "delivered") totals.delivered++;
-    else totals.failed++;
+    // Another run has the delivery now, or this one stored the result and did not hear of it.
+    else if (outcome !== "lease_lost") totals.failed++;
   }
 });
 
-/** What an attempt led to, which would be repeated if it were not stored. */
+/** Stores the result of an attempt, also if the database is away for a moment: else it would be sent again. */
 async function store(
   attempt: Parameters<typeof finishEventDelivery>[0],
 ): ReturnType<typeof finishEventDelivery> {

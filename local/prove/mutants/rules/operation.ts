@@ -561,12 +561,12 @@ export const events: Subject = {
         "a payment event that cannot be understood is kept, and Razorpay is asked to send it again",
     },
     {
-      rule: "A payment of another system that none of our orders could be for is not ours.",
-      file: "functions-shared/payments/settlement.ts",
-      find: " || payment.amount > MAX_AMOUNT_PAISE)",
-      replace: ")",
+      rule: "A payment of another system that none of our orders could be for is ignored.",
+      file: "functions-shared/payments/event.ts",
+      find: "amount <= MAX_AMOUNT_PAISE)",
+      replace: "amount > 0)",
       test: "tests/endpoints/razorpay-webhook.test.ts",
-      filter: "what another system sells for more than any order of ours can be for is not ours",
+      filter: "what another system sells for more than any order of ours can be for is ignored",
     },
     {
       rule: "A payment whose order id was never stored finds its order by the receipt.",
