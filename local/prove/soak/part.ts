@@ -73,11 +73,11 @@ async function prove(
   progress("soak: waiting for what is under way, then checking");
   await load.stop();
   const { rows, misses } = await checkAfterLoad(stack, load.journal, { seed });
-  const series = sampler.series();
+  const isLong = minutes >= MINUTES.full;
+  const series = sampler.series({ isLong });
   for (const one of series) progress(`soak: ${seriesLine(one)}`);
   const flat = series.map(flatness);
-  const isForAllKinds = minutes >= MINUTES.full;
-  const missing = FAULTS.filter((fault) => isForAllKinds && !happened.has(fault));
+  const missing = FAULTS.filter((fault) => isLong && !happened.has(fault));
   const count = [...happened.values()].reduce((sum, times) => sum + times, 0);
   return resultOf(
     [

@@ -18,31 +18,39 @@ export interface Sampled {
 
 const KILOBYTES_PER_MEGABYTE = 1_024;
 
-/** The figures, in the order of the table. */
+/**
+ * The figures, in the order of the table. Those that take minutes go up and down with every fault, so that
+ * a minute says nothing about them.
+ */
 const FIGURES = {
   functionsMemory: {
+    takesMinutes: true,
     what: "memory of the process of the functions",
     unit: "MB",
     tolerance: { share: 0.1, slack: 32 },
   },
   descriptors: {
+    takesMinutes: true,
     what: "files and sockets that it has open",
     unit: "",
     tolerance: { share: 0.1, slack: 16 },
   },
   connectionMemory: {
+    takesMinutes: true,
     what: "memory of a connection to the database, on average, without what it shares",
     unit: "MB",
     // Each learns the tables and plans that it needs anew after it was cut.
     tolerance: { share: 0.25, slack: 8 },
   },
   connections: {
+    takesMinutes: false,
     what: "connections to the database",
     unit: "",
     // The pool of the Data API, its two others, and those of the proof.
     tolerance: { limit: 25 },
   },
   deadRows: {
+    takesMinutes: false,
     what: "dead rows of the table with most, compared with what autovacuum leaves",
     unit: "%",
     // It looks after a table that has more of them than 50 and a fifth of its rows, which are its
@@ -50,6 +58,7 @@ const FIGURES = {
     tolerance: { limit: 200 },
   },
   events: {
+    takesMinutes: false,
     what: "how long the oldest event that is due has waited",
     unit: "s",
     // Claims that were cut off hold up the others for the 30 seconds of claim_event_deliveries, and so
@@ -58,16 +67,21 @@ const FIGURES = {
     tolerance: { limit: 65 },
   },
   orders: {
+    takesMinutes: false,
     what: "orders that Razorpay is to be asked about now",
     unit: "",
     tolerance: { share: 0, slack: 20 },
   },
   holds: {
+    takesMinutes: false,
     what: "reservations that have expired and are not ended",
     unit: "",
     tolerance: { share: 0, slack: 20 },
   },
-} as const satisfies Record<string, { what: string; unit: string; tolerance: Tolerance }>;
+} as const satisfies Record<
+  string,
+  { takesMinutes: boolean; what: string; unit: string; tolerance: Tolerance }
+>;
 
 type Figure = keyof typeof FIGURES;
 type Sample = Record<Figure, number>;
@@ -95,12 +109,14 @@ export class Sampler {
     }
   }
 
-  /** All samples so far. */
-  series(): Series[] {
-    return (Object.keys(FIGURES) as Figure[]).map((name) => ({
-      ...FIGURES[name],
-      samples: this.#samples.map((sample) => sample[name]),
-    }));
+  /** All samples so far, of what a run of this length says something about. */
+  series({ isLong }: { isLong: boolean }): Series[] {
+    return (Object.keys(FIGURES) as Figure[])
+      .filter((name) => isLong || !FIGURES[name].takesMinutes)
+      .map((name) => ({
+        ...FIGURES[name],
+        samples: this.#samples.map((sample) => sample[name]),
+      }));
   }
 }
 
