@@ -288,7 +288,7 @@ class Run {
     });
     const text = await response.text();
     const answer = { httpStatus: response.status, headers: response.headers, text };
-    const received = { answers: [answer], rest: "", isStuck: false };
+    const received = { answers: [answer], rest: "", isStuck: false, isClosed: false };
     return judgeExchange(attempt, received, { isMangled: false }, behind, world);
   }
 

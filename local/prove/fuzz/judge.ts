@@ -36,6 +36,9 @@ const LARGE_HEAD_BYTES = 50_000;
 // deno-lint-ignore no-control-regex
 const HTTP2_SETTINGS = /^\0\0.\x04/s;
 
+/** An answer that a server has begun. */
+const BEGINNING = /^HTTP\/1\.[01] \d{3} /;
+
 /** What the gateway refuses without a function, in place of the platform. */
 const GATEWAY_REFUSALS = [
   "404 NOT_FOUND Requested function was not found",
@@ -71,7 +74,7 @@ function judge(
 /** Judges what came back, over a connection or to a proper client. */
 export function judgeExchange(
   attempt: Attempt,
-  { answers, rest, isStuck }: Exchange,
+  { answers, rest, isStuck, isClosed }: Exchange,
   { isMangled }: { readonly isMangled: boolean },
   behind: Behind,
   world: World,
@@ -80,7 +83,8 @@ export function judgeExchange(
   const faults: string[] = [];
   const kinds: string[] = [];
   if (isStuck) faults.push("the connection was neither answered nor closed");
-  if (rest !== "" && !(isMangled && HTTP2_SETTINGS.test(rest))) {
+  const mayBeNoAnswer = isMangled && HTTP2_SETTINGS.test(rest) || isClosed && BEGINNING.test(rest);
+  if (rest !== "" && !mayBeNoAnswer) {
     faults.push(`these bytes are no answer: ${JSON.stringify(rest.slice(0, 500))}`);
   }
   const head = attempt.headers.reduce((size, [, { length }]) => size + length, target.length);

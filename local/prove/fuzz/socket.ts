@@ -15,13 +15,15 @@ export interface Exchange {
   readonly rest: string;
   /** Whether the connection was neither answered nor closed in time. */
   readonly isStuck: boolean;
+  /** Whether nothing more could come from this side, after which a server need not finish an answer. */
+  readonly isClosed: boolean;
 }
 
 /** A server that waits for the rest of a broken request is told after this time that there is none. */
 const PATIENCE_MS = 500;
 
-/** More than the functions wait for a body. */
-export const STUCK_MS = 20_000;
+/** More than the functions work at most: reconcile-payments and deliver-events for a minute. */
+export const STUCK_MS = 90_000;
 
 /** Writes to a new connection and reads until it is closed or everything is answered. */
 export async function exchange(
@@ -36,12 +38,14 @@ export async function exchange(
   const buffer = new Uint8Array(64 * 1024);
   let received = "";
   let isStuck = false;
+  let isClosed = end === "close";
   let isWaiting = isMangled && end === "wait";
   let reading = read(connection, buffer);
   for (;;) {
     const count = await within(isWaiting ? PATIENCE_MS : STUCK_MS, reading);
     if (count === "late" && isWaiting) {
       isWaiting = false;
+      isClosed = true;
       await closeWriting(connection);
       continue;
     }
@@ -53,7 +57,7 @@ export async function exchange(
     if (answers.length >= expected && rest === "") break;
     reading = read(connection, buffer);
   }
-  return { ...parseAnswers(received), isStuck };
+  return { ...parseAnswers(received), isStuck, isClosed };
 }
 
 async function writeAll(

@@ -181,16 +181,17 @@ async function settle({ sql, control, environment }: Target, settleMs: number): 
   const client = new Client(environment, { random: randomOf(0), cutRate: 0, surprised: () => {} });
   // The connection that asks may have been among those that were cut.
   await until("the database answers", () => sql`select`.then(() => true, () => false));
-  // Those that are still on their way are told of one by one.
-  await control.webhooksDelivered({ timeout_ms: settleMs }).catch(() => {});
+  // Razorpay sends one after the other. Those that are still on their way are told of one by one.
+  await untilDone(async () => {
+    const events = await control.webhookEvents();
+    return { webhooks: events.filter(({ state }) => state === "pending").length };
+  }, settleMs);
   await sql`
     update public.payment_orders set next_check_at = clock_timestamp()
     where next_check_at < 'infinity'`;
   const [{ since } = { since: new Date(0) }] = await sql<{ since: Date }[]>`
     select clock_timestamp() as since`;
-  let least = Infinity;
-  let deadline = Date.now() + settleMs;
-  for (;;) {
+  return await untilDone(async () => {
     await sql`
       update public.event_deliveries set next_attempt_at = clock_timestamp()
       where state = 'pending' and lease_token is null and next_attempt_at > clock_timestamp()`;
@@ -213,7 +214,16 @@ async function settle({ sql, control, environment }: Target, settleMs: number): 
           select count(*) from public.holds
           where state = 'open' and expires_at < clock_timestamp() + interval '1 minute'
         )::integer as "reservations that have not expired"`;
-    const left = Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+    return counts;
+  }, settleMs);
+}
+
+/** Asks what is left until nothing is, or nothing has become less for too long, and returns it. */
+async function untilDone(look: () => Promise<Left>, settleMs: number): Promise<Left> {
+  let least = Infinity;
+  let deadline = Date.now() + settleMs;
+  for (;;) {
+    const left = Object.fromEntries(Object.entries(await look()).filter(([, count]) => count > 0));
     const work = Object.values(left).reduce((sum, count) => sum + count, 0);
     if (work === 0) return {};
     if (work < least) deadline = Date.now() + settleMs;
