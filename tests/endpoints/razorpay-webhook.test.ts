@@ -12,6 +12,7 @@ import type { WebhookEvent } from "../../local/razorpay/webhooks.ts";
 import { call, dataOf, expectError } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
+import { logLine, logOf } from "../support/log.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { payForPackage, type PaymentOptions, type Purchase } from "../support/purchases.ts";
 import { newSecret, sign, webhookSignature } from "../support/signing.ts";
@@ -478,6 +479,16 @@ Deno.test("what another system sells for more than any order of ours can be for 
   await withEnvironment(whileRazorpayIsAway, async () => {
     strictEqual(dataOf(await deliver(event)).outcome, "ignored");
   });
+});
+
+Deno.test("the log names the event by a name such as Razorpay's, and by nothing else", async () => {
+  const lines = await logOf(async () => {
+    await deliver(signed({ event: "payment.captured" }));
+    await deliver(signed({ event: "+919876543210" }));
+  });
+  const [named, other] = lines.map((line) => logLine.parse(JSON.parse(line)));
+  strictEqual(named?.event, "payment.captured");
+  deepStrictEqual([other?.outcome, other?.event], ["ignored", undefined]);
 });
 
 Deno.test("an event as large as Razorpay's limit for notes is taken, and a larger body is refused", async () => {
