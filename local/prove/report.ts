@@ -120,9 +120,14 @@ function sectionText(
   ].join("\n\n");
 }
 
+/** So much of a miss is in the report; the terminal shows it whole. */
+const MISS_CHARACTERS = 400;
+
 /** A miss quotes what the backend said, which is no Markdown. */
 function asMarkdown(text: string): string {
-  return `\`${text.replaceAll("`", "'").replaceAll(/\s+/g, " ")}\``;
+  const line = text.replaceAll("`", "'").replaceAll(/\s+/g, " ");
+  const shown = line.length > MISS_CHARACTERS ? `${line.slice(0, MISS_CHARACTERS)}…` : line;
+  return `\`${shown}\``;
 }
 
 function duration(seconds: number): string {

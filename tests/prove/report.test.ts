@@ -26,7 +26,7 @@ const OUTCOMES: readonly Outcome[] = [
     size: "full",
     result: resultOf(
       [{ what: "balances", figure: "3 of 4", holds: false }],
-      ["+919812345678 has 3 instead of `4`"],
+      ["+919812345678 has 3 instead of `4`", "x".repeat(1_000)],
     ),
     seconds: 660,
   },
@@ -52,6 +52,7 @@ Deno.test("the report names the commit of each part, each figure, and what was m
   match(text, /^\| answers that are there \| 12 of 12 \| yes +\|$/m);
   match(text, /^\| balances \| 3 of 4 \| \*\*no\*\* \|$/m);
   match(text, /^- `\+919812345678 has 3 instead of '4'`$/m);
+  match(text, /^- `x{400}…`$/m);
   match(text, /^\| Took +\| 11 minutes +\|$/m);
 });
 
@@ -98,7 +99,10 @@ Deno.test("the terminal says what was missed as well", () => {
   const texts = OUTCOMES.map(partText);
   doesNotMatch(String(texts[0]), /MISSED/);
   match(String(texts[1]), /lost: DOES NOT HOLD/);
-  match(String(texts[1]), /balances {2}3 of 4 {3}MISSED\n {2}missed: \+919812345678/);
+  match(
+    String(texts[1]),
+    /balances {2}3 of 4 {3}MISSED\n {2}missed: \+919812345678.*\n {2}missed: x{1000}$/,
+  );
 });
 
 Deno.test("a run ends with the verdict on each part", () => {
