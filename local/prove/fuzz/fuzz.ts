@@ -232,7 +232,12 @@ class Run {
         await this.#send(draw, behind, world);
       }
     };
-    await Promise.all(Array.from({ length: CONNECTIONS }, work));
+    const working = Array.from({ length: CONNECTIONS }, work);
+    await Promise.all(working).catch(async (error) => {
+      left = 0;
+      await Promise.allSettled(working);
+      throw error;
+    });
   }
 
   async #send(draw: Draw, behind: Behind, world: World): Promise<void> {
@@ -253,6 +258,7 @@ class Run {
     if (this.#sent % everyOf(requests, TIMES_TOLD, MIN_TELL_EVERY) === 0) this.#tellHowFar();
     if (this.#sent % everyOf(requests, BOOK_CHECKS, MIN_BOOK_CHECK_EVERY) === 0) {
       await this.#checkBooks();
+      await this.#putOffChecks();
     }
   }
 
@@ -337,6 +343,16 @@ class Run {
     for (const { invariant, subject, detail } of violations) {
       this.#miss(`the books are wrong: ${invariant} ${subject} ${JSON.stringify(detail)}`);
     }
+  }
+
+  /**
+   * Razorpay is asked about each order once. The reconciler would ask for days about each that was never
+   * paid, which in a long run are so many that it would do little else.
+   */
+  async #putOffChecks(): Promise<void> {
+    await this.#target.sql`
+      update public.payment_orders set next_check_at = next_check_at + interval '1 day'
+      where checked_at is not null and next_check_at < clock_timestamp() + interval '12 hours'`;
   }
 
   /** The check of what is new, for all that was ever new. */

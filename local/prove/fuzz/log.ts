@@ -56,6 +56,7 @@ export function watchLog(secrets: readonly string[]): WatchedLog {
     for (const method of METHODS) console[method] = record;
   };
   watch();
+  let isWatching = true;
   return {
     keepPrivate(value) {
       words.add(value);
@@ -73,10 +74,11 @@ export function watchLog(secrets: readonly string[]): WatchedLog {
       try {
         act();
       } finally {
-        watch();
+        if (isWatching) watch();
       }
     },
     stop() {
+      isWatching = false;
       Object.assign(console, usual);
     },
   };

@@ -66,6 +66,9 @@ export interface World {
 /** How many customers there are at a time. */
 export const CUSTOMERS = 24;
 
+/** A machine that stands still for seconds must not end the run, so a customer is made in some attempts. */
+const ATTEMPTS = 5;
+
 /** A package of the seed. */
 const PACKAGE = "starter";
 
@@ -84,7 +87,7 @@ export async function makeWorld(target: Target, keepPrivate: KeepPrivate): Promi
   const customers: Customer[] = [];
   const identities = new Set<string>();
   const place = async (index: number) => {
-    const customer = await makeCustomer(target, keepPrivate);
+    const customer = await inAttempts(() => makeCustomer(target, keepPrivate));
     for (const identity of identitiesOf(customer)) identities.add(identity);
     customers[index] = customer;
   };
@@ -219,6 +222,17 @@ async function makeCustomer(target: Target, keepPrivate: KeepPrivate): Promise<C
     keepPrivate(lastPart(secret));
   }
   return customer;
+}
+
+async function inAttempts<Result>(act: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
+    try {
+      return await act();
+    } catch {
+      // The last attempt says why.
+    }
+  }
+  return await act();
 }
 
 const succeeded = z.object({
