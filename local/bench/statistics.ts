@@ -6,6 +6,8 @@
  * @module
  */
 
+import { median } from "../system/median.ts";
+
 /** One figure per round. */
 export type Samples = readonly number[];
 
@@ -81,7 +83,7 @@ export function spreadOf(samples: Samples): Spread {
     return figure;
   };
   return {
-    median: (at(Math.floor(last / 2)) + at(Math.ceil(last / 2))) / 2,
+    median: median(sorted),
     min: at(0),
     max: at(last),
     rounds: sorted.length,

@@ -6,7 +6,7 @@
 
 import v8 from "node:v8";
 import vm from "node:vm";
-import { median } from "../median.ts";
+import { median } from "../../system/median.ts";
 
 /** The resident memory of the process, after a warm-up and at the end. */
 export interface Memory {

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { median } from "../median.ts";
+import { median } from "../../system/median.ts";
 import type { Row } from "../part.ts";
 
 /** How much a figure may have grown by the end, or how high it may be. */
