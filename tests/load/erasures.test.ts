@@ -128,6 +128,13 @@ async function eventsOf(sql: postgres.Sql, person: Person): Promise<Event[]> {
   const deduct = (reference: string): Event => (sql) =>
     sql`
       select from public.deduct_credits(${phone}, 1, ${reference}, identity_hashes => ${hashes})`;
+  // Released at once, because nobody is erased who has something reserved.
+  const reserve = (reference: string, whatsappId: string | null): Event => async (sql) => {
+    await sql`
+      select from public.reserve_credits(${phone}, ${whatsappId}, ${reference}, credits => 1,
+        identity_hashes => ${hashes})`;
+    await sql`select from public.release_hold(${phone}, ${whatsappId}, ${reference})`;
+  };
   return [
     ...open.map((orderId): Event => (sql) => settle(sql, orderId, person)),
     (sql) => settle(sql, bought, { paymentId, reversals: [refund], hashes: person.hashes }),
@@ -139,6 +146,8 @@ async function eventsOf(sql: postgres.Sql, person: Person): Promise<Event[]> {
       sql`
         select from public.deduct_credits(${phone}, 1, 'job-3', ${whatsappId},
           identity_hashes => ${hashes})`,
+    reserve("job-4", null),
+    reserve("job-5", whatsappId),
     (sql) =>
       sql`
         select from public.get_user(${phone}, ${whatsappId}, identity_hashes => ${hashes})`,
@@ -232,6 +241,12 @@ Deno.test("whatever happens during an erasure happens to the person before it, o
 });
 
 const MUTANTS = [
+  {
+    rule: "a reservation looks again after it has waited for the user",
+    in: "public.reserve_credits",
+    before: "and u.phone_number = reserve_credits.phone_number",
+    after: "",
+  },
   {
     rule: "a call by the bot looks again after it has waited for the user",
     in: "private.lock_user",
