@@ -4,9 +4,10 @@
  * @module
  */
 
-import { deepStrictEqual, doesNotMatch, match, rejects, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, doesNotMatch, match, ok, rejects, strictEqual } from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import process from "node:process";
 import { attempt } from "../../local/prove/attempt.ts";
 import { resultOf } from "../../local/prove/part.ts";
 import { findProcess } from "../../local/system/processes.ts";
@@ -55,26 +56,63 @@ Deno.test("no part is begun after an interruption", async () => {
   strictEqual(isBegun, false);
 });
 
-Deno.test("Ctrl+C while the first part starts ends the whole run, without a verdict", {
-  // The parts that start processes of their own run there only.
-  ignore: Deno.build.os !== "linux",
-}, async () => {
-  const run = spawn(Deno.execPath(), [
-    ..."run --allow-all --no-check local/prove/run.ts kills soak --size small".split(" "),
-  ], { cwd: REPOSITORY, detached: true, stdio: ["ignore", "pipe", "pipe"] });
-  const ended = once(run, "close");
-  const output = outputOf(run);
-  await until("the first part has begun", () => Promise.resolve(output().includes("part 1 of 2")));
-  const { pid } = run;
-  if (pid === undefined) throw new Error("The run has no process.");
-  await until("the stand-in has begun", () => hasChild(pid, "stand-in.ts"));
-  // A terminal sends it to every process of the group.
-  process.kill(-pid, "SIGINT");
-  const [code] = await ended;
+// The parts that start processes of their own run there only.
+const onLinux = { ignore: Deno.build.os !== "linux" };
+
+Deno.test(
+  "Ctrl+C while the first part starts ends the whole run, without a verdict",
+  onLinux,
+  async () => {
+    const { code, output } = await interruptedRun(
+      "kills soak",
+      (run) => hasChild(run, "stand-in.ts"),
+    );
+    strictEqual(code, 1);
+    match(output, /error: Interrupted\.\n$/);
+    doesNotMatch(output, /part 2 of 2|DOES NOT HOLD|missed:/);
+  },
+);
+
+Deno.test("Ctrl+C while mutants are tested leaves no file behind", onLinux, async () => {
+  const { code, output, left } = await interruptedRun(
+    "mutants",
+    (run) => hasChild(run, "tests/run.ts"),
+  );
   strictEqual(code, 1);
-  match(output(), /error: Interrupted\.\n$/);
-  doesNotMatch(output(), /part 2 of 2|DOES NOT HOLD|missed:/);
+  match(output, /error: Interrupted\.\n$/);
+  deepStrictEqual(left, []);
 });
+
+/**
+ * Runs parts at their small size, sends what Ctrl+C sends once `isTime`, and returns what the run printed and
+ * what it left in the folder for temporary files.
+ */
+async function interruptedRun(parts: string, isTime: (pid: number) => Promise<boolean>) {
+  const temporary = await Deno.makeTempDir();
+  // The account of the server has to reach what is in it.
+  await Deno.chmod(temporary, 0o755);
+  try {
+    const command = `run --allow-all --no-check local/prove/run.ts ${parts} --size small`;
+    const run = spawn(Deno.execPath(), command.split(" "), {
+      cwd: REPOSITORY,
+      env: { ...Deno.env.toObject(), TMPDIR: temporary },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const ended = once(run, "close");
+    const output = outputOf(run);
+    const { pid } = run;
+    ok(pid !== undefined);
+    await until("the part has begun", () => isTime(pid));
+    // A terminal sends it to every process of the group.
+    process.kill(-pid, "SIGINT");
+    const [code] = await ended;
+    const left = await Array.fromAsync(Deno.readDir(temporary), ({ name }) => name);
+    return { code, output: output(), left };
+  } finally {
+    await Deno.remove(temporary, { recursive: true });
+  }
+}
 
 function outputOf({ stdout, stderr }: ChildProcess): () => string {
   let text = "";
