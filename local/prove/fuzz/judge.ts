@@ -18,6 +18,8 @@ export interface Verdict {
   readonly faults: readonly string[];
   /** The kind of each answer of a function: `bot-deduct 200 SUCCESS`. */
   readonly kinds: readonly string[];
+  /** The kinds of those that say that something cannot be reached just now, and when to try again. */
+  readonly outages: readonly string[];
 }
 
 /** With a larger body, a connection may be reset before its answer has been read. */
@@ -59,13 +61,17 @@ function judge(
   const origin = headers.find(([name]) => name === "origin")?.[1];
   const sent = { operation, method, hasPathField, origin, text };
   const code = envelope.safeParse(parsed(answer.text)).data;
+  const isOutage = answer.httpStatus === 503 && answer.headers.has("retry-after");
   const kind = `${operation.name} ${answer.httpStatus} ${code?.code ?? code?.status ?? ""}`.trim();
   return {
     kinds: [kind],
+    outages: isOutage ? [kind] : [],
     faults: [
       ...brokenGuarantees(answer, sent, behind),
-      // Nothing is down in a run, so nothing may fail.
-      ...answer.httpStatus >= 500 && kind !== UNREADABLE_WEBHOOK ? [`it fails: ${kind}`] : [],
+      // Nothing is down in a run, so nothing may fail, and an outage must be over the next time.
+      ...answer.httpStatus >= 500 && kind !== UNREADABLE_WEBHOOK && !isOutage
+        ? [`it fails: ${kind}`]
+        : [],
       ...foreignIdentities(attempt, answer, text, world),
     ],
   };
@@ -82,6 +88,7 @@ export function judgeExchange(
   const { target } = attempt;
   const faults: string[] = [];
   const kinds: string[] = [];
+  const outages: string[] = [];
   if (isStuck) faults.push("the connection was neither answered nor closed");
   const mayBeNoAnswer = isMangled && HTTP2_SETTINGS.test(rest) || isClosed && BEGINNING.test(rest);
   if (rest !== "" && !mayBeNoAnswer) {
@@ -96,8 +103,9 @@ export function judgeExchange(
     const verdict = judge(attempt, answer, behind, world);
     faults.push(...verdict.faults);
     kinds.push(...verdict.kinds);
+    outages.push(...verdict.outages);
   }
-  return { faults, kinds };
+  return { faults, kinds, outages };
 }
 
 /**

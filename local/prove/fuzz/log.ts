@@ -11,6 +11,8 @@ export interface WatchedLog {
   keepPrivate(value: string): void;
   /** How many lines there were. */
   readonly lines: number;
+  /** How many of them say that something could not be reached, which is no fault as long as they are few. */
+  readonly outages: number;
   /** Returns what was wrong with the lines since the last call, a sentence each. */
   takeFaults(): string[];
   /** Lets `act` print what is no part of the log. */
@@ -35,6 +37,7 @@ export function watchLog(secrets: readonly string[]): WatchedLog {
   const usual = Object.fromEntries(METHODS.map((method) => [method, console[method]]));
   const words = new Set<string>();
   let lines = 0;
+  let outages = 0;
   let faults: string[] = [];
   const record = (...parts: unknown[]) => {
     lines++;
@@ -50,7 +53,10 @@ export function watchLog(secrets: readonly string[]): WatchedLog {
     const strings = Object.values(json).filter((value) => typeof value === "string");
     const numbers = strings.filter((text) => /[0-9]{7}/.test(text.replaceAll(RANDOM_ID, "")));
     if (numbers.length > 0) return "the log holds what may be a phone number";
-    return json.level === "info" || isUnreadableWebhook(json) ? undefined : "the log has an error";
+    if (json.http_status === 503) outages++;
+    return json.level === "info" || json.http_status === 503 || isUnreadableWebhook(json)
+      ? undefined
+      : "the log has an error";
   };
   const watch = () => {
     for (const method of METHODS) console[method] = record;
@@ -63,6 +69,9 @@ export function watchLog(secrets: readonly string[]): WatchedLog {
     },
     get lines() {
       return lines;
+    },
+    get outages() {
+      return outages;
     },
     takeFaults() {
       const taken = faults;
