@@ -569,6 +569,22 @@ export const events: Subject = {
       filter: "what another system sells for more than any order of ours can be for is ignored",
     },
     {
+      rule: "A payment of nothing, as of a mandate, is another system's and is acknowledged.",
+      file: "functions-shared/payments/event.ts",
+      find: "report.payment.amount > 0 &&",
+      replace: "report.payment.amount >= 0 &&",
+      test: "tests/endpoints/razorpay-webhook.test.ts",
+      filter: "of another system's free or unpaid payment is kept and acknowledged",
+    },
+    {
+      rule: "An event of a kind that tells of no order's money is acknowledged, whatever it holds.",
+      file: "functions-shared/payments/event.ts",
+      find: "if (!ABOUT_MONEY.test(input.event)) return",
+      replace: 'if (input.event === "") return',
+      test: "tests/payments/events.test.ts",
+      filter: "an event of another kind is ignored, whatever it says about a payment",
+    },
+    {
       rule: "A payment whose order id was never stored finds its order by the receipt.",
       file: "supabase/functions/razorpay-webhook/index.ts",
       find:
