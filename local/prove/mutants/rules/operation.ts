@@ -430,6 +430,14 @@ export const events: Subject = {
         "an answer that could not be stored at once is stored later, and nothing is sent twice",
     },
     {
+      rule: "An address cannot ask for a wait that cannot be stored.",
+      file: "functions-shared/events/send.ts",
+      find: "Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER_SECONDS)",
+      replace: "Math.max(seconds, 0)",
+      test: DELIVERIES,
+      filter: "Retry-After keeps everything from an address for as long as it says, up to an hour",
+    },
+    {
       rule: "Whoever has lost its lease has no say any more.",
       file: FINISH,
       find: "    and d.lease_token = finish_event_delivery.lease_token\n",
