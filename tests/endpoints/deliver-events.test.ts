@@ -225,6 +225,18 @@ Deno.test("1,000 events all arrive at an address that fails one time in three, a
   deepStrictEqual(await states(), { delivered: 1000 });
 });
 
+Deno.test("a run ends after 500 deliveries, shared by its addresses, and the next one sends the rest", async () => {
+  await using bot = listen();
+  await using other = listen();
+  await tell(510);
+  strictEqual((await deliverTo([bot.url])).delivered, 500);
+  strictEqual((await deliverTo([bot.url])).delivered, 10);
+  await forgetEvents(sql);
+  await tell(260);
+  strictEqual((await deliverTo([bot.url, other.url])).delivered, 500);
+  strictEqual((await deliverTo([bot.url, other.url])).delivered, 20);
+});
+
 Deno.test("several dispatchers at once send nothing twice", async () => {
   await using bot = listen();
   await tell(100);

@@ -337,6 +337,14 @@ export const retention: Subject = {
       filter: "the reconciler forgets counters that have run out, and no others",
     },
     {
+      rule: "A run of the reconciler ends before the platform ends it.",
+      file: "supabase/functions/reconcile-payments/index.ts",
+      find: "claimed < MAX_ORDERS &&",
+      replace: "claimed >= 0 &&",
+      test: HOUSEKEEPING,
+      filter: "a run ends after 350 orders, keeps house, and the next one checks the rest",
+    },
+    {
       rule: "A clean-up that fails stops no other.",
       file: "supabase/functions/reconcile-payments/index.ts",
       find: "await cleanUp(task, deadline).catch(log);",
@@ -436,6 +444,15 @@ export const events: Subject = {
       replace: "Math.max(seconds, 0)",
       test: DELIVERIES,
       filter: "Retry-After keeps everything from an address for as long as it says, up to an hour",
+    },
+    {
+      rule: "A run of deliveries ends before the platform ends it.",
+      file: "supabase/functions/deliver-events/index.ts",
+      find: "claimed < maxDeliveries &&",
+      replace: "claimed >= 0 &&",
+      test: DELIVERIES,
+      filter:
+        "a run ends after 500 deliveries, shared by its addresses, and the next one sends the rest",
     },
     {
       rule: "Whoever has lost its lease has no say any more.",
