@@ -15,7 +15,7 @@ const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["database", "http"],
     ["contract"],
     ["razorpay", "phone-number.ts"],
-    ["errors.ts", "environment.ts", "hmac.ts", "messages.ts"],
+    ["errors.ts", "environment.ts", "hmac.ts", "messages.ts", "old-spelling.ts"],
   ],
   "local": [
     ["tasks", "bench", "rehearse-deploy", "prove"],

@@ -33,11 +33,11 @@ export async function settleCheckout(
   },
   order: FoundOrder,
 ): Promise<CheckoutOutcome> {
-  if (order.razorpay_payment_id === razorpay_payment_id && order.balance_after_payment !== null) {
+  if (order.razorpay_payment_id === razorpay_payment_id && order.remaining_after_payment !== null) {
     return {
       outcome: "replayed",
       credits_added: order.credits,
-      remaining_credits: order.balance_after_payment,
+      remaining_credits: order.remaining_after_payment,
     };
   }
   const gateway = createGateway();

@@ -225,6 +225,18 @@ Deno.test("1,000 events all arrive at an address that fails one time in three, a
   deepStrictEqual(await states(), { delivered: 1000 });
 });
 
+Deno.test("a run ends after 500 deliveries, shared by its addresses, and the next one sends the rest", async () => {
+  await using bot = listen();
+  await using other = listen();
+  await tell(510);
+  strictEqual((await deliverTo([bot.url])).delivered, 500);
+  strictEqual((await deliverTo([bot.url])).delivered, 10);
+  await forgetEvents(sql);
+  await tell(260);
+  strictEqual((await deliverTo([bot.url, other.url])).delivered, 500);
+  strictEqual((await deliverTo([bot.url, other.url])).delivered, 20);
+});
+
 Deno.test("several dispatchers at once send nothing twice", async () => {
   await using bot = listen();
   await tell(100);
@@ -354,6 +366,8 @@ Deno.test("Retry-After keeps everything from an address for as long as it says, 
     ["120", 110, 121],
     [inTwoMinutes(), 100, 121],
     ["86400", 3500, 3601],
+    ["9".repeat(400), 3500, 3601],
+    [new Date("9999-12-31T23:59:59Z").toUTCString(), 3500, 3601],
     ["0", 3, 7],
     ["soon", 3, 7],
     [new Date(0).toUTCString(), 3, 7],
