@@ -57,7 +57,7 @@ export const moment = z.string("must be a string")
   )
   .transform((text) => text.length === 10 ? `${text}T00:00:00Z` : text);
 
-/** Whether a period, as far as it has a beginning and an end, ends after it begins. */
+/** Returns whether a period ends after it begins. One that is open on either side does. */
 export function endsAfterItBegins(
   { from, to }: {
     readonly from?: string | null | undefined;
@@ -67,7 +67,7 @@ export function endsAfterItBegins(
   return from == null || to == null || Date.parse(from) < Date.parse(to);
 }
 
-/** What is said of one that does not. */
+/** The error for a period that ends before it begins. */
 export const ENDS_TOO_EARLY = { path: ["to"], error: "must be after from" };
 
 /** A day of India, where the business is. */

@@ -34,6 +34,7 @@ export const envelope = z.object({
   code: z.string().optional(),
   data: z.record(z.string(), z.unknown()).optional(),
 });
+/** A response's body, or what is expected of one. */
 export type Envelope = z.infer<typeof envelope>;
 
 /** The customer, and what the functions have returned so far. */

@@ -52,7 +52,7 @@ export interface OperatorSessions {
   readonly disabled: string;
 }
 
-/** See the module. */
+/** Everything that requests may name, and the backend that they go to. */
 export interface World {
   readonly target: Target;
   readonly customers: readonly Customer[];

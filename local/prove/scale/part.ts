@@ -14,6 +14,7 @@ const VERDICT = /^ {2}(\S.*?) {2,}(\S.*?) {2,}(meets|misses) (.+)$/;
 const HEADING = /^(?! )(\S.*)$/;
 const LEDGER = /^The ledger in (.+): ([\d,]+) entries$/;
 
+/** Compares the figures of `deno task bench scale` with their goals. */
 export const scale: Part = {
   name: "scale",
   claim:

@@ -34,6 +34,7 @@ const BETWEEN_FAULTS_MS: Readonly<Record<Size, number>> = {
   million: 6_000,
 };
 
+/** Runs everything with faults for minutes, and shows that nothing is lost or grows. */
 export const soak: Part = {
   name: "soak",
   claim:
