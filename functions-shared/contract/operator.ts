@@ -4,7 +4,13 @@
  */
 
 import { z } from "zod";
-import { referenceId, text, timestamp, wholeNumberText } from "shared/contract/fields.ts";
+import {
+  MAX_INTEGER,
+  referenceId,
+  text,
+  timestamp,
+  wholeNumberText,
+} from "shared/contract/fields.ts";
 
 /** Who acts, in every request that changes something. */
 export const operatorName = text(200).regex(/\S/, "must be a name").nullish()
@@ -135,7 +141,7 @@ export const actionTaken = z.object({
 });
 
 /** The `cursor` of a list. */
-export const cursor = wholeNumberText(1, 2_147_483_647).optional().describe(
+export const cursor = wholeNumberText(1, MAX_INTEGER).optional().describe(
   "The `next_cursor` of the previous page.",
 );
 
