@@ -30,7 +30,7 @@ export interface Series {
 const WARM_UP_SHARE = 0.25;
 
 /** Fewer samples than this say nothing. */
-const LEAST_SAMPLES = 9;
+const MIN_SAMPLES = 9;
 
 /** How many figures of a series are printed. */
 const PRINTED = 12;
@@ -41,21 +41,21 @@ const PRINTED = 12;
  */
 export function flatness({ what, unit, tolerance, samples }: Series): Row {
   const warm = samples.slice(Math.floor(samples.length * WARM_UP_SHARE));
-  if (samples.length < LEAST_SAMPLES) {
+  if (samples.length < MIN_SAMPLES) {
     return { what, figure: `${samples.length} samples, which are too few`, holds: false };
   }
   const third = Math.floor(warm.length / 3);
   const first = median(warm.slice(0, third));
   const last = median(warm.slice(-third));
-  const most = "limit" in tolerance
+  const max = "limit" in tolerance
     ? tolerance.limit
     : first * (1 + tolerance.share) + tolerance.slack;
-  const allowed = "limit" in tolerance ? `up to ${most} would do` : moreOf(tolerance);
+  const allowed = "limit" in tolerance ? `up to ${max} would do` : moreOf(tolerance);
   return {
     what,
     figure: `${round(first)}${withSpace(unit)} after the warm-up, ${round(last)} at the end ` +
       `(${allowed})`,
-    holds: last <= most,
+    holds: last <= max,
   };
 }
 
