@@ -64,7 +64,7 @@ export interface World {
 }
 
 /** How many customers there are at a time. */
-export const CUSTOMERS = 24;
+const CUSTOMERS = 24;
 
 /** A machine that stands still for seconds must not end the run, so a customer is made in some attempts. */
 const ATTEMPTS = 5;
