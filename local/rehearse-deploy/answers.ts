@@ -686,9 +686,7 @@ export const REHEARSALS: readonly Rehearsal[] = [
         headers: { apikey: secretKey },
         body: {
           user_id: String(userId),
-          operator: "Rehearsal",
-          reason: "To see that it works",
-          reference_id: "rehearsal-erasure",
+          ...action("erase-user"),
         },
         answer: { status: 200, body: success("User erased", { user_id: userId, auth: "none" }) },
       },
