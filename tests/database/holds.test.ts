@@ -17,7 +17,7 @@ import {
   release,
   reserve,
   userWithCredits,
-} from "../support/holds.ts";
+} from "../support/sql-bot.ts";
 import { one } from "../support/lists.ts";
 
 const database = await createTestDatabase();

@@ -9,7 +9,7 @@ import { randomUUID } from "node:crypto";
 import type postgres from "postgres";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { createTestDatabase } from "../support/database.ts";
-import { deduct, userWithCredits } from "../support/holds.ts";
+import { deduct, userWithCredits } from "../support/sql-bot.ts";
 import { one } from "../support/lists.ts";
 import { takeTurns } from "../support/turns.ts";
 

@@ -28,7 +28,7 @@ import { REPOSITORY } from "../../local/system/settings.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { balancesOf, capture, deduct, release, reserve } from "../support/holds.ts";
+import { balancesOf, capture, deduct, release, reserve } from "../support/sql-bot.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { first, one } from "../support/lists.ts";
 

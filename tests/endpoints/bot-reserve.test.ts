@@ -12,7 +12,6 @@ import {
   fundsOf,
   newCustomer,
   newReference,
-  newWhatsappId,
   passExpiry,
   reserve,
   retire,
@@ -22,6 +21,7 @@ import {
 import { type Answer, dataOf, expectError } from "../support/calls.ts";
 import { first, one } from "../support/lists.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const backend = await startBackend();
 const { sql } = backend;

@@ -16,6 +16,7 @@ import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { testOfTests } from "../support/mutants.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { at, one } from "../support/lists.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 import { until } from "../../local/system/until.ts";
 
 const PAISE = 9_900;
@@ -35,7 +36,7 @@ const newHash = () => (randomUUID() + randomUUID()).replaceAll("-", "");
 
 async function newPerson(sql: postgres.ISql): Promise<Person> {
   const phone = newPhoneNumber();
-  const whatsappId = `IN.${randomUUID().replaceAll("-", "")}`;
+  const whatsappId = newWhatsappId();
   const hashes = { [`phone ${phone}`]: newHash(), [`whatsapp_user_id ${whatsappId}`]: newHash() };
   const { user_id } = one(
     await sql`

@@ -23,7 +23,7 @@ import {
   reserve,
   userWithCredits,
   type Who,
-} from "../support/holds.ts";
+} from "../support/sql-bot.ts";
 import { at, one } from "../support/lists.ts";
 import { breakRule, type Breaks, testOfTests } from "../support/mutants.ts";
 

@@ -13,10 +13,11 @@ import type postgres from "postgres";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { openConnections, waitingForLocks } from "../support/connections.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { capture, release, reserve } from "../support/holds.ts";
+import { capture, release, reserve } from "../support/sql-bot.ts";
 import { testOfTests } from "../support/mutants.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { at, one } from "../support/lists.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 import { until } from "../../local/system/until.ts";
 
 const PAISE = 9_900;
@@ -32,7 +33,6 @@ interface Pair {
 /** Something that happens while the two are merged. Returns the credits that it adds to what they have. */
 type Event = (sql: postgres.ISql, pair: Pair) => Promise<number>;
 
-const newWhatsappId = () => `IN.${randomUUID().replaceAll("-", "")}`;
 const newId = (kind: string) => `${kind}_${randomUUID().replaceAll("-", "").slice(0, 14)}`;
 
 async function newAccount(sql: postgres.ISql, phone: string): Promise<string> {

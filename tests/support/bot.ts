@@ -20,8 +20,6 @@ export interface Person {
 /** The id of a message that no other test uses. */
 export const newReference = () => `wamid.${randomUUID()}`;
 
-export const newWhatsappId = () => `IN.${randomUUID().replaceAll("-", "")}`;
-
 const post = (name: string) => (body: unknown, headers?: CallOptions["headers"]): Promise<Answer> =>
   call("POST", name, { body, headers });
 

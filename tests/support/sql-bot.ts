@@ -1,10 +1,8 @@
 /**
- * The SQL functions that charge and reserve credits, as a test calls them, for users who have as much as
- * a test needs.
+ * The bot's calls as SQL, for users who have as much as a test needs; bot.ts makes them over HTTP.
  * @module
  */
 
-import { randomUUID } from "node:crypto";
 import type postgres from "postgres";
 import { one } from "./lists.ts";
 import { newPhoneNumber } from "./phone-numbers.ts";
@@ -44,9 +42,6 @@ export interface Balances {
   readonly debt: number;
   readonly remaining: number;
 }
-
-/** A WhatsApp user id that nobody has. */
-export const newWhatsappId = (): string => `IN.${randomUUID().replaceAll("-", "")}`;
 
 /** Calls `deduct_credits`. */
 export async function deduct(
