@@ -9,6 +9,7 @@ import { startBackend } from "../support/backend.ts";
 import {
   capture,
   deduct,
+  expectReplay,
   fundsOf,
   newCustomer,
   newReference,
@@ -31,11 +32,6 @@ function expectRefusal({ httpStatus, headers, body }: Answer, remaining: number)
   strictEqual(`${httpStatus} ${body.status}`, "200 INSUFFICIENT_CREDITS");
   deepStrictEqual(body.data, { remaining_credits: remaining });
   strictEqual(headers.get("idempotent-replayed"), null);
-}
-
-function expectReplay(again: Answer, first: Answer): void {
-  deepStrictEqual(again.body, first.body);
-  strictEqual(again.headers.get("idempotent-replayed"), "true");
 }
 
 /** The seconds from now to the expiry that a response names. */

@@ -6,7 +6,7 @@
 import type postgres from "postgres";
 import { one } from "./lists.ts";
 import { newPhoneNumber } from "./phone-numbers.ts";
-import { newOrderId, newPaymentId } from "./razorpay-ids.ts";
+import { newId, newOrderId, newPaymentId } from "./razorpay-ids.ts";
 
 /** How a call names a user: by a phone number, a WhatsApp user id, or both. */
 export interface Who {
@@ -263,6 +263,6 @@ export async function refund(
   payment: StarterPayment,
   paise = 9_900,
 ): Promise<string> {
-  const id = newPaymentId().replace("pay", "rfnd");
+  const id = newId("rfnd");
   return await reportReversals(sql, payment, [{ id, kind: "refund", status: "processed", paise }]);
 }
