@@ -52,7 +52,7 @@ const OTHER_TREES: Readonly<Record<string, readonly string[]>> = {
   // Knows what each answer has to be, and makes links that have expired.
   "local/prove": [...CONTRACT, "functions-shared/auth"],
   // Signs webhooks as Razorpay does.
-  "local/rehearse-deploy": ["functions-shared/auth"],
+  "local/rehearse-deploy": ["functions-shared/hmac.ts"],
 };
 
 const REPOSITORY = new URL("../", import.meta.url);

@@ -97,7 +97,7 @@ export function isPublishableKey(token: string): boolean {
   }
 }
 
-/** Returns the claims of a session that somebody may be recognized by. */
+/** Returns the claims of a valid session of a user who signed in, and undefined for any other token. */
 async function claimsOfSession(token: string): Promise<unknown> {
   const { data: claims } = signedIn.safeParse(await verifiedClaims(token));
   if (claims === undefined) return undefined;

@@ -4,7 +4,13 @@
  */
 
 import { z } from "zod";
-import { referenceId, text, timestamp, wholeNumberText } from "shared/contract/fields.ts";
+import {
+  MAX_INTEGER,
+  referenceId,
+  text,
+  timestamp,
+  wholeNumberText,
+} from "shared/contract/fields.ts";
 
 /** Who acts, in every request that changes something. */
 export const operatorName = text(200).regex(/\S/, "must be a name").nullish()
@@ -65,7 +71,7 @@ export const moment = z.string("must be a string")
   )
   .transform((text) => text.length === 10 ? `${text}T00:00:00Z` : text);
 
-/** Whether a period, as far as it has a beginning and an end, ends after it begins. */
+/** Returns whether a period ends after it begins. One that is open on either side does. */
 export function endsAfterItBegins(
   { from, to }: {
     readonly from?: string | null | undefined;
@@ -75,7 +81,7 @@ export function endsAfterItBegins(
   return from == null || to == null || Date.parse(from) < Date.parse(to);
 }
 
-/** What is said of one that does not. */
+/** The error for a period that ends before it begins. */
 export const ENDS_TOO_EARLY = { path: ["to"], error: "must be after from" };
 
 /** A day of India, where the business is. */
@@ -143,7 +149,7 @@ export const actionTaken = z.object({
 });
 
 /** The `cursor` of a list. */
-export const cursor = wholeNumberText(1, 2_147_483_647).optional().describe(
+export const cursor = wholeNumberText(1, MAX_INTEGER).optional().describe(
   "The `next_cursor` of the previous page.",
 );
 

@@ -4,13 +4,13 @@
  */
 
 import { z } from "zod";
-import { text } from "shared/contract/fields.ts";
+import { MAX_INTEGER, text } from "shared/contract/fields.ts";
 import { disputeReversal, refundReversal } from "shared/payments/reversals.ts";
 import type { PaymentReport } from "shared/payments/settlement.ts";
 import { dispute, payment, refund, secondsSince1970 } from "shared/razorpay/entities.ts";
 
 /** The most that an order of ours can be for, because the database holds amounts as `integer`. */
-const MAX_AMOUNT_PAISE = 2_147_483_647;
+const MAX_AMOUNT_PAISE = MAX_INTEGER;
 
 /** The events that tell of an order's money. Razorpay may be set to send others, and sends new ones. */
 const ABOUT_MONEY =

@@ -22,6 +22,7 @@ import { logOf } from "../support/log.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { keepPrivate } from "../support/private-values.ts";
 import { withQuickTimers } from "../support/quick-timers.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
@@ -595,7 +596,7 @@ Deno.test("what is told of a merged account reaches the number that it has now",
 
 Deno.test("a user without a number is told by the WhatsApp user id alone", async () => {
   await using bot = listen();
-  const whatsapp_user_id = `IN.${crypto.randomUUID().replaceAll("-", "")}`;
+  const whatsapp_user_id = newWhatsappId();
   await sql`
     select private.tell(user_id, 'user.frozen')
     from public.get_user(whatsapp_user_id => ${whatsapp_user_id})`;

@@ -219,7 +219,7 @@ Deno.test.each([
   }
 });
 
-Deno.test("an unknown user has no statement", async () => {
+Deno.test("an unknown user is USER_NOT_FOUND", async () => {
   for (const format of ["json", "csv"]) {
     expectError(await ask(`export-statement?user_id=${randomUUID()}&format=${format}`), {
       httpStatus: 404,

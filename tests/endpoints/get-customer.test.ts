@@ -11,7 +11,6 @@ import {
   deduct,
   newCustomer,
   newReference,
-  newWhatsappId,
   passExpiry,
   reserve,
   userIdOf,
@@ -23,6 +22,7 @@ import { act, adjust, ask, newTicket } from "../support/operators.ts";
 import { deliverAll, spend, usePaymentHarness } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const shop = await usePaymentHarness();
 const { sql, control } = shop;
@@ -32,7 +32,7 @@ async function get(user_id: string): Promise<z.infer<typeof getCustomer["data"]>
   return z.strictObject(getCustomer.data.shape).parse(dataOf(answer));
 }
 
-Deno.test("one customer, whole", async () => {
+Deno.test("get-customer returns everything about one customer", async () => {
   const who = await newCustomer(sql, 10, {
     phone_number: newPhoneNumber(),
     whatsapp_user_id: newWhatsappId(),
@@ -260,7 +260,7 @@ Deno.test("of somebody who was erased, the books are shown, and nothing that nam
   for (const word of [phone.slice(1), reference_id]) ok(!JSON.stringify(customer).includes(word));
 });
 
-Deno.test("whatever others can write about a customer is text", async () => {
+Deno.test("whatever others can write about a customer is returned exactly as it was written", async () => {
   const hostile = "<script>alert(1)</script>'; drop table users; -- \u202E";
   const who = await newCustomer(sql, 20);
   const user_id = await userIdOf(sql, who);
@@ -409,7 +409,7 @@ Deno.test.each(
   expectError(await ask(`get-customer?${query}`), { httpStatus: 400, code });
 });
 
-Deno.test("there is no page of an unknown user", async () => {
+Deno.test("an unknown user is USER_NOT_FOUND", async () => {
   expectError(await ask(`get-customer?user_id=${randomUUID()}`), {
     httpStatus: 404,
     code: "USER_NOT_FOUND",

@@ -23,11 +23,11 @@ import { startBackend } from "../support/backend.ts";
 import { openBrowser, testInBrowser } from "../support/browser.ts";
 import { call, dataOf, operatorHeaders } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
-import { newWhatsappId } from "../support/holds.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { signedIn } from "../support/proofs.ts";
 import { buyCredits, orderPackage } from "../support/purchases.ts";
 import { withLimit } from "../support/rate-limits.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 import { until } from "../../local/system/until.ts";
 
 const backend = await startBackend();

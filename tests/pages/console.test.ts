@@ -8,7 +8,7 @@ import type { Page } from "playwright-core";
 import { goTo, openCustomer } from "../../local/screenshots/console-states.ts";
 import { deduct, newCustomer, newReference, reserve, userIdOf } from "../support/bot.ts";
 import { testInBrowser } from "../support/browser.ts";
-import { expectNoTrouble, newOperator, openConsole, startConsole } from "../support/console.ts";
+import { addOperator, expectNoTrouble, openConsole, startConsole } from "../support/console.ts";
 import { acknowledged, listenForEvents } from "../../local/prove/load/event-listener.ts";
 import { deliverTo, forgetEvents } from "../support/events.ts";
 import { one } from "../support/lists.ts";
@@ -18,7 +18,7 @@ import { buyCredits, payForPackage } from "../support/purchases.ts";
 
 const harness = await startConsole();
 const { backend: { sql, razorpay, secrets }, browser, url } = harness;
-const operator = await newOperator(harness.backend, { name: "Asha Rao" });
+const operator = await addOperator(harness.backend, { name: "Asha Rao" });
 Deno.test.afterAll(() => harness.stop());
 
 /** A test of an operator at the console, in which nothing may go wrong. */

@@ -49,7 +49,7 @@ export interface Found {
 
 /** Settings of the backend that a part of a run is under. */
 interface Phase {
-  /** Of all requests. */
+  /** The share of all requests, from 0 to 1. */
   readonly share: number;
   readonly variables: Readonly<Record<"FRONTEND_ACCESS" | "CONSOLE_SECOND_FACTOR", string>>;
   readonly areOriginsOpen: boolean;

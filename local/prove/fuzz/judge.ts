@@ -3,6 +3,7 @@
  * @module
  */
 
+import { parseJson } from "../../system/json.ts";
 import {
   type Behind,
   brokenGuarantees,
@@ -60,7 +61,7 @@ function judge(
   const text = textOf(attempt);
   const origin = headers.find(([name]) => name === "origin")?.[1];
   const sent = { operation, method, hasPathField, origin, text };
-  const code = envelope.safeParse(parsed(answer.text)).data;
+  const code = envelope.safeParse(parseJson(answer.text)).data;
   const isOutage = answer.httpStatus === 503 && answer.headers.has("retry-after");
   const kind = `${operation.name} ${answer.httpStatus} ${code?.code ?? code?.status ?? ""}`.trim();
   return {
@@ -115,7 +116,7 @@ export function judgeExchange(
 function isOfGateway({ httpStatus, headers, text }: ReceivedAnswer): boolean {
   if (headers.has("x-request-id")) return false;
   if (text === "") return httpStatus >= 400 && httpStatus < 500 || httpStatus === 505;
-  const { code, message, functions, ...others } = Object(parsed(text));
+  const { code, message, functions, ...others } = Object(parseJson(text));
   if (Object.keys(others).length > 0) return false;
   return functions === undefined
     ? GATEWAY_REFUSALS.includes(`${httpStatus} ${code} ${message}`)
@@ -167,12 +168,4 @@ function foreignIdentities(
     .filter((identity) => identities.has(identity))
     .filter((identity) => !own.includes(identity) && !isWritten(identity))
     .map((identity) => `the answer holds the identity of somebody else: ${identity}`);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -4,6 +4,7 @@
  */
 
 import { inspect } from "node:util";
+import { parseJson } from "../../system/json.ts";
 
 /** A log that is being watched. */
 export interface WatchedLog {
@@ -48,7 +49,7 @@ export function watchLog(secrets: readonly string[]): WatchedLog {
   const faultOf = (line: string): string | undefined => {
     if (secrets.some((secret) => line.includes(secret))) return "the log holds a secret";
     if (line.match(WORD)?.some((word) => words.has(word))) return "the log holds a private value";
-    const json = parsed(line);
+    const json = logLine(line);
     if (json === undefined) return "the log has a line that is no request's";
     const strings = Object.values(json).filter((value) => typeof value === "string");
     const numbers = strings.filter((text) => /[0-9]{7}/.test(text.replaceAll(RANDOM_ID, "")));
@@ -98,14 +99,10 @@ function isUnreadableWebhook({ function: name, cause }: Record<string, unknown>)
   return name === "razorpay-webhook" && String(cause).startsWith("[\n");
 }
 
-/** A line of the functions' log. */
-function parsed(line: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null && "function" in value
-      ? { ...value }
-      : undefined;
-  } catch {
-    return undefined;
-  }
+/** Reads a line of the functions' log, and returns undefined for any other line. */
+function logLine(line: string): Record<string, unknown> | undefined {
+  const value = parseJson(line);
+  return typeof value === "object" && value !== null && "function" in value
+    ? { ...value }
+    : undefined;
 }

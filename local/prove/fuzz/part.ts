@@ -46,7 +46,7 @@ export interface Lane {
   readonly found: Found;
 }
 
-/** See the module. */
+/** Sends anything at all, and shows that only documented answers come back. */
 export const fuzz: Part = {
   name: "fuzz",
   claim:

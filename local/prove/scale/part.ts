@@ -33,6 +33,7 @@ const FIGURES = [
   "what changed",
 ];
 
+/** Compares the figures of `deno task bench scale` with their goals. */
 export const scale: Part = {
   name: "scale",
   claim:

@@ -36,7 +36,7 @@ export interface Series {
 const WARM_UP_SHARE = 0.25;
 
 /** Fewer samples than this say nothing. */
-const LEAST_SAMPLES = 9;
+const MIN_SAMPLES = 9;
 
 /** How many figures of a series are printed. */
 const PRINTED = 12;
@@ -46,7 +46,7 @@ const WITHIN_LIMIT_SHARE = 0.9;
 
 /** Judges the samples after the warm-up: their growth, or how high nearly all of them are. */
 export function flatness({ what, unit, tolerance, samples }: Series): Row {
-  if (samples.length < LEAST_SAMPLES) {
+  if (samples.length < MIN_SAMPLES) {
     return { what, figure: `${samples.length} samples, which are too few`, holds: false };
   }
   const warm = samples.slice(Math.floor(samples.length * WARM_UP_SHARE));

@@ -22,7 +22,7 @@ const MINUTES: Readonly<Record<Size, number>> = { small: 1, full: 10, million: 6
 const SAMPLES = 60;
 
 /** The rest may fall into the time in which the database is away. */
-const LEAST_SAMPLES_SHARE = 0.5;
+const MIN_SAMPLES_SHARE = 0.5;
 
 /** For how long nobody may have an answer: no longer than a caller waits for one. */
 const LONGEST_SILENCE_MS = ATTEMPT_MS;
@@ -34,6 +34,7 @@ const BETWEEN_FAULTS_MS: Readonly<Record<Size, number>> = {
   million: 6_000,
 };
 
+/** Runs everything with faults for minutes, and shows that nothing is lost or grows. */
 export const soak: Part = {
   name: "soak",
   claim:
@@ -101,8 +102,8 @@ async function prove(
       },
       {
         what: "samples that could be taken",
-        figure: `${sampler.taken} of ${SAMPLES} (${LEAST_SAMPLES_SHARE * SAMPLES} would do)`,
-        holds: sampler.taken >= LEAST_SAMPLES_SHARE * SAMPLES,
+        figure: `${sampler.taken} of ${SAMPLES} (${MIN_SAMPLES_SHARE * SAMPLES} would do)`,
+        holds: sampler.taken >= MIN_SAMPLES_SHARE * SAMPLES,
       },
       ...rows,
       ...flat,

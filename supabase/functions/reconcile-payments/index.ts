@@ -13,7 +13,7 @@ import {
 } from "shared/database/orders.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
-import { checkBooks } from "shared/housekeeping/check-books.ts";
+import { catchUpBookCheck } from "shared/housekeeping/book-check.ts";
 import { CLEAN_UPS, cleanUp } from "shared/housekeeping/clean-up.ts";
 import { endExpiredHolds } from "shared/housekeeping/end-expired-holds.ts";
 import { logFailure } from "shared/http/log.ts";
@@ -56,7 +56,7 @@ export default endpoint(reconcilePayments, async (_input) => {
   try {
     totals = await reconcile(deadline);
   } catch (error) {
-    const [books] = await Promise.allSettled([checkBooks(deadline)]);
+    const [books] = await Promise.allSettled([catchUpBookCheck(deadline)]);
     for (const result of [holds, books]) {
       // While the database is away, one line says so.
       if (result.status === "rejected" && !(isOutage(error) && isOutage(result.reason))) {
@@ -68,7 +68,7 @@ export default endpoint(reconcilePayments, async (_input) => {
 
   if (holds.status === "rejected") log(holds.reason);
   for (const task of CLEAN_UPS) await cleanUp(task, deadline).catch(log);
-  await checkBooks(deadline).catch(log);
+  await catchUpBookCheck(deadline).catch(log);
   return success(reconcilePayments.successMessage, { ...totals, holds_expired: expired });
 });
 
