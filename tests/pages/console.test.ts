@@ -8,7 +8,13 @@ import type { Page } from "playwright-core";
 import { goTo, openCustomer } from "../../local/screenshots/console-states.ts";
 import { deduct, newCustomer, newReference, reserve, userIdOf } from "../support/bot.ts";
 import { testInBrowser } from "../support/browser.ts";
-import { expectNoTrouble, newOperator, openConsole, startConsole } from "../support/console.ts";
+import {
+  expectNoTrouble,
+  holdAnswer,
+  newOperator,
+  openConsole,
+  startConsole,
+} from "../support/console.ts";
 import { acknowledged, listenForEvents } from "../../local/prove/load/event-listener.ts";
 import { deliverTo, forgetEvents } from "../support/events.ts";
 import { one } from "../support/lists.ts";
@@ -47,6 +53,7 @@ async function newBuyer({ spent = 0 } = {}) {
   return { phone_number, id, paymentId: checkout.razorpay_payment_id };
 }
 
+const FIND = "**/functions/v1/find-customer";
 const dialogOf = (page: Page) => page.getByRole("dialog");
 
 /** Opens a dialog by its button. */
@@ -347,6 +354,42 @@ testInConsole("two accounts of one person are merged", async (page) => {
   await page.getByText(other.phone_number).first().waitFor();
   await goTo(page, `#/customer/${otherId}`);
   await page.getByText("was merged into this one.").waitFor();
+});
+
+testInConsole("a merge gives up the account that was found last, and names it", async (page) => {
+  const { id, phone_number } = await openNewCustomer(page, 12);
+  const [former, other] = [await newCustomer(sql, 5), await newCustomer(sql, 6)];
+  const otherId = await userIdOf(sql, other);
+  const letGo = await holdAnswer(page, FIND);
+  await open(page, "Merge");
+  const dialog = dialogOf(page);
+  await dialog.getByText(`Customer ${phone_number}`).waitFor();
+  const field = dialog.getByLabel("The account that is given up");
+  await field.fill(former.phone_number);
+  await page.keyboard.press("Enter");
+  await field.fill(other.phone_number);
+  await page.keyboard.press("Enter");
+  await dialog.getByText("It cannot be undone.").waitFor();
+  await letGo();
+  match((await forecast(page)).join(), new RegExp(`\\${other.phone_number} is given up`));
+  await confirm(page, "Merge");
+  const merged = await sql`select id from public.users where merged_into = ${id}`;
+  deepStrictEqual(merged.map(({ id }) => id), [otherId]);
+});
+
+testInConsole("a number that is edited has to be found before it is merged", async (page) => {
+  await openNewCustomer(page, 12);
+  const [former, other] = [await newCustomer(sql, 5), await newCustomer(sql, 6)];
+  await open(page, "Merge");
+  const dialog = dialogOf(page);
+  const field = dialog.getByLabel("The account that is given up");
+  await field.fill(former.phone_number);
+  await page.keyboard.press("Enter");
+  await dialog.getByText("It cannot be undone.").waitFor();
+  await dialog.getByLabel("Reason, for the record").fill("One person");
+  await field.fill(other.phone_number);
+  await dialog.getByText("Nothing yet: find the account that is given up.").waitFor();
+  ok(await dialog.getByRole("button", { name: "Merge" }).isDisabled());
 });
 
 testInConsole(

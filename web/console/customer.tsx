@@ -12,7 +12,6 @@ import {
   ForgiveDialog,
   FreezeDialog,
   MergeDialog,
-  nameOf,
 } from "./acts/account.tsx";
 import { ResendDialog } from "./acts/events.tsx";
 import { StatementDialog } from "./acts/statement.tsx";
@@ -27,6 +26,7 @@ import {
   count,
   Foreign,
   Moment,
+  nameOf,
   number,
   Scroll,
   Section,

@@ -3,8 +3,16 @@
  * @module
  */
 
-import { nameOf } from "./acts/account.tsx";
-import { Await, Badge, count, CustomerLink, Foreign, Moment, ViewHeading } from "./parts.tsx";
+import {
+  Await,
+  Badge,
+  count,
+  CustomerLink,
+  Foreign,
+  Moment,
+  nameOf,
+  ViewHeading,
+} from "./parts.tsx";
 import type { Loaded } from "./context.ts";
 import type { Functions } from "./functions.ts";
 import { OrderList } from "./orders.tsx";

@@ -8,6 +8,7 @@ import { useEffect, useId, useRef } from "preact/hooks";
 import { formatNumber, formatPaise, formatTime } from "../common/format.ts";
 import { sentenceOf } from "./api.ts";
 import type { Loaded } from "./context.ts";
+import type { Customer } from "./functions.ts";
 import { customerHref } from "./route.ts";
 
 /** A whole number. */
@@ -48,6 +49,13 @@ export function CustomerLink({ userId, children }: {
   return <a href={customerHref(userId)}>{children ?? shortId(userId)}</a>;
 }
 
+/** By what an account is known. */
+export function nameOf(
+  { phone_number, identities, user_id }: Pick<Customer, "phone_number" | "identities" | "user_id">,
+): string {
+  return phone_number ?? identities[0]?.value ?? user_id;
+}
+
 /** The beginning of a long id. */
 export function shortId(id: string): string {
   return id.length > 13 ? `${id.slice(0, 8)}…` : id;
@@ -72,15 +80,14 @@ export function useFocusOnChange(shown: string): void {
 }
 
 /** A part of a view. */
-export function Section({ title, aside, className, children }: {
+export function Section({ title, aside, children }: {
   title: string;
   aside?: ComponentChildren;
-  className?: string;
   children: ComponentChildren;
 }) {
   const id = `section-${title.toLowerCase().replaceAll(/\W+/g, "-")}`;
   return (
-    <section class={`panel ${className ?? ""}`} aria-labelledby={id}>
+    <section class="panel" aria-labelledby={id}>
       <header class="panel-head">
         <h2 id={id}>{title}</h2>
         {aside}

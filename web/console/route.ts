@@ -14,7 +14,7 @@ export type Route =
   | { readonly view: "customer"; readonly userId: string };
 
 /** Parses what follows the "#". Whatever it is, there is a view. */
-export function parseRoute(hash: string): Route {
+function parseRoute(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const [view, id] = path.split("/");
   if (view === "customer" && id && /^[0-9a-f-]{36}$/i.test(id)) {
@@ -24,6 +24,11 @@ export function parseRoute(hash: string): Route {
     view: VIEWS.find((name) => name === view) ?? "find",
     query: new URLSearchParams(query),
   };
+}
+
+/** Returns whether the address is that of a view. What is on the screen follows it a moment later. */
+export function isAt(view: Route["view"]): boolean {
+  return parseRoute(location.hash).view === view;
 }
 
 /** The address of a customer. */

@@ -43,6 +43,7 @@ export function RefundDialog(
     : { payment_id: paymentId, ...(!isWhole && { amount_paise: paise }) };
   return (
     <ActDialog
+      customer={customer}
       title={reference ? "Finish the refund" : "Refund the payment"}
       act="refund-payment"
       confirm={reference
@@ -159,6 +160,7 @@ export function SettleDialog({ order, customer, onClose }: SettleDialogProps) {
   const { credits, amount_paise, state } = order;
   return (
     <ActDialog
+      customer={customer}
       title="Look the order up at Razorpay"
       act="settle-order"
       confirm="Ask Razorpay"
