@@ -135,9 +135,43 @@ testInConsole(
     await payForPackage(razorpay.control, phone_number, "starter", { outcome: "failed" });
     await page.getByRole("searchbox").fill(phone_number);
     await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "Orders of nobody yet" }).waitFor();
+    const orders = page.getByRole("heading", { name: "Orders of nobody yet" });
+    await orders.waitFor();
+    // What is begun with them must not be ended by the answer to another search.
+    const letGo = await holdAnswer(page, FIND);
+    await page.getByRole("searchbox").fill("pay_00000000000000");
+    await page.keyboard.press("Enter");
+    await orders.waitFor({ state: "detached" });
+    await letGo();
+    await page.getByText("No customer was found.").waitFor();
   },
 );
+
+testInConsole("a late answer to a search takes nobody away from a customer", async (page) => {
+  const [sought, opened] = [await newCustomer(sql, 3), await newCustomer(sql, 4)];
+  const id = await userIdOf(sql, opened);
+  const letGo = await holdAnswer(page, FIND);
+  await page.getByRole("searchbox").fill(sought.phone_number);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: "Found" }).waitFor();
+  await openCustomer(page, id);
+  await open(page, "Give or take credits");
+  await letGo();
+  strictEqual(new URL(page.url()).hash, `#/customer/${id}`);
+  await dialogOf(page).getByText(`Customer ${opened.phone_number}`).waitFor();
+});
+
+testInConsole("a late answer to a filter takes nobody away from a customer", async (page) => {
+  const [named, opened] = [await newCustomer(sql, 3), await newCustomer(sql, 4)];
+  const id = await userIdOf(sql, opened);
+  await goTo(page, "#/actions");
+  const letGo = await holdAnswer(page, FIND);
+  await page.getByRole("textbox", { name: "Customer" }).fill(named.phone_number);
+  await open(page, "Filter");
+  await openCustomer(page, id);
+  await letGo();
+  strictEqual(new URL(page.url()).hash, `#/customer/${id}`);
+});
 
 testInConsole("credits are given, and first pay the debt", async (page) => {
   const { id } = await openNewCustomer(page, 12);
