@@ -133,10 +133,13 @@ export async function holdAnswer(page: Page, address: string): Promise<() => Pro
   await page.route(address, async (route) => {
     if (held || route.request().method() === "OPTIONS") return await route.fallback();
     held = route.request();
-    const response = await route.fetch();
-    await isLetGo;
-    // Fails where the page no longer waits for it.
-    await route.fulfill({ response }).catch(() => {});
+    try {
+      const response = await route.fetch();
+      await isLetGo;
+      await route.fulfill({ response });
+    } catch {
+      // The page no longer waits for it, or is closed.
+    }
   });
   return async () => {
     letGo();
