@@ -7,6 +7,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { goTo, openCustomer } from "../../local/screenshots/console-states.ts";
 import { deduct, newCustomer, newReference, reserve, userIdOf } from "../support/bot.ts";
+import { until } from "../../local/system/until.ts";
 import { testInBrowser } from "../support/browser.ts";
 import {
   expectNoTrouble,
@@ -54,6 +55,7 @@ async function newBuyer({ spent = 0 } = {}) {
 }
 
 const FIND = "**/functions/v1/find-customer";
+const EXPORT = "/functions/v1/export-statement";
 const dialogOf = (page: Page) => page.getByRole("dialog");
 
 /** Opens a dialog by its button. */
@@ -318,6 +320,18 @@ testInConsole("a debt is forgiven, in part and then whole", async (page) => {
   await page.getByRole("button", { name: "Forgive the debt" }).waitFor({ state: "detached" });
 });
 
+testInConsole("no more of a debt is forgiven than the dialog said", async (page) => {
+  const { id } = await openNewCustomer(page, 2);
+  await adjust(id, -10, { allow_debt: true });
+  await page.reload();
+  await open(page, "Forgive the debt");
+  deepStrictEqual((await forecast(page))[0], "Debt 8 → 0");
+  // Owed after the page was loaded.
+  await adjust(id, -5, { allow_debt: true });
+  const { outcome } = await confirm(page, "Forgive");
+  strictEqual(outcome, "Done. The debt is 5.");
+});
+
 testInConsole(
   "a payment is refunded in part and then whole, and what was spent becomes a debt",
   async (page) => {
@@ -553,6 +567,21 @@ for (const [label, extension] of [["CSV", "csv"], ["JSON", "json"]] as const) {
   });
 }
 
+testInConsole("a statement that does not come can be given up", async (page) => {
+  await openNewCustomer(page, 3);
+  await page.route(`**${EXPORT}*`, () => {});
+  await open(page, "Export a statement");
+  const ended: string[] = [];
+  page.on("requestfailed", (request) => ended.push(request.url()));
+  await open(page, "Download");
+  await open(page, "Cancel");
+  await dialogOf(page).waitFor({ state: "detached" });
+  await until(
+    "the download has ended",
+    () => Promise.resolve(ended.some((url) => url.includes(EXPORT))),
+  );
+});
+
 testInConsole("what needs attention has its remedy beside it", async (page) => {
   const { phone_number, id } = await newBuyer();
   // A second payment of one order buys nothing.
@@ -573,7 +602,6 @@ testInConsole("what needs attention has its remedy beside it", async (page) => {
   await adjust(debtorId, -3, { allow_debt: true });
 
   await goTo(page, "#/attention");
-  await open(page, "Look again");
   const payment = page.getByRole("listitem").filter({ hasText: flagged });
   await payment.getByRole("button", { name: "Refund ₹99" }).click();
   match((await forecast(page)).join(" "), /₹99 goes back; 0 credits are taken/);
@@ -591,6 +619,27 @@ testInConsole("what needs attention has its remedy beside it", async (page) => {
   await debt.waitFor({ state: "detached" });
 });
 
+testInConsole(
+  "what needs attention is looked up whenever it is opened, and says as of when it is",
+  async (page) => {
+    const count = page.getByRole("link", { name: "Attention" }).locator(".count");
+    const attention = page.getByRole("main");
+    await goTo(page, "#/attention");
+    const loadedAt = async () =>
+      await attention.getByRole("status").locator("time")
+        .getAttribute("datetime") ?? "";
+    const first = await loadedAt();
+    await goTo(page, "#/books");
+    await page.getByRole("heading", { name: "The books" }).waitFor();
+    const debtor = await newCustomer(sql, 1);
+    await adjust(await userIdOf(sql, debtor), -3, { allow_debt: true });
+    await goTo(page, "#/attention");
+    await attention.getByRole("listitem").filter({ hasText: debtor.phone_number }).waitFor();
+    ok(first !== "" && await loadedAt() > first);
+    strictEqual(await count.innerText(), `${await attention.getByRole("listitem").count()}`);
+  },
+);
+
 testInConsole("a refund whose answer was lost is finished from the list", async (page) => {
   const { paymentId, id } = await newBuyer();
   const reference = newTicket();
@@ -606,7 +655,6 @@ testInConsole("a refund whose answer was lost is finished from the list", async 
     where reference_id = ${reference}`;
   await sql`alter table public.operator_actions enable trigger user`;
   await goTo(page, "#/attention");
-  await open(page, "Look again");
   const item = page.getByRole("listitem").filter({ hasText: paymentId });
   await item.getByRole("button", { name: "Finish the refund" }).click();
   match((await forecast(page)).join(" "), /the refund of ₹50 of .*Nothing is refunded twice/);

@@ -17,6 +17,9 @@ import type { Loaded } from "./context.ts";
 import type { Functions } from "./functions.ts";
 import { OrderList } from "./orders.tsx";
 
+/** The most that a search finds. */
+const MAX_CUSTOMERS = 10;
+
 /** What a search found, or how to search. */
 export function FindView({ search }: { search: Loaded<Functions["find-customer"]> | undefined }) {
   if (!search) {
@@ -40,7 +43,7 @@ export function FindView({ search }: { search: Loaded<Functions["find-customer"]
               {customers.length === 0
                 ? "No customer was found."
                 : `${count(customers.length, "customer")}${
-                  customers.length === 10 ? ", at most" : ""
+                  customers.length === MAX_CUSTOMERS ? ", at most" : ""
                 }.`}
             </p>
             <ul class="results">

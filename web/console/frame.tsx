@@ -37,7 +37,10 @@ export function Frame({ seller, session, onSignOut }: {
   useFocusOnChange(route.view === "customer" ? route.userId : `${route.view} ${route.query}`);
   const [query, setQuery] = useState<Query>();
   const attention = useLoaded(
-    async (signal) => (await api.call("list-attention", { signal })).data,
+    async (signal) => {
+      const { data } = await api.call("list-attention", { signal });
+      return { ...data, loaded_at: new Date().toISOString() };
+    },
     [],
   );
   const search = useLoaded<Found | undefined>(

@@ -6,7 +6,7 @@
 import { useState } from "preact/hooks";
 import { RefundDialog, SettleDialog } from "./acts/money.tsx";
 import { useIsOwner } from "./context.ts";
-import { refundablePaise } from "./forecast.ts";
+import { MIN_REFUND_PAISE, refundablePaise } from "./forecast.ts";
 import type { Customer, Functions, Order, Payment } from "./functions.ts";
 import { Badge, count, Foreign, Moment, number, rupees, Section } from "./parts.tsx";
 
@@ -142,7 +142,7 @@ function Time({ name, at }: { name: string; at: string | null }) {
 
 function isRefundable(payment: AnyPayment): payment is Payment {
   return "reversals" in payment && ["captured", "refunded"].includes(payment.status) &&
-    refundablePaise(payment) >= 100;
+    refundablePaise(payment) >= MIN_REFUND_PAISE;
 }
 
 /** What became of a payment, in the order in which it happened. */

@@ -11,6 +11,9 @@ import type { Loaded } from "./context.ts";
 import type { Customer } from "./functions.ts";
 import { customerHref } from "./route.ts";
 
+/** A day, in milliseconds. */
+export const DAY_MS = 86_400_000;
+
 /** A whole number. */
 export const number = (value: number) => formatNumber(value, "en");
 /** Money. */

@@ -14,6 +14,9 @@ import { useConsole } from "../context.ts";
 import type { Customer, Functions } from "../functions.ts";
 import { Field, Foreign, nameOf, number } from "../parts.tsx";
 
+/** The most characters of a reason that the functions take. */
+export const MAX_REASON_LENGTH = 2000;
+
 /** A modal dialog. Escape closes it, unless something is under way. */
 export function Dialog({ title, customer, isBusy = false, onClose, children }: {
   title: string;
@@ -174,7 +177,7 @@ export function ActDialog<Name extends keyof Functions>(
                 <textarea
                   rows={2}
                   required
-                  maxLength={2000}
+                  maxLength={MAX_REASON_LENGTH}
                   value={reason}
                   onInput={(event) => setReason(event.currentTarget.value)}
                 />
