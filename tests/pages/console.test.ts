@@ -21,7 +21,7 @@ import { deliverTo, forgetEvents } from "../support/events.ts";
 import { one } from "../support/lists.ts";
 import { adjust, newTicket } from "../support/operators.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { buyCredits, payForPackage } from "../support/purchases.ts";
+import { buyCredits, payForPackage, placeOrders } from "../support/purchases.ts";
 
 const harness = await startConsole();
 const { backend: { sql, razorpay, secrets }, browser, url } = harness;
@@ -366,6 +366,28 @@ testInConsole(
     strictEqual(await page.getByRole("button", { name: "Refund" }).count(), 0);
   },
 );
+
+testInConsole("an older payment is found by its id, with its refund beside it", async (page) => {
+  const { id, phone_number, paymentId } = await newBuyer();
+  await placeOrders(sql, phone_number, 20);
+  await openCustomer(page, id);
+  await page.getByText("Only the newest are here.").waitFor();
+  strictEqual(await page.getByText(paymentId).count(), 0);
+  await page.getByRole("searchbox").fill(paymentId);
+  await page.keyboard.press("Enter");
+  const sought = page.getByRole("region", { name: "The order that was looked for" });
+  await sought.getByText(paymentId).waitFor();
+  strictEqual(await page.getByText(paymentId).count(), 1);
+  // The address has the order, too.
+  await page.reload();
+  await sought.getByRole("button", { name: "Refund" }).click();
+  deepStrictEqual((await forecast(page)).slice(0, 2), [
+    "₹99 goes back; 20 credits are taken.",
+    "Balance 23 → 3",
+  ]);
+  await confirm(page, "Refund ₹99");
+  await sought.getByText("20 credits taken").waitFor();
+});
 
 testInConsole("a reservation is ended, and its credits return", async (page) => {
   const { id, phone_number } = await openNewCustomer(page, 20);

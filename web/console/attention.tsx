@@ -94,7 +94,7 @@ export function AttentionView({ loaded }: { loaded: Loaded<Attention> }) {
                   </div>
                   <div class="remedy">
                     {item.user_id && (
-                      <CustomerLink userId={item.user_id}>
+                      <CustomerLink userId={item.user_id} orderId={item.order_id}>
                         The customer
                       </CustomerLink>
                     )}
@@ -149,13 +149,16 @@ function RemedyDialog(
   { item, onClose }: { item: AttentionItem; onClose: (isChanged: boolean) => void },
 ) {
   const { api } = useConsole();
-  const { user_id } = item;
+  const { user_id, order_id } = item;
   const loaded = useLoaded<Customer | null>(
     async (signal) =>
       user_id && item.remedy !== "resend-events"
-        ? (await api.call("get-customer", { query: { user_id }, signal })).data
+        ? (await api.call("get-customer", {
+          query: { user_id, order_id: order_id ?? undefined },
+          signal,
+        })).data
         : null,
-    [user_id],
+    [user_id, order_id],
   );
   if (loaded.data === undefined) {
     return (

@@ -49,7 +49,7 @@ export function FindView({ search }: { search: Loaded<Functions["find-customer"]
             <ul class="results">
               {customers.map((customer) => (
                 <li key={customer.user_id} class="panel">
-                  <CustomerLink userId={customer.user_id}>
+                  <CustomerLink userId={customer.user_id} orderId={customer.found_order_id}>
                     <Foreign text={nameOf(customer)} />
                   </CustomerLink>
                   <p>

@@ -52,7 +52,7 @@ export function Frame({ seller, session, onSignOut }: {
       const isOnly = data.customers.length === 1 && data.unclaimed_orders.length === 0;
       // In place of the list that would have this one row; nobody is taken away from another view.
       if (only && isOnly && !signal.aborted && isAt("find")) {
-        location.replace(customerHref(only.user_id));
+        location.replace(customerHref(only.user_id, only.found_order_id));
       }
       return { ...data, query };
     },
@@ -138,7 +138,7 @@ function View({ route, search, attention }: ViewProps) {
     case "find":
       return <FindView key={search ? "found" : "empty"} search={search} />;
     case "customer":
-      return <CustomerView key={route.userId} userId={route.userId} />;
+      return <CustomerView key={route.userId} userId={route.userId} orderId={route.orderId} />;
     case "attention":
       return <AttentionView loaded={attention} />;
     case "sales":

@@ -44,12 +44,13 @@ export function Badge({ tone, children }: {
   return <span class={`badge ${tone ?? ""}`}>{children}</span>;
 }
 
-/** A link to a customer. */
-export function CustomerLink({ userId, children }: {
+/** A link to a customer, and to one order of theirs. */
+export function CustomerLink({ userId, orderId, children }: {
   userId: string;
+  orderId?: string | null;
   children?: ComponentChildren;
 }) {
-  return <a href={customerHref(userId)}>{children ?? shortId(userId)}</a>;
+  return <a href={customerHref(userId, orderId)}>{children ?? shortId(userId)}</a>;
 }
 
 /** By what an account is known. */
