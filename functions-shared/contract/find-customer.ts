@@ -24,6 +24,10 @@ export const customer = customerProfile.extend({
   entries: z.array(entry).describe("The newest 20."),
   holds: z.array(openHold).describe("Open reservations."),
   orders: z.array(customerOrder).describe("The newest 20."),
+  found_order_id: z.uuid().nullable().describe(
+    "The order of theirs that the query names, the newest if there are more; `get-customer` shows it, " +
+      "however old it is.",
+  ),
   actions: z.array(z.object({
     created_at: timestamp,
     action: z.string(),

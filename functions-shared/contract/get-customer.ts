@@ -99,7 +99,7 @@ export const wholeCustomer = customerProfile.extend({
       "Whether it no longer reserves anything, and is about to be ended.",
     ),
   })).describe("Open reservations, those that expire first, at most 100."),
-  orders: z.array(orderLife).describe("The newest 20."),
+  orders: z.array(orderLife).describe("The newest 20, and after them the one that was asked for."),
   events: z.array(event).describe("What the bot was told about them, the newest 20."),
   actions: z.array(actionTaken).describe(
     "What operators did to them, the newest 20; `list-actions-taken` has the others.",
@@ -113,7 +113,12 @@ export const getCustomer = {
   operatorRole: "support",
   summary: "Get everything about one customer",
   description: "Also about one who was erased. Whatever grows is bounded, newest first.",
-  input: z.object({ user_id: userId }),
+  input: z.object({
+    user_id: userId,
+    order_id: z.uuid("must be a UUID").optional().describe(
+      "An order of theirs that `orders` has to include, however old it is.",
+    ),
+  }),
   examples: { always: { summary: "One customer", input: { user_id: EXAMPLE_USER_ID } } },
   missingMessage: "User ID is required",
   data: wholeCustomer,

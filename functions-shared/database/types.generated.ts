@@ -1303,7 +1303,7 @@ export type Database = {
         }[];
       };
       "get_customer": {
-        Args: { "user_id": string };
+        Args: { "order_id"?: string; "user_id": string };
         Returns: {
           "customer": Json;
           "outcome": string;

@@ -25,8 +25,11 @@ export function headerRules(page: PageName, configuration: PageConfiguration): H
       "x-content-type-options": "nosniff",
       "x-frame-options": "DENY",
       "permissions-policy": "camera=(), geolocation=(), microphone=()",
-      "cache-control": "no-cache",
     }],
+    // Each path by itself: where two rules name one header, Cloudflare Pages joins their values.
+    ...["/", "/index.html", "/config.json"].map((path) =>
+      [path, { "cache-control": "no-cache" }] as const
+    ),
     // Their names change with their contents.
     ["/assets/*", { "cache-control": "public, max-age=31536000, immutable" }],
   ];
@@ -52,12 +55,19 @@ export function parseHeaders(text: string): HeaderRules {
   });
 }
 
-/** Returns the headers for a path. Where two rules name one header, the later rule counts. */
+/**
+ * Returns the headers for a path, as Cloudflare Pages does: where two rules name one header, it joins
+ * their values with a comma.
+ */
 export function headersFor(rules: HeaderRules, path: string): Record<string, string> {
   const applying = rules.filter(([pattern]) =>
     pattern.endsWith("*") ? path.startsWith(pattern.slice(0, -1)) : path === pattern
   );
-  return Object.assign({}, ...applying.map(([, headers]) => headers));
+  const joined = new Headers();
+  for (const [, headers] of applying) {
+    for (const [name, value] of Object.entries(headers)) joined.append(name, value);
+  }
+  return Object.fromEntries(joined);
 }
 
 type Sources = Readonly<Record<string, readonly string[]>>;

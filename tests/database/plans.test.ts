@@ -256,7 +256,7 @@ Deno.test.each(LOOK_UPS)(
 );
 
 const CONSOLE: Record<string, string> = {
-  "a customer": `select * from public.get_customer(${person(HESITANT)})`,
+  "a customer": `select * from public.get_customer(${person(HESITANT)}, gen_random_uuid())`,
   "a page of entries": `select * from public.list_entries(${person(SOMEBODY)}, 500)`,
   "a page of actions": "select * from public.list_actions_taken(200)",
   "a page of actions on a customer": `select * from public.list_actions_taken(200, ${

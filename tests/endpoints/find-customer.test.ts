@@ -20,7 +20,7 @@ import { first, one } from "../support/lists.ts";
 import { act, adjust, newTicket } from "../support/operators.ts";
 import { deliverAll, spend, usePaymentHarness } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { buyCredits, orderPackage, payForPackage } from "../support/purchases.ts";
+import { buyCredits, orderPackage, payForPackage, placeOrders } from "../support/purchases.ts";
 import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const shop = await usePaymentHarness();
@@ -66,6 +66,16 @@ Deno.test("a customer is found by everything that anybody may have, with what he
   const ticket = newTicket();
   await adjust(user_id, 2, { reference_id: ticket });
 
+  const byAnOrder = [
+    paid.razorpay_order_id,
+    paid.razorpay_payment_id,
+    order.razorpay_payment_link_id,
+    refund.id,
+    dispute.id,
+    order.id,
+    order.id.replaceAll("-", ""),
+    reference_id,
+  ];
   const expected = await find(user_id);
   const bareDigits = who.phone_number.slice(1);
   for (
@@ -77,18 +87,19 @@ Deno.test("a customer is found by everything that anybody may have, with what he
       `0${bareDigits.slice(2)}`,
       who.whatsapp_user_id,
       `wamid.${btoa(`\x1d\x18\x0c${bareDigits}\x15\x02\x00\x11\x18\x120A`)}`,
-      paid.razorpay_order_id,
-      paid.razorpay_payment_id,
-      order.razorpay_payment_link_id,
-      refund.id,
-      dispute.id,
-      order.id,
-      order.id.replaceAll("-", ""),
-      reference_id,
       ticket,
     ]
   ) {
     deepStrictEqual(await find(query), expected, query);
+  }
+  for (const query of byAnOrder) {
+    const { customers, unclaimed_orders } = await find(query);
+    strictEqual(one(customers).found_order_id, order.id, query);
+    deepStrictEqual(
+      { customers: [{ ...one(customers), found_order_id: null }], unclaimed_orders },
+      expected,
+      query,
+    );
   }
 
   deepStrictEqual(expected.unclaimed_orders, []);
@@ -105,6 +116,7 @@ Deno.test("a customer is found by everything that anybody may have, with what he
     frozen_at: null,
     flags: [],
     merged_user_ids: [],
+    found_order_id: null,
   });
   deepStrictEqual(identities, [
     { kind: "phone", value: who.phone_number },
@@ -184,11 +196,7 @@ Deno.test("bare digits with two readings find both customers", async () => {
 Deno.test("an answer is bounded, however long a history is", async () => {
   const who = await newCustomer(sql, 100);
   for (let count = 1; count <= 25; count++) dataOf(await deduct(who));
-  await sql`
-    insert into public.payment_orders
-      (package_id, package_name, credits, amount_paise, key_mode, channel, phone_number)
-    select 'starter', 'Starter', 20, 9900, 'test', 'checkout', ${who.phone_number}
-    from generate_series(1, 25)`;
+  await placeOrders(sql, who.phone_number, 25);
   const { entries, orders } = one((await find(who.phone_number)).customers);
   deepStrictEqual([entries.length, orders.length], [20, 20]);
   deepStrictEqual([entries[0]?.sequence_number, entries[19]?.sequence_number], [26, 7]);

@@ -21,14 +21,25 @@ import { at, first, one } from "../support/lists.ts";
 import { act, adjust, ask, newTicket } from "../support/operators.ts";
 import { deliverAll, spend, usePaymentHarness } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
+import {
+  buyCredits,
+  orderPackage,
+  payForPackage,
+  placeOrders,
+  verify,
+} from "../support/purchases.ts";
 import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const shop = await usePaymentHarness();
 const { sql, control } = shop;
 
-async function get(user_id: string): Promise<z.infer<typeof getCustomer["data"]>> {
-  const answer = await ask(`get-customer?user_id=${user_id}`);
+async function get(
+  user_id: string,
+  order_id?: string,
+): Promise<z.infer<typeof getCustomer["data"]>> {
+  const answer = await ask(
+    `get-customer?user_id=${user_id}${order_id ? `&order_id=${order_id}` : ""}`,
+  );
   return z.strictObject(getCustomer.data.shape).parse(dataOf(answer));
 }
 
@@ -178,6 +189,25 @@ Deno.test("orders that wait for a payment are there, newest first", async () => 
     ["paid", "starter"],
   ]);
   strictEqual(first(orders).razorpay_order_id, waiting);
+});
+
+Deno.test("an older order is there if it is asked for, and is theirs", async () => {
+  const { phone } = await buyCredits(control, newPhoneNumber(), "starter");
+  const user_id = await userIdOf(sql, { phone_number: phone });
+  const { order_id } = one((await get(user_id)).orders);
+  deepStrictEqual((await get(user_id, order_id)).orders, (await get(user_id)).orders);
+  await placeOrders(sql, phone, 20);
+  const newest = (await get(user_id)).orders;
+  strictEqual(newest.length, 20);
+  ok(newest.every((order) => order.order_id !== order_id));
+  const { orders } = await get(user_id, order_id);
+  deepStrictEqual(orders.slice(0, 20), newest);
+  strictEqual(orders.length, 21);
+  deepStrictEqual([orders[20]?.order_id, orders[20]?.payments.length], [order_id, 1]);
+
+  const another = await buyCredits(control, newPhoneNumber(), "starter");
+  const theirs = await get(await userIdOf(sql, { phone_number: another.phone }));
+  deepStrictEqual((await get(user_id, one(theirs.orders).order_id)).orders, newest);
 });
 
 Deno.test("events show whether the bot was told, and why not", async () => {
@@ -376,11 +406,7 @@ async function forget(user_id: string): Promise<void> {
 Deno.test("an answer is bounded, however much has happened", async () => {
   const { phone } = await buyCredits(control, newPhoneNumber(), "starter");
   const user_id = await userIdOf(sql, { phone_number: phone });
-  await sql`
-    insert into public.payment_orders
-      (package_id, package_name, credits, amount_paise, key_mode, channel, phone_number)
-    select 'starter', 'Starter', 20, 9900, 'test', 'checkout', ${phone}
-    from generate_series(1, 25)`;
+  await placeOrders(sql, phone, 25);
   await sql`
     insert into public.events (user_id, type, data, credits, remaining_credits, sequence_number)
     select ${user_id}, 'credits.low', '{}', 1, 1, 1 from generate_series(1, 25)`;

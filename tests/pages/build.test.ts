@@ -50,6 +50,28 @@ for (const page of PAGES) {
     ok(!/<script(?![^>]* src=)|<style|\son\w+=/.test(text(files.get("index.html"))));
   });
 
+  Deno.test(`the ${page} page's hashed files are kept for long, and its other files are asked about`, () => {
+    const rules = parseHeaders(text(files.get("_headers")));
+    const paths = ["", ...files.keys()].filter((name) => name !== "_headers");
+    for (const path of paths) {
+      const isHashed = path.startsWith("assets/");
+      strictEqual(
+        headersFor(rules, `/${path}`)["cache-control"],
+        isHashed ? "public, max-age=31536000, immutable" : "no-cache",
+        path,
+      );
+    }
+  });
+
+  Deno.test(`no two rules set one header of a file of the ${page} page`, () => {
+    const rules = parseHeaders(text(files.get("_headers")));
+    for (const path of ["", ...files.keys()]) {
+      const names = rules.filter((rule) => Object.keys(headersFor([rule], `/${path}`)).length > 0)
+        .flatMap(([, headers]) => Object.keys(headers));
+      deepStrictEqual(names, [...new Set(names)], path);
+    }
+  });
+
   Deno.test(`the ${page} page is served with what _headers says`, async () => {
     const served = servePage(files, { port: 0, setting: "PORT" });
     try {
@@ -86,9 +108,9 @@ Deno.test("a _headers file says what it was made from", () => {
   deepStrictEqual(parseHeaders(formatHeaders(rules)), rules.map((rule) => [...rule]));
 });
 
-Deno.test("a later rule counts where two name one header", () => {
+Deno.test("the values are joined where two rules name one header, as Cloudflare Pages does", () => {
   const rules = [["/*", { a: "1", b: "1" }], ["/x/*", { a: "2" }]] as const;
-  deepStrictEqual(headersFor(rules, "/x/y"), { a: "2", b: "1" });
+  deepStrictEqual(headersFor(rules, "/x/y"), { a: "1, 2", b: "1" });
   deepStrictEqual(headersFor(rules, "/y"), { a: "1", b: "1" });
 });
 

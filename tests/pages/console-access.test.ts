@@ -12,6 +12,7 @@ import { testInBrowser } from "../support/browser.ts";
 import {
   addOperator,
   expectNoTrouble,
+  holdAnswer,
   newUserOfAuth,
   openConsole,
   openPage,
@@ -222,6 +223,49 @@ testInBrowser(
   },
 );
 
+/** What Auth may be slow with while somebody signs out. */
+const SLOW: readonly (readonly [what: string, address: string, isExpired: boolean])[] = [
+  ["to end a session", "**/auth/v1/logout*", false],
+  ["to refresh a session that is to end", "**/auth/v1/token?grant_type=refresh_token", true],
+];
+
+for (const [what, address, isExpired] of SLOW) {
+  testInBrowser(
+    browser,
+    `where Auth is slow ${what}, the tab forgets it at once, and the next session stays`,
+    async (context) => {
+      const [former, next] = [await newOperator(backend), await newOperator(backend)];
+      const page = await openConsole(context, url, former);
+      await page.waitForLoadState("networkidle");
+      const letGo = await holdAnswer(page, address);
+      if (isExpired) {
+        await page.evaluate(() => {
+          const session = JSON.parse(sessionStorage.getItem("credits-console") ?? "");
+          sessionStorage.setItem("credits-console", JSON.stringify({ ...session, expires_at: 1 }));
+        });
+      }
+      let isLoggedOut = false;
+      page.on("requestfinished", (request) => {
+        isLoggedOut ||= request.method() === "POST" && request.url().includes("/auth/v1/logout");
+      });
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await expectGate(page, "Sign in");
+      strictEqual(await page.evaluate(() => sessionStorage.length), 0);
+      await signIn(page, next);
+      await page.getByRole("navigation").waitFor();
+      await letGo();
+      await until("Auth has ended the session", () => Promise.resolve(isLoggedOut));
+      await page.reload();
+      await page.getByRole("navigation").waitFor();
+      const sessions = await sql`
+        select u.email from auth.sessions s join auth.users u on u.id = s.user_id
+        where u.email in (${former.email}, ${next.email})`;
+      deepStrictEqual(sessions.map(({ email }) => email), [next.email]);
+      expectNoTrouble(page);
+    },
+  );
+}
+
 testWithSecondFactor(
   "an operator changes the password that somebody else has seen",
   async (page) => {
@@ -268,7 +312,6 @@ testInBrowser(browser, "support sees no button that its role may not use", async
 
   await adjust(id, -100, { allow_debt: true });
   await goTo(page, "#/attention");
-  await page.getByRole("button", { name: "Look again" }).click();
   await page.getByRole("listitem").filter({ hasText: phone_number })
     .getByText("An owner can do this.").waitFor();
   expectNoTrouble(page);

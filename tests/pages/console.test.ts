@@ -7,14 +7,21 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { goTo, openCustomer } from "../../local/screenshots/console-states.ts";
 import { deduct, newCustomer, newReference, reserve, userIdOf } from "../support/bot.ts";
+import { until } from "../../local/system/until.ts";
 import { testInBrowser } from "../support/browser.ts";
-import { addOperator, expectNoTrouble, openConsole, startConsole } from "../support/console.ts";
+import {
+  addOperator,
+  expectNoTrouble,
+  holdAnswer,
+  openConsole,
+  startConsole,
+} from "../support/console.ts";
 import { acknowledged, listenForEvents } from "../../local/prove/load/event-listener.ts";
 import { deliverTo, forgetEvents } from "../support/events.ts";
 import { one } from "../support/lists.ts";
 import { adjust, newTicket } from "../support/operators.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
-import { buyCredits, payForPackage } from "../support/purchases.ts";
+import { buyCredits, payForPackage, placeOrders } from "../support/purchases.ts";
 
 const harness = await startConsole();
 const { backend: { sql, razorpay, secrets }, browser, url } = harness;
@@ -47,6 +54,8 @@ async function newBuyer({ spent = 0 } = {}) {
   return { phone_number, id, paymentId: checkout.razorpay_payment_id };
 }
 
+const FIND = "**/functions/v1/find-customer";
+const EXPORT = "/functions/v1/export-statement";
 const dialogOf = (page: Page) => page.getByRole("dialog");
 
 /** Opens a dialog by its button. */
@@ -128,9 +137,43 @@ testInConsole(
     await payForPackage(razorpay.control, phone_number, "starter", { outcome: "failed" });
     await page.getByRole("searchbox").fill(phone_number);
     await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "Orders of nobody yet" }).waitFor();
+    const orders = page.getByRole("heading", { name: "Orders of nobody yet" });
+    await orders.waitFor();
+    // What is begun with them must not be ended by the answer to another search.
+    const letGo = await holdAnswer(page, FIND);
+    await page.getByRole("searchbox").fill("pay_00000000000000");
+    await page.keyboard.press("Enter");
+    await orders.waitFor({ state: "detached" });
+    await letGo();
+    await page.getByText("No customer was found.").waitFor();
   },
 );
+
+testInConsole("a late answer to a search takes nobody away from a customer", async (page) => {
+  const [sought, opened] = [await newCustomer(sql, 3), await newCustomer(sql, 4)];
+  const id = await userIdOf(sql, opened);
+  const letGo = await holdAnswer(page, FIND);
+  await page.getByRole("searchbox").fill(sought.phone_number);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: "Found" }).waitFor();
+  await openCustomer(page, id);
+  await open(page, "Give or take credits");
+  await letGo();
+  strictEqual(new URL(page.url()).hash, `#/customer/${id}`);
+  await dialogOf(page).getByText(`Customer ${opened.phone_number}`).waitFor();
+});
+
+testInConsole("a late answer to a filter takes nobody away from a customer", async (page) => {
+  const [named, opened] = [await newCustomer(sql, 3), await newCustomer(sql, 4)];
+  const id = await userIdOf(sql, opened);
+  await goTo(page, "#/actions");
+  const letGo = await holdAnswer(page, FIND);
+  await page.getByRole("textbox", { name: "Customer" }).fill(named.phone_number);
+  await open(page, "Filter");
+  await openCustomer(page, id);
+  await letGo();
+  strictEqual(new URL(page.url()).hash, `#/customer/${id}`);
+});
 
 testInConsole("credits are given, and first pay the debt", async (page) => {
   const { id } = await openNewCustomer(page, 12);
@@ -277,6 +320,18 @@ testInConsole("a debt is forgiven, in part and then whole", async (page) => {
   await page.getByRole("button", { name: "Forgive the debt" }).waitFor({ state: "detached" });
 });
 
+testInConsole("no more of a debt is forgiven than the dialog said", async (page) => {
+  const { id } = await openNewCustomer(page, 2);
+  await adjust(id, -10, { allow_debt: true });
+  await page.reload();
+  await open(page, "Forgive the debt");
+  deepStrictEqual((await forecast(page))[0], "Debt 8 → 0");
+  // Owed after the page was loaded.
+  await adjust(id, -5, { allow_debt: true });
+  const { outcome } = await confirm(page, "Forgive");
+  strictEqual(outcome, "Done. The debt is 5.");
+});
+
 testInConsole(
   "a payment is refunded in part and then whole, and what was spent becomes a debt",
   async (page) => {
@@ -311,6 +366,28 @@ testInConsole(
     strictEqual(await page.getByRole("button", { name: "Refund" }).count(), 0);
   },
 );
+
+testInConsole("an older payment is found by its id, with its refund beside it", async (page) => {
+  const { id, phone_number, paymentId } = await newBuyer();
+  await placeOrders(sql, phone_number, 20);
+  await openCustomer(page, id);
+  await page.getByText("Only the newest are here.").waitFor();
+  strictEqual(await page.getByText(paymentId).count(), 0);
+  await page.getByRole("searchbox").fill(paymentId);
+  await page.keyboard.press("Enter");
+  const sought = page.getByRole("region", { name: "The order that was looked for" });
+  await sought.getByText(paymentId).waitFor();
+  strictEqual(await page.getByText(paymentId).count(), 1);
+  // The address has the order, too.
+  await page.reload();
+  await sought.getByRole("button", { name: "Refund" }).click();
+  deepStrictEqual((await forecast(page)).slice(0, 2), [
+    "₹99 goes back; 20 credits are taken.",
+    "Balance 23 → 3",
+  ]);
+  await confirm(page, "Refund ₹99");
+  await sought.getByText("20 credits taken").waitFor();
+});
 
 testInConsole("a reservation is ended, and its credits return", async (page) => {
   const { id, phone_number } = await openNewCustomer(page, 20);
@@ -347,6 +424,42 @@ testInConsole("two accounts of one person are merged", async (page) => {
   await page.getByText(other.phone_number).first().waitFor();
   await goTo(page, `#/customer/${otherId}`);
   await page.getByText("was merged into this one.").waitFor();
+});
+
+testInConsole("a merge gives up the account that was found last, and names it", async (page) => {
+  const { id, phone_number } = await openNewCustomer(page, 12);
+  const [former, other] = [await newCustomer(sql, 5), await newCustomer(sql, 6)];
+  const otherId = await userIdOf(sql, other);
+  const letGo = await holdAnswer(page, FIND);
+  await open(page, "Merge");
+  const dialog = dialogOf(page);
+  await dialog.getByText(`Customer ${phone_number}`).waitFor();
+  const field = dialog.getByLabel("The account that is given up");
+  await field.fill(former.phone_number);
+  await page.keyboard.press("Enter");
+  await field.fill(other.phone_number);
+  await page.keyboard.press("Enter");
+  await dialog.getByText("It cannot be undone.").waitFor();
+  await letGo();
+  match((await forecast(page)).join(), new RegExp(`\\${other.phone_number} is given up`));
+  await confirm(page, "Merge");
+  const merged = await sql`select id from public.users where merged_into = ${id}`;
+  deepStrictEqual(merged.map(({ id }) => id), [otherId]);
+});
+
+testInConsole("a number that is edited has to be found before it is merged", async (page) => {
+  await openNewCustomer(page, 12);
+  const [former, other] = [await newCustomer(sql, 5), await newCustomer(sql, 6)];
+  await open(page, "Merge");
+  const dialog = dialogOf(page);
+  const field = dialog.getByLabel("The account that is given up");
+  await field.fill(former.phone_number);
+  await page.keyboard.press("Enter");
+  await dialog.getByText("It cannot be undone.").waitFor();
+  await dialog.getByLabel("Reason, for the record").fill("One person");
+  await field.fill(other.phone_number);
+  await dialog.getByText("Nothing yet: find the account that is given up.").waitFor();
+  ok(await dialog.getByRole("button", { name: "Merge" }).isDisabled());
 });
 
 testInConsole(
@@ -476,6 +589,21 @@ for (const [label, extension] of [["CSV", "csv"], ["JSON", "json"]] as const) {
   });
 }
 
+testInConsole("a statement that does not come can be given up", async (page) => {
+  await openNewCustomer(page, 3);
+  await page.route(`**${EXPORT}*`, () => {});
+  await open(page, "Export a statement");
+  const ended: string[] = [];
+  page.on("requestfailed", (request) => ended.push(request.url()));
+  await open(page, "Download");
+  await open(page, "Cancel");
+  await dialogOf(page).waitFor({ state: "detached" });
+  await until(
+    "the download has ended",
+    () => Promise.resolve(ended.some((url) => url.includes(EXPORT))),
+  );
+});
+
 testInConsole("what needs attention has its remedy beside it", async (page) => {
   const { phone_number, id } = await newBuyer();
   // A second payment of one order buys nothing.
@@ -496,7 +624,6 @@ testInConsole("what needs attention has its remedy beside it", async (page) => {
   await adjust(debtorId, -3, { allow_debt: true });
 
   await goTo(page, "#/attention");
-  await open(page, "Look again");
   const payment = page.getByRole("listitem").filter({ hasText: flagged });
   await payment.getByRole("button", { name: "Refund ₹99" }).click();
   match((await forecast(page)).join(" "), /₹99 goes back; 0 credits are taken/);
@@ -514,6 +641,27 @@ testInConsole("what needs attention has its remedy beside it", async (page) => {
   await debt.waitFor({ state: "detached" });
 });
 
+testInConsole(
+  "what needs attention is looked up whenever it is opened, and says as of when it is",
+  async (page) => {
+    const count = page.getByRole("link", { name: "Attention" }).locator(".count");
+    const attention = page.getByRole("main");
+    await goTo(page, "#/attention");
+    const loadedAt = async () =>
+      await attention.getByRole("status").locator("time")
+        .getAttribute("datetime") ?? "";
+    const first = await loadedAt();
+    await goTo(page, "#/books");
+    await page.getByRole("heading", { name: "The books" }).waitFor();
+    const debtor = await newCustomer(sql, 1);
+    await adjust(await userIdOf(sql, debtor), -3, { allow_debt: true });
+    await goTo(page, "#/attention");
+    await attention.getByRole("listitem").filter({ hasText: debtor.phone_number }).waitFor();
+    ok(first !== "" && await loadedAt() > first);
+    strictEqual(await count.innerText(), `${await attention.getByRole("listitem").count()}`);
+  },
+);
+
 testInConsole("a refund whose answer was lost is finished from the list", async (page) => {
   const { paymentId, id } = await newBuyer();
   const reference = newTicket();
@@ -529,7 +677,6 @@ testInConsole("a refund whose answer was lost is finished from the list", async 
     where reference_id = ${reference}`;
   await sql`alter table public.operator_actions enable trigger user`;
   await goTo(page, "#/attention");
-  await open(page, "Look again");
   const item = page.getByRole("listitem").filter({ hasText: paymentId });
   await item.getByRole("button", { name: "Finish the refund" }).click();
   match((await forecast(page)).join(" "), /the refund of ₹50 of .*Nothing is refunded twice/);

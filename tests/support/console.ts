@@ -4,7 +4,7 @@
  */
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Browser, BrowserContext, Page, Request } from "playwright-core";
 import type { OperatorRole } from "shared/contract/operation.ts";
 import { signIn } from "../../local/screenshots/console-states.ts";
 import { type Pages, servePages } from "../../local/stack/pages.ts";
@@ -115,4 +115,37 @@ export async function openConsole(
   await signIn(page, operator);
   await page.getByRole("navigation", { name: "Views" }).waitFor();
   return page;
+}
+
+/**
+ * Holds back the answer to the next request to an address, and to no later one. Returns a function that
+ * lets the page have it, unless it has given the request up, and waits until it shows what follows.
+ */
+export async function holdAnswer(page: Page, address: string): Promise<() => Promise<void>> {
+  const { promise: isLetGo, resolve: letGo } = Promise.withResolvers<void>();
+  const { promise: hasEnded, resolve: end } = Promise.withResolvers<void>();
+  let held: Request | undefined;
+  const watch = (request: Request) => {
+    if (request === held) end();
+  };
+  page.on("requestfinished", watch);
+  page.on("requestfailed", watch);
+  await page.route(address, async (route) => {
+    if (held || route.request().method() === "OPTIONS") return await route.fallback();
+    held = route.request();
+    try {
+      const response = await route.fetch();
+      await isLetGo;
+      await route.fulfill({ response });
+    } catch {
+      // The page no longer waits for it, or is closed.
+    }
+  });
+  return async () => {
+    letGo();
+    await hasEnded;
+    await page.evaluate(() =>
+      new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)))
+    );
+  };
 }

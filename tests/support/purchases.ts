@@ -3,6 +3,7 @@
  * @module
  */
 
+import type postgres from "postgres";
 import { z } from "zod";
 import type { CheckoutSuccess, RazorpayControl } from "../../local/razorpay/control-client.ts";
 import { type Answer, call, dataOf } from "./calls.ts";
@@ -69,4 +70,13 @@ export async function buyCredits(
   const purchase = await payForPackage(control, phone, packageId);
   dataOf(await verify(purchase));
   return purchase;
+}
+
+/** Places orders that nobody has paid, and that Razorpay does not know. */
+export async function placeOrders(sql: postgres.Sql, phone: string, count: number): Promise<void> {
+  await sql`
+    insert into public.payment_orders
+      (package_id, package_name, credits, amount_paise, key_mode, channel, phone_number)
+    select 'starter', 'Starter', 20, 9900, 'test', 'checkout', ${phone}
+    from generate_series(1, ${count}::integer)`;
 }

@@ -85,7 +85,7 @@ export async function validRequests(
       reason: "The customer asked",
     },
     "find-customer": { query: phone_number },
-    "get-customer": { user_id },
+    "get-customer": { user_id, order_id: crypto.randomUUID() },
     "list-entries": { user_id, limit: "500", cursor: "100" },
     "adjust-credits": { user_id, credits: 1, allow_debt: false, ...action("adjust") },
     "forgive-debt": { user_id, credits: 1, ...action("forgive") },

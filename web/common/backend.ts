@@ -104,6 +104,11 @@ export async function selectRows<Row>(
   return await response.json().catch(unreachable);
 }
 
-function unreachable(error: unknown): never {
+/**
+ * What to do when a request fails.
+ *
+ * @throws {Unreachable} always.
+ */
+export function unreachable(error: unknown): never {
   throw new Unreachable(String(error));
 }

@@ -5,10 +5,10 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { ActionList } from "./action-list.tsx";
-import { useConsole } from "./context.ts";
+import { useConsole, useTurns } from "./context.ts";
 import type { ActionTaken } from "./functions.ts";
 import { Field, Problem, Section, ViewHeading } from "./parts.tsx";
-import { actionsHref } from "./route.ts";
+import { actionsHref, isAt } from "./route.ts";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -34,21 +34,26 @@ function Filter(applied: ActionFilter) {
   const [operator, setOperator] = useState(applied.operator);
   const [customer, setCustomer] = useState(applied.user_id);
   const [error, setError] = useState<unknown>();
+  const nextTurn = useTurns();
 
   async function apply() {
+    const signal = nextTurn();
     setError(undefined);
     try {
-      const user_id = await customerId(customer.trim());
+      const user_id = await customerId(customer.trim(), signal);
+      // Nobody is taken away from another view.
+      if (signal.aborted || !isAt("actions")) return;
       location.hash = actionsHref({ operator: operator.trim(), user_id });
     } catch (error) {
-      setError(error);
+      if (!signal.aborted) setError(error);
     }
   }
 
   /** A customer may be named by anything. */
-  async function customerId(name: string): Promise<string> {
+  async function customerId(name: string, signal: AbortSignal): Promise<string> {
     if (name === "" || UUID.test(name)) return name;
-    const { data: { customers } } = await api.call("find-customer", { body: { query: name } });
+    const body = { query: name };
+    const { data: { customers } } = await api.call("find-customer", { body, signal });
     const [one, another] = customers;
     if (!one) throw new Error("No customer was found");
     if (another) throw new Error("More than one customer was found; give the id of one account");

@@ -3,7 +3,14 @@
  * @module
  */
 
-import { type Answer, type Call, callFunction, Refusal, Unreachable } from "../common/backend.ts";
+import {
+  type Answer,
+  type Call,
+  callFunction,
+  Refusal,
+  Unreachable,
+  unreachable,
+} from "../common/backend.ts";
 import type { Configuration } from "../common/configuration.ts";
 import type { Functions } from "./functions.ts";
 import type { Session } from "./session.ts";
@@ -25,7 +32,11 @@ export interface Api {
    *
    * @throws {Refusal} or {Unreachable}, as `call` does.
    */
-  download(query: StatementQuery, onProgress: (entries: number) => void): Promise<Blob>;
+  download(
+    query: StatementQuery,
+    signal: AbortSignal,
+    onProgress: (entries: number) => void,
+  ): Promise<Blob>;
 }
 
 /** Which statement, and as what. */
@@ -75,8 +86,8 @@ export function openApi(
           headers: { ...call.headers, authorization: `Bearer ${token}` },
         })
       ),
-    download: (query, onProgress) =>
-      withToken((token) => download(configuration, token, query, onProgress)),
+    download: (query, signal, onProgress) =>
+      withToken((token) => download(configuration, token, query, signal, onProgress)),
   };
 }
 
@@ -84,12 +95,14 @@ async function download(
   { supabase_url, publishable_key }: Configuration,
   token: string,
   query: StatementQuery,
+  signal: AbortSignal,
   onProgress: (entries: number) => void,
 ): Promise<Blob> {
   const url = new URL("/functions/v1/export-statement", supabase_url);
   for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
   const response = await fetch(url, {
     headers: { apikey: publishable_key, authorization: `Bearer ${token}` },
+    signal,
   }).catch(unreachable);
   if (!response.ok || !response.body) {
     const { code, message } = await response.json().catch(unreachable);
@@ -108,10 +121,6 @@ async function download(
     onProgress(entries);
   }
   return new Blob(chunks, { type: response.headers.get("content-type") ?? "" });
-}
-
-function unreachable(error: unknown): never {
-  throw new Unreachable(String(error));
 }
 
 /** Says in one sentence what went wrong. */

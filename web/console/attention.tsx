@@ -3,12 +3,12 @@
  * @module
  */
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { ForgiveDialog } from "./acts/account.tsx";
 import { ResendPeriodDialog } from "./acts/events.tsx";
 import { RefundDialog, SettleDialog } from "./acts/money.tsx";
 import { Dialog } from "./acts/dialog.tsx";
-import { useConsole, useIsOwner, useLoaded } from "./context.ts";
+import { type Loaded, useConsole, useIsOwner, useLoaded } from "./context.ts";
 import type { AttentionItem, Customer, Functions } from "./functions.ts";
 import {
   Await,
@@ -21,7 +21,6 @@ import {
   rupees,
   ViewHeading,
 } from "./parts.tsx";
-import type { Loaded } from "./context.ts";
 
 /** What to do where no function helps by itself. */
 const ADVICE: Partial<Record<string, string>> = {
@@ -40,10 +39,19 @@ const ADVICE: Partial<Record<string, string>> = {
     "Razorpay sends it again for a day. After that, replay it from Razorpay's dashboard.",
 };
 
-/** Shows what needs attention. */
-export function AttentionView({ loaded }: { loaded: Loaded<Functions["list-attention"]> }) {
+/** The most that is listed. */
+const MAX_ITEMS = 1000;
+
+/** What needs attention, and when that was. */
+type Attention = Functions["list-attention"] & { readonly loaded_at: string };
+
+/** Shows what needs attention. It is loaded for the navigation, and again when this is opened. */
+export function AttentionView({ loaded }: { loaded: Loaded<Attention> }) {
   const [item, setItem] = useState<AttentionItem>();
   const [isResending, setResending] = useState(false);
+  useEffect(() => {
+    if (!loaded.isLoading) loaded.reload();
+  }, []);
   const close = (isChanged: boolean) => {
     setItem(undefined);
     setResending(false);
@@ -59,14 +67,17 @@ export function AttentionView({ loaded }: { loaded: Loaded<Functions["list-atten
         </button>
       </div>
       <Await loaded={loaded}>
-        {({ items }) => (
+        {({ items, loaded_at }) => (
           <>
             <p role="status">
               {items.length === 0
                 ? "All is well."
                 : `${count(items.length, "thing")}${
-                  items.length === 1000 ? ", at most" : ""
-                }, oldest first.`}
+                  items.length === MAX_ITEMS ? ", at most" : ""
+                }, oldest first.`}{" "}
+              <span class="muted">
+                As of <Moment at={loaded_at} />
+              </span>
             </p>
             <ul class="rows attention">
               {items.map((item) => (
@@ -83,7 +94,7 @@ export function AttentionView({ loaded }: { loaded: Loaded<Functions["list-atten
                   </div>
                   <div class="remedy">
                     {item.user_id && (
-                      <CustomerLink userId={item.user_id}>
+                      <CustomerLink userId={item.user_id} orderId={item.order_id}>
                         The customer
                       </CustomerLink>
                     )}
@@ -138,13 +149,16 @@ function RemedyDialog(
   { item, onClose }: { item: AttentionItem; onClose: (isChanged: boolean) => void },
 ) {
   const { api } = useConsole();
-  const { user_id } = item;
+  const { user_id, order_id } = item;
   const loaded = useLoaded<Customer | null>(
     async (signal) =>
       user_id && item.remedy !== "resend-events"
-        ? (await api.call("get-customer", { query: { user_id }, signal })).data
+        ? (await api.call("get-customer", {
+          query: { user_id, order_id: order_id ?? undefined },
+          signal,
+        })).data
         : null,
-    [user_id],
+    [user_id, order_id],
   );
   if (loaded.data === undefined) {
     return (

@@ -4,7 +4,7 @@
  */
 
 import { createContext } from "preact";
-import { useCallback, useContext, useEffect, useState } from "preact/hooks";
+import { useCallback, useContext, useEffect, useRef, useState } from "preact/hooks";
 import type { Api } from "./api.ts";
 import type { Operator } from "./functions.ts";
 
@@ -64,4 +64,18 @@ export function useLoaded<Data>(
     return () => ended.abort();
   }, [...inputs, turn]);
   return { ...state, reload: useCallback(() => setTurn((turn) => turn + 1), []) };
+}
+
+/**
+ * For what is begun by hand. Returns a function that begins anew, and whose signal ends with the next
+ * beginning or with the view, so that a late answer changes nothing.
+ */
+export function useTurns(): () => AbortSignal {
+  const turn = useRef<AbortController>(undefined);
+  useEffect(() => () => turn.current?.abort(), []);
+  return useCallback(() => {
+    turn.current?.abort();
+    turn.current = new AbortController();
+    return turn.current.signal;
+  }, []);
 }

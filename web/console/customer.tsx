@@ -12,7 +12,6 @@ import {
   ForgiveDialog,
   FreezeDialog,
   MergeDialog,
-  nameOf,
 } from "./acts/account.tsx";
 import { ResendDialog } from "./acts/events.tsx";
 import { StatementDialog } from "./acts/statement.tsx";
@@ -27,6 +26,7 @@ import {
   count,
   Foreign,
   Moment,
+  nameOf,
   number,
   Scroll,
   Section,
@@ -36,11 +36,16 @@ import {
 import { actionsHref } from "./route.ts";
 
 /** Shows a customer. */
-export function CustomerView({ userId }: { userId: string }) {
+export function CustomerView(
+  { userId, orderId }: { userId: string; orderId?: string | undefined },
+) {
   const { api } = useConsole();
   const loaded = useLoaded(
-    async (signal) => (await api.call("get-customer", { query: { user_id: userId }, signal })).data,
-    [userId],
+    async (signal) => {
+      const query = { user_id: userId, order_id: orderId };
+      return (await api.call("get-customer", { query, signal })).data;
+    },
+    [userId, orderId],
   );
   const { data } = loaded;
   return (
@@ -53,6 +58,7 @@ export function CustomerView({ userId }: { userId: string }) {
           <CustomerPage
             customer={customer}
             askedFor={userId}
+            orderId={orderId}
             reload={loaded.reload}
           />
         )}
@@ -70,20 +76,29 @@ const DIALOGS = {
   statement: StatementDialog,
 };
 
+/** So many of the newest orders are shown. */
+const MAX_ORDERS = 20;
+
 type Opened =
   | { readonly act: keyof typeof DIALOGS }
   | { readonly act: "end-hold"; readonly hold: Hold }
   | { readonly act: "resend"; readonly event: BotEvent };
 
 function CustomerPage(
-  { customer, askedFor, reload }: { customer: Customer; askedFor: string; reload: () => void },
+  { customer, askedFor, orderId, reload }: {
+    customer: Customer;
+    askedFor: string;
+    orderId: string | undefined;
+    reload: () => void;
+  },
 ) {
   const [opened, setOpened] = useState<Opened>();
   const close = (isChanged: boolean) => {
     setOpened(undefined);
     if (isChanged) reload();
   };
-  const { user_id, erased_at } = customer;
+  const { user_id, erased_at, orders } = customer;
+  const named = orders.filter(({ order_id }) => order_id === orderId);
   return (
     <>
       {askedFor !== user_id && (
@@ -100,10 +115,21 @@ function CustomerPage(
       {erased_at === null && <Acts customer={customer} open={(act) => setOpened({ act })} />}
       <div class="columns">
         <div>
+          {named.length > 0 && (
+            <OrderList
+              title="The order that was looked for"
+              orders={named}
+              customer={customer}
+              onChange={reload}
+            />
+          )}
           <Picture customer={customer} />
           <OrderList
-            title="Orders"
-            orders={customer.orders}
+            title={named.length > 0 ? "Other orders" : "Orders"}
+            orders={orders.filter((order) => !named.includes(order))}
+            note={orders.length >= MAX_ORDERS
+              ? "Only the newest are here. Search for an older one by its id, or by its payment's."
+              : undefined}
             customer={customer}
             onChange={reload}
           />

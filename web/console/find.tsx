@@ -3,11 +3,22 @@
  * @module
  */
 
-import { nameOf } from "./acts/account.tsx";
-import { Await, Badge, count, CustomerLink, Foreign, Moment, ViewHeading } from "./parts.tsx";
+import {
+  Await,
+  Badge,
+  count,
+  CustomerLink,
+  Foreign,
+  Moment,
+  nameOf,
+  ViewHeading,
+} from "./parts.tsx";
 import type { Loaded } from "./context.ts";
 import type { Functions } from "./functions.ts";
 import { OrderList } from "./orders.tsx";
+
+/** The most that a search finds. */
+const MAX_CUSTOMERS = 10;
 
 /** What a search found, or how to search. */
 export function FindView({ search }: { search: Loaded<Functions["find-customer"]> | undefined }) {
@@ -32,13 +43,13 @@ export function FindView({ search }: { search: Loaded<Functions["find-customer"]
               {customers.length === 0
                 ? "No customer was found."
                 : `${count(customers.length, "customer")}${
-                  customers.length === 10 ? ", at most" : ""
+                  customers.length === MAX_CUSTOMERS ? ", at most" : ""
                 }.`}
             </p>
             <ul class="results">
               {customers.map((customer) => (
                 <li key={customer.user_id} class="panel">
-                  <CustomerLink userId={customer.user_id}>
+                  <CustomerLink userId={customer.user_id} orderId={customer.found_order_id}>
                     <Foreign text={nameOf(customer)} />
                   </CustomerLink>
                   <p>

@@ -65,6 +65,9 @@ export function afterMerging(from: Account, into: Account): Account {
   });
 }
 
+/** Razorpay refunds at least a rupee. */
+export const MIN_REFUND_PAISE = 100;
+
 /** What can still be refunded of a payment. A refund that is under way counts as made. */
 export function refundablePaise(
   { amount_paise, reversals }: Pick<Payment, "amount_paise" | "reversals">,

@@ -7,13 +7,13 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ActionsView } from "./actions.tsx";
 import { AttentionView } from "./attention.tsx";
 import { BooksView } from "./books.tsx";
-import { useConsole, useLoaded } from "./context.ts";
+import { type Loaded, useConsole, useLoaded } from "./context.ts";
 import { CustomerView } from "./customer.tsx";
 import { FindView } from "./find.tsx";
 import type { Functions } from "./functions.ts";
 import { number, useFocusOnChange } from "./parts.tsx";
 import { PasswordDialog } from "./password.tsx";
-import { customerHref, type Route, useRoute, VIEWS } from "./route.ts";
+import { customerHref, isAt, type Route, useRoute, VIEWS } from "./route.ts";
 import { SalesView } from "./sales.tsx";
 import type { Session } from "./session.ts";
 
@@ -35,28 +35,33 @@ export function Frame({ seller, session, onSignOut }: {
   const { api, operator } = useConsole();
   const route = useRoute();
   useFocusOnChange(route.view === "customer" ? route.userId : `${route.view} ${route.query}`);
-  const [query, setQuery] = useState<{ readonly text: string; readonly turn: number }>();
+  const [query, setQuery] = useState<Query>();
   const attention = useLoaded(
-    async (signal) => (await api.call("list-attention", { signal })).data,
+    async (signal) => {
+      const { data } = await api.call("list-attention", { signal });
+      return { ...data, loaded_at: new Date().toISOString() };
+    },
     [],
   );
-  const search = useLoaded<Functions["find-customer"]>(
+  const search = useLoaded<Found | undefined>(
     async (signal) => {
-      if (!query) return { customers: [], unclaimed_orders: [] };
+      if (!query) return undefined;
       const body = { query: query.text };
       const { data } = await api.call("find-customer", { body, signal });
       const [only] = data.customers;
-      if (only && data.customers.length === 1 && data.unclaimed_orders.length === 0) {
-        // In place of the list that would have this one row.
-        location.replace(customerHref(only.user_id));
+      const isOnly = data.customers.length === 1 && data.unclaimed_orders.length === 0;
+      // In place of the list that would have this one row; nobody is taken away from another view.
+      if (only && isOnly && !signal.aborted && isAt("find")) {
+        location.replace(customerHref(only.user_id, only.found_order_id));
       }
-      return data;
+      return { ...data, query };
     },
     [query],
   );
 
   function find(text: string) {
-    setQuery(({ turn } = { text, turn: 0 }) => ({ text, turn: turn + 1 }));
+    // The same text once more is another search.
+    setQuery({ text });
     location.hash = "#/find";
   }
 
@@ -93,7 +98,7 @@ export function Frame({ seller, session, onSignOut }: {
         )}
       </header>
       <main id="content" tabIndex={-1}>
-        <View route={route} search={query && search} attention={attention} />
+        <View route={route} search={query && ofQuery(search, query)} attention={attention} />
       </main>
       {isChangingPassword && (
         <PasswordDialog
@@ -103,6 +108,18 @@ export function Frame({ seller, session, onSignOut }: {
       )}
     </>
   );
+}
+
+interface Query {
+  readonly text: string;
+}
+
+/** What was found, and by which search. */
+type Found = Functions["find-customer"] & { readonly query: Query };
+
+/** What an earlier search found is no answer to this one, and nothing must be begun with it. */
+function ofQuery(search: Loaded<Found | undefined>, query: Query): Loaded<Found> {
+  return { ...search, data: search.data?.query === query ? search.data : undefined };
 }
 
 /** The address is a view's, so a link to a part of the page must not become one. */
@@ -121,7 +138,7 @@ function View({ route, search, attention }: ViewProps) {
     case "find":
       return <FindView key={search ? "found" : "empty"} search={search} />;
     case "customer":
-      return <CustomerView key={route.userId} userId={route.userId} />;
+      return <CustomerView key={route.userId} userId={route.userId} orderId={route.orderId} />;
     case "attention":
       return <AttentionView loaded={attention} />;
     case "sales":

@@ -6,7 +6,7 @@
 import { useState } from "preact/hooks";
 import { RefundDialog, SettleDialog } from "./acts/money.tsx";
 import { useIsOwner } from "./context.ts";
-import { refundablePaise } from "./forecast.ts";
+import { MIN_REFUND_PAISE, refundablePaise } from "./forecast.ts";
 import type { Customer, Functions, Order, Payment } from "./functions.ts";
 import { Badge, count, Foreign, Moment, number, rupees, Section } from "./parts.tsx";
 
@@ -17,6 +17,8 @@ type AnyPayment = AnyOrder["payments"][number];
 interface OrderListProps {
   readonly title: string;
   readonly orders: readonly AnyOrder[];
+  /** What else there is to know about the list. */
+  readonly note?: string | undefined;
   readonly customer?: Customer;
   readonly onChange: () => void;
 }
@@ -26,7 +28,7 @@ type Opened =
   | { readonly act: "settle"; readonly order: AnyOrder };
 
 /** Shows orders, newest first, and what can be done about them. */
-export function OrderList({ title, orders, customer, onChange }: OrderListProps) {
+export function OrderList({ title, orders, note, customer, onChange }: OrderListProps) {
   const isOwner = useIsOwner();
   const [opened, setOpened] = useState<Opened>();
   const close = (isChanged: boolean) => {
@@ -113,6 +115,7 @@ export function OrderList({ title, orders, customer, onChange }: OrderListProps)
             )}
         </article>
       ))}
+      {note && <p class="muted">{note}</p>}
       {opened?.act === "settle" && (
         <SettleDialog order={opened.order} customer={customer} onClose={close} />
       )}
@@ -142,7 +145,7 @@ function Time({ name, at }: { name: string; at: string | null }) {
 
 function isRefundable(payment: AnyPayment): payment is Payment {
   return "reversals" in payment && ["captured", "refunded"].includes(payment.status) &&
-    refundablePaise(payment) >= 100;
+    refundablePaise(payment) >= MIN_REFUND_PAISE;
 }
 
 /** What became of a payment, in the order in which it happened. */

@@ -8,7 +8,11 @@ import { useEffect, useId, useRef } from "preact/hooks";
 import { formatNumber, formatPaise, formatTime } from "../common/format.ts";
 import { sentenceOf } from "./api.ts";
 import type { Loaded } from "./context.ts";
+import type { Customer } from "./functions.ts";
 import { customerHref } from "./route.ts";
+
+/** A day, in milliseconds. */
+export const DAY_MS = 86_400_000;
 
 /** A whole number. */
 export const number = (value: number) => formatNumber(value, "en");
@@ -40,12 +44,20 @@ export function Badge({ tone, children }: {
   return <span class={`badge ${tone ?? ""}`}>{children}</span>;
 }
 
-/** A link to a customer. */
-export function CustomerLink({ userId, children }: {
+/** A link to a customer, and to one order of theirs. */
+export function CustomerLink({ userId, orderId, children }: {
   userId: string;
+  orderId?: string | null;
   children?: ComponentChildren;
 }) {
-  return <a href={customerHref(userId)}>{children ?? shortId(userId)}</a>;
+  return <a href={customerHref(userId, orderId)}>{children ?? shortId(userId)}</a>;
+}
+
+/** By what an account is known. */
+export function nameOf(
+  { phone_number, identities, user_id }: Pick<Customer, "phone_number" | "identities" | "user_id">,
+): string {
+  return phone_number ?? identities[0]?.value ?? user_id;
 }
 
 /** The beginning of a long id. */
@@ -72,15 +84,14 @@ export function useFocusOnChange(shown: string): void {
 }
 
 /** A part of a view. */
-export function Section({ title, aside, className, children }: {
+export function Section({ title, aside, children }: {
   title: string;
   aside?: ComponentChildren;
-  className?: string;
   children: ComponentChildren;
 }) {
   const id = `section-${title.toLowerCase().replaceAll(/\W+/g, "-")}`;
   return (
-    <section class={`panel ${className ?? ""}`} aria-labelledby={id}>
+    <section class="panel" aria-labelledby={id}>
       <header class="panel-head">
         <h2 id={id}>{title}</h2>
         {aside}

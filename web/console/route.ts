@@ -11,24 +11,35 @@ export const VIEWS = ["find", "attention", "sales", "books", "actions"] as const
 /** Where the console is. */
 export type Route =
   | { readonly view: typeof VIEWS[number]; readonly query: URLSearchParams }
-  | { readonly view: "customer"; readonly userId: string };
+  | {
+    readonly view: "customer";
+    readonly userId: string;
+    /** The order that was searched for. */
+    readonly orderId: string | undefined;
+  };
+
+const ID = /^[0-9a-f-]{36}$/i;
 
 /** Parses what follows the "#". Whatever it is, there is a view. */
-export function parseRoute(hash: string): Route {
+function parseRoute(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const [view, id] = path.split("/");
-  if (view === "customer" && id && /^[0-9a-f-]{36}$/i.test(id)) {
-    return { view: "customer", userId: id };
+  const parameters = new URLSearchParams(query);
+  if (view === "customer" && id && ID.test(id)) {
+    const orderId = parameters.get("order") ?? "";
+    return { view, userId: id, orderId: ID.test(orderId) ? orderId : undefined };
   }
-  return {
-    view: VIEWS.find((name) => name === view) ?? "find",
-    query: new URLSearchParams(query),
-  };
+  return { view: VIEWS.find((name) => name === view) ?? "find", query: parameters };
 }
 
-/** The address of a customer. */
-export function customerHref(userId: string): string {
-  return `#/customer/${encodeURIComponent(userId)}`;
+/** Returns whether the address is that of a view. What is on the screen follows it a moment later. */
+export function isAt(view: Route["view"]): boolean {
+  return parseRoute(location.hash).view === view;
+}
+
+/** The address of a customer, and of one order of theirs. */
+export function customerHref(userId: string, orderId?: string | null): string {
+  return `#/customer/${encodeURIComponent(userId)}${orderId ? `?order=${orderId}` : ""}`;
 }
 
 /** The address of what operators did. */

@@ -11,6 +11,7 @@ import type { Functions } from "./functions.ts";
 import {
   Await,
   count,
+  DAY_MS,
   Field,
   Foreign,
   number,
@@ -23,7 +24,6 @@ import {
 type Report = Functions["sales-report"];
 type Keys = "live" | "test";
 
-const DAY_MS = 86_400_000;
 const PERIODS = [7, 30, 90, 365];
 
 /** A day of India, where the business is. */

@@ -4,12 +4,14 @@
  * @module
  */
 
-import { AuthClient, type AuthError } from "@supabase/auth-js";
+import { AuthClient, type AuthError, type SupportedStorage } from "@supabase/auth-js";
 import type { Configuration } from "../common/configuration.ts";
 
 /** How long a page may stay untouched. */
 export const IDLE_MS = 15 * 60_000;
 
+const SESSION = "credits-console";
+const LEAVING = "credits-console-leaving";
 const LAST_USE = "credits-console-last-use";
 
 /** Auth said no, in its own words. */
@@ -33,7 +35,7 @@ export interface Session {
   freshToken(): Promise<string | undefined>;
   /** @throws {SignInError} */
   signIn(email: string, password: string): Promise<void>;
-  /** Ends this session. The tab forgets it even if Auth cannot be reached. */
+  /** Ends this session. The tab forgets it at once, even if Auth is slow or cannot be reached. */
   signOut(): Promise<void>;
   /** The id of the operator's authenticator app; undefined where none has been set up. */
   verifiedFactor(): Promise<string | undefined>;
@@ -55,14 +57,13 @@ export interface Session {
 
 /** Opens the sessions of a project. */
 export function openSession({ supabase_url, publishable_key }: Configuration): Session {
-  const auth = new AuthClient({
+  const options = {
     url: new URL("/auth/v1", supabase_url).href,
     headers: { apikey: publishable_key },
-    storageKey: "credits-console",
-    storage: sessionStorage,
     // What follows the "#" of an address is a view of the console.
     detectSessionInUrl: false,
-  });
+  };
+  const auth = new AuthClient({ ...options, storageKey: SESSION, storage: sessionStorage });
   const idleMs = () => Date.now() - Number(sessionStorage.getItem(LAST_USE) ?? 0);
   const tokenOf = (
     { data: { session } }: { data: { session: { access_token: string } | null } },
@@ -78,8 +79,19 @@ export function openSession({ supabase_url, publishable_key }: Configuration): S
       refuse((await auth.signInWithPassword({ email, password })).error);
     },
     async signOut() {
-      await auth.signOut({ scope: "local" });
+      const session = sessionStorage.getItem(SESSION);
       sessionStorage.clear();
+      if (session === null) return;
+      // By a client of its own: it may have to refresh the session first, and whoever has signed in to
+      // the tab by then keeps theirs.
+      const leaving = new AuthClient({
+        ...options,
+        storageKey: LEAVING,
+        storage: storageOf(LEAVING, session),
+        autoRefreshToken: false,
+      });
+      await leaving.signOut({ scope: "local" });
+      await leaving.dispose();
     },
     async verifiedFactor() {
       const { data, error } = await auth.mfa.listFactors();
@@ -108,6 +120,20 @@ export function openSession({ supabase_url, publishable_key }: Configuration): S
     },
     touch: () => sessionStorage.setItem(LAST_USE, String(Date.now())),
     idleMs,
+  };
+}
+
+/** Keeps what it was given, and that for nobody else. */
+function storageOf(name: string, value: string): SupportedStorage {
+  const values = new Map([[name, value]]);
+  return {
+    getItem: (name) => values.get(name) ?? null,
+    setItem(name, value) {
+      values.set(name, value);
+    },
+    removeItem(name) {
+      values.delete(name);
+    },
   };
 }
 

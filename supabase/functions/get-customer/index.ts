@@ -9,8 +9,8 @@ import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
 import { success } from "shared/http/reply.ts";
 
-export default endpoint(contract, async ({ user_id }) => {
-  const found = await getCustomer({ user_id });
+export default endpoint(contract, async ({ user_id, order_id }) => {
+  const found = await getCustomer({ user_id, order_id });
   if (found.outcome === "user_not_found") throw new RequestError("USER_NOT_FOUND");
   const { customer } = found;
   return success(

@@ -13,7 +13,7 @@ as $$
     end
   ),
   -- Each kind of id has an index of its own, so each is looked up by itself.
-  found_orders (id) as (
+  named_orders (id) as (
     select o.id from searched s join public.payment_orders o on o.id = s.id
     union
     select o.id from public.payment_orders o where o.razorpay_order_id = $1
@@ -28,6 +28,9 @@ as $$
     where r.id = $1
     union
     (select r.order_id from public.order_references r where r.reference_id = $1 limit 100)
+  ),
+  found_orders (id) as (
+    select n.id from named_orders n
     union
     -- Orders of numbers that are no customers' yet.
     (
@@ -74,7 +77,23 @@ as $$
   )
   select
     coalesce(
-      (select jsonb_agg(private.customer_details(a) order by a.created_at, a.id) from accounts a),
+      (
+        select jsonb_agg(
+          private.customer_details(a) || jsonb_build_object(
+            'found_order_id', (
+              select o.id
+              from named_orders n
+              join owned_orders o on o.id = n.id
+              join public.users owner on owner.id = o.owner_id
+              where coalesce(owner.merged_into, owner.id) = a.id
+              order by o.created_at desc, o.id
+              limit 1
+            )
+          )
+          order by a.created_at, a.id
+        )
+        from accounts a
+      ),
       '[]'
     ),
     coalesce(
@@ -92,4 +111,4 @@ as $$
 $$;
 
 comment on function public.find_customers is
-  'One row. search: a user id, WhatsApp user id, Razorpay order, payment, payment link, refund or dispute id, our order id or receipt, the reference of a payment link or of an operator''s action. phone_numbers: E.164, the readings of what was searched for. customers: at most 10. unclaimed_orders: those of numbers that are no customers'' yet, at most 20.';
+  'One row. search: a user id, WhatsApp user id, Razorpay order, payment, payment link, refund or dispute id, our order id or receipt, the reference of a payment link or of an operator''s action. phone_numbers: E.164, the readings of what was searched for. customers: at most 10, with the newest of their orders that search names. unclaimed_orders: those of numbers that are no customers'' yet, at most 20.';

@@ -1,5 +1,5 @@
 -- Returns everything about one customer that an operator looks at.
-create function public.get_customer(user_id uuid)
+create function public.get_customer(user_id uuid, order_id uuid default null)
 returns table (outcome text, customer jsonb)
 language plpgsql
 stable
@@ -29,6 +29,13 @@ begin
     select u.id from public.users u where u.id = v_user.id or u.merged_into = v_user.id
   );
   v_order_ids := private.newest_orders(v_user.id);
+  if get_customer.order_id <> all (v_order_ids) and exists (
+    select from private.orders_of_customer(v_user.id) o where o.order_id = get_customer.order_id
+  )
+  then
+    -- Older than all of these.
+    v_order_ids := v_order_ids || get_customer.order_id;
+  end if;
   v_page := private.page_of_entries(v_user.id, 50);
 
   outcome := 'found';
@@ -90,4 +97,4 @@ end;
 $$;
 
 comment on function public.get_customer is
-  'One row. user_id: if the account was merged into another one, that one is meant. outcome: found (erased or not); user_not_found. The newest of everything that grows: 50 entries, with next_cursor for list_entries, 20 orders, 20 events, 20 actions. The 100 open holds that expire first, including those that have expired and that nothing has ended yet.';
+  'One row. user_id: if the account was merged into another one, that one is meant. order_id: an order of theirs that is among the orders however old it is. outcome: found (erased or not); user_not_found. The newest of everything that grows: 50 entries, with next_cursor for list_entries, 20 orders, 20 events, 20 actions. The 100 open holds that expire first, including those that have expired and that nothing has ended yet.';

@@ -4,7 +4,7 @@
  */
 
 import { useState } from "preact/hooks";
-import { useConsole, useIsOwner } from "../context.ts";
+import { useConsole, useIsOwner, useTurns } from "../context.ts";
 import {
   type Account,
   afterGiving,
@@ -14,7 +14,7 @@ import {
   remainingCredits,
 } from "../forecast.ts";
 import type { Customer, Functions, Hold } from "../functions.ts";
-import { count, Field, Foreign, number, Problem, rupees } from "../parts.tsx";
+import { count, Field, Foreign, nameOf, number, Problem, rupees } from "../parts.tsx";
 import { ActDialog, Change } from "./dialog.tsx";
 
 /** What every dialog about an account is given. */
@@ -25,6 +25,7 @@ export interface AccountDialogProps {
 
 /** See `MAX_SUPPORT_CREDITS` of the contract, which refuses more. */
 const MAX_SUPPORT_CREDITS = 50;
+/** See `MAX_CREDITS` of the contract of `adjust-credits`: what an owner may give or take in one call. */
 const MAX_CREDITS = 1_000_000;
 
 function Changes({ from, to }: { from: Account; to: Account }) {
@@ -55,6 +56,7 @@ export function AdjustDialog({ customer, onClose }: AccountDialogProps) {
   const isRefused = owed > 0 && !allowsDebt;
   return (
     <ActDialog
+      customer={customer}
       title="Give or take credits"
       act="adjust-credits"
       confirm={isGiving ? "Give credits" : "Take credits"}
@@ -125,6 +127,7 @@ export function FreezeDialog({ customer, onClose }: AccountDialogProps) {
   const open = holds.filter(({ is_expired }) => !is_expired);
   return (
     <ActDialog
+      customer={customer}
       title={frozen ? "Unfreeze the account" : "Freeze the account"}
       act={frozen ? "unfreeze-user" : "freeze-user"}
       confirm={frozen ? "Unfreeze" : "Freeze"}
@@ -163,12 +166,12 @@ export function ForgiveDialog({ customer, onClose }: AccountDialogProps) {
   const after = { ...customer, debt_credits: debt - (credits ?? 0) };
   return (
     <ActDialog
+      customer={customer}
       title="Forgive the debt"
       act="forgive-debt"
       confirm="Forgive"
-      request={credits === undefined
-        ? undefined
-        : { user_id: customer.user_id, ...(credits < debt && { credits }) }}
+      // Always a number: a debt that has grown since is not forgiven beyond what was confirmed.
+      request={credits === undefined ? undefined : { user_id: customer.user_id, credits }}
       fields={
         <Field label="Credits to forgive" hint={`From 1 to ${number(debt)}, which is all of it.`}>
           <input
@@ -205,6 +208,7 @@ export function EndHoldDialog(
   const after = afterReleasing(customer, reserved);
   return (
     <ActDialog
+      customer={customer}
       title="End the reservation"
       act="end-hold"
       confirm="End it"
@@ -236,22 +240,32 @@ export function MergeDialog({ customer, onClose }: AccountDialogProps) {
   const [found, setFound] = useState<Functions["find-customer"]["customers"]>();
   const [other, setOther] = useState<Functions["find-customer"]["customers"][number]>();
   const [error, setError] = useState<unknown>();
+  const nextTurn = useTurns();
+
+  /** What was found belongs to what was searched for, and so does an answer that is still to come. */
+  function forget(): AbortSignal {
+    setFound(undefined);
+    setOther(undefined);
+    setError(undefined);
+    return nextTurn();
+  }
 
   async function find() {
-    setError(undefined);
-    setOther(undefined);
+    const signal = forget();
     try {
-      const { data } = await api.call("find-customer", { body: { query } });
+      const { data } = await api.call("find-customer", { body: { query }, signal });
+      if (signal.aborted) return;
       const others = data.customers.filter(({ user_id }) => user_id !== customer.user_id);
       setFound(others);
       if (others.length === 1) setOther(others[0]);
     } catch (error) {
-      setError(error);
+      if (!signal.aborted) setError(error);
     }
   }
 
   return (
     <ActDialog
+      customer={customer}
       title="Merge another account into this one"
       act="merge-users"
       confirm="Merge"
@@ -264,7 +278,10 @@ export function MergeDialog({ customer, onClose }: AccountDialogProps) {
               <input
                 type="search"
                 value={query}
-                onInput={(event) => setQuery(event.currentTarget.value)}
+                onInput={(event) => {
+                  forget();
+                  setQuery(event.currentTarget.value);
+                }}
                 onKeyDown={(event) => {
                   // Enter finds; it must not merge.
                   if (event.key === "Enter") {
@@ -304,12 +321,17 @@ export function MergeDialog({ customer, onClose }: AccountDialogProps) {
         ? (
           <>
             <li>
-              {count(other.credits, "credit")}, {count(other.debt_credits, "credit")} of debt,{" "}
+              <Foreign text={nameOf(other)} /> is given up: {count(other.credits, "credit")},{" "}
+              {count(other.debt_credits, "credit")} of debt,{" "}
               {count(other.reserved_credits, "reserved credit")}, the numbers and the orders move
               here.
             </li>
             <Changes from={customer} to={afterMerging(other, customer)} />
             {(other.frozen || customer.frozen) && <li>The account is frozen.</li>}
+            <li>
+              Never merge an account whose number the person no longer has: whoever gets that number
+              gets the merged account.
+            </li>
             <li>It cannot be undone.</li>
           </>
         )
@@ -326,6 +348,7 @@ export function EraseDialog({ customer, onClose }: AccountDialogProps) {
   const paid = customer.orders.filter(({ state }) => state === "paid");
   return (
     <ActDialog
+      customer={customer}
       title="Erase this person"
       act="erase-user"
       confirm="Erase for good"
@@ -376,16 +399,9 @@ export function EraseDialog({ customer, onClose }: AccountDialogProps) {
   );
 }
 
-/** By what an account is known. */
-export function nameOf(
-  { phone_number, identities, user_id }: Pick<Customer, "phone_number" | "identities" | "user_id">,
-): string {
-  return phone_number ?? identities[0]?.value ?? user_id;
-}
-
 /** Reads a whole number in these bounds, or nothing. */
-export function wholeNumber(text: string, least: number, most: number): number | undefined {
+export function wholeNumber(text: string, min: number, max: number): number | undefined {
   if (!/^\s*\d{1,10}\s*$/.test(text)) return undefined;
   const value = Number(text);
-  return value >= least && value <= most ? value : undefined;
+  return value >= min && value <= max ? value : undefined;
 }

@@ -11,12 +11,17 @@ import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Answer, Refusal } from "../../common/backend.ts";
 import { sentenceOf } from "../api.ts";
 import { useConsole } from "../context.ts";
-import type { Functions } from "../functions.ts";
-import { Field, number } from "../parts.tsx";
+import type { Customer, Functions } from "../functions.ts";
+import { Field, Foreign, nameOf, number } from "../parts.tsx";
+
+/** The most characters of a reason that the functions take. */
+export const MAX_REASON_LENGTH = 2000;
 
 /** A modal dialog. Escape closes it, unless something is under way. */
-export function Dialog({ title, isBusy = false, onClose, children }: {
+export function Dialog({ title, customer, isBusy = false, onClose, children }: {
   title: string;
+  /** Whom it is about, if it is about one customer. */
+  customer?: Customer | undefined;
   isBusy?: boolean;
   onClose: () => void;
   children: ComponentChildren;
@@ -24,6 +29,7 @@ export function Dialog({ title, isBusy = false, onClose, children }: {
   const dialog = useRef<HTMLDialogElement>(null);
   // The warning before a session ends opens over any other dialog.
   const titleId = useId();
+  const customerId = useId();
   // At once: another key may move the focus from the button that opened it before an effect runs.
   useLayoutEffect(() => {
     const opener = document.activeElement;
@@ -40,12 +46,18 @@ export function Dialog({ title, isBusy = false, onClose, children }: {
     <dialog
       ref={dialog}
       aria-labelledby={titleId}
+      aria-describedby={customer && customerId}
       onCancel={(event) => {
         event.preventDefault();
         if (!isBusy) onClose();
       }}
     >
       <h2 id={titleId}>{title}</h2>
+      {customer && (
+        <p id={customerId}>
+          Customer <Foreign text={nameOf(customer)} />
+        </p>
+      )}
       {children}
     </dialog>
   );
@@ -65,6 +77,7 @@ type Stage<Data> =
 
 interface ActDialogProps<Name extends keyof Functions> {
   readonly title: string;
+  readonly customer?: Customer | undefined;
   readonly act: Name;
   /** What is asked for besides the reason and the reference; undefined until it is complete. */
   readonly request: Readonly<Record<string, unknown>> | undefined;
@@ -85,8 +98,19 @@ interface ActDialogProps<Name extends keyof Functions> {
 
 /** Asks for a reason and a confirmation, acts, and says what came of it. */
 export function ActDialog<Name extends keyof Functions>(
-  { title, act, request, confirm, isDangerous, reference, fields, forecast, outcome, onClose }:
-    ActDialogProps<Name>,
+  {
+    title,
+    customer,
+    act,
+    request,
+    confirm,
+    isDangerous,
+    reference,
+    fields,
+    forecast,
+    outcome,
+    onClose,
+  }: ActDialogProps<Name>,
 ) {
   const { api } = useConsole();
   const [referenceId] = useState(() => reference ?? crypto.randomUUID());
@@ -131,6 +155,7 @@ export function ActDialog<Name extends keyof Functions>(
   return (
     <Dialog
       title={title}
+      customer={customer}
       isBusy={stage.name === "sending"}
       onClose={() => onClose(sent.current !== undefined)}
     >
@@ -152,7 +177,7 @@ export function ActDialog<Name extends keyof Functions>(
                 <textarea
                   rows={2}
                   required
-                  maxLength={2000}
+                  maxLength={MAX_REASON_LENGTH}
                   value={reason}
                   onInput={(event) => setReason(event.currentTarget.value)}
                 />

@@ -4,12 +4,12 @@
  */
 
 import { useRef, useState } from "preact/hooks";
-import { Refusal } from "../../common/backend.ts";
+import { isRefusal } from "../../common/backend.ts";
 import { sentenceOf } from "../api.ts";
 import { useConsole } from "../context.ts";
 import type { BotEvent } from "../functions.ts";
-import { count, Field, Foreign, Progress } from "../parts.tsx";
-import { ActDialog, Dialog } from "./dialog.tsx";
+import { count, DAY_MS, Field, Foreign, Progress } from "../parts.tsx";
+import { ActDialog, Dialog, MAX_REASON_LENGTH } from "./dialog.tsx";
 
 /** Has the bot told of one event again. */
 export function ResendDialog(
@@ -47,7 +47,6 @@ interface Span {
   readonly to: number;
 }
 
-const DAY_MS = 86_400_000;
 /** No shorter span is halved: its events would still be more than a call takes. */
 const MIN_SPAN_MS = 1_000;
 
@@ -104,7 +103,8 @@ export function ResendPeriodDialog(
     try {
       return (await api.call("resend-events", { body })).data.resent;
     } catch (error) {
-      const isTooMany = error instanceof Refusal && error.message.includes("10,000");
+      // The code says that the request is wrong, and only the message that it is so by asking for too much.
+      const isTooMany = isRefusal(error, ["INVALID_REQUEST"]) && error.message.includes("10,000");
       if (isTooMany && span.to - span.from > MIN_SPAN_MS) return undefined;
       throw error;
     }
@@ -146,7 +146,7 @@ export function ResendPeriodDialog(
             <textarea
               rows={2}
               required
-              maxLength={2000}
+              maxLength={MAX_REASON_LENGTH}
               value={reason}
               onInput={(event) => setReason(event.currentTarget.value)}
             />

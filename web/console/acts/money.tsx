@@ -4,8 +4,7 @@
  */
 
 import { useState } from "preact/hooks";
-import { afterTaking } from "../forecast.ts";
-import { creditsOfRefund, refundablePaise } from "../forecast.ts";
+import { afterTaking, creditsOfRefund, MIN_REFUND_PAISE, refundablePaise } from "../forecast.ts";
 import type { Customer, Payment } from "../functions.ts";
 import { count, Field, Foreign, number, rupees } from "../parts.tsx";
 import { ActDialog, Change } from "./dialog.tsx";
@@ -24,9 +23,6 @@ interface RefundDialogProps {
   readonly onClose: (isChanged: boolean) => void;
 }
 
-/** Razorpay refunds at least a rupee. */
-const MIN_PAISE = 100;
-
 /** Returns the money of a payment, or a part of it. */
 export function RefundDialog(
   { paymentId, payment, customer, leftPaise, reference, onClose }: RefundDialogProps,
@@ -35,7 +31,9 @@ export function RefundDialog(
   const [text, setText] = useState("");
   const [isWhole, setWhole] = useState(true);
   const chosen = isWhole ? left : paiseOf(text);
-  const paise = chosen !== undefined && chosen >= MIN_PAISE && chosen <= left ? chosen : undefined;
+  const paise = chosen !== undefined && chosen >= MIN_REFUND_PAISE && chosen <= left
+    ? chosen
+    : undefined;
   const request = reference
     ? { payment_id: paymentId, ...(leftPaise != null && { amount_paise: leftPaise }) }
     : paise === undefined
@@ -43,6 +41,7 @@ export function RefundDialog(
     : { payment_id: paymentId, ...(!isWhole && { amount_paise: paise }) };
   return (
     <ActDialog
+      customer={customer}
       title={reference ? "Finish the refund" : "Refund the payment"}
       act="refund-payment"
       confirm={reference
@@ -67,12 +66,13 @@ export function RefundDialog(
             </label>
           </fieldset>
           {!isWhole && (
-            <Field label="Rupees" hint={`From ${rupees(MIN_PAISE)} to ${rupees(left)}.`}>
+            <Field label="Rupees" hint={`From ${rupees(MIN_REFUND_PAISE)} to ${rupees(left)}.`}>
               <input
                 inputMode="decimal"
                 required
                 value={text}
-                onInput={(event) => setText(event.currentTarget.value)}
+                onInput={(event) =>
+                  setText(event.currentTarget.value)}
               />
             </Field>
           )}
@@ -90,7 +90,11 @@ export function RefundDialog(
           </>
         )
         : paise === undefined
-        ? <li>{left < MIN_PAISE ? "Nothing is left to refund." : "Nothing yet: say how much."}</li>
+        ? (
+          <li>
+            {left < MIN_REFUND_PAISE ? "Nothing is left to refund." : "Nothing yet: say how much."}
+          </li>
+        )
         : <Consequences paise={paise} payment={payment} customer={customer} />}
       outcome={({ data }) => (
         <>
@@ -135,7 +139,7 @@ function Consequences({ paise, payment, customer }: {
 }
 
 /** Reads rupees with at most two decimals as whole paise, or nothing. */
-export function paiseOf(text: string): number | undefined {
+function paiseOf(text: string): number | undefined {
   const match = /^\s*(\d{1,8})(?:\.(\d{1,2}))?\s*$/.exec(text);
   if (!match) return undefined;
   const [, whole = "", part = ""] = match;
@@ -159,6 +163,7 @@ export function SettleDialog({ order, customer, onClose }: SettleDialogProps) {
   const { credits, amount_paise, state } = order;
   return (
     <ActDialog
+      customer={customer}
       title="Look the order up at Razorpay"
       act="settle-order"
       confirm="Ask Razorpay"

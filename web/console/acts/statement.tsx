@@ -4,7 +4,7 @@
  */
 
 import { useState } from "preact/hooks";
-import { useConsole } from "../context.ts";
+import { useConsole, useTurns } from "../context.ts";
 import { count, Field, number, Problem, Progress } from "../parts.tsx";
 import type { AccountDialogProps } from "./account.tsx";
 import { Dialog } from "./dialog.tsx";
@@ -21,6 +21,7 @@ export function StatementDialog({ customer, onClose }: AccountDialogProps) {
   const [received, setReceived] = useState<number>();
   const [saved, setSaved] = useState<string>();
   const [error, setError] = useState<unknown>();
+  const nextTurn = useTurns();
   const isBusy = received !== undefined && saved === undefined && error === undefined;
   const total = from || to ? undefined : customer.total_entries;
 
@@ -30,7 +31,8 @@ export function StatementDialog({ customer, onClose }: AccountDialogProps) {
     setError(undefined);
     const query = { user_id: customer.user_id, from, to, format };
     try {
-      const file = await api.download(query, setReceived);
+      // It takes as long as it takes, and ends with the dialog.
+      const file = await api.download(query, nextTurn(), setReceived);
       const name = ["statement", customer.user_id.slice(0, 8), from, to].filter(Boolean).join("-");
       save(file, `${name}.${format}`);
       setSaved(`${name}.${format}`);
@@ -40,7 +42,7 @@ export function StatementDialog({ customer, onClose }: AccountDialogProps) {
   }
 
   return (
-    <Dialog title="Export a statement" isBusy={isBusy} onClose={() => onClose(false)}>
+    <Dialog title="Export a statement" customer={customer} onClose={() => onClose(false)}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -99,7 +101,9 @@ export function StatementDialog({ customer, onClose }: AccountDialogProps) {
         </div>
         <div class="buttons">
           <button type="submit" class="primary" disabled={isBusy}>Download</button>
-          <button type="button" disabled={isBusy} onClick={() => onClose(false)}>Close</button>
+          <button type="button" onClick={() => onClose(false)}>
+            {isBusy ? "Cancel" : "Close"}
+          </button>
         </div>
       </form>
     </Dialog>
