@@ -1,5 +1,5 @@
 /**
- * Everything that the account page says, in English. The other catalogues have the same keys with the
+ * Everything that the account page says, in English. The other languages have the same keys with the
  * same parameters, or they do not compile.
  * @module
  */
@@ -21,7 +21,6 @@ export const en = {
   openChat: "Open WhatsApp",
 
   balance: {
-    heading: "Balance",
     reserved: (count: number, text: string) =>
       `${credits(count, text)} reserved for jobs under way`,
     remaining: (_count: number, text: string) => `${text} left to spend`,

@@ -17,7 +17,6 @@ export const hi: Messages = {
   openChat: "WhatsApp खोलें",
 
   balance: {
-    heading: "बैलेंस",
     reserved: (count, text) => `चल रहे काम के लिए ${credits(count, text)} आरक्षित`,
     remaining: (_count, text) => `खर्च करने के लिए ${text} बाकी`,
     debt: (count, text) =>
