@@ -6,7 +6,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { callFunction, isRefusal, Refusal } from "../common/backend.ts";
+import { callFunction, Refusal } from "../common/backend.ts";
 import type { Configuration } from "../common/configuration.ts";
 import type { Package } from "./account.ts";
 import { ChatLink } from "./chat-link.tsx";
@@ -14,7 +14,7 @@ import { loadCheckout, type Order, type Razorpay } from "./checkout.ts";
 import { useSpeech } from "./language.ts";
 import type { Messages } from "./messages/en.ts";
 import { useIsOnline } from "./online.ts";
-import type { Proof } from "./proof.ts";
+import { hasEnded, type Proof } from "./proof.ts";
 import type { Payment } from "./purchase.ts";
 
 /** What a tap needs to open Checkout. */
@@ -123,8 +123,8 @@ function PackageForm(
         else setProblem("blocked");
       } catch (error) {
         if (!isCurrent) return;
-        if (isRefusal(error, ["PROOF_REQUIRED", "INVALID_PROOF"])) expire();
-        else setProblem(problemOf(error));
+        if (hasEnded(error)) expire();
+        setProblem(problemOf(error));
       }
     };
     const timer = setTimeout(prepare, CHOOSING_MS);
