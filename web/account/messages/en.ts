@@ -11,6 +11,8 @@ const plural = plurals("en");
 const credits = (count: number, text: string) =>
   `${text} ${plural(count, { one: "credit", other: "credits" })}`;
 
+const gatewayProblem = "Razorpay cannot be reached now. Please try again in a while.";
+
 export const en = {
   title: "Your credits",
   credits,
@@ -56,14 +58,15 @@ export const en = {
     inChat: "You are known here by your WhatsApp account alone, without a phone number. " +
       "Buy in the chat: the bot sends you a link for the payment.",
     offline: "You are offline. You can buy again once you are back online.",
-    blocked: "Razorpay’s payment window did not load. Something in this browser may block it. " +
-      "Try again, open this page in another browser, or buy in the chat.",
-    refused: {
+    problems: {
+      BLOCKED: "Razorpay’s payment window did not load. Something in this browser may block it. " +
+        "Try again, open this page in another browser, or buy in the chat.",
       RATE_LIMITED:
         "There were too many orders for now. Please try again later, or buy in the chat.",
       PACKAGE_NOT_FOUND: "This package is no longer for sale. Please choose another one.",
       ACCOUNT_FROZEN: "This account is frozen, and cannot buy now. Please ask in the chat.",
-      GATEWAY: "Razorpay cannot be reached now. Please try again in a while.",
+      GATEWAY_ERROR: gatewayProblem,
+      GATEWAY_UNAVAILABLE: gatewayProblem,
       OTHER: "The order could not be made. Please try again in a while.",
     },
   },
