@@ -234,7 +234,7 @@ for (const [what, address, isExpired] of SLOW) {
     browser,
     `where Auth is slow ${what}, the tab forgets it at once, and the next session stays`,
     async (context) => {
-      const [former, next] = [await newOperator(backend), await newOperator(backend)];
+      const [former, next] = [await addOperator(backend), await addOperator(backend)];
       const page = await openConsole(context, url, former);
       await page.waitForLoadState("networkidle");
       const letGo = await holdAnswer(page, address);
