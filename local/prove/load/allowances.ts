@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { Entry } from "./journal.ts";
+import type { Entry } from "./entry.ts";
 
 /** How many reservations of one person may be open, as in supabase/schemas/rows.sql. */
 export const MAX_OPEN_HOLDS = 20;
