@@ -20,6 +20,9 @@ const OUTAGE = [503, 504, 546];
 const ATTEMPTS = 5;
 const TIMEOUT_MS = 30_000;
 
+/** What a user is told whose account an operator has frozen. */
+export const ACCOUNT_FROZEN = "Your account is paused. Please write to our support.";
+
 /** A WhatsApp message: the sender's number and the message's id. */
 export interface Message {
   readonly from: string;
@@ -51,21 +54,33 @@ export class BackendError extends Error {
   }
 }
 
+/** Whether the backend has refused a call with this code. */
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof BackendError && error.code === code;
+}
+
 /** A user wants an image. */
 export async function onImageRequest<Image>(message: Message, bot: Bot<Image>): Promise<void> {
   const path = `bot-credits/${encodeURIComponent(message.from)}`;
-  const { data } = await callBackend<{ remaining_credits: number }>(path);
+  const { data } = await callBackend<{ remaining_credits: number; frozen?: true }>(path);
+  const maySpend = data.frozen !== true && data.remaining_credits > 0;
   // The image is made before it is charged, so that one that fails costs nothing.
-  let image = data.remaining_credits > 0 ? await bot.makeImage() : undefined;
+  let image = maySpend ? await bot.makeImage() : undefined;
 
   // The message's id is the reference, so a retry or a second delivery is not charged again.
   const deduction = { phone_number: message.from, reference_id: message.id };
-  const charged = await callBackend("bot-deduct", deduction);
+  let charged: Answer<unknown>;
+  try {
+    charged = await callBackend("bot-deduct", deduction);
+  } catch (error) {
+    if (!hasCode(error, "ACCOUNT_FROZEN")) throw error;
+    return await bot.reply(ACCOUNT_FROZEN);
+  }
   if (charged.status === "INSUFFICIENT_CREDITS") {
     return await offerCredits(message, charged.message, bot);
   }
 
-  // Charged although nothing was left: an earlier delivery of this message took the last credit.
+  // Charged although nothing could be spent: an earlier delivery of this message was charged.
   image ??= await bot.makeImage();
   await bot.reply(charged.message, image);
 }

@@ -59,7 +59,7 @@ export async function onEvent(request: Request, bot: Bot): Promise<Response> {
 async function tell({ type, data }: Event, bot: Bot): Promise<void> {
   const news = {
     "credits.granted": `${counted(data.credits_added)} arrived.`,
-    "payment.failed": "The payment failed. The link can still be paid.",
+    "payment.failed": "The payment failed. You can try again.",
     "credits.taken_back": `${counted(data.credits_taken)} been taken back.`,
     "credits.restored": "Your credits are there again.",
     "hold.expired": "That took too long. Nothing was charged.",

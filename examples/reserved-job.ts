@@ -6,7 +6,7 @@
  * @module
  */
 
-import { BackendError, callBackend, type Message, offerCredits } from "./bot.ts";
+import { ACCOUNT_FROZEN, callBackend, hasCode, type Message, offerCredits } from "./bot.ts";
 
 /** A job, and what it costs. */
 export interface Job {
@@ -32,12 +32,17 @@ export type Report =
     readonly isLate: boolean;
     readonly isLow: boolean;
   }
-  /** Done, but after the reservation had expired, and the credits have been spent on something else. */
+  /**
+   * Done, but after the reservation had expired, and the credits have been spent on something else, or the
+   * account was frozen.
+   */
   | { readonly outcome: "expired" }
   /** Not begun, because the user has too few credits: `message` says so. */
   | { readonly outcome: "insufficient_credits"; readonly message: string }
   /** Not begun, because too much is being made for the user already. */
   | { readonly outcome: "too_many_holds" }
+  /** Not begun, because an operator has frozen the account. */
+  | { readonly outcome: "account_frozen" }
   /**
    * Not begun, because an earlier delivery of the message began it. It is done if `state` is `captured`.
    * If not, and if the process has died that began it, the message can be tried again after `expiresAt`.
@@ -69,6 +74,7 @@ export async function withReservedCredits(message: Message, job: Job): Promise<R
     if (reserved.isRepeat || state === "captured") return { outcome: "repeated", state, expiresAt };
   } catch (error) {
     if (hasCode(error, "TOO_MANY_HOLDS")) return { outcome: "too_many_holds" };
+    if (hasCode(error, "ACCOUNT_FROZEN")) return { outcome: "account_frozen" };
     throw error;
   }
 
@@ -87,7 +93,9 @@ export async function withReservedCredits(message: Message, job: Job): Promise<R
     const isLate = late === true;
     return { outcome: "charged", message: captured.message, isLate, isLow: low_balance === true };
   } catch (error) {
-    if (hasCode(error, "HOLD_EXPIRED")) return { outcome: "expired" };
+    if (hasCode(error, "HOLD_EXPIRED") || hasCode(error, "ACCOUNT_FROZEN")) {
+      return { outcome: "expired" };
+    }
     throw error;
   }
 }
@@ -124,6 +132,8 @@ export async function onVoiceRequest(message: Message, bot: VoiceBot): Promise<v
       return await offerCredits(message, report.message, bot);
     case "too_many_holds":
       return await bot.reply("Please wait until what you have asked for is ready.");
+    case "account_frozen":
+      return await bot.reply(ACCOUNT_FROZEN);
     case "repeated":
       // The first delivery of the message replies.
   }
@@ -137,8 +147,4 @@ interface Hold {
 interface Capture {
   late?: true;
   low_balance?: true;
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof BackendError && error.code === code;
 }

@@ -4,7 +4,7 @@
  */
 
 /** `You have 2 credits remaining.`, `You have 1 credit remaining.`, `You have no credits remaining.` */
-export function creditsRemaining(credits: number): string {
+function creditsRemaining(credits: number): string {
   return `You have ${credits === 0 ? "no credits" : counted(credits)} remaining.`;
 }
 

@@ -13,6 +13,7 @@
 import { type CountryCode, parsePhoneNumberFromString } from "libphonenumber-js/core/es6";
 import metadata from "libphonenumber-js/max/metadata";
 import { ConfigurationError, defaultCountry } from "shared/environment.ts";
+import { asDialed } from "shared/old-spelling.ts";
 
 /**
  * What the database takes: at most 15 digits, as ITU-T E.164 says. Some numbering plans, such as Germany's,
@@ -89,18 +90,8 @@ function valid(spelling: string, country?: CountryCode): string | undefined {
   return number?.isValid() && E164.test(number.number) ? number.number : undefined;
 }
 
-/**
- * Returns the number that is dialed today for an old spelling; `undefined` for any other number.
- *
- * WhatsApp keeps old spellings of mobile numbers in three countries; this project keeps the number
- * that is dialed today. Mexico dropped the 1 after the country code in 2019. Brazil put a 9 before
- * mobile numbers of eight digits. Argentina puts a 9 after the country code of mobile numbers, and
- * no number is both a mobile and a fixed line, so the 9 can be added to all.
- */
+/** Returns the number that is dialed today for an old spelling; `undefined` for any other number. */
 function dialable(number: string): string | undefined {
-  const dialed = number
-    .replace(/^\+521([0-9]{10})$/, "+52$1")
-    .replace(/^\+55([1-9][0-9])([6-9][0-9]{7})$/, "+55$19$2")
-    .replace(/^\+54([1-8][0-9]{9})$/, "+549$1");
+  const dialed = asDialed(number);
   return dialed === number ? undefined : valid(dialed);
 }

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { BackendError, callBackend, offerCredits } from "../bot.ts";
+import { ACCOUNT_FROZEN, callBackend, hasCode, offerCredits } from "../bot.ts";
 import { withReservedCredits } from "../reserved-job.ts";
 import { makeImage } from "./generator.ts";
 import { TryLater } from "./inbox.ts";
@@ -51,32 +51,29 @@ async function accountLink(phoneNumber: string): Promise<string> {
 
 /** The image is paid once it has been sent, and its credit is reserved before it is made. */
 async function sendImage(message: Text, prompt: string, say: Say): Promise<void> {
-  try {
-    const report = await withReservedCredits(message, {
-      action: "image_generation",
-      quantity: 1,
-      expiresInSeconds: 120,
-      async run() {
-        await say(await makeImage(prompt));
-        return 1;
-      },
-    });
-    switch (report.outcome) {
-      case "charged":
-        return await say(report.isLow ? `${report.message} Write "buy" for more.` : report.message);
-      case "insufficient_credits":
-        return await offerCredits(message, report.message, { reply: say });
-      case "too_many_holds":
-        return await say("Please wait until what you have asked for is ready.");
-      case "expired":
-        return console.warn("An image took so long that it could not be charged.");
-      case "repeated":
-        // The bot had died before it sent the image, or after it had charged for it.
-        if (report.state === "open") throw new TryLater(new Date(report.expiresAt));
-    }
-  } catch (error) {
-    if (!hasCode(error, "ACCOUNT_FROZEN")) throw error;
-    await say("Your account is paused. Please write to our support.");
+  const report = await withReservedCredits(message, {
+    action: "image_generation",
+    quantity: 1,
+    expiresInSeconds: 120,
+    async run() {
+      await say(await makeImage(prompt));
+      return 1;
+    },
+  });
+  switch (report.outcome) {
+    case "charged":
+      return await say(report.isLow ? `${report.message} Write "buy" for more.` : report.message);
+    case "insufficient_credits":
+      return await offerCredits(message, report.message, { reply: say });
+    case "too_many_holds":
+      return await say("Please wait until what you have asked for is ready.");
+    case "account_frozen":
+      return await say(ACCOUNT_FROZEN);
+    case "expired":
+      return console.warn("An image took so long that it could not be charged.");
+    case "repeated":
+      // The bot had died before it sent the image, or after it had charged for it.
+      if (report.state === "open") throw new TryLater(new Date(report.expiresAt));
   }
 }
 
@@ -97,8 +94,4 @@ interface Package {
   readonly id: string;
   readonly credits: number;
   readonly price: number;
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof BackendError && error.code === code;
 }

@@ -5,7 +5,7 @@
 
 import { Webhook } from "standardwebhooks";
 import { z } from "zod";
-import { offerCredits } from "../bot.ts";
+import { ACCOUNT_FROZEN, offerCredits } from "../bot.ts";
 import { balanceOf } from "./decisions.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Replies } from "./replies.ts";
@@ -75,7 +75,7 @@ function newsIn({ type, data }: Event): string | undefined {
     case "credits.restored":
       return "Your credits are there again.";
     case "user.frozen":
-      return "Your account is paused. Please write to our support.";
+      return ACCOUNT_FROZEN;
     case "user.unfrozen":
       return "Your account is open again.";
     default:

@@ -8,8 +8,9 @@
 
 import { z } from "zod";
 import { decodeBase64url, encodeBase64url } from "shared/auth/base64url.ts";
-import { sign, verifySignature } from "shared/auth/signature.ts";
+import { verifySignature } from "shared/auth/signature.ts";
 import { botSecrets, ConfigurationError, projectUrl } from "shared/environment.ts";
+import { hmac } from "shared/hmac.ts";
 
 const payload = z.lazy(() =>
   z.object({
@@ -38,7 +39,7 @@ export async function makeLinkToken(
     user_id: userId,
     expires_at: Math.floor(expiresAt.getTime() / 1000),
   }));
-  return `${body}.${await sign(signedText(body), secret)}`;
+  return `${body}.${await hmac(signedText(body), secret)}`;
 }
 
 /** Returns the user of a token, or `undefined` if it is forged, expired, or of another project. */

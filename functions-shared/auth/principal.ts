@@ -13,6 +13,7 @@ import { hasSecretKey } from "shared/auth/operator.ts";
 import { isPublishableKey, sessionPhoneNumber } from "shared/auth/session.ts";
 import { frontendAccess, isOpenToEverybody } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
+import { logWarning } from "shared/http/log.ts";
 
 /**
  * The principal of a request: it may read no account (`nobody`), its own (`owner`) or every one.
@@ -98,10 +99,6 @@ async function sessionOwner(token: string): Promise<Owner | undefined> {
 /** Logs a warning, once per worker when it starts, if a hosted project's accounts are public. */
 export function warnOfPublicAccess(): void {
   if (isOpenToEverybody()) {
-    console.warn(JSON.stringify({
-      time: new Date().toISOString(),
-      level: "warn",
-      message: "FRONTEND_ACCESS is public: anyone who knows a phone number can read its account",
-    }));
+    logWarning("FRONTEND_ACCESS is public: anyone who knows a phone number can read its account");
   }
 }

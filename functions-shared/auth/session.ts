@@ -9,6 +9,7 @@ import { decodeBase64url } from "shared/auth/base64url.ts";
 import { client } from "shared/database/rpc.ts";
 import { sessionIssuer, sessionKeys } from "shared/environment.ts";
 import { RequestError } from "shared/errors.ts";
+import { asDialed } from "shared/old-spelling.ts";
 
 /** For how long, and for how many tokens, a refusal by Auth is remembered. */
 const REFUSAL_MS = 60_000;
@@ -51,8 +52,8 @@ const operatorClaims = z.lazy(() =>
  */
 export async function sessionPhoneNumber(token: string): Promise<string | undefined> {
   const { data: claims } = phoneClaims.safeParse(await claimsOfSession(token));
-  // Supabase Auth writes the number without its plus sign.
-  return claims && `+${claims.phone.replace(/^\+/, "")}`;
+  // Supabase Auth writes the number without its plus sign, and as it was spelled when signing in.
+  return claims && asDialed(`+${claims.phone.replace(/^\+/, "")}`);
 }
 
 /** A session that may be an operator's. */
@@ -96,7 +97,7 @@ export function isPublishableKey(token: string): boolean {
   }
 }
 
-/** Returns the claims of a session that somebody may be recognized by. */
+/** Returns the claims of a valid session of a user who signed in, and undefined for any other token. */
 async function claimsOfSession(token: string): Promise<unknown> {
   const { data: claims } = signedIn.safeParse(await verifiedClaims(token));
   if (claims === undefined) return undefined;

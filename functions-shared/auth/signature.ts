@@ -1,9 +1,9 @@
 /**
- * HMAC-SHA256, and signatures as Razorpay writes them: 64 lowercase hexadecimal digits.
+ * Verifies signatures as Razorpay writes them: HMAC-SHA256 in 64 lowercase hexadecimal digits.
  * @module
  */
 
-import { hmac, hmacKey } from "shared/hmac.ts";
+import { hmacKey } from "shared/hmac.ts";
 
 const encoder = new TextEncoder();
 
@@ -30,9 +30,6 @@ export async function verifySignature(
 export function isSignature(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
 }
-
-/** Returns the HMAC-SHA256 of `message` under `secret`. */
-export const sign = hmac;
 
 /**
  * Compares `presented` with every one of `secrets` in constant time. The values compared are HMACs

@@ -18,8 +18,8 @@ export const botCapture = {
   description:
     "The rest of the reservation returns to the user. The amount has the unit of the reservation; a " +
     "quantity has the price that it had then. Without an amount, all that was reserved is charged. After " +
-    "the expiry, the credits are charged if they still suffice. A repeated call returns the first call's response, charges nothing and carries " +
-    "`idempotent-replayed: true`.",
+    "the expiry, the credits are charged if they still suffice. A repeated call returns the first " +
+    "call's response, charges nothing and carries `idempotent-replayed: true`.",
   input: quantityOrCredits(z.object({
     ...botIdentity,
     reference_id: referenceId.describe("The reference of the reservation."),

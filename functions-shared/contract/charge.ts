@@ -26,7 +26,7 @@ export const chargeFields = {
     .describe("The price, if the bot sets it itself; not together with `quantity`."),
 };
 
-/** What of a reservation is charged. Nothing of it is an amount, too. */
+/** How much of a reservation is charged. 0 is allowed, and releases all of it. */
 export const captureFields = {
   quantity: wholeNumber(0, MAX_QUANTITY).nullish()
     .describe(

@@ -6,6 +6,7 @@
 import { z } from "zod";
 import {
   frozen,
+  MAX_INTEGER,
   remainingCredits,
   reservedCredits,
   timestamp,
@@ -48,7 +49,7 @@ export const creditHistory = {
     limit: wholeNumberText(1, 100).optional().describe(
       `Entries per page; ${DEFAULT_PAGE_SIZE} if left out.`,
     ),
-    cursor: wholeNumberText(1, 2_147_483_647).optional().describe(
+    cursor: wholeNumberText(1, MAX_INTEGER).optional().describe(
       "The `next_cursor` of the previous page.",
     ),
   }),

@@ -5,6 +5,9 @@
 
 import { z } from "zod";
 
+/** The largest `integer` of PostgreSQL. */
+export const MAX_INTEGER = 2_147_483_647;
+
 /** Text that the database can store: any but NUL and unpaired surrogates. */
 export const text = (maxLength: number) =>
   z.string("must be a string")

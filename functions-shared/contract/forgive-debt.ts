@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { wholeNumber } from "shared/contract/fields.ts";
+import { MAX_INTEGER, wholeNumber } from "shared/contract/fields.ts";
 import {
   ACTION_FIELDS_REQUIRED,
   actionFields,
@@ -24,7 +24,7 @@ export const forgiveDebt = {
   description: "A debt is no part of the balance, so the history shows nothing of it. " + RECORDED,
   input: z.object({
     user_id: userId,
-    credits: wholeNumber(1, 2_147_483_647).nullish()
+    credits: wholeNumber(1, MAX_INTEGER).nullish()
       .describe("The most that is forgiven, oldest debt first; all of it if left out."),
     ...actionFields,
   }),

@@ -15,7 +15,7 @@ import {
 import type { Operation } from "shared/contract/operation.ts";
 
 /** The number of actions on a page for which the request names no limit. */
-export const DEFAULT_ACTIONS = 50;
+export const DEFAULT_PAGE_SIZE = 50;
 
 export const listActionsTaken = {
   name: "list-actions-taken",
@@ -32,7 +32,7 @@ export const listActionsTaken = {
     ),
     operator: text(200).optional().describe("Only what this operator did; the whole name."),
     limit: wholeNumberText(1, 200).optional().describe(
-      `Actions per page; ${DEFAULT_ACTIONS} if left out.`,
+      `Actions per page; ${DEFAULT_PAGE_SIZE} if left out.`,
     ),
     cursor,
   }),

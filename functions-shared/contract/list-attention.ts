@@ -7,6 +7,9 @@ import { z } from "zod";
 import { timestamp } from "shared/contract/fields.ts";
 import type { Operation } from "shared/contract/operation.ts";
 
+/** The most items of one answer. A hosted project's Data API returns no more rows either. */
+export const MAX_ATTENTION_ITEMS = 1_000;
+
 export const listAttention = {
   name: "list-attention",
   method: "GET",
@@ -35,7 +38,7 @@ export const listAttention = {
           "for all that was left.",
       ),
       events_from: timestamp.nullable().describe("Since when events have to be sent again."),
-    })).describe("Oldest first, at most 1,000."),
+    })).describe(`Oldest first, at most ${MAX_ATTENTION_ITEMS.toLocaleString("en-US")}.`),
   }),
   successMessage: "List retrieved successfully",
   errors: [],

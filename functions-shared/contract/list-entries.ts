@@ -9,7 +9,7 @@ import { cursor, entryInFull, EXAMPLE_USER_ID, nextCursor } from "shared/contrac
 import type { Operation } from "shared/contract/operation.ts";
 
 /** The number of entries on a page for which the request names no limit. */
-export const DEFAULT_ENTRIES = 100;
+export const DEFAULT_PAGE_SIZE = 100;
 
 export const listEntries = {
   name: "list-entries",
@@ -23,7 +23,7 @@ export const listEntries = {
       "If the account was merged into another one, its own history until then.",
     ),
     limit: wholeNumberText(1, 500).optional().describe(
-      `Entries per page; ${DEFAULT_ENTRIES} if left out.`,
+      `Entries per page; ${DEFAULT_PAGE_SIZE} if left out.`,
     ),
     cursor,
   }),

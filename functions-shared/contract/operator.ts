@@ -4,7 +4,13 @@
  */
 
 import { z } from "zod";
-import { referenceId, text, timestamp, wholeNumberText } from "shared/contract/fields.ts";
+import {
+  MAX_INTEGER,
+  referenceId,
+  text,
+  timestamp,
+  wholeNumberText,
+} from "shared/contract/fields.ts";
 
 /** Who acts, in every request that changes something. */
 export const operatorName = text(200).regex(/\S/, "must be a name").nullish()
@@ -49,15 +55,23 @@ export const EXAMPLE_USER_ID = "ce966eac-3f68-47a9-af05-f70448bdf4ff";
 const date = z.iso.date();
 const time = z.iso.datetime({ offset: true });
 
+/** What is earlier than the product is a mistake, and PostgreSQL knows no year 0000. */
+const EARLIEST = "2000-01-01";
+
+/** The end of a time as PostgreSQL reads it: neither long fractions nor offsets of 16 hours and more. */
+const END_OF_TIME = /(:\d\d|\.\d{1,9})(Z|[+-](0\d|1[0-5]):\d\d)$/;
+
 /** A date, which is its first moment in UTC, or a time. Parsed, it is a time. */
 export const moment = z.string("must be a string")
   .refine(
-    (text) => date.safeParse(text).success || time.safeParse(text).success,
-    "must be a date or a time, such as 2026-11-01 or 2026-11-01T09:30:00Z",
+    (text) =>
+      text >= EARLIEST && (date.safeParse(text).success ||
+        time.safeParse(text).success && END_OF_TIME.test(text)),
+    `must be a date or a time from ${EARLIEST}, such as 2026-11-01 or 2026-11-01T09:30:00Z`,
   )
   .transform((text) => text.length === 10 ? `${text}T00:00:00Z` : text);
 
-/** Whether a period, as far as it has a beginning and an end, ends after it begins. */
+/** Returns whether a period ends after it begins. One that is open on either side does. */
 export function endsAfterItBegins(
   { from, to }: {
     readonly from?: string | null | undefined;
@@ -67,13 +81,13 @@ export function endsAfterItBegins(
   return from == null || to == null || Date.parse(from) < Date.parse(to);
 }
 
-/** What is said of one that does not. */
+/** The error for a period that ends before it begins. */
 export const ENDS_TOO_EARLY = { path: ["to"], error: "must be after from" };
 
 /** A day of India, where the business is. */
 export const day = z.string("must be a string").refine(
-  (text) => date.safeParse(text).success && text >= "2000-01-01",
-  "must be a date from 2000-01-01, such as 2026-11-01",
+  (text) => date.safeParse(text).success && text >= EARLIEST,
+  `must be a date from ${EARLIEST}, such as 2026-11-01`,
 );
 
 /** An entry of an account's history, as operators see it. */
@@ -135,7 +149,7 @@ export const actionTaken = z.object({
 });
 
 /** The `cursor` of a list. */
-export const cursor = wholeNumberText(1, 2_147_483_647).optional().describe(
+export const cursor = wholeNumberText(1, MAX_INTEGER).optional().describe(
   "The `next_cursor` of the previous page.",
 );
 

@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { razorpayId, wholeNumber } from "shared/contract/fields.ts";
+import { MAX_INTEGER, razorpayId, wholeNumber } from "shared/contract/fields.ts";
 import {
   ACTION_FIELDS_REQUIRED,
   actionFields,
@@ -26,7 +26,7 @@ export const refundPayment = {
     `or asks again, and never refunds twice. ${RECORDED}`,
   input: z.object({
     payment_id: razorpayId("pay"),
-    amount_paise: wholeNumber(100, 2_147_483_647).nullish()
+    amount_paise: wholeNumber(100, MAX_INTEGER).nullish()
       .describe("All that is left of the payment if left out."),
     ...actionFields,
   }),

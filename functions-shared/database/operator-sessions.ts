@@ -1,12 +1,12 @@
 /**
- * Which operator a session is of.
+ * The operators behind sessions.
  * @module
  */
 
 import { z } from "zod";
 import { oneRow, procedure } from "shared/database/rpc.ts";
 
-/** Finds the operator that a session is of. */
+/** Finds the operator to whom a session belongs. */
 export const findOperator = procedure(
   "find_operator",
   () =>

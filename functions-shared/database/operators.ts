@@ -30,7 +30,7 @@ export const adjustCredits = procedure(
     ),
 );
 
-/** Whether an action found something to do. Actions from before that was recorded did. */
+/** Whether an action changed anything. Actions recorded before this field existed all did. */
 const changed = () => z.boolean().default(true);
 
 /** Forgives a debt, or a part of it. */

@@ -53,7 +53,7 @@ const foundOrder = z.object({
   key_mode: z.enum(["test", "live"]),
   credits: z.int(),
   razorpay_payment_id: z.string().nullable(),
-  balance_after_payment: z.int().nullable(),
+  remaining_after_payment: z.int().nullable(),
 });
 
 /** An order whose payment is to be verified. */

@@ -1237,13 +1237,13 @@ export type Database = {
           "razorpay_order_id": string;
         };
         Returns: {
-          "balance_after_payment": number;
           "credits": number;
           "is_users_phone": boolean;
           "key_mode": string;
           "outcome": string;
           "package_id": string;
           "razorpay_payment_id": string;
+          "remaining_after_payment": number;
           "retry_after_seconds": number;
           "user_id": string;
         }[];

@@ -9,6 +9,9 @@ import { Webhook } from "standardwebhooks";
 /** How long an address may take. A claim of the database lasts longer. */
 const TIMEOUT_MS = 15_000;
 
+/** No more of `Retry-After` counts, and a date in the year 9999 would not fit into the database. */
+const MAX_RETRY_AFTER_SECONDS = 3600;
+
 /** What an address answered, or why there was no answer. */
 export type Answer =
   | { readonly http_status: number; readonly retry_after_seconds: number | undefined }
@@ -68,9 +71,12 @@ export async function send(
 /** Reads `Retry-After`: seconds, or a date. Anything else says nothing. */
 function secondsUntil(retryAfter: string | null): number | undefined {
   if (retryAfter === null) return undefined;
-  if (/^[0-9]{1,9}$/.test(retryAfter)) return Number(retryAfter);
-  const date = Date.parse(retryAfter);
-  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
+  const seconds = /^[0-9]+$/.test(retryAfter)
+    ? Number(retryAfter)
+    : Math.ceil((Date.parse(retryAfter) - Date.now()) / 1000);
+  return Number.isNaN(seconds)
+    ? undefined
+    : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER_SECONDS);
 }
 
 /** What fetch says after the address: `client error (Connect): tcp connect error: ...`. */

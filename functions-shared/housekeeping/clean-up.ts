@@ -9,21 +9,21 @@ import { deleteExpiredRateCounters } from "shared/database/rate-limits.ts";
 
 /** What is deleted, and the most that one call deletes. */
 export const CLEAN_UPS = [
-  { remove: deleteExpiredRateCounters, most: 10_000 },
-  { remove: deleteAbandonedOrders, most: 1_000 },
-  { remove: deleteUnpaidOrders, most: 1_000 },
-  { remove: deleteOldWebhooks, most: 1_000 },
-  { remove: deleteOldHolds, most: 1_000 },
-  { remove: deleteOldEvents, most: 1_000 },
+  { remove: deleteExpiredRateCounters, max: 10_000 },
+  { remove: deleteAbandonedOrders, max: 1_000 },
+  { remove: deleteUnpaidOrders, max: 1_000 },
+  { remove: deleteOldWebhooks, max: 1_000 },
+  { remove: deleteOldHolds, max: 1_000 },
+  { remove: deleteOldEvents, max: 1_000 },
 ];
 
 /** Calls `remove` until it has nothing left to delete, but not again after the deadline. */
 export async function cleanUp(
-  { remove, most }: typeof CLEAN_UPS[number],
+  { remove, max }: typeof CLEAN_UPS[number],
   deadline: number,
 ): Promise<void> {
   let removed: number;
   do {
     removed = await remove({});
-  } while (removed === most && performance.now() < deadline);
+  } while (removed === max && performance.now() < deadline);
 }

@@ -81,6 +81,11 @@ export function logFailure(functionName: string, error: unknown): void {
   }));
 }
 
+/** Logs what somebody may want to change, although nothing has failed. */
+export function logWarning(message: string): void {
+  console.warn(JSON.stringify({ time: new Date().toISOString(), level: "warn", message }));
+}
+
 /** Returns the innermost cause of an error. */
 function rootOf(error: unknown): unknown {
   return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;

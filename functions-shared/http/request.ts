@@ -16,17 +16,17 @@ const MAX_QUERY_PARAMETERS = 20;
 const FIRST_BUFFER_BYTES = 2_048;
 
 /**
- * Returns the path segments after the function's name, decoded, of which a function takes `most`.
+ * Returns the path segments after the function's name, decoded, of which a function takes `maxSegments`.
  *
  * The path starts with the function's name, which `/functions/v1` may precede.
  *
  * @throws {RequestError} `NOT_FOUND` for an empty segment, one too many or another function's name,
  * `INVALID_REQUEST` for a malformed escape.
  */
-export function pathAfter(functionName: string, url: URL, most: number): string[] {
+export function pathAfter(functionName: string, url: URL, maxSegments: number): string[] {
   const path = url.pathname.replace(/^\/functions\/v1(?=\/)/, "").replace(/\/$/, "");
   const [, name, ...segments] = path.split("/");
-  if (name !== functionName || segments.includes("") || segments.length > most) {
+  if (name !== functionName || segments.includes("") || segments.length > maxSegments) {
     throw new RequestError("NOT_FOUND");
   }
   try {

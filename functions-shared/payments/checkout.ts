@@ -7,7 +7,7 @@
 import type { FoundOrder, Settlement } from "shared/database/orders.ts";
 import { refundReversal } from "shared/payments/reversals.ts";
 import { type PaymentReport, settle } from "shared/payments/settlement.ts";
-import { GatewayError } from "shared/razorpay/gateway-error.ts";
+import { GatewayError, onlyGatewayError } from "shared/razorpay/gateway-error.ts";
 import { createGateway, type PaymentGateway } from "shared/razorpay/gateway.ts";
 
 /** What a payment led to, or why it could not be settled. */
@@ -33,11 +33,11 @@ export async function settleCheckout(
   },
   order: FoundOrder,
 ): Promise<CheckoutOutcome> {
-  if (order.razorpay_payment_id === razorpay_payment_id && order.balance_after_payment !== null) {
+  if (order.razorpay_payment_id === razorpay_payment_id && order.remaining_after_payment !== null) {
     return {
       outcome: "replayed",
       credits_added: order.credits,
-      remaining_credits: order.balance_after_payment,
+      remaining_credits: order.remaining_after_payment,
     };
   }
   const gateway = createGateway();
@@ -55,9 +55,4 @@ async function reportOf(gateway: PaymentGateway, paymentId: string): Promise<Pay
   const payment = await gateway.fetchPayment(paymentId);
   const refunds = payment.amount_refunded ? await gateway.fetchRefunds(paymentId) : [];
   return { payment, reversals: refunds.map(refundReversal) };
-}
-
-function onlyGatewayError(error: unknown): GatewayError {
-  if (error instanceof GatewayError) return error;
-  throw error;
 }

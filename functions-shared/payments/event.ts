@@ -4,24 +4,30 @@
  */
 
 import { z } from "zod";
-import { text } from "shared/contract/fields.ts";
+import { MAX_INTEGER, text } from "shared/contract/fields.ts";
 import { disputeReversal, refundReversal } from "shared/payments/reversals.ts";
 import type { PaymentReport } from "shared/payments/settlement.ts";
 import { dispute, payment, refund, secondsSince1970 } from "shared/razorpay/entities.ts";
 
 /** The most that an order of ours can be for, because the database holds amounts as `integer`. */
-const MAX_AMOUNT_PAISE = 2_147_483_647;
+const MAX_AMOUNT_PAISE = MAX_INTEGER;
+
+/** The events that tell of an order's money. Razorpay may be set to send others, and sends new ones. */
+const ABOUT_MONEY =
+  /^(payment\.(authorized|captured|failed|dispute\.\w+)|order\.paid|refund\.\w+|payment_link\.(partially_)?paid)$/;
 
 /** The fields of an event that are read. */
 export interface EventInput {
+  readonly event: string;
   readonly payload?: Record<string, unknown> | null | undefined;
   readonly created_at?: number | null | undefined;
 }
 
 /**
  * An event, read once. The ids are those by which an operator finds it, even if it is unreadable. A
- * `report` is about a payment that may be ours; an `irrelevant` event is not; an `unreadable` one is
- * about a payment but not in a documented shape, so it must not be acknowledged.
+ * `report` is about a payment that may be ours; an `irrelevant` event is not, or is of a kind that tells
+ * of no order's money; an `unreadable` one tells of a payment but not in a documented shape, so it must
+ * not be acknowledged.
  */
 export type EventReading =
   & { readonly razorpayOrderId: string | undefined; readonly razorpayPaymentId: string | undefined }
@@ -39,7 +45,8 @@ const receipt = text(255).nullish().catch(undefined);
 const event = z.object({
   created_at: secondsSince1970.nullish(),
   payload: z.object({
-    payment: entity(payment),
+    // A mandate that another system registers is a payment of nothing.
+    payment: entity(payment.extend({ amount: z.int().min(0) })),
     refund: entity(refund).optional(),
     dispute: entity(dispute).optional(),
     order: entity(z.object({ receipt })).optional(),
@@ -59,24 +66,16 @@ export function readEvent(input: EventInput): EventReading {
   if (!input.payload || !("payment" in input.payload)) {
     return { kind: "irrelevant", razorpayOrderId: undefined, razorpayPaymentId: undefined };
   }
+  const mentioned = mention.safeParse(input.payload).data?.payment.entity;
+  const ids = { razorpayOrderId: mentioned?.order_id, razorpayPaymentId: mentioned?.id };
+  if (!ABOUT_MONEY.test(input.event)) return { kind: "irrelevant", ...ids };
   const { data, error } = event.safeParse(input);
-  if (error) {
-    const mentioned = mention.safeParse(input.payload).data?.payment.entity;
-    return {
-      kind: "unreadable",
-      razorpayOrderId: mentioned?.order_id,
-      razorpayPaymentId: mentioned?.id,
-      error,
-    };
-  }
+  if (error) return { kind: "unreadable", ...ids, error };
   const report = reportOf(data);
-  const ids = {
-    razorpayOrderId: report.payment.order_id ?? undefined,
-    razorpayPaymentId: report.payment.id,
-  };
-  // Other things that are sold with the same Razorpay account may cost more than ours can.
+  // Other things that are sold with the same Razorpay account may cost nothing, or more than ours can.
   const amounts = [report.payment.amount, ...report.reversals.map((part) => part.amount_paise)];
-  const mayBeOurs = amounts.every((amount) => amount <= MAX_AMOUNT_PAISE);
+  const mayBeOurs = report.payment.amount > 0 &&
+    amounts.every((amount) => amount <= MAX_AMOUNT_PAISE);
   return mayBeOurs ? { kind: "report", ...ids, report } : { kind: "irrelevant", ...ids };
 }
 

@@ -23,3 +23,9 @@ export class GatewayError extends Error {
     this.reason = reason;
   }
 }
+
+/** For `catch`: returns a GatewayError, and throws anything else. */
+export function onlyGatewayError(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  throw error;
+}

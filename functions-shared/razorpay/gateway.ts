@@ -22,6 +22,7 @@ import {
 } from "shared/razorpay/entities.ts";
 import { GatewayError } from "shared/razorpay/gateway-error.ts";
 
+/** How long Razorpay may take. The caller's page or bot waits meanwhile. */
 const TIMEOUT_MS = 8_000;
 
 const collectionOf = <Item extends z.ZodType>(item: Item) => z.object({ items: z.array(item) });

@@ -6,9 +6,10 @@
 
 import assert from "node:assert/strict";
 import postgres from "postgres";
+import { PGBENCH_MISSING } from "../postgres/pgbench.ts";
 import { GOALS } from "./goals.ts";
 import { type Call, CONNECTIONS, SESSION_SETTINGS, throughput } from "./load.ts";
-import { findPgbench, type Pgbench, PGBENCH_MISSING, pgbenchScript } from "./pgbench.ts";
+import { findPgbench, type Pgbench, pgbenchScript } from "./pgbench.ts";
 import { printComparisons, printHeading } from "./report.ts";
 import { deduct, minimalDeduction, reserveAndCapture, type Script } from "./scripts.ts";
 import { type Comparison, type Limit, type Measure, sideBySide } from "./statistics.ts";
@@ -69,7 +70,7 @@ export async function benchDeductions(databaseUrl: string): Promise<void> {
     printHeading("The same, sent by pgbench", [
       pgbench
         ? `${pgbench.version}, which takes little processor time, so these figures are stricter.`
-        : PGBENCH_MISSING,
+        : `Skipped: ${PGBENCH_MISSING}`,
     ]);
     if (pgbench) printResults(await compareWithPgbench(pgbench));
   } finally {

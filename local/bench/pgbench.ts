@@ -4,12 +4,9 @@
  */
 
 import { join } from "node:path";
+import { pgbenchVersion } from "../postgres/pgbench.ts";
 import type { Script } from "./scripts.ts";
 import { FIRST_NATIONAL_NUMBER } from "./users.ts";
-
-/** What is printed in place of figures where it is missing. */
-export const PGBENCH_MISSING =
-  "Skipped: pgbench is not installed. Debian's package postgresql has it.";
 
 /** The duration of one run, without the time to connect. */
 const RUN_SECONDS = 1;
@@ -32,13 +29,9 @@ interface PgbenchTarget {
 
 /** Returns pgbench, or undefined if it is not installed. */
 export async function findPgbench(target: PgbenchTarget): Promise<Pgbench | undefined> {
-  try {
-    const version = await run(["--version"]);
-    return { version: version.trim(), throughput: (script) => measure(target, script) };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const version = await pgbenchVersion();
+  if (version === undefined) return undefined;
+  return { version, throughput: (script) => measure(target, script) };
 }
 
 /** Writes a script as pgbench reads it: for a random one of the first `users` users. */
@@ -92,7 +85,7 @@ async function measure(
 
 async function run(
   args: readonly string[],
-  env: Record<string, string> = {},
+  env: Record<string, string>,
 ): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command("pgbench", { args: [...args], env })
     .output();

@@ -18,7 +18,7 @@ import { benchColdStarts } from "./cold-start.ts";
 import { benchDeductions } from "./deductions.ts";
 import { benchKnownUser } from "./known-user.ts";
 import { benchScale, SMALL } from "./scale.ts";
-import { anyPhoneNumber, checkBooks, insertUsers } from "./users.ts";
+import { anyPhoneNumber, assertBooksAreRight, insertUsers } from "./users.ts";
 
 /** What is measured only when it is named. */
 const PARTS: Readonly<Record<string, (settings: Settings) => Promise<void>>> = {
@@ -50,7 +50,7 @@ await runTask(async () => {
     await benchBotDeduct(stack.environment);
     await benchKnownUser(stack.environment, anyPhoneNumber());
     await benchDeductions(DATABASE_URL);
-    await checkBooks(DATABASE_URL);
+    await assertBooksAreRight(DATABASE_URL);
   });
   Deno.exit(0);
 });

@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import postgres from "postgres";
 import { openPlanReader, type PlanNode } from "../postgres/executed-plans.ts";
+import { PGBENCH_MISSING } from "../postgres/pgbench.ts";
 import { applySchemaFiles, readSchemaFiles, type SchemaFile } from "../postgres/schemas.ts";
 import { type TemporaryServer, withTemporaryServer } from "../postgres/temporary.ts";
 import type { Settings } from "../system/settings.ts";
@@ -15,7 +16,7 @@ import { GOALS } from "./goals.ts";
 import { ledgerSize } from "./ledger-size.ts";
 import { CONNECTIONS, SESSION_SETTINGS } from "./load.ts";
 import { partitionLedger } from "./partitioned-schema.ts";
-import { findPgbench, type Pgbench, PGBENCH_MISSING, pgbenchScript } from "./pgbench.ts";
+import { findPgbench, type Pgbench, pgbenchScript } from "./pgbench.ts";
 import { printComparisons, printFigure, printHeading, printLines } from "./report.ts";
 import { deduct, minimalDeduction, type Script } from "./scripts.ts";
 import { type Comparison, takeTurns } from "./statistics.ts";
@@ -198,7 +199,7 @@ async function benchRates(small: Books, large: Books, size: ScaleSize): Promise<
   printHeading("Charging a user, sent by pgbench (per second)", [
     onLarge
       ? `${onLarge.version}; ${CONNECTIONS} connections, prepared statements, synchronous_commit = off.`
-      : PGBENCH_MISSING,
+      : `Skipped: ${PGBENCH_MISSING}`,
   ]);
   if (!onSmall || !onLarge) return;
 

@@ -58,7 +58,7 @@ export async function insertUsers(
 }
 
 /** Throws if the measured calls have left the books inconsistent. */
-export async function checkBooks(databaseUrl: string): Promise<void> {
+export async function assertBooksAreRight(databaseUrl: string): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1 });
   try {
     assert.deepEqual([...await sql`select * from public.check_invariants()`], []);

@@ -16,7 +16,8 @@ const FENCE = /^( *)```[\s\S]*?^\1```$/gm;
 const VERSION = /^## \[(\d[^\]]*)\]/m;
 
 /** The folders whose files the docs name by their path. */
-const FOLDERS = /^(supabase|functions-shared|local|tests|docs|examples|\.ci|\.github)\//;
+const FOLDERS =
+  /^(supabase|functions-shared|local|tests|docs|examples|web(?!\/dist)|\.ci|\.github)\//;
 
 /** What the docs are compared with. */
 export interface Project {

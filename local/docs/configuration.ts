@@ -27,7 +27,8 @@ const PARTS = [
     part: "secrets",
     title: "2. Secrets of the functions",
     introduction: "The embedded stack generates what is empty here and, where there is no " +
-      "Razorpay key, uses its Razorpay stand-in. A hosted project needs them all.",
+      "Razorpay key, uses its Razorpay stand-in. A hosted project needs them all, EVENTS_SECRET once " +
+      "EVENTS_URL is set.",
   },
   {
     part: "options",

@@ -13,7 +13,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { exists, readIfPresent, removeIfPresent } from "../system/files.ts";
-import { makeFolder } from "../system/local-folder.ts";
+import { requirePrivateFolder } from "../system/local-folder.ts";
 import { claimPort, portTakenError } from "../system/ports.ts";
 import { findProcess, sendSignal, waitForExit } from "../system/processes.ts";
 import { TaskError } from "../system/task.ts";
@@ -85,12 +85,12 @@ export async function postgresHome(localDir: string): Promise<string> {
  * @throws {TaskError} if it cannot be created.
  */
 export async function reachableFolder(folder: string, otherwise: string): Promise<string> {
-  await makeFolder(folder);
+  await requirePrivateFolder(folder);
   if (Deno.uid() !== 0 || await isReachable(folder)) return folder;
   // Only root can write to /var/lib, so nobody else can have prepared anything there.
   const other = join("/var/lib/whatsapp-credits", otherwise);
   const umask = Deno.umask(0o022);
-  await makeFolder(other);
+  await requirePrivateFolder(other);
   Deno.umask(umask);
   return other;
 }

@@ -29,7 +29,8 @@ export interface TemporaryServer {
 
 /**
  * Starts a server on a free port, with `serverSettings` in the way of postgresql.conf, calls `use`, and
- * removes the server and its data, even if the task is interrupted.
+ * removes the server and its data, even if the task is interrupted. An `interruption` that never rejects is
+ * for a `use` that ends by itself then, and has to clean up before its server goes.
  *
  * @throws {TaskError} if the server does not start or the task is interrupted.
  */
@@ -37,9 +38,9 @@ export async function withTemporaryServer<Result>(
   settings: Settings,
   use: (server: TemporaryServer) => Promise<Result>,
   serverSettings: Readonly<Record<string, string>> = {},
+  interruption: Promise<never> = failWhenInterrupted(),
 ): Promise<Result> {
   await using cleanUp = new AsyncDisposableStack();
-  const interruption = failWhenInterrupted();
   const localDir = await Deno.makeTempDir({ prefix: "whatsapp-credits-" });
   cleanUp.defer(() => removeIfPresent(localDir));
   const home = await postgresHome(localDir);

@@ -8,9 +8,19 @@ import type { Progress } from "../system/task.ts";
 
 /**
  * How much of a part is run: `small` in under two minutes on a machine of two processors, `full` for
- * docs/proof.md, and `million` where a part has a size that takes hours.
+ * docs/proof.md, and `million` where a part has a size that takes longer ({@linkcode LARGEST}); the full
+ * size for the others.
  */
 export type Size = "small" | "full" | "million";
+
+/**
+ * The parts of which the size `million` is another than the full one: what it is called in docs/proof.md, and
+ * whether the report lacks something without it.
+ */
+export const LARGEST: Readonly<Record<string, { title: string; isRequired: boolean }>> = {
+  fuzz: { title: "fuzz, a million", isRequired: true },
+  soak: { title: "soak, an hour", isRequired: false },
+};
 
 /** What a part is run with. */
 export interface PartOptions {

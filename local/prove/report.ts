@@ -5,7 +5,7 @@
 
 import { cpus, totalmem } from "node:os";
 import { table } from "../docs/markdown.ts";
-import type { Part, PartResult, Size } from "./part.ts";
+import { LARGEST, type Part, type PartResult, type Size } from "./part.ts";
 
 /** A part that has been run. */
 export interface Outcome {
@@ -52,10 +52,17 @@ export function verdicts(outcomes: readonly Outcome[]): string {
 /** The beginning of a section of docs/proof.md: what was run, and what became of the claim. */
 const SECTION = /^## (.+): (holds|does not hold)$/m;
 
-/** A part has a section for its full size, and another for the size that takes longest. */
-const titlesOf = (name: string) => [name, `${name}, a million`];
+/** A part has a section for its full size, and another for its largest one, if that is not the same. */
+const titlesOf = (name: string) => [name, ...LARGEST[name] ? [LARGEST[name].title] : []];
 
-const titleOf = ({ part, size }: Outcome) => titlesOf(part.name)[size === "million" ? 1 : 0] ?? "";
+const titleOf = ({ part: { name }, size }: Outcome) =>
+  (size === "million" ? LARGEST[name]?.title : undefined) ?? name;
+
+/** The sections without which the report is not complete. */
+const requiredOf = (name: string) => [
+  name,
+  ...LARGEST[name]?.isRequired ? [LARGEST[name].title] : [],
+];
 
 /**
  * docs/proof.md with the section of this outcome in place of an earlier one, before `deno fmt`. Sections of
@@ -77,15 +84,16 @@ export function updatedReport(
   sections.set(titleOf(outcome), sectionText(outcome, circumstances));
   const kept = parts.flatMap(({ name }) => titlesOf(name))
     .flatMap((title) => sections.get(title) ?? []);
-  const missing = parts.map(({ name }) => name).filter((name) => !sections.has(name));
+  const missing = parts.flatMap(({ name }) => requiredOf(name))
+    .filter((title) => !sections.has(title));
   const held = kept.filter((section) => SECTION.exec(section)?.[2] === "holds").length;
   return [
     "# Proof",
     "Written by `deno task prove`, and by nobody else. Each part says which commit it was run on. Run " +
-    "them yourself: they need nothing but this repository, and a machine that does nothing else for an " +
-    "hour.",
+    "them yourself: they need this repository and a machine that does nothing else for an hour; kills " +
+    "and soak need Linux, and scale needs pgbench.",
     `**${held} of ${kept.length} hold.**` +
-    (missing.length > 0 ? ` Not run yet: ${missing.join(", ")}.` : ""),
+    (missing.length > 0 ? ` Not run yet: ${missing.join("; ")}.` : ""),
     ...kept,
   ].join("\n\n") + "\n";
 }

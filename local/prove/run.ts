@@ -10,11 +10,12 @@ import { parseArgs } from "node:util";
 import { installPostgres } from "../postgres/binaries.ts";
 import { readIfPresent } from "../system/files.ts";
 import { readSettings, REPOSITORY } from "../system/settings.ts";
-import { runTask, TaskError } from "../system/task.ts";
+import { abortedWhenInterrupted, runTask, TaskError } from "../system/task.ts";
+import { attempt } from "./attempt.ts";
 import { fuzz } from "./fuzz/part.ts";
 import { kills } from "./kills/part.ts";
 import { mutants } from "./mutants/part.ts";
-import { type Part, type PartResult, resultOf, type Size } from "./part.ts";
+import type { Part, Size } from "./part.ts";
 import { type Circumstances, type Outcome, partText, updatedReport, verdicts } from "./report.ts";
 import { scale } from "./scale/part.ts";
 import { soak } from "./soak/part.ts";
@@ -36,6 +37,8 @@ repeats what kills, fuzz and soak have drawn.`;
 
 await runTask(async () => {
   const { parts, size, minutes, seed } = readArguments(Deno.args);
+  // Before anything else, because a signal that comes between two parts must not be lost.
+  const interruption = abortedWhenInterrupted();
   const isFull = size !== "small" && minutes === undefined;
   const commit = isFull ? await committed() : undefined;
   const startedAt = performance.now();
@@ -46,16 +49,21 @@ await runTask(async () => {
   };
   const outcomes: Outcome[] = [];
   for (const [index, part] of parts.entries()) {
+    interruption.throwIfAborted();
     progress(`part ${index + 1} of ${parts.length}, ${part.name}, at size ${size}`);
     const circumstances = await readCircumstances();
     const partStartedAt = performance.now();
-    const result = await attempt(() => part.run({ size, minutes, seed, progress }));
+    const result = await attempt(
+      () => part.run({ size, minutes, seed, progress }),
+      interruption,
+    );
     const outcome = { part, size, result, seconds: (performance.now() - partStartedAt) / 1_000 };
     outcomes.push(outcome);
     console.log(partText(outcome));
     // At once, so that an hour is not lost with the part that is interrupted after it.
     if (commit !== undefined) await writeSection(outcome, { ...circumstances, commit });
   }
+  interruption.throwIfAborted();
   console.log(`\n${verdicts(outcomes)}`);
   Deno.exit(outcomes.every(({ result }) => result.holds) ? 0 : 1);
 });
@@ -82,16 +90,6 @@ function parse(args: string[]) {
     });
   } catch {
     throw new TaskError(USAGE);
-  }
-}
-
-/** A part that breaks has not shown what it claims, and must not hide what the others find. */
-async function attempt(run: () => Promise<PartResult>): Promise<PartResult> {
-  try {
-    return await run();
-  } catch (error) {
-    if (error instanceof TaskError) throw error;
-    return resultOf([], [`The part has failed: ${error instanceof Error ? error.stack : error}`]);
   }
 }
 

@@ -3,6 +3,7 @@
  * @module
  */
 
+/** The names, as Razorpay writes them. */
 export const EVENT_NAMES = [
   "payment.authorized",
   "payment.captured",

@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import { PRIVATE_FILE } from "../system/files.ts";
+import { parseJson } from "../system/json.ts";
 import type { Dispute, Order, Payment, PaymentLink, Refund } from "./entities.ts";
 import { newId } from "./ids.ts";
 import type { WebhookEvent } from "./webhooks.ts";
@@ -135,14 +136,6 @@ function parseState(text: string, path: string): State {
     disputes: byId(saved.disputes),
     events: byId(saved.events),
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function byId<Entry extends { readonly id: string }>(

@@ -34,6 +34,7 @@ export const envelope = z.object({
   code: z.string().optional(),
   data: z.record(z.string(), z.unknown()).optional(),
 });
+/** A response's body, or what is expected of one. */
 export type Envelope = z.infer<typeof envelope>;
 
 /** The customer, and what the functions have returned so far. */
@@ -685,9 +686,7 @@ export const REHEARSALS: readonly Rehearsal[] = [
         headers: { apikey: secretKey },
         body: {
           user_id: String(userId),
-          operator: "Rehearsal",
-          reason: "To see that it works",
-          reference_id: "rehearsal-erasure",
+          ...action("erase-user"),
         },
         answer: { status: 200, body: success("User erased", { user_id: userId, auth: "none" }) },
       },

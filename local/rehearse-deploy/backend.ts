@@ -3,7 +3,7 @@
  * @module
  */
 
-import { sign } from "shared/auth/signature.ts";
+import { hmac } from "shared/hmac.ts";
 import { postgresHome } from "../postgres/server.ts";
 import { connectControl } from "../razorpay/control-client.ts";
 import { functionEnvironment } from "../stack/environment.ts";
@@ -47,7 +47,7 @@ export async function startRehearsalBackend(folder: string): Promise<RehearsalBa
       botSecret: stack.environment.BOT_SECRET,
       page: new URL(variables.FRONTEND_URL ?? "").href,
       secretKey: stack.environment.SUPABASE_SECRET_KEY,
-      sign: (body) => sign(body, stack.environment.RAZORPAY_WEBHOOK_SECRET),
+      sign: (body) => hmac(body, stack.environment.RAZORPAY_WEBHOOK_SECRET),
       pay: (orderId) =>
         razorpay.payOrder(orderId, { outcome: "captured", deliver_webhooks: false }),
     },

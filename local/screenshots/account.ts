@@ -23,7 +23,7 @@ const STORY: readonly (readonly [days: number, action: string, quantity: number]
 ];
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Of a picture in the docs. */
+/** The size of a picture in the docs, in CSS pixels. */
 const DOCS_SIZE = { width: 390, height: 844 };
 
 /** Every state of the page, on a phone, and one on a wide screen. */

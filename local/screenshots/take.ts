@@ -16,7 +16,7 @@ import { CHROMIUM, openBrowser } from "./browser.ts";
 import type { Shot } from "./stage.ts";
 
 /** Every state of every page. */
-export const SHOTS: readonly Shot[] = [...ACCOUNT_SHOTS, ...CONSOLE_SHOTS];
+const SHOTS: readonly Shot[] = [...ACCOUNT_SHOTS, ...CONSOLE_SHOTS];
 
 const PHONE = { width: 390, height: 844 };
 const SCHEMES = ["light", "dark"] as const;

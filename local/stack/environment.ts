@@ -4,30 +4,34 @@
  * @module
  */
 
+import { z } from "zod";
 import { CLOSED, OPEN } from "../system/variables.ts";
 
-/** The content of `stack.env`. */
-export interface StackEnvironment {
-  readonly SUPABASE_URL: string;
-  readonly SUPABASE_PUBLISHABLE_KEY: string;
-  readonly SUPABASE_SECRET_KEY: string;
+/** What `stack.env` has to hold. */
+export const stackEnvironment = z.strictObject({
+  SUPABASE_URL: z.string(),
+  SUPABASE_PUBLISHABLE_KEY: z.string(),
+  SUPABASE_SECRET_KEY: z.string(),
   /** Empty if a given Supabase project is used and `DATABASE_URL` is not set. */
-  readonly DATABASE_URL: string;
-  readonly BOT_SECRET: string;
-  readonly RAZORPAY_KEY_ID: string;
-  readonly RAZORPAY_KEY_SECRET: string;
-  readonly RAZORPAY_WEBHOOK_SECRET: string;
-  readonly ERASURE_SECRET: string;
-  readonly RAZORPAY_API_URL: string;
+  DATABASE_URL: z.string(),
+  BOT_SECRET: z.string(),
+  RAZORPAY_KEY_ID: z.string(),
+  RAZORPAY_KEY_SECRET: z.string(),
+  RAZORPAY_WEBHOOK_SECRET: z.string(),
+  ERASURE_SECRET: z.string(),
+  RAZORPAY_API_URL: z.string(),
   /** Signs the events that the bot is told. */
-  readonly EVENTS_SECRET: string;
+  EVENTS_SECRET: z.string(),
   /** The page that the bot's links open. */
-  readonly FRONTEND_URL: string;
+  FRONTEND_URL: z.string(),
   /** The origin of the operators' console. */
-  readonly CONSOLE_ORIGIN: string;
+  CONSOLE_ORIGIN: z.string(),
   /** Where the stack tells of events, if anywhere. */
-  readonly EVENTS_URL?: string;
-}
+  EVENTS_URL: z.string().exactOptional(),
+}).readonly();
+
+/** The content of `stack.env`. */
+export type StackEnvironment = z.infer<typeof stackEnvironment>;
 
 /** Whose accounts the functions of a stack serve. */
 interface Project {

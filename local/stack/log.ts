@@ -7,6 +7,7 @@
 import { inspect, styleText } from "node:util";
 import { withoutNumbers } from "shared/http/log.ts";
 import { z } from "zod";
+import { parseJson } from "../system/json.ts";
 import type { LogFormat } from "../system/settings.ts";
 import { SCHEDULER_REQUEST_ID } from "./scheduler.ts";
 
@@ -80,7 +81,7 @@ export function printed(
 function lineOf(parts: readonly unknown[]): LogLine | undefined {
   const [only] = parts;
   if (parts.length !== 1) return undefined;
-  if (typeof only === "string") return logLine.safeParse(parsed(only)).data;
+  if (typeof only === "string") return logLine.safeParse(parseJson(only)).data;
   const error = databaseError.safeParse(only).data;
   return error && {
     time: new Date().toISOString(),
@@ -88,14 +89,6 @@ function lineOf(parts: readonly unknown[]): LogLine | undefined {
     function: "data-api",
     cause: withoutNumbers(`${error.code} ${error.message}`),
   };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Returns whether the scheduler has called and there was nothing to do, as almost always. */

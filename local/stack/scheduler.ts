@@ -10,14 +10,14 @@ interface Schedule {
   readonly name: string;
   readonly intervalMs: number;
   /** How many calls may be under way; while there are as many, none is added. */
-  readonly mostAtOnce: number;
+  readonly maxAtOnce: number;
 }
 
 /** The functions that a hosted project has called as well, in the database's scheduled_jobs.sql. */
 export const SCHEDULES: readonly Schedule[] = [
-  { name: "reconcile-payments", intervalMs: 60_000, mostAtOnce: 1 },
+  { name: "reconcile-payments", intervalMs: 60_000, maxAtOnce: 1 },
   // A call may take long, because an address is slow, and must not keep another address waiting.
-  { name: "deliver-events", intervalMs: 1_000, mostAtOnce: 4 },
+  { name: "deliver-events", intervalMs: 1_000, maxAtOnce: 4 },
 ];
 
 /** How the scheduler's requests are told from others in the log. */
@@ -37,7 +37,7 @@ export function startScheduler(
   const timers = schedules.map((schedule) => {
     let underWay = 0;
     return setInterval(() => {
-      if (underWay === schedule.mostAtOnce) return;
+      if (underWay === schedule.maxAtOnce) return;
       underWay++;
       const call = invoke(schedule.name).finally(() => {
         underWay--;

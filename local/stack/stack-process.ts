@@ -6,31 +6,12 @@
 import { strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
-import { z } from "zod";
-import type { StackEnvironment } from "./environment.ts";
+import { type StackEnvironment, stackEnvironment } from "./environment.ts";
 import { readIfPresent, removeIfPresent } from "../system/files.ts";
 import { postgresHome } from "../postgres/server.ts";
 import { findProcess, type Process, sendSignal } from "../system/processes.ts";
 import { REPOSITORY } from "../system/settings.ts";
 import { until } from "../system/until.ts";
-
-/** What `stack.env` holds. */
-const stackEnvironment = z.strictObject({
-  SUPABASE_URL: z.string(),
-  SUPABASE_PUBLISHABLE_KEY: z.string(),
-  SUPABASE_SECRET_KEY: z.string(),
-  DATABASE_URL: z.string(),
-  BOT_SECRET: z.string(),
-  RAZORPAY_KEY_ID: z.string(),
-  RAZORPAY_KEY_SECRET: z.string(),
-  RAZORPAY_WEBHOOK_SECRET: z.string(),
-  ERASURE_SECRET: z.string(),
-  RAZORPAY_API_URL: z.string(),
-  EVENTS_SECRET: z.string(),
-  FRONTEND_URL: z.string(),
-  CONSOLE_ORIGIN: z.string(),
-  EVENTS_URL: z.string().optional(),
-});
 
 /** A folder for one stack after another. Disposing of it ends what still runs on it and removes it. */
 export interface StackFolder extends AsyncDisposable {

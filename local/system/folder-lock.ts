@@ -5,7 +5,7 @@
 
 import { join } from "node:path";
 import { PRIVATE_FILE } from "./files.ts";
-import { makeFolder } from "./local-folder.ts";
+import { requirePrivateFolder } from "./local-folder.ts";
 import { TaskError } from "./task.ts";
 
 /** A lock that is held. */
@@ -48,7 +48,7 @@ function lockFile(folder: string): string {
 }
 
 async function openLockFile(folder: string): Promise<Deno.FsFile> {
-  await makeFolder(folder);
+  await requirePrivateFolder(folder);
   const { uid } = await Deno.stat(folder);
   try {
     const options = { create: true, read: true, write: true, mode: PRIVATE_FILE };

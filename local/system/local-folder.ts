@@ -17,7 +17,7 @@ export const IGNORE_EVERYTHING = "*\n";
  * @throws {TaskError} that says why it cannot be used.
  */
 export async function makeLocalFolder(folder: string): Promise<void> {
-  await makeFolder(folder);
+  await requirePrivateFolder(folder);
   const file = join(folder, ".gitignore");
   if (!await exists(file)) await explained(folder, Deno.writeTextFile(file, IGNORE_EVERYTHING));
 }
@@ -27,7 +27,7 @@ export async function makeLocalFolder(folder: string): Promise<void> {
  *
  * @throws {TaskError} that says why it cannot be created.
  */
-export async function makeFolder(folder: string): Promise<void> {
+export async function requirePrivateFolder(folder: string): Promise<void> {
   await explained(folder, makePrivateFolder(folder));
 }
 

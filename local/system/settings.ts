@@ -157,18 +157,24 @@ function url(
   return text;
 }
 
+/** As in `functions-shared/environment.ts`, which this floor may not import. */
+const MIN_SECRET_LENGTH = 32;
+const MIN_DIFFERENT_CHARACTERS = 8;
+
 /** With a weaker one, the functions would let nobody in. */
 function botSecret(variables: Variables): string | undefined {
   const secret = variables.BOT_SECRET || undefined;
   if (secret === undefined) return undefined;
-  if (secret.length >= 32 && new Set(secret).size >= 8) return secret;
+  const isHardToGuess = secret.length >= MIN_SECRET_LENGTH &&
+    new Set(secret).size >= MIN_DIFFERENT_CHARACTERS;
+  if (isHardToGuess) return secret;
   throw new TaskError(
-    "BOT_SECRET must have at least 32 characters, and 8 different ones. Leave it empty to have one " +
-      "generated.",
+    `BOT_SECRET must have at least ${MIN_SECRET_LENGTH} characters, and ${MIN_DIFFERENT_CHARACTERS} ` +
+      "different ones. Leave it empty to have one generated.",
   );
 }
 
-/** `whsec_` and 24 to 64 bytes in base64. */
+/** `whsec_` and 24 to 64 bytes in base64, as in `functions-shared/environment.ts`. */
 const EVENTS_SECRET = /^whsec_([A-Za-z0-9+/]{4}){8,21}([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** With another one, the functions would send nothing. */

@@ -51,3 +51,10 @@ export function failWhenInterrupted(): Promise<never> {
   interruption.catch(() => {});
   return interruption;
 }
+
+/** A signal that is aborted, with a {@linkcode TaskError}, when this process is asked to stop. */
+export function abortedWhenInterrupted(): AbortSignal {
+  const interruption = new AbortController();
+  failWhenInterrupted().catch((error) => interruption.abort(error));
+  return interruption.signal;
+}

@@ -7,13 +7,14 @@
  * @module
  */
 
-import { randomBytes, randomInt } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { setEnvironment } from "../stack/stack.ts";
 import { withTemporaryStack } from "../stack/temporary.ts";
 import { readIfPresent } from "../system/files.ts";
 import { isLoopbackUrl } from "../system/loopback.ts";
+import { randomPhoneNumber } from "../system/phone-number.ts";
 import { claimPort, responds } from "../system/ports.ts";
 import { parseSettings, readSettings, type Settings } from "../system/settings.ts";
 import { interrupted, runTask, TaskError } from "../system/task.ts";
@@ -56,9 +57,9 @@ await runTask(async () => {
 });
 
 /** The customer's number without a plus, as WhatsApp has it. */
-function customerNumber([given, ...others]: readonly string[]): string {
-  // One that no one has used on this stack.
-  if (given === undefined) return `9198${String(randomInt(100_000_000)).padStart(8, "0")}`;
+function customerNumber(
+  [given = randomPhoneNumber(), ...others]: readonly string[],
+): string {
   if (others.length > 0 || !/^\+?[1-9][0-9]{6,14}$/.test(given)) {
     throw new TaskError("Usage: deno task chat [+919876543210]");
   }

@@ -6,7 +6,6 @@
  * @module
  */
 
-import { randomInt } from "node:crypto";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { play, stepsOf, withAnswers } from "../docs/story.ts";
@@ -14,6 +13,7 @@ import { stabilizer } from "../docs/stable-text.ts";
 import { withTemporaryStack } from "../stack/temporary.ts";
 import { readIfPresent } from "../system/files.ts";
 import { writeGenerated } from "../system/generated-file.ts";
+import { randomPhoneNumber } from "../system/phone-number.ts";
 import { responds } from "../system/ports.ts";
 import { parseSettings, readSettings, REPOSITORY, type Settings } from "../system/settings.ts";
 import { runTask, TaskError } from "../system/task.ts";
@@ -70,8 +70,7 @@ await runTask(async () => {
   const settings = readSettings();
   const running = TO_FILE ? undefined : await runningStack(settings);
   if (running) {
-    // A number that no one has used on this stack.
-    const phone = `+9198${String(randomInt(100_000_000)).padStart(8, "0")}`;
+    const phone = randomPhoneNumber();
     await playTutorial(tutorial, running, { phone, show: console.log });
     console.log(
       "\nThe customer has been erased, so the link above opens nothing any more. For one that does: " +

@@ -22,7 +22,7 @@ import {
   type StarterPayment,
   userWithCredits,
   type Who,
-} from "../support/holds.ts";
+} from "../support/sql-bot.ts";
 
 const database = await createTestDatabase();
 const { sql } = database;

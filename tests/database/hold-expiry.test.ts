@@ -24,7 +24,7 @@ import {
   reserve,
   userWithCredits,
   type Who,
-} from "../support/holds.ts";
+} from "../support/sql-bot.ts";
 import { one } from "../support/lists.ts";
 
 const database = await createTestDatabase();

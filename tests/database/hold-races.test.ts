@@ -20,17 +20,17 @@ import {
   idOf,
   letExpire,
   merge,
-  newWhatsappId,
   refund,
   release,
   reserve,
   userWithCredits,
   type Who,
-} from "../support/holds.ts";
+} from "../support/sql-bot.ts";
 import { at, one } from "../support/lists.ts";
 import { breakRule, type Breaks, testOfTests } from "../support/mutants.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { type Call, takeTurns } from "../support/turns.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 import { until } from "../../local/system/until.ts";
 
 const JOB = "wamid.job";

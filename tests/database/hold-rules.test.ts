@@ -20,7 +20,7 @@ import {
   reserve,
   userWithCredits,
   type Who,
-} from "../support/holds.ts";
+} from "../support/sql-bot.ts";
 import { breakRule, type Breaks, testOfTests } from "../support/mutants.ts";
 
 const JOB = "wamid.job";

@@ -11,7 +11,7 @@ import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import postgres from "postgres";
 import { startBackend } from "../support/backend.ts";
 import { call, dataOf, operatorHeaders } from "../support/calls.ts";
-import { capture, deduct, release, reserve } from "../support/holds.ts";
+import { capture, deduct, release, reserve } from "../support/sql-bot.ts";
 import { testOfTests } from "../support/mutants.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { orderPackage } from "../support/purchases.ts";

@@ -19,7 +19,7 @@ import {
   reserve,
   userWithCredits,
   type Who,
-} from "../support/holds.ts";
+} from "../support/sql-bot.ts";
 
 const database = await createTestDatabase();
 const { sql } = database;

@@ -9,7 +9,7 @@ import { randomUUID } from "node:crypto";
 import type postgres from "postgres";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { createTestDatabase } from "../support/database.ts";
-import { deduct, userWithCredits } from "../support/holds.ts";
+import { deduct, userWithCredits } from "../support/sql-bot.ts";
 import { one } from "../support/lists.ts";
 import { takeTurns } from "../support/turns.ts";
 
@@ -158,7 +158,7 @@ Deno.test("what has applied is neither changed, nor withdrawn, nor ended in the 
   deepStrictEqual(await plan(action), ["3 until 1", "4"]);
 });
 
-Deno.test("a price begins some day", async () => {
+Deno.test("a price that never begins is refused", async () => {
   await rejects(
     sql`
     insert into public.action_prices (action_id, unit, credits, done_message, valid_from)

@@ -10,6 +10,7 @@ import { assertBooksAreRight } from "../support/backend.ts";
 import { openConnections } from "../support/connections.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { newOrderId, newPaymentId } from "../support/razorpay-ids.ts";
 import { at, one } from "../support/lists.ts";
 
 const database = await createTestDatabase();
@@ -39,7 +40,7 @@ async function placeOrder(): Promise<Order> {
 /** Reports a captured payment of 99 rupees. */
 async function settle(
   sql: postgres.Sql,
-  { razorpayOrderId, paymentId = newId("pay"), receipt }: {
+  { razorpayOrderId, paymentId = newPaymentId(), receipt }: {
     razorpayOrderId: string;
     paymentId?: string;
     receipt?: string | null;
@@ -70,14 +71,10 @@ async function stateOf(order: Order): Promise<[state: string, razorpayOrderId: s
   return [state, razorpay_order_id];
 }
 
-function newId(kind: string): string {
-  return `${kind}_${randomUUID().replaceAll("-", "").slice(0, 14)}`;
-}
-
 Deno.test("the receipt of a pending order leads to it", async () => {
   const order = await placeOrder();
-  const razorpayOrderId = newId("order");
-  const paymentId = newId("pay");
+  const razorpayOrderId = newOrderId();
+  const paymentId = newPaymentId();
   strictEqual(await settle(sql, { razorpayOrderId, paymentId }), "not_ours");
   deepStrictEqual(await stateOf(order), ["pending", null]);
   strictEqual(
@@ -91,23 +88,23 @@ Deno.test("the receipt of a pending order leads to it", async () => {
 
 Deno.test("the receipt of an order that has another Razorpay order leads nowhere", async () => {
   const order = await placeOrder();
-  const razorpayOrderId = newId("order");
+  const razorpayOrderId = newOrderId();
   await attach(sql, order, razorpayOrderId);
   strictEqual(
-    await settle(sql, { razorpayOrderId: newId("order"), receipt: order.receipt }),
+    await settle(sql, { razorpayOrderId: newOrderId(), receipt: order.receipt }),
     "not_ours",
   );
   deepStrictEqual(await stateOf(order), ["open", razorpayOrderId]);
   strictEqual(await settle(sql, { razorpayOrderId }), "settled");
   strictEqual(
-    await settle(sql, { razorpayOrderId: newId("order"), receipt: order.receipt }),
+    await settle(sql, { razorpayOrderId: newOrderId(), receipt: order.receipt }),
     "not_ours",
   );
 });
 
 Deno.test("a known Razorpay order is what counts, whatever the receipt", async () => {
   const [known, pending] = [await placeOrder(), await placeOrder()];
-  const razorpayOrderId = newId("order");
+  const razorpayOrderId = newOrderId();
   await attach(sql, known, razorpayOrderId);
   strictEqual(await settle(sql, { razorpayOrderId, receipt: pending.receipt }), "settled");
   deepStrictEqual(await stateOf(known), ["paid", razorpayOrderId]);
@@ -130,14 +127,14 @@ Deno.test("what is no receipt of ours leads nowhere, and is no error", async () 
       randomUUID().replaceAll("-", ""),
     ]
   ) {
-    strictEqual(await settle(sql, { razorpayOrderId: newId("order"), receipt }), "not_ours");
+    strictEqual(await settle(sql, { razorpayOrderId: newOrderId(), receipt }), "not_ours");
   }
   deepStrictEqual(await stateOf(order), ["pending", null]);
 });
 
 Deno.test("many reports of one payment at once attach its order and grant its credits once", async () => {
   const order = await placeOrder();
-  const report = { razorpayOrderId: newId("order"), paymentId: newId("pay") };
+  const report = { razorpayOrderId: newOrderId(), paymentId: newPaymentId() };
   await using connections = await openConnections(database.url, AT_ONCE);
   const outcomes = await connections.all((sql) => {
     return settle(sql, { ...report, receipt: order.receipt });
@@ -150,7 +147,7 @@ Deno.test("create-order's answer and the payment may arrive at once", async () =
   await using connections = await openConnections(database.url, 2);
   for (let round = 0; round < 10; round++) {
     const order = await placeOrder();
-    const razorpayOrderId = newId("order");
+    const razorpayOrderId = newOrderId();
     const results = await connections.all((sql, index) => {
       return index === 0
         ? attach(sql, order, razorpayOrderId)
@@ -165,7 +162,7 @@ Deno.test("one Razorpay order under two receipts belongs to one order, and the o
   await using connections = await openConnections(database.url, 2);
   for (let round = 0; round < 10; round++) {
     const orders = [await placeOrder(), await placeOrder()];
-    const report = { razorpayOrderId: newId("order"), paymentId: newId("pay") };
+    const report = { razorpayOrderId: newOrderId(), paymentId: newPaymentId() };
     const outcomes = await connections.all((sql, index) => {
       return settle(sql, { ...report, receipt: at(orders, index).receipt })
         .catch(({ code }: postgres.PostgresError) => code);

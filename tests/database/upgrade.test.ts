@@ -28,8 +28,9 @@ import { REPOSITORY } from "../../local/system/settings.ts";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { balancesOf, capture, deduct, release, reserve } from "../support/holds.ts";
+import { balancesOf, capture, deduct, release, reserve } from "../support/sql-bot.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { newId, newOrderId, newPaymentId } from "../support/razorpay-ids.ts";
 import { first, one } from "../support/lists.ts";
 
 /** The version of the first migration. Databases at this version exist, so it never changes. */
@@ -114,9 +115,9 @@ async function buy(sql: postgres.Sql, phone: string, packageId: string): Promise
       package_id => ${packageId}, key_mode => 'test', phone_number => ${phone}
     )`,
   );
-  const razorpayOrderId = newId("order");
+  const razorpayOrderId = newOrderId();
   await sql`select public.attach_razorpay_order(${order_id}, ${razorpayOrderId})`;
-  const paymentId = newId("pay");
+  const paymentId = newPaymentId();
   await settle(sql, razorpayOrderId, paymentId);
   return paymentId;
 }
@@ -168,10 +169,6 @@ async function reverse(
   });
 }
 
-function newId(kind: string): string {
-  return `${kind}_${randomUUID().replaceAll("-", "").slice(0, 14)}`;
-}
-
 /** What is expected of a database after the update. */
 interface Filling {
   /** The number of an account into which one was merged that still has something. */
@@ -221,20 +218,20 @@ async function fill(sql: postgres.Sql): Promise<Filling> {
       select order_id from public.place_order('starter', 'test', phone_number => ${phone})`,
     );
     const attached = await sql`
-      select public.attach_razorpay_order(${order_id}, ${newId("order")}) as id`;
+      select public.attach_razorpay_order(${order_id}, ${newOrderId()}) as id`;
     return one(attached).id;
   };
   strictEqual(
-    await settle(sql, await openOrder(open), newId("pay"), { status: "failed" }),
+    await settle(sql, await openOrder(open), newPaymentId(), { status: "failed" }),
     "not_captured",
   );
   strictEqual(
-    await settle(sql, await openOrder(wrong), newId("pay"), { paise: 100 }),
+    await settle(sql, await openOrder(wrong), newPaymentId(), { paise: 100 }),
     "amount_mismatch",
   );
   const paidTwice = await openOrder(twice);
-  strictEqual(await settle(sql, paidTwice, newId("pay")), "settled");
-  strictEqual(await settle(sql, paidTwice, newId("pay")), "paid_by_another_payment");
+  strictEqual(await settle(sql, paidTwice, newPaymentId()), "settled");
+  strictEqual(await settle(sql, paidTwice, newPaymentId()), "paid_by_another_payment");
   await buy(sql, paid, "popular");
   await reverse(sql, await buy(sql, refunded, "starter"), "refund", "processed", 0.5);
   await reverse(sql, await buy(sql, refunded, "popular"), "refund", "pending");
@@ -306,7 +303,7 @@ async function leaveBehind(sql: postgres.Sql, into: string): Promise<string> {
   const { order_id } = one(
     await sql`select order_id from public.place_order('pro', 'test', phone_number => ${phone})`,
   );
-  const id = newId("order");
+  const id = newOrderId();
   await sql`select public.attach_razorpay_order(${order_id}, ${id})`;
   await sql`
     update public.users set merged_into = ${into_id}, phone_number = null where id = ${from_id}`;
@@ -342,7 +339,7 @@ async function assertOrdersAreWhose(
       select credits from public.payment_orders where razorpay_order_id = ${razorpayOrderId}`,
     );
     const before = await balance();
-    strictEqual(await settle(sql, razorpayOrderId, newId("pay")), "settled");
+    strictEqual(await settle(sql, razorpayOrderId, newPaymentId()), "settled");
     strictEqual(await balance(), before + credits);
   }
 }

@@ -9,6 +9,7 @@ import { startBackend } from "../support/backend.ts";
 import {
   capture,
   deduct,
+  expectReplay,
   fundsOf,
   newCustomer,
   newReference,
@@ -20,17 +21,12 @@ import {
   setPrice,
   userIdOf,
 } from "../support/bot.ts";
-import { type Answer, call, dataOf, expectError } from "../support/calls.ts";
+import { call, dataOf, expectError } from "../support/calls.ts";
 import { first, one } from "../support/lists.ts";
 
 const backend = await startBackend();
 const { sql } = backend;
 Deno.test.afterAll(() => backend.stop());
-
-function expectReplay(again: Answer, first: Answer): void {
-  deepStrictEqual(again.body, first.body);
-  strictEqual(again.headers.get("idempotent-replayed"), "true");
-}
 
 /** A customer with 20 credits and a hold. */
 async function held(fields: object) {

@@ -14,6 +14,7 @@ import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { linkTokenOf } from "../support/proofs.ts";
 import { history, INVALID_PROOF, newUser, NOT_THE_OWNER, profile } from "../support/accounts.ts";
 import { encodePart, newSecret, sign } from "../support/signing.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const backend = await startBackend();
 const { environment } = backend;
@@ -56,7 +57,7 @@ Deno.test("bot-link makes no link where the page's address is missing or none", 
 });
 
 Deno.test("a link for somebody without a number opens that history, and no other", async () => {
-  const body = { whatsapp_user_id: `IN.${randomUUID().replaceAll("-", "")}` };
+  const body = { whatsapp_user_id: newWhatsappId() };
   const { url, token } = dataOf(await call("POST", "bot-link", { body }));
   const userId = new URLSearchParams(new URL(String(url)).hash.slice(1)).get("user_id") ?? "";
   const headers = { "x-access-token": String(token) };

@@ -20,6 +20,7 @@ import {
   usePaymentHarness,
 } from "../support/payment-harness.ts";
 import { first, one } from "../support/lists.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const shop = await usePaymentHarness();
 const { control } = shop;
@@ -276,7 +277,7 @@ Deno.test("a reference of the test mode gets an order that can be paid when the 
 });
 
 Deno.test("an open link is offered again to every identity of its user, and to nobody else", async () => {
-  const whatsapp_user_id = `IN.${randomUUID().replaceAll("-", "")}`;
+  const whatsapp_user_id = newWhatsappId();
   const phone = newPhoneNumber();
   const both = await linkFor(phone, { whatsapp_user_id });
   const byId = dataOf(

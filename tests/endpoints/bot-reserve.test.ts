@@ -9,10 +9,10 @@ import { startBackend } from "../support/backend.ts";
 import {
   capture,
   deduct,
+  expectReplay,
   fundsOf,
   newCustomer,
   newReference,
-  newWhatsappId,
   passExpiry,
   reserve,
   retire,
@@ -22,6 +22,7 @@ import {
 import { type Answer, dataOf, expectError } from "../support/calls.ts";
 import { first, one } from "../support/lists.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const backend = await startBackend();
 const { sql } = backend;
@@ -31,11 +32,6 @@ function expectRefusal({ httpStatus, headers, body }: Answer, remaining: number)
   strictEqual(`${httpStatus} ${body.status}`, "200 INSUFFICIENT_CREDITS");
   deepStrictEqual(body.data, { remaining_credits: remaining });
   strictEqual(headers.get("idempotent-replayed"), null);
-}
-
-function expectReplay(again: Answer, first: Answer): void {
-  deepStrictEqual(again.body, first.body);
-  strictEqual(again.headers.get("idempotent-replayed"), "true");
 }
 
 /** The seconds from now to the expiry that a response names. */

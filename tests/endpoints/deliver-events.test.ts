@@ -22,6 +22,7 @@ import { logOf } from "../support/log.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { keepPrivate } from "../support/private-values.ts";
 import { withQuickTimers } from "../support/quick-timers.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
@@ -225,6 +226,18 @@ Deno.test("1,000 events all arrive at an address that fails one time in three, a
   deepStrictEqual(await states(), { delivered: 1000 });
 });
 
+Deno.test("a run ends after 500 deliveries, shared by its addresses, and the next one sends the rest", async () => {
+  await using bot = listen();
+  await using other = listen();
+  await tell(510);
+  strictEqual((await deliverTo([bot.url])).delivered, 500);
+  strictEqual((await deliverTo([bot.url])).delivered, 10);
+  await forgetEvents(sql);
+  await tell(260);
+  strictEqual((await deliverTo([bot.url, other.url])).delivered, 500);
+  strictEqual((await deliverTo([bot.url, other.url])).delivered, 20);
+});
+
 Deno.test("several dispatchers at once send nothing twice", async () => {
   await using bot = listen();
   await tell(100);
@@ -354,6 +367,8 @@ Deno.test("Retry-After keeps everything from an address for as long as it says, 
     ["120", 110, 121],
     [inTwoMinutes(), 100, 121],
     ["86400", 3500, 3601],
+    ["9".repeat(400), 3500, 3601],
+    [new Date("9999-12-31T23:59:59Z").toUTCString(), 3500, 3601],
     ["0", 3, 7],
     ["soon", 3, 7],
     [new Date(0).toUTCString(), 3, 7],
@@ -581,7 +596,7 @@ Deno.test("what is told of a merged account reaches the number that it has now",
 
 Deno.test("a user without a number is told by the WhatsApp user id alone", async () => {
   await using bot = listen();
-  const whatsapp_user_id = `IN.${crypto.randomUUID().replaceAll("-", "")}`;
+  const whatsapp_user_id = newWhatsappId();
   await sql`
     select private.tell(user_id, 'user.frozen')
     from public.get_user(whatsapp_user_id => ${whatsapp_user_id})`;

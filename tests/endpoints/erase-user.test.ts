@@ -15,11 +15,10 @@ import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { withLimit } from "../support/rate-limits.ts";
 import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
 import { one } from "../support/lists.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const shop = await usePaymentHarness();
 const { control, sql } = shop;
-
-const newWhatsappId = () => `IN.${randomUUID().replaceAll("-", "")}`;
 
 function eraseUser(user_id: string, fields: Record<string, unknown> = {}) {
   return call("POST", "erase-user", {

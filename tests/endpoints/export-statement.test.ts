@@ -192,6 +192,12 @@ Deno.test.each(
     ["from=yesterday", "INVALID_REQUEST"],
     ["to=2026-13-01", "INVALID_REQUEST"],
     ["to=2026-11-01T00:00:00", "INVALID_REQUEST"],
+    ["from=0000-01-01", "INVALID_REQUEST"],
+    ["from=0000-11-01T00:00:00Z", "INVALID_REQUEST"],
+    ["from=1999-12-31", "INVALID_REQUEST"],
+    ["to=2026-11-01T00:00:00%2B16:00", "INVALID_REQUEST"],
+    ["to=2026-11-01T00:00:00-23:59", "INVALID_REQUEST"],
+    [`to=2026-11-01T00:00:00.${"1".repeat(100)}Z`, "INVALID_REQUEST"],
     ["from=2026-11-02&to=2026-11-01", "INVALID_REQUEST"],
     ["from=2026-11-01&to=2026-11-01T05:30:00%2B05:30", "INVALID_REQUEST"],
     ["format=xlsx", "INVALID_REQUEST"],
@@ -201,7 +207,19 @@ Deno.test.each(
   expectError(await ask(`export-statement?${user}${query}`), { httpStatus: 400, code });
 });
 
-Deno.test("an unknown user has no statement", async () => {
+Deno.test.each([
+  "2000-01-01",
+  "2000-01-01T00:00:00.123456789Z",
+  "2026-11-01T00:00:00%2B15:59",
+  "9999-12-31T23:59:59-15:59",
+])("export-statement reads every time that it accepts, such as %s", async (moment) => {
+  const user_id = await userIdOf(sql, await newCustomer(sql, 10));
+  for (const field of ["from", "to"]) {
+    dataOf(await ask(`export-statement?user_id=${user_id}&${field}=${moment}`));
+  }
+});
+
+Deno.test("an unknown user is USER_NOT_FOUND", async () => {
   for (const format of ["json", "csv"]) {
     expectError(await ask(`export-statement?user_id=${randomUUID()}&format=${format}`), {
       httpStatus: 404,

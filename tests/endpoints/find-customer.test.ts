@@ -11,7 +11,6 @@ import {
   deduct,
   newCustomer,
   newReference,
-  newWhatsappId,
   passExpiry,
   reserve,
   userIdOf,
@@ -22,6 +21,7 @@ import { act, adjust, newTicket } from "../support/operators.ts";
 import { deliverAll, spend, usePaymentHarness } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage, placeOrders } from "../support/purchases.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const shop = await usePaymentHarness();
 const { sql, control } = shop;

@@ -11,7 +11,6 @@ import {
   deduct,
   newCustomer,
   newReference,
-  newWhatsappId,
   passExpiry,
   reserve,
   userIdOf,
@@ -29,6 +28,7 @@ import {
   placeOrders,
   verify,
 } from "../support/purchases.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const shop = await usePaymentHarness();
 const { sql, control } = shop;
@@ -43,7 +43,7 @@ async function get(
   return z.strictObject(getCustomer.data.shape).parse(dataOf(answer));
 }
 
-Deno.test("one customer, whole", async () => {
+Deno.test("get-customer returns everything about one customer", async () => {
   const who = await newCustomer(sql, 10, {
     phone_number: newPhoneNumber(),
     whatsapp_user_id: newWhatsappId(),
@@ -290,7 +290,7 @@ Deno.test("of somebody who was erased, the books are shown, and nothing that nam
   for (const word of [phone.slice(1), reference_id]) ok(!JSON.stringify(customer).includes(word));
 });
 
-Deno.test("whatever others can write about a customer is text", async () => {
+Deno.test("whatever others can write about a customer is returned exactly as it was written", async () => {
   const hostile = "<script>alert(1)</script>'; drop table users; -- \u202E";
   const who = await newCustomer(sql, 20);
   const user_id = await userIdOf(sql, who);
@@ -435,7 +435,7 @@ Deno.test.each(
   expectError(await ask(`get-customer?${query}`), { httpStatus: 400, code });
 });
 
-Deno.test("there is no page of an unknown user", async () => {
+Deno.test("an unknown user is USER_NOT_FOUND", async () => {
   expectError(await ask(`get-customer?user_id=${randomUUID()}`), {
     httpStatus: 404,
     code: "USER_NOT_FOUND",

@@ -14,7 +14,6 @@ import {
   fundsOf,
   newCustomer,
   newReference,
-  newWhatsappId,
   passExpiry,
   type Person,
   release,
@@ -23,6 +22,7 @@ import {
 } from "../support/bot.ts";
 import { type Answer, dataOf } from "../support/calls.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const { sql, stop } = await startBackend();
 Deno.test.afterAll(() => stop());

@@ -108,7 +108,7 @@ Deno.test("pages of what one operator did to one customer make up all of it", as
 const HOSTILE =
   "<img src=x onerror=alert(1)>'; drop table users; -- \u202E\u{1F4A9} %00 ' or true --";
 
-Deno.test("whatever an operator's name, reason or reference says is text", async () => {
+Deno.test("whatever an operator's name, reason or reference says is returned exactly as it was written", async () => {
   const user_id = await account();
   await adjust(user_id, 1, { operator: HOSTILE, reason: HOSTILE, reference_id: HOSTILE });
   const { operator, reason, reference_id } = one((await list({ operator: HOSTILE })).actions);
@@ -146,7 +146,7 @@ Deno.test.each(
   });
 });
 
-Deno.test("nothing was done to an unknown user", async () => {
+Deno.test("an unknown user is USER_NOT_FOUND", async () => {
   expectError(await ask(`list-actions-taken?user_id=${randomUUID()}`), {
     httpStatus: 404,
     code: "USER_NOT_FOUND",

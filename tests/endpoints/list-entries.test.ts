@@ -119,7 +119,7 @@ const HOSTILE = [
   "into 00000000-0000-0000-0000-000000000000",
 ];
 
-Deno.test("whatever a reference says is text", async () => {
+Deno.test("whatever a reference says is returned exactly as it was written", async () => {
   const who = await newCustomer(sql, 50);
   const user_id = await userIdOf(sql, who);
   for (const reference_id of HOSTILE) dataOf(await deduct({ ...who, reference_id }));
@@ -172,7 +172,7 @@ Deno.test.each(
   expectError(await ask(`list-entries?${query}`), { httpStatus: 400, code });
 });
 
-Deno.test("an unknown user has no entries", async () => {
+Deno.test("an unknown user is USER_NOT_FOUND", async () => {
   expectError(await ask(`list-entries?user_id=${randomUUID()}`), {
     httpStatus: 404,
     code: "USER_NOT_FOUND",

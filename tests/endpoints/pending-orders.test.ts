@@ -8,7 +8,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { z } from "zod";
 import { history, newUser, profile, type RequestHeaders } from "../support/accounts.ts";
 import { assertBooksAreRight, startBackend } from "../support/backend.ts";
-import { newReference, newWhatsappId, reserve } from "../support/bot.ts";
+import { newReference, reserve } from "../support/bot.ts";
 import { call, dataOf, operatorHeaders } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { act } from "../support/operators.ts";
@@ -17,6 +17,7 @@ import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { cameByLink, signedIn } from "../support/proofs.ts";
 import { orderPackage, payForPackage, type Purchase, verify } from "../support/purchases.ts";
 import { newOrderId, newPaymentId } from "../support/razorpay-ids.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;

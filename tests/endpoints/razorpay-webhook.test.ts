@@ -481,6 +481,37 @@ Deno.test("what another system sells for more than any order of ours can be for 
   });
 });
 
+/** The documented sample of a mandate that is registered: a payment of nothing. */
+const MANDATE = {
+  id: "pay_FHf9a7AO0iXM9I",
+  order_id: "order_FHf9OwSeyetnKC",
+  amount: 0,
+  currency: "INR",
+  method: "emandate",
+};
+
+Deno.test.each([
+  ["payment.authorized", { ...MANDATE, status: "authorized" }],
+  ["payment.captured", { ...MANDATE, status: "captured" }],
+  ["payment.failed", { ...MANDATE, status: "failed" }],
+  ["payment.pending", { ...MANDATE, amount: 9_900, method: "cod", status: "pending" }],
+])(
+  "%s of another system's free or unpaid payment is kept and acknowledged",
+  async (name, entity) => {
+    const event = signed({ event: name, payload: { payment: { entity } } });
+    deepStrictEqual(await deliverAll([event]), ["ignored"]);
+    const kept = one(
+      await shop.sql`
+    select outcome, razorpay_order_id, razorpay_payment_id from public.webhook_deliveries
+    where event_id = ${event.id}`,
+    );
+    deepStrictEqual(
+      { ...kept },
+      { outcome: "ignored", razorpay_order_id: MANDATE.order_id, razorpay_payment_id: MANDATE.id },
+    );
+  },
+);
+
 Deno.test("the log names the event by a name such as Razorpay's, and by nothing else", async () => {
   const lines = await logOf(async () => {
     await deliver(signed({ event: "payment.captured" }));

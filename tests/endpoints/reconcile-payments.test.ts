@@ -317,6 +317,34 @@ Deno.test("one run deletes all abandoned orders, however many there are", async 
   deepStrictEqual(left.map(({ razorpay_order_id }) => razorpay_order_id), [recent]);
 });
 
+Deno.test("a run ends after 350 orders, keeps house, and the next one checks the rest", async () => {
+  const phone = newPhoneNumber();
+  const orderId = await orderPackage(phone, "starter");
+  await shop.makeDue();
+  // Razorpay knows none of the copies, so each of them fails, and is due again only minutes later.
+  await shop.sql`
+    insert into public.payment_orders
+    select (jsonb_populate_record(o, jsonb_build_object(
+      'id', gen_random_uuid(),
+      'razorpay_order_id', 'order_Copy' || lpad(n::text, 10, '0')
+    ))).*
+    from public.payment_orders o, generate_series(1, 359) n
+    where o.razorpay_order_id = ${orderId}`;
+  await shop.sql`
+    insert into public.rate_counters (action, scope, subject, window_ends_at, count)
+    values ('create_order', 'address', 'after 350', clock_timestamp() - interval '1 second', 1)`;
+  const sums: number[] = [];
+  await logOf(async () => {
+    for (let runs = 0; runs < 3; runs++) {
+      const { checked, failed } = await run();
+      sums.push(Number(checked) + Number(failed));
+    }
+  });
+  deepStrictEqual(sums, [350, 10, 0]);
+  const left = await shop.sql`select from public.rate_counters where subject = 'after 350'`;
+  strictEqual(left.length, 0);
+});
+
 /** Makes the rows of a table as old as a setting says, and a day older or younger. */
 async function makeAsOld(
   table: string,

@@ -209,6 +209,10 @@ const REFUSED: [string, Record<string, unknown>, string][] = [
   ["half a period", { from: RECENT.from }, "INVALID_REQUEST"],
   ["neither an event nor a period", {}, "MISSING_FIELD"],
   ["a period that ends before it begins", { from: RECENT.to, to: RECENT.from }, "INVALID_REQUEST"],
+  ["a period from a year that no database knows", {
+    from: "0000-01-01T00:00:00Z",
+    to: "2026-11-01T00:00:00+16:00",
+  }, "INVALID_REQUEST"],
   ["a period in words", { from: "yesterday", to: "today" }, "INVALID_REQUEST"],
   ["no reason", { ...RECENT, reason: " " }, "INVALID_REQUEST"],
 ];

@@ -120,4 +120,27 @@ Deno.test("while Razorpay cannot be asked, settle-order says so and books nothin
   expectError(await settleByHand({ order }), { httpStatus: 503, code: "GATEWAY_UNAVAILABLE" });
   await expectBought(purchase.phone, 0);
   deepStrictEqual(dataOf(await settleByHand({ order })).outcomes, ["settled"]);
+  const { operator_actions } = one(await findPayments(shop, order));
+  deepStrictEqual(operator_actions.map(({ outcome }) => outcome), ["failed", "settled"]);
+});
+
+Deno.test("who asked is recorded if Razorpay fails after one payment of the order is settled", async () => {
+  const purchase = await payForPackage(control, newPhoneNumber(), "starter");
+  const order = purchase.checkout.razorpay_order_id;
+  const second = await control.payOrder(order, {
+    outcome: "captured",
+    force: true,
+    deliver_webhooks: false,
+  });
+  // Payments are asked about in Razorpay's order, the newest first.
+  const last = purchase.checkout.razorpay_payment_id;
+  await control.addFault({ kind: "500", path: `/v1/payments/${last}/refunds` });
+  expectError(await settleByHand({ order }), { httpStatus: 503, code: "GATEWAY_UNAVAILABLE" });
+  await expectBought(purchase.phone, CREDITS);
+  const { operator_actions, payments } = one(await findPayments(shop, order));
+  deepStrictEqual(payments.map(({ id }) => id), [second.razorpay_payment_id]);
+  deepStrictEqual(
+    operator_actions.map(({ operator, reason, outcome }) => [operator, reason, outcome]),
+    [["Asha", "The customer called", "failed"]],
+  );
 });

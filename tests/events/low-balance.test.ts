@@ -9,6 +9,7 @@ import { call, dataOf } from "../support/calls.ts";
 import { forgetEvents, type Told, toldAbout as everythingToldAbout } from "../support/events.ts";
 import { one } from "../support/lists.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
@@ -61,7 +62,7 @@ const WAYS: Record<string, (phone: string, credits: number) => Promise<Record<st
   "a deduction": (phone, credits) => deduct(phone, { credits }),
   // Not the number in the user's row, so the long way around.
   "a deduction by another identity": async (phone, credits) => {
-    const whatsapp_user_id = `IN.${crypto.randomUUID().replaceAll("-", "")}`;
+    const whatsapp_user_id = newWhatsappId();
     const both = { phone_number: phone, whatsapp_user_id };
     dataOf(await call("GET", `bot-credits?${new URLSearchParams(both)}`));
     return dataOf(await call("POST", "bot-deduct", { body: { whatsapp_user_id, credits } }));

@@ -4,6 +4,7 @@
  */
 
 import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
+import { newUser } from "../support/accounts.ts";
 import { startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
@@ -112,6 +113,36 @@ Deno.test("an image that cannot be made costs nothing", async () => {
     reply: () => Promise.reject(new Error("nothing to say")),
   });
   await rejects(request, /no image/);
+  strictEqual(await balanceOf(phone), 3);
+});
+
+Deno.test("an account that is frozen gets a reply and no image, but for a message that was charged before", async () => {
+  const phone = newPhoneNumber();
+  const before = await ask(phone, "1");
+  const userId = await newUser(phone);
+  await backend.sql`select public.freeze_user(${userId}, 'Asha', 'A test', ${userId})`;
+
+  const { replies, images } = await ask(phone, "2");
+  strictEqual(images, 0);
+  deepStrictEqual(replies, [
+    { text: "Your account is paused. Please write to our support.", image: undefined },
+  ]);
+  deepStrictEqual(await ask(phone, "1"), before);
+  strictEqual(await balanceOf(phone), 2);
+});
+
+Deno.test("an account that is frozen while its image is made gets the reply, too", async () => {
+  const phone = newPhoneNumber();
+  const userId = await newUser(phone);
+  const replies: string[] = [];
+  await onImageRequest({ from: phone, id: "1" }, {
+    async makeImage() {
+      await backend.sql`select public.freeze_user(${userId}, 'Asha', 'A test', ${userId})`;
+      return "an image";
+    },
+    reply: (text, image) => Promise.resolve(void replies.push(`${text} ${image}`)),
+  });
+  deepStrictEqual(replies, ["Your account is paused. Please write to our support. undefined"]);
   strictEqual(await balanceOf(phone), 3);
 });
 

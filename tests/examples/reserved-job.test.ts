@@ -5,6 +5,7 @@
 
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
 import type { Job } from "../../examples/reserved-job.ts";
+import { newUser } from "../support/accounts.ts";
 import { startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
@@ -68,6 +69,11 @@ async function expireHolds(phone: string): Promise<void> {
       returning user_id, expires_at
     )
     update public.users u set next_hold_expiry_at = e.expires_at from expired e where u.id = e.user_id`;
+}
+
+async function freeze(phone: string): Promise<void> {
+  const userId = await newUser(phone);
+  await sql`select public.freeze_user(${userId}, 'Asha', 'A test', ${userId})`;
 }
 
 /** The functions that the bot has called since there were `count` calls. */
@@ -276,6 +282,36 @@ Deno.test("a user for whom too much is being made already is asked to wait", asy
   } finally {
     await sql`update public.settings set value = 20 where name = 'max_open_holds'`;
   }
+});
+
+Deno.test("a user whose account is frozen hears so, and nothing is begun", async () => {
+  const phone = newPhoneNumber();
+  await freeze(phone);
+  const replies = await ask(phone, "1", () => Promise.reject(new Error("begun")));
+  deepStrictEqual(replies, ["Your account is paused. Please write to our support."]);
+});
+
+Deno.test("a job that ends in time is charged although its account was frozen meanwhile", async () => {
+  const phone = newPhoneNumber();
+  const replies = await ask(phone, "1", async () => {
+    await freeze(phone);
+    return 40;
+  });
+  deepStrictEqual(replies, ["Voice message generated successfully. You have 1 credit remaining."]);
+});
+
+Deno.test("a job that ends after its reservation is not charged if its account is frozen", async () => {
+  const phone = newPhoneNumber();
+  const report = await withReservedCredits(
+    { from: phone, id: "1" },
+    imageJob(async () => {
+      await expireHolds(phone);
+      await freeze(phone);
+      return 1;
+    }),
+  );
+  deepStrictEqual(report, { outcome: "expired" });
+  deepStrictEqual(await creditsOf(phone), { remaining: 3, reserved: 0 });
 });
 
 Deno.test("an action that is not in the price list is never done for free", async () => {

@@ -12,7 +12,7 @@ import { assertBooksAreRight, startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { openConnections } from "../support/connections.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { userWithCredits } from "../support/holds.ts";
+import { userWithCredits } from "../support/sql-bot.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { at, one } from "../support/lists.ts";
 

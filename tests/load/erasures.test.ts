@@ -12,10 +12,12 @@ import { randomUUID } from "node:crypto";
 import type postgres from "postgres";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { openConnections, waitingForLocks } from "../support/connections.ts";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { type TestDatabase, withTestDatabase } from "../support/database.ts";
 import { testOfTests } from "../support/mutants.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { newId, newOrderId, newPaymentId } from "../support/razorpay-ids.ts";
 import { at, one } from "../support/lists.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 import { until } from "../../local/system/until.ts";
 
 const PAISE = 9_900;
@@ -30,12 +32,11 @@ interface Person {
 
 type Event = (sql: postgres.ISql) => Promise<unknown>;
 
-const newId = (kind: string) => `${kind}_${randomUUID().replaceAll("-", "").slice(0, 14)}`;
 const newHash = () => (randomUUID() + randomUUID()).replaceAll("-", "");
 
 async function newPerson(sql: postgres.ISql): Promise<Person> {
   const phone = newPhoneNumber();
-  const whatsappId = `IN.${randomUUID().replaceAll("-", "")}`;
+  const whatsappId = newWhatsappId();
   const hashes = { [`phone ${phone}`]: newHash(), [`whatsapp_user_id ${whatsappId}`]: newHash() };
   const { user_id } = one(
     await sql`
@@ -86,14 +87,14 @@ async function order(
       phone_number => ${phone}, identity_hashes => ${Object.values(hashes)})`,
   );
   return one(
-    await sql`select public.attach_razorpay_order(${order_id}, ${newId("order")}) as id`,
+    await sql`select public.attach_razorpay_order(${order_id}, ${newOrderId()}) as id`,
   ).id;
 }
 
 async function settle(
   sql: postgres.ISql,
   orderId: string,
-  { paymentId = newId("pay"), reversals = [], hashes }: {
+  { paymentId = newPaymentId(), reversals = [], hashes }: {
     paymentId?: string;
     reversals?: unknown[];
     hashes: Person["hashes"];
@@ -110,7 +111,7 @@ async function settle(
 async function eventsOf(sql: postgres.Sql, person: Person): Promise<Event[]> {
   const { id, phone, whatsappId } = person;
   const hashes = Object.values(person.hashes);
-  const [bought, paymentId] = [await order(sql, person, "checkout"), newId("pay")];
+  const [bought, paymentId] = [await order(sql, person, "checkout"), newPaymentId()];
   await settle(sql, bought, { paymentId, hashes: person.hashes });
   const open = [
     await order(sql, person, "checkout"),
@@ -128,6 +129,13 @@ async function eventsOf(sql: postgres.Sql, person: Person): Promise<Event[]> {
   const deduct = (reference: string): Event => (sql) =>
     sql`
       select from public.deduct_credits(${phone}, 1, ${reference}, identity_hashes => ${hashes})`;
+  // Released at once, because nobody is erased who has something reserved.
+  const reserve = (reference: string, whatsappId: string | null): Event => async (sql) => {
+    await sql`
+      select from public.reserve_credits(${phone}, ${whatsappId}, ${reference}, credits => 1,
+        identity_hashes => ${hashes})`;
+    await sql`select from public.release_hold(${phone}, ${whatsappId}, ${reference})`;
+  };
   return [
     ...open.map((orderId): Event => (sql) => settle(sql, orderId, person)),
     (sql) => settle(sql, bought, { paymentId, reversals: [refund], hashes: person.hashes }),
@@ -139,6 +147,8 @@ async function eventsOf(sql: postgres.Sql, person: Person): Promise<Event[]> {
       sql`
         select from public.deduct_credits(${phone}, 1, 'job-3', ${whatsappId},
           identity_hashes => ${hashes})`,
+    reserve("job-4", null),
+    reserve("job-5", whatsappId),
     (sql) =>
       sql`
         select from public.get_user(${phone}, ${whatsappId}, identity_hashes => ${hashes})`,
@@ -218,20 +228,17 @@ async function race(database: TestDatabase, rounds: number): Promise<void> {
   await assertBooksAreRight(sql);
 }
 
-async function withDatabase(act: (database: TestDatabase) => Promise<void>): Promise<void> {
-  const database = await createTestDatabase();
-  try {
-    await act(database);
-  } finally {
-    await database.drop();
-  }
-}
-
 Deno.test("whatever happens during an erasure happens to the person before it, or to a stranger", async () => {
-  await withDatabase((database) => race(database, 16));
+  await withTestDatabase((database) => race(database, 16));
 });
 
 const MUTANTS = [
+  {
+    rule: "a reservation looks again after it has waited for the user",
+    in: "public.reserve_credits",
+    before: "and u.phone_number = reserve_credits.phone_number",
+    after: "",
+  },
   {
     rule: "a call by the bot looks again after it has waited for the user",
     in: "private.lock_user",
@@ -266,7 +273,7 @@ const MUTANTS = [
 ];
 
 testOfTests.each(MUTANTS)("the race notices when this rule is broken: $rule", async (mutant) => {
-  await withDatabase(async (database) => {
+  await withTestDatabase(async (database) => {
     const { definition } = one(
       await database.sql<{ definition: string }[]>`
       select pg_get_functiondef(${mutant.in}::regproc) as definition`,
@@ -305,5 +312,5 @@ async function eraseDuringFirstContact({ sql, url }: TestDatabase): Promise<void
 }
 
 Deno.test("an identity that joins the account meanwhile is erased with it", async () => {
-  await withDatabase(eraseDuringFirstContact);
+  await withTestDatabase(eraseDuringFirstContact);
 });

@@ -8,7 +8,7 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { openConnections } from "../support/connections.ts";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { type TestDatabase, withTestDatabase } from "../support/database.ts";
 import {
   type Answer,
   buyStarter,
@@ -23,7 +23,7 @@ import {
   reserve,
   userWithCredits,
   type Who,
-} from "../support/holds.ts";
+} from "../support/sql-bot.ts";
 import { at, one } from "../support/lists.ts";
 import { breakRule, type Breaks, testOfTests } from "../support/mutants.ts";
 
@@ -146,23 +146,14 @@ async function checkUser({ sql }: TestDatabase, who: Who, all: Deed[]): Promise<
   strictEqual(credits - debt, FIRST_CREDITS - spent);
 }
 
-async function withDatabase(act: (database: TestDatabase) => Promise<void>): Promise<void> {
-  const database = await createTestDatabase();
-  try {
-    await act(database);
-  } finally {
-    await database.drop();
-  }
-}
-
 Deno.test("after a storm on few users every reference has paid once, and the books are right", async () => {
-  await withDatabase(async (database) => {
+  await withTestDatabase(async (database) => {
     for (let round = 0; round < 5; round++) await storm(database);
   });
 });
 
 Deno.test("a thousand reservations, captures and releases of last credits never overdraw", async () => {
-  await withDatabase(async (database) => {
+  await withTestDatabase(async (database) => {
     const { sql, url } = database;
     const who = await userWithCredits(sql, STARTER_CREDITS);
     await using connections = await openConnections(url, CONNECTIONS);
@@ -261,7 +252,7 @@ const MUTANTS: Mutant[] = [
 const TRIES = 200;
 
 testOfTests.each(MUTANTS)("a storm notices when this rule is broken: $rule", async (mutant) => {
-  await withDatabase(async (database) => {
+  await withTestDatabase(async (database) => {
     await breakRule(database.sql, mutant.in, mutant.breaks);
     await rejects(async () => {
       for (let attempt = 0; attempt < TRIES; attempt++) await storm(database);

@@ -8,15 +8,16 @@
 
 import { deepStrictEqual, fail, rejects, strictEqual } from "node:assert/strict";
 import { AssertionError } from "node:assert";
-import { randomUUID } from "node:crypto";
 import type postgres from "postgres";
 import { assertBooksAreRight } from "../support/backend.ts";
 import { openConnections, waitingForLocks } from "../support/connections.ts";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { capture, release, reserve } from "../support/holds.ts";
+import { type TestDatabase, withTestDatabase } from "../support/database.ts";
+import { capture, release, reserve } from "../support/sql-bot.ts";
 import { testOfTests } from "../support/mutants.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
+import { newOrderId, newPaymentId } from "../support/razorpay-ids.ts";
 import { at, one } from "../support/lists.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 import { until } from "../../local/system/until.ts";
 
 const PAISE = 9_900;
@@ -31,9 +32,6 @@ interface Pair {
 
 /** Something that happens while the two are merged. Returns the credits that it adds to what they have. */
 type Event = (sql: postgres.ISql, pair: Pair) => Promise<number>;
-
-const newWhatsappId = () => `IN.${randomUUID().replaceAll("-", "")}`;
-const newId = (kind: string) => `${kind}_${randomUUID().replaceAll("-", "").slice(0, 14)}`;
 
 async function newAccount(sql: postgres.ISql, phone: string): Promise<string> {
   return one(await sql`select user_id from public.get_user(${phone})`).user_id;
@@ -56,7 +54,7 @@ async function openOrder(
       'starter', 'test', ${channel}, ${reference}, phone_number => ${phone})`,
   );
   const { id } = one(
-    await sql`select public.attach_razorpay_order(${order_id}, ${newId("order")}) as id`,
+    await sql`select public.attach_razorpay_order(${order_id}, ${newOrderId()}) as id`,
   );
   return id;
 }
@@ -117,7 +115,7 @@ async function repeated<Result>(act: () => Promise<Result>): Promise<Result> {
 
 /** Everything that may happen to the pair at once, to orders from before and to new ones. */
 async function eventsOf(sql: postgres.Sql, { phones: [from, into] }: Pair): Promise<Event[]> {
-  const [bought, payment] = [await openOrder(sql, from), newId("pay")];
+  const [bought, payment] = [await openOrder(sql, from), newPaymentId()];
   await settle(sql, bought, payment);
   await reserve(sql, { phone: from }, "job-3");
   const open = [
@@ -126,7 +124,7 @@ async function eventsOf(sql: postgres.Sql, { phones: [from, into] }: Pair): Prom
     await openOrder(sql, from, { channel: "link", reference: "before" }),
   ];
   const pay = async (sql: postgres.ISql, orderId: string) => {
-    const { outcome } = await settle(sql, orderId, newId("pay"));
+    const { outcome } = await settle(sql, orderId, newPaymentId());
     return outcome === "settled" ? CREDITS : 0;
   };
   const link = (phone: string): Event => async (sql) => {
@@ -250,17 +248,8 @@ async function race(database: TestDatabase, rounds: number): Promise<void> {
   await assertBooksAreRight(sql);
 }
 
-async function withDatabase(act: (database: TestDatabase) => Promise<void>): Promise<void> {
-  const database = await createTestDatabase();
-  try {
-    await act(database);
-  } finally {
-    await database.drop();
-  }
-}
-
 Deno.test("whatever happens during a merge ends up on the account that stays", async () => {
-  await withDatabase((database) => race(database, 24));
+  await withTestDatabase((database) => race(database, 24));
 });
 
 /** A function without one of its rules. */
@@ -296,7 +285,7 @@ const MUTANTS: Mutant[] = [
 ];
 
 testOfTests.each(MUTANTS)("the race notices when this rule is broken: $rule", async (mutant) => {
-  await withDatabase(async (database) => {
+  await withTestDatabase(async (database) => {
     const { definition } = one(
       await database.sql<{ definition: string }[]>`
       select pg_get_functiondef(${mutant.in}::regprocedure) as definition`,
@@ -335,7 +324,7 @@ async function duringMerge<Result>(
 }
 
 Deno.test("a link that is ordered during a merge belongs to the account that stays", async () => {
-  await withDatabase(async (database) => {
+  await withTestDatabase(async (database) => {
     const { sql } = database;
     const pair = await newPair(sql);
     const order = one(
@@ -356,7 +345,7 @@ Deno.test("a link that is ordered during a merge belongs to the account that sta
 });
 
 Deno.test("an order at the checkout does not wait for a merge, and pays the account that stays", async () => {
-  await withDatabase(async (database) => {
+  await withTestDatabase(async (database) => {
     const { sql } = database;
     const pair = await newPair(sql);
     const [from, into] = pair.ids;
@@ -364,7 +353,7 @@ Deno.test("an order at the checkout does not wait for a merge, and pays the acco
       strictEqual(await merge(holder, from, into), "merged");
       return await openOrder(sql, pair.phones[0]);
     });
-    const { outcome, remaining_credits } = await settle(sql, orderId, newId("pay"));
+    const { outcome, remaining_credits } = await settle(sql, orderId, newPaymentId());
     deepStrictEqual([outcome, remaining_credits], ["settled", 2 * FREE_CREDITS + CREDITS]);
     strictEqual(await deduct(sql, pair.phones[0], { reference: "f-1" }), -1);
     deepStrictEqual(await leftBehind(sql), []);
@@ -373,7 +362,7 @@ Deno.test("an order at the checkout does not wait for a merge, and pays the acco
 });
 
 Deno.test("an identity that is first named during a merge belongs to the account that stays", async () => {
-  await withDatabase(async (database) => {
+  await withTestDatabase(async (database) => {
     const { sql } = database;
     const pair = await newPair(sql);
     const whatsappId = newWhatsappId();
@@ -416,15 +405,15 @@ async function retryDuringMerge(database: TestDatabase): Promise<void> {
 }
 
 Deno.test("a deduction that is repeated during a merge finds what the other account was charged", async () => {
-  await withDatabase(retryDuringMerge);
+  await withTestDatabase(retryDuringMerge);
 });
 
 Deno.test("two settlements around a merge and a locked order wait in turn, not in a circle", async () => {
-  await withDatabase(async (database) => {
+  await withTestDatabase(async (database) => {
     const { sql } = database;
     const pair = await newPair(sql);
     const [from, into] = pair.ids;
-    const [orderId, paymentId] = [await openOrder(sql, pair.phones[0]), newId("pay")];
+    const [orderId, paymentId] = [await openOrder(sql, pair.phones[0]), newPaymentId()];
     const settlements: Promise<postgres.Row>[] = [];
     let isAnswered = false;
     const startSettlement = async () => {
@@ -453,7 +442,7 @@ Deno.test("two settlements around a merge and a locked order wait in turn, not i
 });
 
 Deno.test("two first payments for one unknown number are one user with both purchases", async () => {
-  await withDatabase(async (database) => {
+  await withTestDatabase(async (database) => {
     const { sql } = database;
     await using connections = await openConnections(database.url, 10);
     for (let round = 0; round < 5; round++) {
@@ -464,7 +453,7 @@ Deno.test("two first payments for one unknown number are one user with both purc
           select order_id, amount_paise from public.place_order(
             ${packageId}, 'test', phone_number => ${phone})`,
         );
-        const id = newId("order");
+        const id = newOrderId();
         await sql`select public.attach_razorpay_order(${order_id}, ${id})`;
         return { id, amount_paise };
       }));
@@ -484,7 +473,7 @@ Deno.test("two first payments for one unknown number are one user with both purc
 });
 
 Deno.test("a second merge moves what an older version left on the merged account", async () => {
-  await withDatabase(async (database) => {
+  await withTestDatabase(async (database) => {
     const { sql } = database;
     const { phones: [from, into], ids: [fromId, intoId] } = await newPair(sql);
     strictEqual(await merge(sql, fromId, intoId), "merged");
@@ -493,7 +482,7 @@ Deno.test("a second merge moves what an older version left on the merged account
       await old`update public.users set merged_into = null where id = ${fromId}`;
       await old`update public.identities set user_id = ${fromId} where value = ${from}`;
       const reference = { channel: "link", reference: "wamid.1" };
-      await settle(old, await openOrder(old, from, reference), newId("pay"));
+      await settle(old, await openOrder(old, from, reference), newPaymentId());
       await old`update public.users set merged_into = ${intoId} where id = ${fromId}`;
     });
     await openOrder(sql, into, { channel: "link", reference: "wamid.1" });

@@ -50,6 +50,7 @@ const FALSE_STATEMENTS: [string, string][] = [
   ["[nothing](../CHANGELOG.md#nowhere)", "CHANGELOG.md has no heading #nowhere"],
   ["`deno task --quiet finish`", "deno.json has no task finish"],
   ["`local/nothing.ts`", "there is no local/nothing.ts"],
+  ["`web/nothing.ts`", "there is no web/nothing.ts"],
   ["`tests/nothing/<name>.ts`", "there is no tests/nothing/"],
 ];
 

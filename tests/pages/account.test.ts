@@ -5,7 +5,7 @@
  */
 
 import { deepStrictEqual, match, ok, strictEqual, throws } from "node:assert/strict";
-import type { BrowserContext, BrowserContextOptions, FrameLocator } from "playwright-core";
+import type { BrowserContext, BrowserContextOptions, FrameLocator, Page } from "playwright-core";
 import { z } from "zod";
 import { buildPage, compressedSize } from "../../local/pages/build.ts";
 import { BUDGET_BYTES } from "../../local/pages/pages.ts";
@@ -23,11 +23,11 @@ import { startBackend } from "../support/backend.ts";
 import { openBrowser, testInBrowser } from "../support/browser.ts";
 import { call, dataOf, operatorHeaders } from "../support/calls.ts";
 import { withEnvironment } from "../support/environment.ts";
-import { newWhatsappId } from "../support/holds.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { signedIn } from "../support/proofs.ts";
 import { buyCredits, orderPackage } from "../support/purchases.ts";
 import { withLimit } from "../support/rate-limits.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 import { until } from "../../local/system/until.ts";
 
 const backend = await startBackend();
@@ -45,6 +45,13 @@ const PHONE_SCREEN: BrowserContextOptions = {
   viewport: { width: 390, height: 844 },
   locale: "en-IN",
   timezoneId: "Asia/Kolkata",
+};
+
+/** What the functions answer once a link has ended. */
+const EXPIRED_LINK = {
+  status: 401,
+  headers: { "access-control-allow-origin": "*" },
+  json: { status: "ERROR", code: "INVALID_PROOF", message: "The link is not valid any more" },
 };
 
 /** A test of visits to the page; fails with whatever the browser complains about. */
@@ -219,11 +226,7 @@ testOnPage("a payment is confirmed even if the link has ended meanwhile", async 
   const checkout = await visit.openCheckout();
   await visit.page.route("**/verify-payment", async (route) => {
     if (!route.request().headers()["x-access-token"]) return await route.continue();
-    await route.fulfill({
-      status: 401,
-      headers: { "access-control-allow-origin": "*" },
-      json: { status: "ERROR", code: "INVALID_PROOF", message: "The link is not valid any more" },
-    });
+    await route.fulfill(EXPIRED_LINK);
   });
   await checkout.getByRole("button", { name: "Pay ₹99" }).click();
   await visit.told("Payment received");
@@ -312,14 +315,7 @@ testOnPage(
   async (start) => {
     const phone_number = newPhoneNumber();
     const link = await linkFor({ phone_number });
-    const order = await orderPackage(phone_number, "starter");
-    const { razorpay_payment_id: payment_id } = await control.payOrder(order, {
-      outcome: "authorized",
-      deliver_webhooks: false,
-    });
-    // As a webhook that tells of the authorized payment would.
-    await backend.sql`
-    select public.settle_payment(${order}, ${payment_id}, 'authorized', 9900, 'INR', '[]')`;
+    const { order, payment_id } = await beginPayment(phone_number);
     const visit = await start(link);
     match(await visit.told("A payment is under way"), /^₹99 for Starter, begun on /);
     await visit.assertAccessible();
@@ -327,6 +323,102 @@ testOnPage(
     await settleOrder(order);
     await visit.told("Payment received");
     strictEqual(await visit.balance(), "23");
+  },
+);
+
+for (const minutes of [1, 20]) {
+  testOnPage(
+    `a payment under way is told of, and not a purchase that was begun ${minutes} minutes ago`,
+    async (start) => {
+      const phone_number = newPhoneNumber();
+      const first = await start(await linkFor({ phone_number }));
+      await first.choose(/75 credits/, "₹299");
+      await first.payButton("₹299").click();
+      await leave(first.page.frameLocator("iframe"));
+      await first.told("You closed the payment window");
+      await first.page.evaluate(`{
+        const [key] = Object.keys(localStorage).filter((key) => key.startsWith("purchase-"));
+        const startedAt = new Date(Date.now() - ${minutes} * 60_000);
+        localStorage[key] = JSON.stringify({ ...JSON.parse(localStorage[key]), startedAt });
+      }`);
+      await first.page.close();
+
+      // By the chat's link, or in another browser.
+      const { order, payment_id } = await beginPayment(phone_number);
+      const visit = await start(await linkFor({ phone_number }));
+      match(await visit.told("A payment is under way"), /^₹99 for Starter, begun on /);
+      await control.capture(payment_id, { deliver_webhooks: false });
+      await settleOrder(order);
+      strictEqual(await visit.told("Payment received"), "20 credits have been added.");
+    },
+  );
+}
+
+testOnPage("a page of the history that comes late changes nothing else", async (start) => {
+  const phone_number = newPhoneNumber();
+  await buyCredits(control, phone_number, "starter");
+  for (let image = 0; image < 20; image++) await spend(phone_number, "image_generation");
+  const visit = await start(await linkFor({ phone_number }));
+  const { page } = visit;
+  const released = Promise.withResolvers<void>();
+  await page.route("**/credit-history/*cursor=*", async (route) => {
+    const response = await route.fetch();
+    await released.promise;
+    await route.fulfill({ response });
+  });
+  await page.getByRole("button", { name: "Show older entries" }).click();
+  const checkout = await visit.openCheckout();
+  await checkout.getByRole("button", { name: "Pay ₹99" }).click();
+  await visit.told("Payment received");
+  await until("the balance has arrived", async () => await visit.balance() === "23");
+  released.resolve();
+  await page.getByText("Entries: 23 of 23").waitFor();
+  strictEqual(await visit.balance(), "23");
+  match((await visit.entries())[0] ?? "", /^Credits bought /);
+  match((await visit.entries()).at(-1) ?? "", /^Welcome gift /);
+});
+
+testOnPage(
+  "an answer that comes late does not put back the balance before a payment",
+  async (start) => {
+    const visit = await start(await linkFor({ phone_number: newPhoneNumber() }));
+    const { page } = visit;
+    const late = Promise.withResolvers<void>();
+    const isOut = Promise.withResolvers<void>();
+    await page.route("**/credit-history/**", async (route) => {
+      const response = await route.fetch();
+      isOut.resolve();
+      await late.promise;
+      await route.fulfill({ response });
+    }, { times: 1 });
+    await leave(await visit.openCheckout());
+    await visit.told("You closed the payment window");
+    await isOut.promise;
+    const checkout = await openAgain(visit);
+    await checkout.getByRole("button", { name: "Pay ₹99" }).click();
+    await visit.told("Payment received");
+    await until("the balance has arrived", async () => await visit.balance() === "23");
+    const arrived = page.waitForResponse("**/credit-history/**");
+    late.resolve();
+    await (await arrived).finished();
+    await settled(visit);
+    strictEqual(await visit.balance(), "23");
+  },
+);
+
+testOnPage(
+  "after a payment the balance is asked for until it comes, and the next purchase begins with it",
+  async (start) => {
+    const visit = await start(await linkFor({ phone_number: newPhoneNumber() }));
+    const { page } = visit;
+    const checkout = await visit.openCheckout();
+    await page.route("**/credit-history/**", (route) => route.abort(), { times: 2 });
+    await checkout.getByRole("button", { name: "Pay ₹99" }).click();
+    await visit.told("Payment received");
+    await until("the balance has arrived", async () => await visit.balance() === "23");
+    await page.getByRole("button", { name: "Buy more" }).click();
+    await leave(await visit.openCheckout());
+    await visit.told("You closed the payment window");
   },
 );
 
@@ -557,15 +649,15 @@ testOnPage(
   },
 );
 
-testOnPage("a link that has ended says how to get another one", async (start) => {
+testOnPage("a link that has ended says how to get another one", async (start, context) => {
   const phone_number = newPhoneNumber();
+  await context.clock.install();
   const visit = await start(await linkFor({ phone_number }));
   const { page } = visit;
-  await page.clock.install();
   await page.clock.runFor(26 * 60_000);
   await page.getByRole("status").filter({ hasText: /^This page closes at/ }).waitFor();
   await visit.assertAccessible();
-  await page.clock.runFor(5 * 60_000);
+  await endLinks(page);
   await page.getByRole("heading", { name: "This link has ended" }).waitFor();
   strictEqual(await page.evaluate("document.activeElement.textContent"), "This link has ended");
   await page.getByText("To get a new one, write to the bot in WhatsApp.").waitFor();
@@ -576,11 +668,75 @@ testOnPage("a link that has ended says how to get another one", async (start) =>
   await visit.assertAccessible();
 
   // The next link is opened in the same tab, where only the part behind the "#" changes.
-  await page.clock.setSystemTime(Date.now());
+  await page.unroute("**/credit-history/**");
   await page.goto(await linkFor({ phone_number }));
   await page.locator(".balance").waitFor();
   strictEqual(await visit.balance(), "3");
 });
+
+testOnPage("a phone whose clock is fast opens a link and buys", async (start, context) => {
+  await context.clock.install({ time: Date.now() + 31 * 60_000 });
+  const visit = await start(await linkFor({ phone_number: newPhoneNumber() }));
+  const { page } = visit;
+  strictEqual(await visit.balance(), "3");
+  strictEqual(await page.getByText("Open until").count(), 0);
+  const asked = page.waitForResponse("**/credit-history/**");
+  await page.clock.runFor(60_000);
+  await (await asked).finished();
+  await settled(visit);
+  const checkout = await visit.openCheckout();
+  await checkout.getByRole("button", { name: "Pay ₹99" }).click();
+  await visit.told("Payment received");
+  await until("the balance has arrived", async () => await visit.balance() === "23");
+});
+
+const ends: readonly (readonly [string, (visit: Visit) => Promise<void>])[] = [
+  ["You closed the payment window", async (visit) => await leave(await visit.openCheckout())],
+  ["The payment failed", async (visit) => {
+    const checkout = await visit.openCheckout();
+    await checkout.getByRole("button", { name: "Fail" }).click();
+    await checkout.getByText("You can try again.").waitFor();
+    await leave(checkout);
+  }],
+  ["We cannot confirm this payment", async (visit) => {
+    const checkout = await visit.openCheckout();
+    await visit.page.route("**/verify-payment", async (route) => {
+      const body = { ...route.request().postDataJSON(), razorpay_signature: "0".repeat(64) };
+      await route.continue({ postData: JSON.stringify(body) });
+    });
+    await checkout.getByRole("button", { name: "Pay ₹99" }).click();
+  }],
+  ["Not confirmed yet", async (visit) => {
+    const checkout = await visit.openCheckout();
+    await visit.page.route("**/verify-payment", (route) => route.abort());
+    await checkout.getByRole("button", { name: "Pay ₹99" }).click();
+    await until("it has given up", async () => {
+      await visit.page.clock.runFor(1_000);
+      return await visit.page.getByRole("heading", { name: "Not confirmed yet" }).isVisible();
+    });
+  }],
+];
+
+for (const [title, act] of ends) {
+  testOnPage(
+    `"${title}" stays when the link ends, until it has been read`,
+    async (start, context) => {
+      await context.clock.install();
+      const visit = await start(await linkFor({ phone_number: newPhoneNumber() }));
+      const { page } = visit;
+      await act(visit);
+      const text = await visit.told(title);
+      const refused = page.waitForResponse((response) => response.status() === 401);
+      await endLinks(page);
+      await (await refused).finished();
+      await settled(visit);
+      strictEqual(await visit.told(title), text);
+      await page.getByRole("button", { name: "Choose a package" }).click();
+      await page.clock.runFor(60_000);
+      await page.getByRole("heading", { name: "This link has ended" }).waitFor();
+    },
+  );
+}
 
 testOnPage("a link that the backend does not accept shows nothing of an account", async (start) => {
   const link = new URL(await linkFor({ phone_number: newPhoneNumber() }));
@@ -781,8 +937,31 @@ testOnPage(
     await visit.page.getByText("The packages could not be loaded.").waitFor();
     await visit.assertAccessible();
     await context.unroute("**/rest/v1/packages*");
+    // The account is shown already, and needs nothing.
+    await context.route("**/functions/v1/**", (route) => route.abort());
     await visit.page.getByRole("button", { name: "Try again" }).click();
     await visit.page.getByRole("radio").first().waitFor();
+    strictEqual(await visit.balance(), "3");
+  },
+);
+
+testOnPage(
+  "packages that load while a payment is asked about stay there",
+  async (start, context) => {
+    const phone_number = newPhoneNumber();
+    const { order, payment_id } = await beginPayment(phone_number);
+    await context.route("**/rest/v1/packages*", (route) => route.abort());
+    const visit = await start(await linkFor({ phone_number }));
+    const { page } = visit;
+    await visit.told("A payment is under way");
+    await context.unroute("**/rest/v1/packages*");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByText("The packages could not be loaded.").waitFor({ state: "detached" });
+    await control.capture(payment_id, { deliver_webhooks: false });
+    await settleOrder(order);
+    await visit.told("Payment received");
+    await page.getByRole("button", { name: "Buy more" }).click();
+    await visit.choose();
   },
 );
 
@@ -794,7 +973,16 @@ testOnPage(
     await visit.page.getByRole("heading", { name: "Your account did not load" }).waitFor();
     await visit.assertAccessible();
     await context.unroute("**/functions/v1/**");
-    await visit.page.getByRole("button", { name: "Try again" }).click();
+    const released = Promise.withResolvers<void>();
+    await context.route("**/credit-history/**", async (route) => {
+      await released.promise;
+      await route.continue();
+    });
+    const again = visit.page.getByRole("button", { name: "Try again" });
+    await again.click();
+    await visit.page.locator("[aria-busy]").waitFor();
+    strictEqual(await again.count(), 0, "one try at a time");
+    released.resolve();
     await visit.page.locator(".balance").waitFor();
   },
 );
@@ -861,6 +1049,36 @@ testOnPage("lab figures", async (start, context) => {
       `longest task ${Math.round(longest)} ms; ${size} of ${BUDGET_BYTES.account} bytes`,
   );
 });
+
+/** Orders a package elsewhere, and pays it so far that the bank has only authorized the payment. */
+async function beginPayment(phone: string) {
+  const order = await orderPackage(phone, "starter");
+  const { razorpay_payment_id: payment_id } = await control.payOrder(order, {
+    outcome: "authorized",
+    deliver_webhooks: false,
+  });
+  // As a webhook that tells of the authorized payment would.
+  await backend.sql`
+    select public.settle_payment(${order}, ${payment_id}, 'authorized', 9900, 'INR', '[]')`;
+  return { order, payment_id };
+}
+
+/** Lets the half hour of a link pass, for the page and for the backend. Needs an installed clock. */
+async function endLinks(page: Page): Promise<void> {
+  await page.route("**/credit-history/**", (route) => route.fulfill(EXPIRED_LINK));
+  await page.clock.runFor(31 * 60_000);
+}
+
+/** Waits until the page shows what it has received. */
+async function settled({ page }: Visit): Promise<void> {
+  await page.evaluate(
+    `new Promise((shown) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = shown;
+      port2.postMessage("");
+    })`,
+  );
+}
 
 /** Leaves Checkout without paying, and confirms it. */
 async function leave(checkout: FrameLocator): Promise<void> {

@@ -10,9 +10,9 @@ import { startAuthStandIn, totpCode } from "../support/auth-stand-in.ts";
 import { newCustomer, userIdOf } from "../support/bot.ts";
 import { testInBrowser } from "../support/browser.ts";
 import {
+  addOperator,
   expectNoTrouble,
   holdAnswer,
-  newOperator,
   newUserOfAuth,
   openConsole,
   openPage,
@@ -97,7 +97,7 @@ testInBrowser(
 );
 
 testInBrowser(browser, "a wrong password is refused in Auth's words", async (context) => {
-  const operator = await newOperator(backend);
+  const operator = await addOperator(backend);
   const page = await openPage(context, url);
   await signIn(page, { ...operator, password: "something else" });
   await page.getByRole("alert").waitFor();
@@ -132,7 +132,7 @@ testInBrowser(
   browser,
   "an operator who is disabled gets nothing, also while the console is open",
   async (context) => {
-    const operator = await newOperator(backend);
+    const operator = await addOperator(backend);
     const person = await newCustomer(sql, 3);
     const page = await openConsole(context, url, operator);
     await openCustomer(page, await userIdOf(sql, person));
@@ -161,7 +161,7 @@ testInBrowser(
         location.hash = "#/books";
       }).observe(document.body, { childList: true, subtree: true });
     });
-    await signIn(page, await newOperator(backend));
+    await signIn(page, await addOperator(backend));
     await page.getByRole("heading", { name: "The books" }).waitFor();
     expectNoTrouble(page);
   },
@@ -171,7 +171,7 @@ testInBrowser(
   browser,
   "a session that was ended elsewhere leads back to signing in",
   async (context) => {
-    const operator = await newOperator(backend);
+    const operator = await addOperator(backend);
     const page = await openConsole(context, url, operator);
     await sql`
     delete from auth.sessions s using auth.users u
@@ -187,7 +187,7 @@ testInBrowser(
   browser,
   "the session belongs to the tab, is refreshed, and signing out ends it",
   async (context) => {
-    const operator = await newOperator(backend);
+    const operator = await addOperator(backend);
     const page = await openConsole(context, url, operator);
     strictEqual(await page.evaluate(() => localStorage.length), 0);
     const other = await openPage(context, url);
@@ -234,7 +234,7 @@ for (const [what, address, isExpired] of SLOW) {
     browser,
     `where Auth is slow ${what}, the tab forgets it at once, and the next session stays`,
     async (context) => {
-      const [former, next] = [await newOperator(backend), await newOperator(backend)];
+      const [former, next] = [await addOperator(backend), await addOperator(backend)];
       const page = await openConsole(context, url, former);
       await page.waitForLoadState("networkidle");
       const letGo = await holdAnswer(page, address);
@@ -269,7 +269,7 @@ for (const [what, address, isExpired] of SLOW) {
 testWithSecondFactor(
   "an operator changes the password that somebody else has seen",
   async (page) => {
-    const operator = await newOperator(backend, { supabaseUrl: standIn.url });
+    const operator = await addOperator(backend, { supabaseUrl: standIn.url });
     await signIn(page, operator);
     const secret = await page.locator(".secret").innerText();
     await enterCode(page, totpCode(secret), "Set up");
@@ -288,7 +288,7 @@ testWithSecondFactor(
 );
 
 testInBrowser(browser, "support sees no button that its role may not use", async (context) => {
-  const operator = await newOperator(backend, { role: "support", name: "Bela" });
+  const operator = await addOperator(backend, { role: "support", name: "Bela" });
   const { phone_number } = await newCustomer(sql, 60);
   const id = await userIdOf(sql, { phone_number });
   await adjust(id, -70, { allow_debt: true });
@@ -321,7 +321,7 @@ testInBrowser(
   browser,
   "what the role may not do is refused, whatever the page sends",
   async (context) => {
-    const operator = await newOperator(backend, { role: "support" });
+    const operator = await addOperator(backend, { role: "support" });
     const id = await userIdOf(sql, await newCustomer(sql, 3));
     const page = await openConsole(context, url, operator);
     const statuses = await page.evaluate(async ({ api, key, id }) => {
@@ -375,7 +375,7 @@ async function enterCode(page: Page, code: string, button: string): Promise<void
 testWithSecondFactor(
   "an operator sets up a second factor, and shows it at every sign-in",
   async (page) => {
-    const operator = await newOperator(backend, { supabaseUrl: standIn.url });
+    const operator = await addOperator(backend, { supabaseUrl: standIn.url });
     const answers = watchAnswers(page);
     await signIn(page, operator);
     await expectGate(page, "Second factor");
@@ -415,7 +415,7 @@ testWithSecondFactor(
 );
 
 testWithSecondFactor("an operator without the second factor gets nothing", async (page) => {
-  const operator = await newOperator(backend, { supabaseUrl: standIn.url });
+  const operator = await addOperator(backend, { supabaseUrl: standIn.url });
   const answers = watchAnswers(page);
   await signIn(page, operator);
   for (const view of ["#/attention", "#/sales", "#/actions"]) {
@@ -428,7 +428,7 @@ testWithSecondFactor("an operator without the second factor gets nothing", async
 });
 
 testInBrowser(browser, "where Auth has no second factors, the page says so", async (context) => {
-  const page = await openConsole(context, url, await newOperator(backend));
+  const page = await openConsole(context, url, await addOperator(backend));
   await page.getByText("No second factor is asked for here").waitFor();
 });
 
@@ -436,7 +436,7 @@ testInBrowser(browser, "a page that nobody touches warns, and then signs out", a
   const page = await context.newPage();
   await page.clock.install();
   await page.goto(url);
-  await signIn(page, await newOperator(backend));
+  await signIn(page, await addOperator(backend));
   await page.getByRole("navigation").waitFor();
   // The warning lies over another dialog, and each says its own name.
   await page.getByRole("button", { name: "Password" }).click();
@@ -461,7 +461,7 @@ testInBrowser(
   browser,
   "a session that was left for long is not taken up again",
   async (context) => {
-    const page = await openConsole(context, url, await newOperator(backend));
+    const page = await openConsole(context, url, await addOperator(backend));
     await page.evaluate(() =>
       sessionStorage.setItem("credits-console-last-use", String(Date.now() - 16 * 60_000))
     );
@@ -474,7 +474,7 @@ testInBrowser(
   browser,
   "a backend that does not answer is said, and tried again",
   async (context) => {
-    const page = await openConsole(context, url, await newOperator(backend));
+    const page = await openConsole(context, url, await addOperator(backend));
     await page.route("**/functions/v1/get-operator", (route) => route.abort());
     await page.reload();
     await expectGate(page, "Not reachable");
@@ -497,7 +497,7 @@ testInBrowser(browser, "the browser never holds the secret key", async (context)
   page.on("request", (request) => texts.push(JSON.stringify(request.headers()), request.url()));
   page.on("response", async (response) => texts.push(await response.text().catch(() => "")));
   await page.reload();
-  await signIn(page, await newOperator(backend));
+  await signIn(page, await addOperator(backend));
   await page.getByRole("navigation").waitFor();
   await page.waitForLoadState("networkidle");
   ok(texts.length > 10);

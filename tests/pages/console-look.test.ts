@@ -16,8 +16,8 @@ import {
 import { newCustomer, userIdOf } from "../support/bot.ts";
 import { assertAccessible, testInBrowser } from "../support/browser.ts";
 import {
+  addOperator,
   expectNoTrouble,
-  newOperator,
   newUserOfAuth,
   openConsole,
   openPage,
@@ -36,7 +36,7 @@ const { backend, browser, url } = harness;
 const { sql, razorpay: { control } } = backend;
 Deno.test.afterAll(() => harness.stop());
 
-const operator = await newOperator(backend);
+const operator = await addOperator(backend);
 const scene = await newSceneCustomer({ sql, control });
 const debtor = await newDebtor({ sql });
 await deliverTo([closedUrl()]);
@@ -176,7 +176,7 @@ testInBrowser(
     const [{ id: hold } = { id: "" }] = await sql`
     select reference_id as id from public.holds where user_id = ${customer.id}`;
     ok(hold.startsWith(HOSTILE));
-    const villain = await newOperator(backend, { name: HOSTILE });
+    const villain = await addOperator(backend, { name: HOSTILE });
     try {
       const page = await openConsole(context, url, villain);
       const hostile = page.getByText("window.pwned=1");

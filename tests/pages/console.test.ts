@@ -10,9 +10,9 @@ import { deduct, newCustomer, newReference, reserve, userIdOf } from "../support
 import { until } from "../../local/system/until.ts";
 import { testInBrowser } from "../support/browser.ts";
 import {
+  addOperator,
   expectNoTrouble,
   holdAnswer,
-  newOperator,
   openConsole,
   startConsole,
 } from "../support/console.ts";
@@ -25,7 +25,7 @@ import { buyCredits, payForPackage, placeOrders } from "../support/purchases.ts"
 
 const harness = await startConsole();
 const { backend: { sql, razorpay, secrets }, browser, url } = harness;
-const operator = await newOperator(harness.backend, { name: "Asha Rao" });
+const operator = await addOperator(harness.backend, { name: "Asha Rao" });
 Deno.test.afterAll(() => harness.stop());
 
 /** A test of an operator at the console, in which nothing may go wrong. */

@@ -8,7 +8,7 @@
 import { rejects } from "node:assert/strict";
 import fc from "fast-check";
 import { openPlayer, plans } from "../support/credit-model.ts";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { type TestDatabase, withTestDatabase } from "../support/database.ts";
 import { breakRule, type Breaks, testOfTests } from "../support/mutants.ts";
 
 /** The same plans in every run; a failure names the seed and the plan. */
@@ -40,17 +40,8 @@ async function playPlans(
   );
 }
 
-async function withDatabase(act: (database: TestDatabase) => Promise<void>): Promise<void> {
-  const database = await createTestDatabase();
-  try {
-    await act(database);
-  } finally {
-    await database.drop();
-  }
-}
-
 Deno.test("whatever happens in whatever order, answers and balances are those of the model", async () => {
-  await withDatabase((database) => playPlans(database, { count: PLANS }));
+  await withTestDatabase((database) => playPlans(database, { count: PLANS }));
 });
 
 /** A rule, and how it is broken. */
@@ -168,7 +159,7 @@ const MUTANTS: Mutant[] = [
 ];
 
 testOfTests.each(MUTANTS)("the model notices when this rule is broken: $rule", async (mutant) => {
-  await withDatabase(async (database) => {
+  await withTestDatabase(async (database) => {
     await breakRule(database.sql, mutant.in, mutant.breaks);
     const playing = { count: TRIES, leaveOut: mutant.leaveOut, endOnFailure: true };
     await rejects(playPlans(database, playing), /Property failed/);

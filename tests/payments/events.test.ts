@@ -130,7 +130,7 @@ Deno.test("a dispute that was closed with a deduction took that much", () => {
 Deno.test("an event without a payment is ignored, whatever is in it", () => {
   fc.assert(fc.property(
     fc.dictionary(fc.string().filter((name) => name !== "payment"), fc.jsonValue()),
-    (payload) => strictEqual(readEvent({ payload }).kind, "irrelevant"),
+    (payload) => strictEqual(readEvent({ event: "order.paid", payload }).kind, "irrelevant"),
   ));
 });
 
@@ -140,14 +140,23 @@ Deno.test("an event about a payment without the facts that decide is not guessed
   const wrong: Record<string, unknown[]> = {
     id: [undefined, null, 1, "", "pay_1", "order_OrderSample001"],
     order_id: [1, "\0", "order_1", "pay_OrderSample001"],
-    amount: [undefined, null, "9900", 99.5, 0, -9_900, true],
+    amount: [undefined, null, "9900", 99.5, -9_900, true],
     currency: [undefined, null, 356, "", "INR\0", "rupees"],
     status: [undefined, null, "paid", 1],
   };
   for (const [field, values] of Object.entries(wrong)) {
     for (const value of values) {
       const payment = { entity: { ...entity, [field]: value } };
-      strictEqual(readEvent({ payload: { payment } }).kind, "unreadable", `${field} ${value}`);
+      const event = { event: "payment.captured", payload: { payment } };
+      strictEqual(readEvent(event).kind, "unreadable", `${field} ${value}`);
     }
   }
+});
+
+Deno.test("an event of another kind is ignored, whatever it says about a payment", () => {
+  fc.assert(fc.property(
+    fc.constantFrom("payment.pending", "payment.downtime.started", "order.paid.twice", "x"),
+    fc.record({ payment: fc.record({ entity: fc.jsonValue() }) }),
+    (event, payload) => strictEqual(readEvent({ event, payload }).kind, "irrelevant"),
+  ));
 });

@@ -5,6 +5,7 @@
  */
 
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
+import { isKnown } from "../support/accounts.ts";
 import { assertBooksAreRight, startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { one } from "../support/lists.ts";
@@ -59,13 +60,9 @@ async function balanceOf(phone_number: string): Promise<unknown> {
   return dataOf(await call("GET", `bot-credits/${phone_number}`)).remaining_credits;
 }
 
-async function isUser(phone: string): Promise<boolean> {
-  return (await sql`select from public.identities where value = ${phone}`).length > 0;
-}
-
 Deno.test("an unknown number becomes a user with its first payment: the welcome first, then the purchase", async () => {
   const purchase = await payForPackage(control, newPhoneNumber(), "starter");
-  strictEqual(await isUser(purchase.phone), false);
+  strictEqual(await isKnown(sql, purchase.phone), false);
   const answer = dataOf(await verify(purchase));
   deepStrictEqual([answer.credits_added, answer.remaining_credits], [
     STARTER,
@@ -96,7 +93,7 @@ Deno.test("a payment that brings no money creates no user", async () => {
     null,
     null,
   ]);
-  strictEqual(await isUser(phone), false);
+  strictEqual(await isKnown(sql, phone), false);
 });
 
 Deno.test("a payment that comes with a partial refund reports the balance that is left", async () => {
@@ -154,7 +151,7 @@ Deno.test("a payment first reported as refunded buys nothing until its refunds e
     await refunded([{ id: first, status: "processed", paise: half }]),
     NOTHING_BOUGHT,
   );
-  strictEqual(await isUser(phone), false);
+  strictEqual(await isKnown(sql, phone), false);
   // The other half could not be returned after all.
   const left = FREE_CREDITS + STARTER / 2;
   deepStrictEqual(await refunded([{ id: second, status: "failed", paise: half }]), [
@@ -176,14 +173,14 @@ async function refundPending() {
   const refunded = (status: Refund["status"]) =>
     report(orderId, paymentId, { status: "refunded", refunds: [{ id, status, paise: PAISE }] });
   deepStrictEqual(await refunded("pending"), NOTHING_BOUGHT);
-  strictEqual(await isUser(phone), false);
+  strictEqual(await isKnown(sql, phone), false);
   return { phone, refunded };
 }
 
 Deno.test("a payment first reported as refunded by a pending refund never makes a user or a debt", async () => {
   const { phone, refunded } = await refundPending();
   deepStrictEqual(await refunded("processed"), NOTHING_BOUGHT);
-  strictEqual(await isUser(phone), false);
+  strictEqual(await isKnown(sql, phone), false);
   strictEqual(await balanceOf(phone), FREE_CREDITS);
   const { debt_credits } = one(
     await sql`select debt_credits from public.users where phone_number = ${phone}`,

@@ -126,6 +126,24 @@ Deno.test("the page is answered as the first reporter was, when the webhook came
   await expectPaidOnce(purchase);
 });
 
+Deno.test("every report of a payment is answered alike while credits are reserved, whoever reports it first", async () => {
+  for (const isWebhookFirst of [false, true]) {
+    const purchase = await pay();
+    const body = {
+      phone_number: purchase.phone,
+      credits: 2,
+      reference_id: `job-${purchase.phone}`,
+    };
+    dataOf(await call("POST", "bot-reserve", { body }));
+    if (isWebhookFirst) await deliverAll(await eventsOf(purchase));
+    const answers = [await verify(purchase), await verify(purchase)];
+    deepStrictEqual(
+      answers.map((answer) => dataOf(answer).remaining_credits),
+      [3 + CREDITS - 2, 3 + CREDITS - 2],
+    );
+  }
+});
+
 Deno.test("an authorized payment brings nothing until it is captured, days later or at once", async () => {
   const purchase = await pay({ outcome: "authorized" });
   deepStrictEqual(await deliverAll(await eventsOf(purchase)), ["not_captured"]);

@@ -4,9 +4,11 @@
  */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { ERRORS } from "shared/errors.ts";
 import { z } from "zod";
 import { type Found, fuzz as run } from "../../local/prove/fuzz/fuzz.ts";
-import { rowsOf } from "../../local/prove/fuzz/part.ts";
+import { bytesPerRequest, memoryOf } from "../../local/prove/fuzz/memory.ts";
+import { resultOfLanes, rowsOf } from "../../local/prove/fuzz/part.ts";
 import { parseAnswers } from "../../local/prove/fuzz/socket.ts";
 import { forwardDataApi } from "../../local/stack/data-api.ts";
 import { deferFunctions, type Functions } from "../../local/stack/functions.ts";
@@ -49,7 +51,10 @@ interface Break {
   readonly miss: string;
 }
 
-const BROKEN: Partial<Record<FunctionName, Break>> = {
+/** What is wrong with which functions. */
+type Breaks = Partial<Record<FunctionName, Break>>;
+
+const BROKEN: Breaks = {
   "bot-credits": {
     change: ({ body, headers }) => new Response(body, { headers, status: 418 }),
     miss: "418",
@@ -137,7 +142,7 @@ const BROKEN: Partial<Record<FunctionName, Break>> = {
 let mintedCredits = 0;
 
 /** The functions, broken in all of these ways, and keeping a part of every request. */
-async function brokenFunctions(): Promise<Functions> {
+async function brokenFunctions(breaks: Breaks): Promise<Functions> {
   const functions = new Map<string, (request: Request) => Promise<Response>>();
   for (const [name, handle] of await deferFunctions()) {
     functions.set(name, async (request) => {
@@ -146,7 +151,7 @@ async function brokenFunctions(): Promise<Functions> {
         const text = await request.clone().text();
         number = /^\{"phone_number":"\+(91\d{10})"\}$/.exec(text)?.[1] ?? number;
       }
-      const { change = (response: Response) => response } = BROKEN[name as FunctionName] ?? {};
+      const { change = (response: Response) => response } = breaks[name as FunctionName] ?? {};
       return await change(await handle(request));
     });
   }
@@ -154,9 +159,9 @@ async function brokenFunctions(): Promise<Functions> {
 }
 
 /** Fuzzes the broken functions on the database of the backend, and rights its books. */
-async function fuzzBroken(requests: number): Promise<Found> {
+async function fuzzBroken(requests: number, breaks: Breaks): Promise<Found> {
   const dataApi = forwardDataApi(environment.SUPABASE_URL);
-  const gateway = startGateway({ port: 0, dataApi, functions: await brokenFunctions() });
+  const gateway = startGateway({ port: 0, dataApi, functions: await brokenFunctions(breaks) });
   try {
     const target = { ...backend, address: gateway.url };
     return await run(target, { requests, seed: SEED, progress: () => {} });
@@ -171,7 +176,7 @@ async function fuzzBroken(requests: number): Promise<Found> {
 }
 
 Deno.test("every fault of a broken backend is noticed, with the request that found it", async () => {
-  const found = await fuzzBroken(1_200);
+  const found = await fuzzBroken(1_200, BROKEN);
   for (const { miss } of Object.values(BROKEN)) {
     ok(found.misses.some((text) => text.includes(miss)), `${miss} is not among the misses`);
   }
@@ -181,10 +186,101 @@ Deno.test("every fault of a broken backend is noticed, with the request that fou
     match(miss, /request [0-9]+ of seed 12: \{"caller":"[a-z]+","method":"[A-Z]+","target":"\//);
     ok(!miss.includes(environment.BOT_SECRET), miss);
   }
-  const memory = one(
-    rowsOf([{ seed: SEED, found }]).filter(({ what }) => what.startsWith("Memory")),
+  // What is kept of a request is much more than what else a short run needs, such as code that is loaded.
+  ok(bytesPerRequest("heapMegabytes", found.memory) > LEAK_BYTES / 4);
+  ok(bytesPerRequest("residentMegabytes", found.memory) > LEAK_BYTES / 4);
+});
+
+/** An answer as during an outage, in place of one in the envelope. */
+const unavailable = (response: Response): Response => {
+  const type = response.headers.get("content-type");
+  if (response.body === null || !type?.startsWith("application/json")) return response;
+  const { status, message } = ERRORS.UNAVAILABLE;
+  console.error(JSON.stringify({ level: "error", function: "any", http_status: status }));
+  return withHeader(
+    Response.json({ status: "ERROR", message, code: "UNAVAILABLE" }, {
+      headers: response.headers,
+      status,
+    }),
+    "retry-after",
+    "2",
   );
-  strictEqual(memory.holds, false, memory.figure);
+};
+
+Deno.test("a request that met an outage once is counted, and one that meets it again is a miss", async () => {
+  let isOver = false;
+  const once = await fuzzBroken(400, {
+    "find-customer": {
+      change(response) {
+        if (isOver) return response;
+        const changed = unavailable(response);
+        isOver = changed !== response;
+        return changed;
+      },
+      miss: "",
+    },
+  });
+  deepStrictEqual(once.misses, []);
+  deepStrictEqual([isOver, once.outages, once.outageLines], [true, 1, 1]);
+
+  const always = await fuzzBroken(400, { "find-customer": { change: unavailable, miss: "" } });
+  strictEqual(always.outages, 0);
+  match(
+    always.misses.join("\n"),
+    /^it fails, and when it is sent once more: find-customer 503 UNAVAILABLE \(request/m,
+  );
+  const row = one(
+    rowsOf([{ seed: SEED, found: always }]).filter(({ what }) =>
+      what.startsWith("Requests that met an outage")
+    ),
+  );
+  ok(always.outageLines > 10);
+  strictEqual(row.holds, false, row.figure);
+});
+
+/** What a process found that found nothing, in a run of the small size that needs this much at each time. */
+function foundWith(heapMegabytes: readonly number[]): Found {
+  const samples = heapMegabytes.map((size) => ({
+    heapMegabytes: size,
+    residentMegabytes: 2 * size,
+  }));
+  return {
+    overHttp: 20_000,
+    overSockets: 0,
+    answers: 0,
+    kinds: {},
+    logLines: 0,
+    bookChecks: 0,
+    outages: 0,
+    outageLines: 0,
+    memory: memoryOf(samples, 1_250),
+    seconds: 1,
+    missCount: 0,
+    misses: [],
+  };
+}
+
+/** As measured: what is needed grows fast while code is loaded, and then by what the stand-in keeps. */
+const HEALTHY = [147, 150, 151, 152, 153, 153, 153, 154, 154, 155, 155, 155, 156, 156, 157, 156];
+
+Deno.test("a leak of a kilobyte for each request is noticed in the small size, and no warm-up is one", () => {
+  const heapRow = (found: Found) =>
+    one(rowsOf([{ seed: SEED, found }]).filter(({ what }) => what.includes("JavaScript")));
+  const healthy = heapRow(foundWith(HEALTHY));
+  ok(healthy.holds, healthy.figure);
+  const leaking = heapRow(foundWith(HEALTHY.map((size, sample) => size + sample * 1_250 / 1_024)));
+  strictEqual(leaking.holds, false, leaking.figure);
+});
+
+Deno.test("a process that gives up is a miss, and what the others found is kept", () => {
+  const found = { ...foundWith(HEALTHY), missCount: 1, misses: ["the books are wrong"] };
+  const { holds, rows, misses } = resultOfLanes([
+    { status: "rejected", reason: new Error("The process with seed 1 gave up") },
+    { status: "fulfilled", value: { seed: 2, found } },
+  ]);
+  strictEqual(holds, false);
+  deepStrictEqual(misses, ["The process with seed 1 gave up", "the books are wrong"]);
+  match(rows[0]?.figure ?? "", /^20,000 and 0 \(seed 2\)$/);
 });
 
 Deno.test("answers are told from bytes that are none, however many there are", () => {

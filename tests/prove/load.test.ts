@@ -8,13 +8,15 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import postgres from "postgres";
 import { checkAfterLoad } from "../../local/prove/load/check.ts";
 import { listenForEvents } from "../../local/prove/load/event-listener.ts";
-import { type Entry, isDone, type Kind } from "../../local/prove/load/journal.ts";
+import { MAX_OPEN_HOLDS } from "../../local/prove/load/allowances.ts";
+import { type Entry, isDone, Journal, type Kind } from "../../local/prove/load/journal.ts";
 import { startLoad } from "../../local/prove/load/load.ts";
 import { newSeed } from "../../local/prove/random.ts";
 import { startScheduler } from "../../local/stack/scheduler.ts";
 import { until } from "../../local/system/until.ts";
 import { startBackend } from "../support/backend.ts";
-import { at } from "../support/lists.ts";
+import { at, one } from "../support/lists.ts";
+import { breakRule, testOfTests } from "../support/mutants.ts";
 
 const backend = await startBackend();
 Deno.test.afterAll(() => backend.stop());
@@ -108,7 +110,9 @@ Deno.test("events that nobody sends are noticed", async () => {
     () => Deno.env.set("EVENTS_URL", listener.url),
     { settleMs: 2_000 },
   );
-  match(misses, /^1 events that were not sent, after 2 seconds without less to do$/m);
+  // Those of the credits that the check has spent are among them.
+  match(misses, /^\d+ events that were not sent, after 2 seconds without less to do$/m);
+  match(misses, /^user\.unfrozen \S+ has not arrived$/m);
 });
 
 Deno.test("a webhook that the backend refuses is noticed, while it is repeated and in the end", async () => {
@@ -154,11 +158,12 @@ Deno.test("a webhook that was acknowledged and not handled is noticed", async ()
   match(misses, new RegExp(`^the webhook \\S+ ${id} was acknowledged and not handled$`, "m"));
 });
 
-Deno.test("a kind of call that never succeeded, and what there is none of, is noticed", async () => {
+Deno.test("a kind of call that never succeeded is noticed", async () => {
   const all = [...journal.entries];
   const misses = await missesAfter(
     () => journal.entries.splice(0, Infinity, ...all.filter(({ kind }) => kind !== "refund")),
-    () => journal.entries.splice(0, Infinity, ...all),
+    // The check has added calls of its own.
+    () => journal.entries.push(...all.filter(({ kind }) => kind === "refund")),
   );
   match(misses, /^no refund was acknowledged$/m);
   match(misses, /^acknowledged refunds that Razorpay made once: there were none$/m);
@@ -287,4 +292,91 @@ Deno.test("a repeated call that gets another answer is noticed", async () => {
     () => entry.answer = answer,
   );
   match(misses, new RegExp(`^adjustment ${entry.reference} was repeated: `, "m"));
+});
+
+testOfTests("a backend that refuses whatever it is asked for is noticed", async () => {
+  const { definition } = one(
+    await backend.sql`select pg_get_functiondef('public.deduct_credits'::regproc) as definition`,
+  );
+  const misses = await missesAfter(
+    () =>
+      breakRule(backend.sql, "public.deduct_credits", [
+        ["u.credits - u.held_credits - u.debt_credits >= p.credits", "false"],
+        ["v_price.credits > remaining_credits", "true"],
+      ]),
+    () => backend.sql.unsafe(String(definition)),
+  );
+  match(misses, /^\S+ cannot spend a credit: INSUFFICIENT_CREDITS$/m);
+  match(misses, /^deduction another-\S+: refused 1 of at least \d+ credits$/m);
+});
+
+/** A journal of one person, and what becomes of calls. */
+function startJournal() {
+  const journal = new Journal();
+  const call = { as: "bot", path: "" } as const;
+  const begin = (kind: Kind, reference: string, credits: number) =>
+    journal.begin({ kind, phone: "+919800000000", reference, credits, call });
+  const answer = (entry: Entry, status: string, code?: string) =>
+    journal.answer(entry, {
+      httpStatus: 200,
+      status,
+      message: "",
+      code,
+      data: {},
+      isReplay: false,
+    });
+  const done = (...call: Parameters<typeof begin>) => answer(begin(...call), "SUCCESS");
+  const refused = (...call: Parameters<typeof begin>) =>
+    answer(begin(...call), "INSUFFICIENT_CREDITS");
+  return { journal, begin, answer, done, refused };
+}
+
+Deno.test("a refusal is unfounded if what was acknowledged before would have done", () => {
+  const { journal, done, refused } = startJournal();
+  refused("deduction", "nothing-yet", 1);
+  done("first contact", "", 3);
+  refused("deduction", "too-much", 4);
+  deepStrictEqual(journal.unfounded, []);
+  refused("deduction", "enough", 3);
+  deepStrictEqual(journal.unfounded, [
+    "deduction enough: refused 3 of at least 3 credits",
+  ]);
+});
+
+Deno.test("a refusal is not unfounded if a call under way, unanswered or open may have come before", () => {
+  const { journal, begin, answer, done, refused } = startJournal();
+  done("first contact", "", 3);
+  const early = begin("deduction", "early", 3);
+  const late = begin("reservation", "late", 3);
+  answer(late, "SUCCESS");
+  answer(early, "INSUFFICIENT_CREDITS");
+  refused("deduction", "while-reserved", 1);
+  // Its end may have come after the refusal.
+  const during = begin("deduction", "during", 3);
+  done("release", "late", 3);
+  answer(during, "INSUFFICIENT_CREDITS");
+  begin("deduction", "unheard", 1);
+  refused("deduction", "after-unheard", 3);
+  deepStrictEqual(journal.unfounded, []);
+  refused("deduction", "less", 2);
+  strictEqual(journal.unfounded.length, 1);
+  strictEqual(journal.refused().length, 5);
+  done("reservation", "partly", 2);
+  done("capture", "partly", 1);
+  refused("deduction", "after-capture", 1);
+  strictEqual(journal.unfounded.length, 2);
+});
+
+Deno.test("too many reservations are as many as may be open", () => {
+  const { journal, begin, answer, done } = startJournal();
+  const refuse = (reference: string) =>
+    answer(begin("reservation", reference, 1), "ERROR", "TOO_MANY_HOLDS");
+  for (let hold = 0; hold < MAX_OPEN_HOLDS; hold++) done("reservation", String(hold), 1);
+  refuse("one-too-many");
+  deepStrictEqual(journal.unfounded, []);
+  done("release", "0", 1);
+  refuse("room-for-one");
+  deepStrictEqual(journal.unfounded, [
+    `reservation room-for-one: refused, and at most ${MAX_OPEN_HOLDS - 1} were open`,
+  ]);
 });

@@ -5,7 +5,7 @@
  */
 
 import { deepStrictEqual, doesNotMatch, match, ok, strictEqual } from "node:assert/strict";
-import { type Part, resultOf } from "../../local/prove/part.ts";
+import { type Part, resultOf, type Size } from "../../local/prove/part.ts";
 import { type Outcome, partText, updatedReport, verdicts } from "../../local/prove/report.ts";
 import { REPOSITORY } from "../../local/system/settings.ts";
 
@@ -79,14 +79,28 @@ Deno.test("a part that is run again replaces its section, and leaves the others 
   strictEqual(updatedReport(after, mended, circumstances("second"), PARTS), after);
   const alone = updatedReport("", kept, circumstances("first"), PARTS);
   match(alone, /\*\*1 of 1 hold\.\*\* Not run yet: lost\./);
-  const largest = updatedReport(
-    after,
-    { ...lost, size: "million" },
-    circumstances("third"),
-    PARTS,
-  );
-  match(largest, /^## lost: holds$[^]*second[^]*^## lost, a million: does not hold$[^]*third/m);
-  match(largest, /\*\*2 of 3 hold\.\*\*/);
+});
+
+Deno.test("only a size of its own has a section of its own, and a required one is missed", () => {
+  const parts = ["kills", "fuzz", "soak"].map(part);
+  let text = "";
+  const run = (name: string, size: Size) => {
+    const result = resultOf([{ what: "anything", figure: "1", holds: true }]);
+    const outcome = { part: part(name), size, result, seconds: 1 };
+    text = updatedReport(text, outcome, circumstances(`${size}-${name}`), parts);
+  };
+  const titles = () => Array.from(text.matchAll(/^## (.+): holds$/gm), ([, title]) => title);
+  run("kills", "million");
+  deepStrictEqual(titles(), ["kills"]);
+  match(text, /\*\*1 of 1 hold\.\*\* Not run yet: fuzz; fuzz, a million; soak\./);
+  run("soak", "million");
+  run("fuzz", "full");
+  run("soak", "full");
+  match(text, /\*\*4 of 4 hold\.\*\* Not run yet: fuzz, a million\./);
+  run("fuzz", "million");
+  deepStrictEqual(titles(), ["kills", "fuzz", "fuzz, a million", "soak", "soak, an hour"]);
+  match(text, /full-fuzz[^]*million-fuzz[^]*full-soak[^]*million-soak/);
+  match(text, /\*\*5 of 5 hold\.\*\*$/m);
 });
 
 Deno.test("a result with a miss does not hold, whatever its rows say", () => {

@@ -31,6 +31,23 @@ Deno.test("a figure that grows only while it warms up, or has peaks, is flat", (
   ok(seriesOf(warmed.map((figure, index) => index % 4 === 0 ? 1_000 : figure)).holds);
 });
 
+Deno.test("a figure that is too high for a while, and not at the end, is not flat", () => {
+  const judge = (high: number) => {
+    const samples = Array.from({ length: 60 }, (_, at) => at >= 20 && at < 20 + high ? 240 : 1);
+    return flatness({ what: "a wait", unit: "s", tolerance: { limit: 65 }, samples });
+  };
+  const stuck = judge(6);
+  strictEqual(stuck.holds, false);
+  match(
+    stuck.figure,
+    /^up to 240 s in 90% of the samples, and 240 at most \(up to 65 in 90% would do\)$/,
+  );
+  // As in the seconds of a fault.
+  const peaks = judge(4);
+  ok(peaks.holds);
+  match(peaks.figure, /^up to 1 s in 90% of the samples, and 240 at most/);
+});
+
 Deno.test("a figure that was hardly sampled is not called flat", () => {
   strictEqual(seriesOf([100, 100, 100]).holds, false);
 });

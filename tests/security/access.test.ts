@@ -16,6 +16,7 @@ import { orderPackage, payForPackage, verify } from "../support/purchases.ts";
 import {
   history,
   INVALID_PROOF,
+  isKnown,
   newUser,
   NOT_THE_OWNER,
   profile,
@@ -36,12 +37,6 @@ const PROOFS = {
   "a link": cameByLink,
 };
 
-async function isKnown(phone: string): Promise<boolean> {
-  const found = await sql`
-    select from public.identities where kind = 'phone' and value = ${phone}`;
-  return found.length > 0;
-}
-
 /** Fails if a caller can tell the two responses apart. */
 function expectAlike(one: Answer, other: Answer): void {
   strictEqual(one.httpStatus, other.httpStatus);
@@ -61,7 +56,7 @@ Deno.test("without a proof nobody reads an account, and nobody becomes a user", 
     expectError(answer, PROOF_REQUIRED);
     expectAlike(answer, first(answers));
   }
-  strictEqual(await isKnown(stranger), false);
+  strictEqual(await isKnown(sql, stranger), false);
 });
 
 Deno.test("phone-proof is what holds when FRONTEND_ACCESS is not set", async () => {
@@ -90,7 +85,7 @@ for (const [proof, proofOf] of Object.entries(PROOFS)) {
     for (const answer of [known, unknown, ofKnown, ofUnknown]) expectError(answer, NOT_THE_OWNER);
     expectAlike(known, unknown);
     expectAlike(ofKnown, ofUnknown);
-    strictEqual(await isKnown(stranger), false);
+    strictEqual(await isKnown(sql, stranger), false);
   });
 
   Deno.test(`${proof} lets supabase-js read its owner's account`, async () => {
@@ -165,7 +160,7 @@ Deno.test.each(["Public", "proof", "true", "public,phone-proof", "none"])(
       const response = await fresh.fetch(new Request(`http://127.0.0.1/users/${phone}`));
       deepStrictEqual(await response.json(), answer.body);
     });
-    strictEqual(await isKnown(phone), false);
+    strictEqual(await isKnown(sql, phone), false);
   },
 );
 

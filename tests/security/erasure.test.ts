@@ -20,6 +20,7 @@ import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { cameByLink } from "../support/proofs.ts";
 import { orderPackage, payForPackage, verify } from "../support/purchases.ts";
 import { nationalPart, tracesOf } from "../support/traces.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const shop = await usePaymentHarness();
 const { control, sql } = shop;
@@ -71,7 +72,7 @@ const STRANGER = `${randomUUID()}@stranger.example`;
 /** Does whatever leaves something about a person behind. */
 async function wholeLife(): Promise<Person> {
   const [phone, oldPhone, contact] = [newPhoneNumber(), newPhoneNumber(), newPhoneNumber()];
-  const whatsappId = `IN.${randomUUID().replaceAll("-", "")}`;
+  const whatsappId = newWhatsappId();
   const name = `Ravi Quaxworthy${randomUUID().slice(0, 8)}`;
   const email = `${randomUUID().slice(0, 8)}@quax.example`;
   const payer = { contact, email, notes: { name, phone } };

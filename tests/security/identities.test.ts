@@ -25,6 +25,7 @@ import {
 import { at, one } from "../support/lists.ts";
 import { newPaymentId } from "../support/razorpay-ids.ts";
 import { settlePayment } from "../support/settlements.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 import { until } from "../../local/system/until.ts";
 
 const shop = await startPaymentHarness();
@@ -39,8 +40,6 @@ interface Person {
   phone_number?: string;
   whatsapp_user_id?: string;
 }
-
-const newWhatsappId = () => `IN.${randomUUID().replaceAll("-", "")}`;
 
 /** A person's balance, as the bot reads it. */
 async function balanceOf(person: Person): Promise<unknown> {

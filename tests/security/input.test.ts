@@ -10,6 +10,7 @@ import fc from "fast-check";
 import { needsNoField } from "shared/contract/operation.ts";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { HOSTILE } from "../../local/prove/fuzz/hostile-values.ts";
+import { isKnown } from "../support/accounts.ts";
 import { assertBooksAreRight, startBackend } from "../support/backend.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { expectGuarantees } from "../support/answer-guarantees.ts";
@@ -365,7 +366,7 @@ Deno.test("a body that ends early changes nothing", async () => {
   await connection.write(encoder.encode(head + body));
   await connection.closeWrite();
   await new Response(connection.readable).text().catch(() => "");
-  strictEqual(await isKnown(phone_number), false);
+  strictEqual(await isKnown(sql, phone_number), false);
 });
 
 /** Any request, as far as a client can shape it. */
@@ -474,9 +475,5 @@ Deno.test("a body that takes longer than 10 seconds is given up, even where it i
   const answer = await withQuickTimers("setTimeout", () => sendRaw(head + body));
   match(answer, /^HTTP\/1\.1 400 /);
   match(answer, /"message":"The request body did not arrive"/);
-  strictEqual(await isKnown(phone_number), false);
+  strictEqual(await isKnown(sql, phone_number), false);
 });
-
-async function isKnown(phone: string): Promise<boolean> {
-  return (await sql`select from public.identities where value = ${phone}`).length > 0;
-}

@@ -25,6 +25,7 @@ import { history, newUser, profile } from "../support/accounts.ts";
 import { newSecret } from "../support/signing.ts";
 import { at, one } from "../support/lists.ts";
 import { type LogLine, logLine, logOf } from "../support/log.ts";
+import { newWhatsappId } from "../support/whatsapp-ids.ts";
 
 const shop = await startPaymentHarness();
 const { control, environment, secrets } = shop;
@@ -64,7 +65,7 @@ async function newCustomer(): Promise<Customer> {
   return {
     phone,
     userId: await newUser(phone),
-    whatsappUserId: `IN.${randomUUID().replaceAll("-", "")}`,
+    whatsappUserId: newWhatsappId(),
     reference,
     wrongSecret: newSecret(),
     link: { "x-access-token": await linkTokenOf(phone) },

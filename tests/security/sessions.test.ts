@@ -81,6 +81,17 @@ Deno.test("the number in a session may be written with its plus sign", async () 
   dataOf(await profile(phone, await signedIn(backend, phone, { phone })));
 });
 
+Deno.test.each([
+  ["541123456789", "+5491123456789"],
+  ["5215512345678", "+525512345678"],
+  ["551187654321", "+5511987654321"],
+])(
+  "a session that was signed in to as %s proves the number as it is dialed, %s",
+  async (phone, number) => {
+    dataOf(await profile(number, await signedIn(backend, number, { phone })));
+  },
+);
+
 /** A token with this header and signature, and the payload of a session that would be accepted. */
 function forgedSession(
   phone: string,

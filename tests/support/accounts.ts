@@ -3,6 +3,7 @@
  * @module
  */
 
+import type postgres from "postgres";
 import { z } from "zod";
 import { type Answer, call, dataOf } from "./calls.ts";
 
@@ -27,4 +28,11 @@ export function history(userId: string, headers?: RequestHeaders): Promise<Answe
 export async function newUser(phone: string): Promise<string> {
   const headers = { "x-bot-secret": z.string().parse(Deno.env.get("BOT_SECRET")) };
   return z.string().parse(dataOf(await profile(phone, headers)).id);
+}
+
+/** Returns whether anybody has the phone number. */
+export async function isKnown(sql: postgres.Sql, phone: string): Promise<boolean> {
+  const found = await sql`
+    select from public.identities where kind = 'phone' and value = ${phone}`;
+  return found.length > 0;
 }

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { strictEqual } from "node:assert/strict";
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type postgres from "postgres";
 import { z } from "zod";
@@ -20,8 +20,6 @@ export interface Person {
 /** The id of a message that no other test uses. */
 export const newReference = () => `wamid.${randomUUID()}`;
 
-export const newWhatsappId = () => `IN.${randomUUID().replaceAll("-", "")}`;
-
 const post = (name: string) => (body: unknown, headers?: CallOptions["headers"]): Promise<Answer> =>
   call("POST", name, { body, headers });
 
@@ -29,6 +27,12 @@ export const deduct = post("bot-deduct");
 export const reserve = post("bot-reserve");
 export const capture = post("bot-capture");
 export const release = post("bot-release");
+
+/** Fails unless the second answer repeats the first and says so. */
+export function expectReplay(again: Answer, first: Answer): void {
+  deepStrictEqual(again.body, first.body);
+  strictEqual(again.headers.get("idempotent-replayed"), "true");
+}
 
 /** What a customer can spend, and what is reserved, as `remaining/reserved`. */
 export async function fundsOf(person: Person): Promise<string> {

@@ -69,7 +69,7 @@ export async function newUserOfAuth(
 }
 
 /** Makes an operator, as `deno task operator add` does. */
-export async function newOperator(
+export async function addOperator(
   backend: Pick<Backend, "environment" | "sql">,
   { role = "owner", name = "Asha", supabaseUrl = backend.environment.SUPABASE_URL }: {
     role?: OperatorRole;

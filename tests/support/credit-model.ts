@@ -24,16 +24,16 @@ import {
   expireHolds,
   idOf,
   letExpire,
-  newWhatsappId,
   release,
   reportReversals,
   reserve,
   type StarterPayment,
   type Who,
-} from "./holds.ts";
+} from "./sql-bot.ts";
 import { at } from "./lists.ts";
 import { newPhoneNumber } from "./phone-numbers.ts";
 import { newPaymentId } from "./razorpay-ids.ts";
+import { newWhatsappId } from "./whatsapp-ids.ts";
 
 const PERSONS = 3;
 const FREE_CREDITS = 3;

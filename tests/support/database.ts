@@ -29,6 +29,18 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return await createDatabase(`template ${template}`);
 }
 
+/** Runs `act` on a database of its own. */
+export async function withTestDatabase(
+  act: (database: TestDatabase) => Promise<void>,
+): Promise<void> {
+  const database = await createTestDatabase();
+  try {
+    await act(database);
+  } finally {
+    await database.drop();
+  }
+}
+
 /** Makes a database without tables; the argument says whether new objects are exposed in the API. */
 export async function createEmptyDatabase(exposeNewObjects: boolean): Promise<TestDatabase> {
   const database = await createDatabase("");

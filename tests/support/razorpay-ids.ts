@@ -5,11 +5,15 @@
 
 import { randomBytes } from "node:crypto";
 
+/** An id that no entity of this kind has. */
+export const newId = (kind: "order" | "pay" | "rfnd" | "disp" | "plink"): string =>
+  `${kind}_${randomPart()}`;
+
 /** The id of an order that nobody made. */
-export const newOrderId = (): string => `order_${randomPart()}`;
+export const newOrderId = (): string => newId("order");
 
 /** The id of a payment that nobody made. */
-export const newPaymentId = (): string => `pay_${randomPart()}`;
+export const newPaymentId = (): string => newId("pay");
 
 /** The id of an event, as Razorpay sends it in a header. */
 export const newEventId = (): string => randomPart();

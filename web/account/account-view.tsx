@@ -19,7 +19,7 @@ import { openCheckout } from "./checkout.ts";
 import { History } from "./history.tsx";
 import { useSpeech } from "./language.ts";
 import { PaymentPanel, wordsOf } from "./payment-panel.tsx";
-import type { Proof, Return } from "./proof.ts";
+import { hasEnded, type Proof, type Return } from "./proof.ts";
 import {
   arrivedCredits,
   askRepeatedly,
@@ -39,7 +39,7 @@ interface AccountViewProps {
   readonly account: Account;
   readonly packages: readonly Package[] | undefined;
   readonly update: (account: Account) => void;
-  /** Loads everything again. */
+  /** Loads the packages again. */
   readonly reload: () => void;
   /** Ends the page: what proved the account has ended. */
   readonly expire: () => void;
@@ -48,13 +48,21 @@ interface AccountViewProps {
 /** Checkout's header and buttons have white text on this. */
 const CHECKOUT_COLOR = "#0b6b4f";
 /** What a customer has to learn of a payment, even if the link has ended meanwhile. */
-const MUST_BE_READ: readonly Payment["state"][] = ["open", "confirming", "paid"];
+const MUST_BE_READ: readonly Payment["state"][] = [
+  "open",
+  "confirming",
+  "pending",
+  "closed",
+  "paid",
+  "failed",
+  "unclear",
+];
 const WARNING_MS = 5 * 60 * 1000;
-const CLOCK_MS = 10_000;
+const CLOCK_MS = 30_000;
 
 /** The page of an account that has been loaded. */
 export function AccountView(props: AccountViewProps) {
-  const { configuration, proof, returned, packages, reload, expire } = props;
+  const { configuration, proof, returned, packages, reload } = props;
   const speech = useSpeech();
   const { messages } = speech;
   const [payment, setPayment] = useState<Payment>(() => paymentAtOpening(props.account, returned));
@@ -67,14 +75,21 @@ export function AccountView(props: AccountViewProps) {
   current.current = payment;
   const buyHeading = useRef<HTMLHeadingElement>(null);
   const asking = useRef<AbortController | undefined>(undefined);
+  /** When the backend was asked for the account that is shown. */
+  const askedAt = useRef(0);
 
   const update = (account: Account) => {
     latest.current = account;
     props.update(account);
   };
   const refresh = async () => {
+    const now = performance.now();
     const fresh = withOlderEntries(await loadAccount(configuration, proof), latest.current);
-    update(fresh);
+    // A slow answer does not replace a newer one.
+    if (now >= askedAt.current) {
+      askedAt.current = now;
+      update(fresh);
+    }
     return fresh;
   };
   const end = (ending: Payment) => {
@@ -91,7 +106,7 @@ export function AccountView(props: AccountViewProps) {
     const ending = await askRepeatedly(ask, controller.signal) ?? unanswered;
     if (controller.signal.aborted || !ending) return;
     end(ending);
-    await refresh().catch(() => {});
+    await askRepeatedly(refresh, controller.signal);
   };
   const askForCredits = (purchase: Purchase) => async (): Promise<Ending | undefined> => {
     const credits = arrivedCredits(await refresh(), purchase);
@@ -164,12 +179,14 @@ export function AccountView(props: AccountViewProps) {
     };
   }, []);
 
-  const isSoonOver = useExpiry(proof, () => {
-    if (!MUST_BE_READ.includes(current.current.state)) expire();
-  });
+  const expire = () => {
+    if (!MUST_BE_READ.includes(current.current.state)) props.expire();
+  };
+  const leftMs = useTimeLeft(proof, () => refresh().catch((error) => hasEnded(error) && expire()));
+  const isSoonOver = leftMs < WARNING_MS;
 
   const words = wordsOf(payment, speech);
-  const closing = proof.expiresAt && speech.clock(proof.expiresAt);
+  const closing = leftMs > 0 && proof.expiresAt && speech.clock(proof.expiresAt);
   return (
     <>
       <p class="visually-hidden" role="status">
@@ -203,7 +220,7 @@ export function AccountView(props: AccountViewProps) {
       </section>
       <History
         account={props.account}
-        loadOlder={async () => update(await loadOlderEntries(configuration, proof, latest.current))}
+        loadOlder={async () => update(await loadOlderEntries(configuration, proof, latest))}
       />
       <footer>
         <p>{messages.link.help}</p>
@@ -213,19 +230,18 @@ export function AccountView(props: AccountViewProps) {
   );
 }
 
-/** Returns whether the proof ends soon, and calls `end` once it has ended, again and again. */
-function useExpiry({ expiresAt }: Proof, end: () => void): boolean {
-  const [isSoonOver, setIsSoonOver] = useState(false);
-  const latest = useRef(end);
-  latest.current = end;
+/**
+ * Returns how long the proof lasts by the browser's clock, in milliseconds. Once that says that it has
+ * ended, calls `ask` again and again: the clock may be wrong, and the backend knows.
+ */
+function useTimeLeft({ expiresAt }: Proof, ask: () => void): number {
+  const measure = () => expiresAt ? expiresAt.getTime() - Date.now() : Infinity;
+  const [leftMs, setLeftMs] = useState(measure);
   useEffect(() => {
-    if (!expiresAt) return;
     const check = () => {
-      const left = expiresAt.getTime() - Date.now();
-      setIsSoonOver(left < WARNING_MS);
-      if (left <= 0) latest.current();
+      setLeftMs(measure);
+      if (measure() <= 0 && !document.hidden) ask();
     };
-    check();
     const timer = setInterval(check, CLOCK_MS);
     // A tab in the background, or a phone that slept, may have missed it.
     document.addEventListener("visibilitychange", check);
@@ -234,5 +250,5 @@ function useExpiry({ expiresAt }: Proof, end: () => void): boolean {
       document.removeEventListener("visibilitychange", check);
     };
   }, []);
-  return isSoonOver;
+  return leftMs;
 }

@@ -55,15 +55,20 @@ export async function loadAccount(configuration: Configuration, proof: Proof): P
   };
 }
 
-/** Returns the account with one more page of its history. */
+/**
+ * Returns the account with one more page of its history. It may change while that page loads, and is
+ * returned as it is by then.
+ */
 export async function loadOlderEntries(
   configuration: Configuration,
   proof: Proof,
-  account: Account,
+  latest: { readonly current: Account },
 ): Promise<Account> {
-  const { userId, nextCursor } = account;
-  if (nextCursor === null) return account;
+  const { userId, nextCursor } = latest.current;
   const history = await loadHistory(configuration, proof, userId, nextCursor);
+  const account = latest.current;
+  // The page is not the one that follows any more.
+  if (account.nextCursor !== nextCursor) return account;
   return {
     ...account,
     entries: [...account.entries, ...history.transactions],
@@ -99,9 +104,9 @@ async function loadHistory(
   configuration: Configuration,
   { headers }: Proof,
   userId: string,
-  cursor?: string,
+  cursor?: string | null,
 ): Promise<History> {
-  const query = { limit: PAGE_SIZE, cursor };
+  const query = { limit: PAGE_SIZE, ...(cursor && { cursor }) };
   const path = `credit-history/${encodeURIComponent(userId)}`;
   return (await callFunction<History>(configuration, path, { headers, query })).data;
 }

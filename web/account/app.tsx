@@ -18,18 +18,20 @@ import {
   type Speech,
   useSpeech,
 } from "./language.ts";
-import type { Opening, Proof } from "./proof.ts";
+import { hasEnded, type Opening, type Proof } from "./proof.ts";
 
 /** What the page has come to know. */
 export type Content =
   | { readonly state: "loading" | "missing" | "expired" | "offline" | "limited" | "failed" }
-  | {
-    readonly state: "ready";
-    readonly proof: Proof;
-    readonly account: Account;
-    /** Undefined if they could not be loaded. */
-    readonly packages: readonly Package[] | undefined;
-  };
+  | Loaded;
+
+interface Loaded {
+  readonly state: "ready";
+  readonly proof: Proof;
+  readonly account: Account;
+  /** Undefined if they could not be loaded. */
+  readonly packages: readonly Package[] | undefined;
+}
 
 interface AppProps {
   readonly configuration: Configuration;
@@ -40,16 +42,21 @@ interface AppProps {
   readonly content: Promise<Content>;
 }
 
-/** Errors after which only a new link or a new sign-in helps. */
-const PROOF_ERRORS = ["PROOF_REQUIRED", "INVALID_PROOF", "NOT_THE_OWNER"] as const;
-
 /** The page. */
 export function App({ configuration, opening, ...beginning }: AppProps) {
   const [speech, setSpeech] = useState(beginning.speech);
   const [content, setContent] = useState<Content>({ state: "loading" });
   const { language, messages } = speech;
 
-  const load = async () => setContent(await loadContent(configuration, opening.proof));
+  const load = async () => {
+    setContent({ state: "loading" });
+    const loaded = await loadContent(configuration, opening.proof);
+    // What another try has found meanwhile stays.
+    setContent((now) => now.state === "loading" ? loaded : now);
+  };
+  const change = (part: Partial<Loaded>) =>
+    setContent((now) => now.state === "ready" ? { ...now, ...part } : now);
+  const reload = async () => change({ packages: await loadPackages(configuration) });
   useEffect(() => void beginning.content.then(setContent), []);
   useEffect(() => {
     if (content.state !== "offline") return;
@@ -82,8 +89,8 @@ export function App({ configuration, opening, ...beginning }: AppProps) {
               returned={opening.returned}
               account={content.account}
               packages={content.packages}
-              update={(account) => setContent({ ...content, account })}
-              reload={load}
+              update={(account) => change({ account })}
+              reload={() => reload().catch(() => {})}
               expire={() => setContent({ state: "expired" })}
             />
           )
@@ -101,7 +108,6 @@ export async function loadContent(
   proof: Proof | undefined,
 ): Promise<Content> {
   if (proof === undefined) return { state: "missing" };
-  if (proof.expiresAt && proof.expiresAt.getTime() <= Date.now()) return { state: "expired" };
   try {
     const [account, packages] = await Promise.all([
       loadAccount(configuration, proof),
@@ -109,7 +115,7 @@ export async function loadContent(
     ]);
     return { state: "ready", proof, account, packages };
   } catch (error) {
-    if (isRefusal(error, PROOF_ERRORS)) return { state: "expired" };
+    if (hasEnded(error)) return { state: "expired" };
     // It was erased: no credits of it are safe, and the chat begins a new account.
     if (isRefusal(error, ["USER_NOT_FOUND"])) return { state: "missing" };
     if (isRefusal(error, ["RATE_LIMITED"])) return { state: "limited" };

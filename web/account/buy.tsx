@@ -6,15 +6,15 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { callFunction, isRefusal, Refusal } from "../common/backend.ts";
+import type { ErrorCode } from "shared/errors.ts";
+import { callFunction, Refusal } from "../common/backend.ts";
 import type { Configuration } from "../common/configuration.ts";
 import type { Package } from "./account.ts";
 import { ChatLink } from "./chat-link.tsx";
 import { loadCheckout, type Order, type Razorpay } from "./checkout.ts";
 import { useSpeech } from "./language.ts";
-import type { Messages } from "./messages/en.ts";
 import { useIsOnline } from "./online.ts";
-import type { Proof } from "./proof.ts";
+import { hasEnded, type Proof } from "./proof.ts";
 import type { Payment } from "./purchase.ts";
 
 /** What a tap needs to open Checkout. */
@@ -89,6 +89,7 @@ function PackageForm(
   { configuration, proof, packages, payment, isHidden, expire, begin }: PackageFormProps,
 ) {
   const { messages: { buy, retry }, rupees } = useSpeech();
+  const problems: Readonly<Partial<Record<Problem, string>>> = buy.problems;
   const isOnline = useIsOnline();
   const [chosen, setChosen] = useState<Package>();
   const [attempt, setAttempt] = useState(0);
@@ -120,11 +121,11 @@ function PackageForm(
         ]);
         if (!isCurrent) return;
         if (Razorpay) setPrepared({ order, Razorpay });
-        else setProblem("blocked");
+        else setProblem("BLOCKED");
       } catch (error) {
         if (!isCurrent) return;
-        if (isRefusal(error, ["PROOF_REQUIRED", "INVALID_PROOF"])) expire();
-        else setProblem(problemOf(error));
+        if (hasEnded(error)) expire();
+        setProblem(problemOf(error));
       }
     };
     const timer = setTimeout(prepare, CHOOSING_MS);
@@ -190,10 +191,8 @@ function PackageForm(
       >
         {!isOnline
           ? buy.offline
-          : problem === "blocked"
-          ? buy.blocked
           : problem
-          ? buy.refused[problem]
+          ? problems[problem] ?? buy.problems.OTHER
           : buy.safely(configuration.seller_name)}
       </p>
     </form>
@@ -218,16 +217,8 @@ function Offer({ item: { name, credits, price } }: { readonly item: Package }) {
 }
 
 /** Why nothing can be bought now. */
-type Problem = "blocked" | keyof Messages["buy"]["refused"];
-
-const PROBLEMS: Readonly<Record<string, Problem>> = {
-  RATE_LIMITED: "RATE_LIMITED",
-  PACKAGE_NOT_FOUND: "PACKAGE_NOT_FOUND",
-  ACCOUNT_FROZEN: "ACCOUNT_FROZEN",
-  GATEWAY_ERROR: "GATEWAY",
-  GATEWAY_UNAVAILABLE: "GATEWAY",
-};
+type Problem = "BLOCKED" | "OTHER" | ErrorCode;
 
 function problemOf(error: unknown): Problem {
-  return (error instanceof Refusal && PROBLEMS[error.code]) || "OTHER";
+  return error instanceof Refusal ? error.code : "OTHER";
 }

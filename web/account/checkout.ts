@@ -73,7 +73,7 @@ export function openCheckout(
     configuration: Configuration;
     phoneNumber: string;
     description: string;
-    /** Of Checkout's own header and buttons. */
+    /** The color of Checkout's own header and buttons. */
     color: string;
     ends: CheckoutEnds;
   },

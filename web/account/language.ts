@@ -10,13 +10,13 @@ import { shared } from "../common/storage.ts";
 import type { Messages } from "./messages/en.ts";
 
 /** Each visitor loads the words of one language only. */
-const CATALOGUES = {
+const LOADERS = {
   en: () => import("./messages/en.ts").then(({ en }) => en),
   hi: () => import("./messages/hi.ts").then(({ hi }) => hi),
 } satisfies Record<string, () => Promise<Messages>>;
 
 /** A language that the page speaks. */
-export type Language = keyof typeof CATALOGUES;
+export type Language = keyof typeof LOADERS;
 
 /** Each language in its own words. */
 export const LANGUAGES: readonly (readonly [Language, string])[] = [
@@ -51,21 +51,21 @@ export interface Speech {
   readonly language: Language;
   readonly messages: Messages;
   number(value: number): string;
-  /** Of an amount in whole rupees or with paise. */
+  /** Writes an amount in rupees, with paise only if there are any. */
   rupees(value: number): string;
-  /** Of a time in ISO 8601, with the day. */
+  /** Writes the day and the time of an ISO 8601 time. */
   time(iso: string): string;
-  /** Of the day of a time. */
+  /** Writes the day of an ISO 8601 time. */
   day(iso: string): string;
-  /** Of a time of today. */
+  /** Writes the time of day. */
   clock(time: Date): string;
-  /** Of a number of credits, with the word for them. */
+  /** Writes a number of credits with the word for them. */
   credits(count: number): string;
 }
 
 /** Learns to speak a language. */
 export async function loadSpeech(language: Language): Promise<Speech> {
-  const messages = await CATALOGUES[language]();
+  const messages = await LOADERS[language]();
   const number = (value: number) => formatNumber(value, language);
   return {
     language,
@@ -90,5 +90,5 @@ export function useSpeech(): Speech {
 }
 
 function isLanguage(text: string): text is Language {
-  return Object.hasOwn(CATALOGUES, text);
+  return Object.hasOwn(LOADERS, text);
 }

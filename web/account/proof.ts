@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isRefusal } from "../common/backend.ts";
 import type { Configuration } from "../common/configuration.ts";
 import { session as tab, shared } from "../common/storage.ts";
 
@@ -16,7 +17,7 @@ export interface Proof {
   readonly userId?: string;
   /** E.164; missing for somebody who is known by a WhatsApp id alone. */
   readonly phoneNumber?: string;
-  /** When the token ends, if the token says so. */
+  /** When the token ends, if the token says so. A browser's clock may be wrong about that. */
   readonly expiresAt?: Date;
 }
 
@@ -53,6 +54,11 @@ export function readOpening(configuration: Configuration): Opening {
       parseProof(storedSession(configuration)),
     returned: parseReturn(fields),
   };
+}
+
+/** Returns whether only a new link or a new sign-in helps after an error. */
+export function hasEnded(error: unknown): boolean {
+  return isRefusal(error, ["PROOF_REQUIRED", "INVALID_PROOF", "NOT_THE_OWNER"]);
 }
 
 /** The session that supabase-js keeps for other pages of this origin. */

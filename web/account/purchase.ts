@@ -91,17 +91,19 @@ export function paymentAtOpening(account: Account, returned: Return | undefined)
     startedAt: order.created_at,
     entriesBefore: account.total,
   }));
-  const known = [...recalled ? [recalled] : [], ...pending];
-  const purchase = returned ? known.find(({ orderId }) => orderId === returned.orderId) : known[0];
-  if (!purchase) return { state: returned ? "returned" : "none" };
-  const credits = arrivedCredits(account, purchase);
+  const known = [recalled, ...pending];
+  const purchase = returned ? known.find((one) => one?.orderId === returned.orderId) : recalled;
+  const credits = purchase && arrivedCredits(account, purchase);
   if (credits !== undefined) return { state: "paid", credits };
-  if (returned?.payment === "failed") return { state: "failed", reason: "" };
-  if (returned) return { state: "confirming", purchase };
-  if (pending.some(({ orderId }) => orderId === purchase.orderId)) {
-    return { state: "underWay", purchase };
+  if (returned) {
+    if (!purchase) return { state: "returned" };
+    if (returned.payment === "failed") return { state: "failed", reason: "" };
+    return { state: "confirming", purchase };
   }
-  const isFresh = Date.now() - Date.parse(purchase.startedAt) < UNDER_WAY_MS;
+  // A purchase that was only begun here may be over, while the backend knows of another one.
+  const underWay = pending.find(({ orderId }) => orderId === purchase?.orderId) ?? pending[0];
+  if (underWay) return { state: "underWay", purchase: underWay };
+  const isFresh = purchase && Date.now() - Date.parse(purchase.startedAt) < UNDER_WAY_MS;
   return isFresh ? { state: "begun", purchase } : { state: "none" };
 }
 

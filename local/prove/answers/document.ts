@@ -37,9 +37,6 @@ const content: unknown = JSON.parse(
 /** The operations of the document, by path and method in lower case. */
 export const PATHS = document.parse(content).paths;
 
-/** What the document says about a method of a path. */
-export type DocumentedOperation = (typeof PATHS)[string][string];
-
 /** An answer, with what its body holds. */
 export interface ReadAnswer {
   readonly httpStatus: number;

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import type { Operation } from "shared/contract/operation.ts";
 import { type ErrorCode, ERRORS } from "shared/errors.ts";
+import { parseJson } from "../../system/json.ts";
 import { REPOSITORY } from "../../system/settings.ts";
 import { undocumented } from "./document.ts";
 
@@ -164,7 +165,7 @@ function wrongBody(answer: ReceivedAnswer, sent: Sent, { frontendUrl }: Behind):
 
 /** Says in what an answer breaks the promises of the envelope, which every answer with JSON keeps. */
 export function brokenEnvelope({ httpStatus, headers, text }: ReceivedAnswer): string[] {
-  const parsed = envelope.safeParse(parsedJson(text));
+  const parsed = envelope.safeParse(parseJson(text));
   if (!parsed.success) return [`the body is not in the envelope: ${text.slice(0, 500)}`];
   const { status, message, data, code } = parsed.data;
   const isError = status === "ERROR";
@@ -185,12 +186,4 @@ export function brokenEnvelope({ httpStatus, headers, text }: ReceivedAnswer): s
     ],
   ];
   return promises.filter(([kept]) => !kept).map(([, broken]) => broken);
-}
-
-function parsedJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { setTimeout as delay } from "node:timers/promises";
 import fc from "fast-check";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { setEnvironment } from "../../stack/stack.ts";
@@ -12,7 +13,7 @@ import type { Behind } from "../answers/guarantees.ts";
 import { anyDamage, type Damage, STALLED } from "./bytes.ts";
 import { judgeExchange, type Verdict } from "./judge.ts";
 import { type WatchedLog, watchLog } from "./log.ts";
-import { type Memory, memoryOf, neededMemory } from "./memory.ts";
+import { type Memory, memoryOf, neededMemory, type Usage } from "./memory.ts";
 import { anyRequest, type Attempt, type DrawnRequest } from "./requests.ts";
 import { exchange, STUCK_MS } from "./socket.ts";
 import { makeWorld, type Target, type World } from "./world.ts";
@@ -35,6 +36,10 @@ export interface Found {
   readonly kinds: Readonly<Record<string, number>>;
   readonly logLines: number;
   readonly bookChecks: number;
+  /** Requests that met an outage, and were answered when they were sent once more. */
+  readonly outages: number;
+  /** Lines of the log about outages, which the scheduler's requests meet as well. */
+  readonly outageLines: number;
   readonly memory: Memory;
   readonly seconds: number;
   readonly missCount: number;
@@ -44,7 +49,7 @@ export interface Found {
 
 /** Settings of the backend that a part of a run is under. */
 interface Phase {
-  /** Of all requests. */
+  /** The share of all requests, from 0 to 1. */
   readonly share: number;
   readonly variables: Readonly<Record<"FRONTEND_ACCESS" | "CONSOLE_SECOND_FACTOR", string>>;
   readonly areOriginsOpen: boolean;
@@ -93,6 +98,9 @@ const MIN_MEASURE_EVERY = 50;
 /** How often in a run the books are checked, which takes longer the more there is in them. */
 const BOOK_CHECKS = 20;
 const MIN_BOOK_CHECK_EVERY = 5_000;
+
+/** When a request is sent once more that met an outage: what has piled up meanwhile takes its time. */
+const AFTER_OUTAGE_MS = 5_000;
 
 /** One in so many requests never arrives in full, which takes as long as the functions wait for it. */
 const STALL_EVERY = 4_000;
@@ -162,7 +170,8 @@ class Run {
   readonly #draws: Generator<Draw>;
   readonly #kinds = new Map<string, number>();
   readonly #misses: string[] = [];
-  readonly #memory: number[] = [];
+  readonly #memory: Usage[] = [];
+  #outages = 0;
   #missCount = 0;
   #sent = 0;
   #overSockets = 0;
@@ -174,6 +183,10 @@ class Run {
     this.#options = options;
     this.#log = log;
     this.#draws = drawAll(options.seed);
+  }
+
+  get #measureEvery(): number {
+    return everyOf(this.#options.requests, MEASUREMENTS, MIN_MEASURE_EVERY);
   }
 
   async run(): Promise<Found> {
@@ -207,7 +220,9 @@ class Run {
       kinds: Object.fromEntries(this.#kinds),
       logLines: this.#log.lines,
       bookChecks: this.#bookChecks,
-      memory: memoryOf(this.#memory),
+      outages: this.#outages,
+      outageLines: this.#log.outages,
+      memory: memoryOf(this.#memory, this.#measureEvery),
       seconds,
       missCount: this.#missCount,
       misses: this.#misses,
@@ -242,8 +257,7 @@ class Run {
 
   async #send(draw: Draw, behind: Behind, world: World): Promise<void> {
     const attempt = draw.request(world);
-    const verdict = await this.#verdictOf(attempt, draw.damage, behind, world)
-      .catch((error): Verdict => ({ kinds: [], faults: [`there was no answer: ${error}`] }));
+    const verdict = await this.#verdictInTheEnd(attempt, draw.damage, behind, world);
     for (const kind of verdict.kinds) this.#kinds.set(kind, (this.#kinds.get(kind) ?? 0) + 1);
     const how = () =>
       `request ${draw.number} of seed ${this.#options.seed}: ${this.#shown(attempt)}`;
@@ -252,7 +266,7 @@ class Run {
     for (const fault of this.#log.takeFaults()) this.#miss(`${fault} (at ${how()})`);
     const { requests } = this.#options;
     this.#sent++;
-    if (this.#sent % everyOf(requests, MEASUREMENTS, MIN_MEASURE_EVERY) === 0) {
+    if (this.#sent % this.#measureEvery === 0) {
       this.#memory.push(neededMemory());
     }
     if (this.#sent % everyOf(requests, TIMES_TOLD, MIN_TELL_EVERY) === 0) this.#tellHowFar();
@@ -260,6 +274,38 @@ class Run {
       await this.#checkBooks();
       await this.#putOffChecks();
     }
+  }
+
+  /**
+   * The verdict on a request, which is sent once more if it met an outage: a machine that stands still for
+   * longer than the functions wait for the database is none that has failed.
+   */
+  async #verdictInTheEnd(
+    attempt: Attempt,
+    damage: Damage | undefined,
+    behind: Behind,
+    world: World,
+  ): Promise<Verdict> {
+    const send = () =>
+      this.#verdictOf(attempt, damage, behind, world).catch((error): Verdict => ({
+        kinds: [],
+        outages: [],
+        faults: [`there was no answer: ${error}`],
+      }));
+    const first = await send();
+    if (first.outages.length === 0) return first;
+    await delay(AFTER_OUTAGE_MS);
+    const second = await send();
+    if (second.outages.length === 0) this.#outages++;
+    return {
+      kinds: [...first.kinds, ...second.kinds],
+      outages: [],
+      faults: [
+        ...first.faults,
+        ...second.faults,
+        ...second.outages.map((kind) => `it fails, and when it is sent once more: ${kind}`),
+      ],
+    };
   }
 
   async #verdictOf(

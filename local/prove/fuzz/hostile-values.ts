@@ -3,7 +3,7 @@
  * @module
  */
 
-/** See the module. */
+/** Hostile values: wrong types, control characters, markup, SQL, huge texts. */
 export const HOSTILE: readonly unknown[] = [
   "",
   " ",

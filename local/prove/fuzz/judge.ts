@@ -3,6 +3,7 @@
  * @module
  */
 
+import { parseJson } from "../../system/json.ts";
 import {
   type Behind,
   brokenGuarantees,
@@ -18,6 +19,8 @@ export interface Verdict {
   readonly faults: readonly string[];
   /** The kind of each answer of a function: `bot-deduct 200 SUCCESS`. */
   readonly kinds: readonly string[];
+  /** The kinds of those that say that something cannot be reached just now, and when to try again. */
+  readonly outages: readonly string[];
 }
 
 /** With a larger body, a connection may be reset before its answer has been read. */
@@ -58,14 +61,18 @@ function judge(
   const text = textOf(attempt);
   const origin = headers.find(([name]) => name === "origin")?.[1];
   const sent = { operation, method, hasPathField, origin, text };
-  const code = envelope.safeParse(parsed(answer.text)).data;
+  const code = envelope.safeParse(parseJson(answer.text)).data;
+  const isOutage = answer.httpStatus === 503 && answer.headers.has("retry-after");
   const kind = `${operation.name} ${answer.httpStatus} ${code?.code ?? code?.status ?? ""}`.trim();
   return {
     kinds: [kind],
+    outages: isOutage ? [kind] : [],
     faults: [
       ...brokenGuarantees(answer, sent, behind),
-      // Nothing is down in a run, so nothing may fail.
-      ...answer.httpStatus >= 500 && kind !== UNREADABLE_WEBHOOK ? [`it fails: ${kind}`] : [],
+      // Nothing is down in a run, so nothing may fail, and an outage must be over the next time.
+      ...answer.httpStatus >= 500 && kind !== UNREADABLE_WEBHOOK && !isOutage
+        ? [`it fails: ${kind}`]
+        : [],
       ...foreignIdentities(attempt, answer, text, world),
     ],
   };
@@ -82,6 +89,7 @@ export function judgeExchange(
   const { target } = attempt;
   const faults: string[] = [];
   const kinds: string[] = [];
+  const outages: string[] = [];
   if (isStuck) faults.push("the connection was neither answered nor closed");
   const mayBeNoAnswer = isMangled && HTTP2_SETTINGS.test(rest) || isClosed && BEGINNING.test(rest);
   if (rest !== "" && !mayBeNoAnswer) {
@@ -96,8 +104,9 @@ export function judgeExchange(
     const verdict = judge(attempt, answer, behind, world);
     faults.push(...verdict.faults);
     kinds.push(...verdict.kinds);
+    outages.push(...verdict.outages);
   }
-  return { faults, kinds };
+  return { faults, kinds, outages };
 }
 
 /**
@@ -107,7 +116,7 @@ export function judgeExchange(
 function isOfGateway({ httpStatus, headers, text }: ReceivedAnswer): boolean {
   if (headers.has("x-request-id")) return false;
   if (text === "") return httpStatus >= 400 && httpStatus < 500 || httpStatus === 505;
-  const { code, message, functions, ...others } = Object(parsed(text));
+  const { code, message, functions, ...others } = Object(parseJson(text));
   if (Object.keys(others).length > 0) return false;
   return functions === undefined
     ? GATEWAY_REFUSALS.includes(`${httpStatus} ${code} ${message}`)
@@ -159,12 +168,4 @@ function foreignIdentities(
     .filter((identity) => identities.has(identity))
     .filter((identity) => !own.includes(identity) && !isWritten(identity))
     .map((identity) => `the answer holds the identity of somebody else: ${identity}`);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

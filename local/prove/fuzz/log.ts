@@ -4,6 +4,7 @@
  */
 
 import { inspect } from "node:util";
+import { parseJson } from "../../system/json.ts";
 
 /** A log that is being watched. */
 export interface WatchedLog {
@@ -11,6 +12,8 @@ export interface WatchedLog {
   keepPrivate(value: string): void;
   /** How many lines there were. */
   readonly lines: number;
+  /** How many of them say that something could not be reached, which is no fault as long as they are few. */
+  readonly outages: number;
   /** Returns what was wrong with the lines since the last call, a sentence each. */
   takeFaults(): string[];
   /** Lets `act` print what is no part of the log. */
@@ -35,6 +38,7 @@ export function watchLog(secrets: readonly string[]): WatchedLog {
   const usual = Object.fromEntries(METHODS.map((method) => [method, console[method]]));
   const words = new Set<string>();
   let lines = 0;
+  let outages = 0;
   let faults: string[] = [];
   const record = (...parts: unknown[]) => {
     lines++;
@@ -45,12 +49,15 @@ export function watchLog(secrets: readonly string[]): WatchedLog {
   const faultOf = (line: string): string | undefined => {
     if (secrets.some((secret) => line.includes(secret))) return "the log holds a secret";
     if (line.match(WORD)?.some((word) => words.has(word))) return "the log holds a private value";
-    const json = parsed(line);
+    const json = logLine(line);
     if (json === undefined) return "the log has a line that is no request's";
     const strings = Object.values(json).filter((value) => typeof value === "string");
     const numbers = strings.filter((text) => /[0-9]{7}/.test(text.replaceAll(RANDOM_ID, "")));
     if (numbers.length > 0) return "the log holds what may be a phone number";
-    return json.level === "info" || isUnreadableWebhook(json) ? undefined : "the log has an error";
+    if (json.http_status === 503) outages++;
+    return json.level === "info" || json.http_status === 503 || isUnreadableWebhook(json)
+      ? undefined
+      : "the log has an error";
   };
   const watch = () => {
     for (const method of METHODS) console[method] = record;
@@ -63,6 +70,9 @@ export function watchLog(secrets: readonly string[]): WatchedLog {
     },
     get lines() {
       return lines;
+    },
+    get outages() {
+      return outages;
     },
     takeFaults() {
       const taken = faults;
@@ -89,14 +99,10 @@ function isUnreadableWebhook({ function: name, cause }: Record<string, unknown>)
   return name === "razorpay-webhook" && String(cause).startsWith("[\n");
 }
 
-/** A line of the functions' log. */
-function parsed(line: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null && "function" in value
-      ? { ...value }
-      : undefined;
-  } catch {
-    return undefined;
-  }
+/** Reads a line of the functions' log, and returns undefined for any other line. */
+function logLine(line: string): Record<string, unknown> | undefined {
+  const value = parseJson(line);
+  return typeof value === "object" && value !== null && "function" in value
+    ? { ...value }
+    : undefined;
 }

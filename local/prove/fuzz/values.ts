@@ -46,8 +46,12 @@ const references = fc.oneof(
 
 const moments = fc.oneof(
   fc.constantFrom("2026-01-01", "2100-01-01", "2026-02-29", "2026-11-26T00:00:00Z", "0001-01-01"),
-  fc.date({ noInvalidDate: true, min: new Date("2000-01-01"), max: new Date("2100-01-01") })
-    .map((date) => date.toISOString()),
+  fc.constantFrom("0000-01-01", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59-15:59"),
+  fc.tuple(
+    fc.date({ noInvalidDate: true, min: new Date("2000-01-01"), max: new Date("2100-01-01") }),
+    fc.constantFrom("", ".5", ".123456789", `.${"1".repeat(100)}`),
+    fc.constantFrom("Z", "+05:30", "-12:00", "+15:59", "+16:00", "-23:59"),
+  ).map(([date, fraction, offset]) => `${date.toISOString().slice(0, 19)}${fraction}${offset}`),
 );
 
 /** A number as people write it. */

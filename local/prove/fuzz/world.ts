@@ -52,7 +52,7 @@ export interface OperatorSessions {
   readonly disabled: string;
 }
 
-/** See the module. */
+/** Everything that requests may name, and the backend that they go to. */
 export interface World {
   readonly target: Target;
   readonly customers: readonly Customer[];
@@ -64,7 +64,7 @@ export interface World {
 }
 
 /** How many customers there are at a time. */
-export const CUSTOMERS = 24;
+const CUSTOMERS = 24;
 
 /** A machine that stands still for seconds must not end the run, so a customer is made in some attempts. */
 const ATTEMPTS = 5;

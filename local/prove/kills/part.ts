@@ -92,6 +92,7 @@ async function killSomeBackends(stack: ProvedStack, random: Random): Promise<voi
   });
 }
 
+/** Kills processes under load, and shows that what was acknowledged is there, once. */
 export const kills: Part = {
   name: "kills",
   claim:

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type postgres from "postgres";
 import type { WebhookEvent } from "../../razorpay/webhooks.ts";
@@ -30,7 +31,10 @@ const LOOK_MS = 500;
 /** At most so many calls are repeated, drawn at random. */
 const MAX_REPEATED = 1_000;
 
-const REPEATED_AT_ONCE = 8;
+/** At most so many people spend another credit, drawn at random. */
+const MAX_SPENDERS = 100;
+
+const CALLS_AT_ONCE = 8;
 
 /** How many misses of one kind are told one by one. */
 const MAX_TOLD = 10;
@@ -102,16 +106,18 @@ interface Evidence {
 /**
  * Waits until the backend has nothing left to do, and checks it. The load must have been stopped.
  *
- * `seed` draws which calls are repeated, and `settleMs` is how long nothing may get less of what is left.
+ * `seed` draws who spends another credit and which calls are repeated, and `settleMs` is how long nothing may get less of what is left.
  */
 export async function checkAfterLoad(
   target: Target,
   journal: Journal,
   { seed, settleMs = SETTLE_MS }: { seed: number; settleMs?: number },
 ): Promise<PartResult> {
+  const findings = new Findings();
+  // Before anything is counted, so that what is spent is found in the books as well.
+  await checkSpending(target, journal, seed, findings);
   const left = await settle(target, settleMs);
   const evidence = await gather(target, journal);
-  const findings = new Findings();
   findings.add(
     "nothing is left to do, once what waits is put forward",
     Object.entries(left).map(([what, count]) =>
@@ -292,6 +298,51 @@ function checkAnswers(journal: Journal, findings: Findings): void {
     journal.surprises,
     String(journal.surprises.length),
   );
+  const refusals = groupBy(journal.refused(), ({ answer }) => answer?.code ?? answer?.status ?? "");
+  findings.add(
+    "calls that were refused, and that had to be carried out",
+    journal.unfounded,
+    `${refusalsText(refusals)}, and ${journal.unfounded.length}`,
+  );
+}
+
+function refusalsText(refusals: ReadonlyMap<string, readonly Entry[]>): string {
+  const counts = [...refusals].map(([code, { length }]) =>
+    `${length.toLocaleString("en-US")} ${code}`
+  );
+  return counts.join(", ") || "0";
+}
+
+/**
+ * A backend that refuses whatever it is asked for loses nothing: those who have credits left for certain
+ * must be able to spend one.
+ */
+async function checkSpending(
+  { environment }: Target,
+  journal: Journal,
+  seed: number,
+  findings: Findings,
+): Promise<void> {
+  const misses: string[] = [];
+  const surprised = (sentence: string) => misses.push(sentence);
+  const random = randomOf(seed);
+  const client = new Client(environment, { random, cutRate: 0, surprised });
+  const drawn = random.shuffled(journal.allowances.solvent()).slice(0, MAX_SPENDERS);
+  const queue = drawn.values();
+  await Promise.all(Array.from({ length: CALLS_AT_ONCE }, async () => {
+    for (const phone of queue) {
+      const reference = `another-${randomUUID()}`;
+      const body = { phone_number: phone, reference_id: reference, credits: 1 };
+      const call = { as: "bot", path: "bot-deduct", body } as const;
+      const entry = journal.begin({ kind: "deduction", phone, reference, credits: 1, call });
+      const answer = await client.insist(call);
+      if (answer !== undefined) journal.answer(entry, answer);
+      if (!isDone(entry)) {
+        misses.push(`${phone} cannot spend a credit: ${answer?.code ?? answer?.status}`);
+      }
+    }
+  }));
+  findings.addCount("people with credits left who could spend another one", drawn.length, misses);
 }
 
 /** Webhooks: each that Razorpay sent was acknowledged in the end, by a backend that had handled it. */
@@ -598,7 +649,7 @@ async function checkReplays(
   const known = journal.acknowledged(...REPEATABLE);
   const drawn = random.shuffled(known).slice(0, MAX_REPEATED);
   const queue = drawn.values();
-  await Promise.all(Array.from({ length: REPEATED_AT_ONCE }, async () => {
+  await Promise.all(Array.from({ length: CALLS_AT_ONCE }, async () => {
     for (const entry of queue) {
       const again = await client.insist(entry.call);
       if (again === undefined) misses.push(`${nameOf(entry)} was repeated, and had no answer`);

@@ -7,6 +7,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import type { StackEnvironment } from "../../stack/environment.ts";
+import { parseJson } from "../../system/json.ts";
 import type { Random } from "../random.ts";
 import { ATTEMPT_MS, PATIENCE_MS } from "./patience.ts";
 
@@ -113,13 +114,5 @@ export class Client {
       data: body?.data ?? {},
       isReplay: headers.get("idempotent-replayed") === "true",
     };
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -6,6 +6,7 @@
 
 import type { RazorpayControl } from "../../razorpay/control-client.ts";
 import type { WebhookEvent } from "../../razorpay/webhooks.ts";
+import { Allowances } from "./allowances.ts";
 import type { Answer, Call } from "./client.ts";
 
 /** What calls ask for. */
@@ -45,6 +46,10 @@ export class Journal {
   readonly entries: Entry[] = [];
   /** Answers that no caller has to expect, a sentence each. */
   readonly surprises: string[] = [];
+  /** Refused calls that had to succeed, as far as the journal can say, a sentence each. */
+  readonly unfounded: string[] = [];
+  /** What each person can spend for certain. */
+  readonly allowances = new Allowances();
   /** The webhook events that Razorpay is done with, whether they were delivered or given up. */
   readonly finishedWebhooks = new Map<string, WebhookEvent>();
   /** How many calls were answered, whatever with. */
@@ -56,6 +61,7 @@ export class Journal {
   begin(entry: Omit<Entry, "answer" | "isAbandoned">): Entry {
     const begun = { ...entry, answer: undefined, isAbandoned: false };
     this.entries.push(begun);
+    this.allowances.begin(begun);
     return begun;
   }
 
@@ -65,6 +71,8 @@ export class Journal {
     this.#answeredAt = performance.now();
     entry.answer = answer;
     this.answered++;
+    const reason = this.allowances.answer(entry);
+    if (reason !== undefined) this.unfounded.push(`${entry.kind} ${entry.reference}: ${reason}`);
   }
 
   /** For how long, at most, no call was answered; up to now, if none was lately. */
@@ -89,6 +97,11 @@ export class Journal {
   /** The calls of these kinds that were carried out, as far as their callers know. */
   acknowledged(...kinds: Kind[]): Entry[] {
     return this.entries.filter((entry) => kinds.includes(entry.kind) && isDone(entry));
+  }
+
+  /** The calls that the backend refused to carry out. */
+  refused(): Entry[] {
+    return this.entries.filter((entry) => entry.answer !== undefined && !isDone(entry));
   }
 
   /** The kinds of which no call was carried out, as far as anybody knows. */

@@ -42,6 +42,9 @@ export const PACKAGE = { id: "starter", credits: 20, amountPaise: 9_900 };
 const FIRST_PEOPLE = 24;
 const FIRST_CREDITS = 100;
 
+/** What a first message is worth. */
+const WELCOME_CREDITS = 3;
+
 /** How often the load has Razorpay asked. The stack's scheduler does once a minute, which is rare here. */
 const SCHEDULE_MS = 2_000;
 
@@ -156,7 +159,7 @@ class Crowd {
     const phone = this.#newPhone();
     const contact: Call = { as: "bot", path: `bot-credits/${encodeURIComponent(phone)}` };
     await Promise.all([
-      this.#ask("first contact", phone, phone, 3, contact, { canGo: false }),
+      this.#ask("first contact", phone, phone, WELCOME_CREDITS, contact, { canGo: false }),
       this.#deduct({ phone }),
     ]);
     const profile = await this.#client.insist({ as: "page", path: `users/${phone}` });

@@ -20,9 +20,13 @@ const paymentLink = z.object({
   order_id: z.string().nullish(),
 });
 
-/** The parts of Razorpay's entities that the proof looks at. Amounts are paise. */
+/** The parts of a payment that the proof looks at. The amount is in paise. */
 export type HeldPayment = z.infer<typeof payment>;
+
+/** The parts of a refund that the proof looks at. The amount is in paise. */
 export type HeldRefund = z.infer<typeof refund>;
+
+/** The parts of a payment link that the proof looks at. */
 export type HeldPaymentLink = z.infer<typeof paymentLink>;
 
 const PAGE_SIZE = 100;

@@ -10,7 +10,7 @@
 
 import { join } from "node:path";
 import { installPostgres } from "../../postgres/binaries.ts";
-import { withTemporaryServer } from "../../postgres/temporary.ts";
+import { type TemporaryServer, withTemporaryServer } from "../../postgres/temporary.ts";
 import { readSettings, REPOSITORY } from "../../system/settings.ts";
 import { failWhenInterrupted, TaskError } from "../../system/task.ts";
 import { type Part, type PartOptions, type PartResult, resultOf } from "../part.ts";
@@ -67,6 +67,7 @@ export async function proveMutants(
   const { verdicts, misses } = await withLanes(
     count,
     (lanes, signal) => tryMutants(chosen, { lanes, signal, progress }),
+    failWhenInterrupted(),
   );
   const caught = new Set(verdicts.flatMap(({ mutant, isCaught }) => isCaught ? [mutant] : []));
   return resultOf(
@@ -83,30 +84,35 @@ export async function proveMutants(
 }
 
 /**
- * Calls `use` with as many lanes, and removes them afterwards, even if the task is interrupted; then the
+ * Calls `use` with as many lanes, and removes them afterwards, even if `interruption` rejects; then the
  * signal is aborted first, and `use` has to come to an end.
  */
 async function withLanes<Result>(
   count: number,
   use: (lanes: readonly Lane[], signal: AbortSignal) => Promise<Result>,
+  interruption: Promise<never>,
   lanes: readonly Lane[] = [],
 ): Promise<Result> {
   await using cleanUp = new AsyncDisposableStack();
   if (lanes.length === count) {
-    const interruption = new AbortController();
-    const used = use(lanes, interruption.signal);
+    const end = new AbortController();
+    const used = use(lanes, end.signal);
     cleanUp.defer(async () => {
-      interruption.abort();
+      end.abort();
       await used.catch(() => {});
     });
-    return await Promise.race([used, failWhenInterrupted()]);
+    return await Promise.race([used, interruption]);
   }
   const postgresBin = readSettings().postgresBin ?? await installPostgres();
   const copy = cleanUp.use(await RepositoryCopy.make());
-  return await withTemporaryServer({ ...readSettings(), postgresBin }, (server) => {
+  const useServer = (server: TemporaryServer) => {
     const serverUrl = server.superuserUrl("postgres");
-    return withLanes(count, use, [...lanes, { copy, serverUrl, postgresBin }]);
-  });
+    return withLanes(count, use, interruption, [...lanes, { copy, serverUrl, postgresBin }]);
+  };
+  // Only the innermost lane hears of an interruption, so that they are removed from the inside out. An outer
+  // one that was done first would end the process before the inner ones are.
+  const never = new Promise<never>(() => {});
+  return await withTemporaryServer({ ...readSettings(), postgresBin }, useServer, {}, never);
 }
 
 interface Verdict {
@@ -126,7 +132,7 @@ async function tryMutants(
   },
 ): Promise<{ verdicts: readonly Verdict[]; misses: readonly string[] }> {
   const files = [...Map.groupBy(chosen, (mutant) => mutant.test)];
-  const unusable = await inLanes(lanes, files, async (lane, [test, needed], place) => {
+  const unusable = await inLanes({ lanes, signal }, files, async (lane, [test, needed], place) => {
     const run = await runTests(lane, { test, filter: anyFilterOf(needed) }, signal);
     const misses = missesUnbroken(test, needed, run);
     const result = misses.length === 0 ? "passes" : "FAILS";
@@ -136,7 +142,7 @@ async function tryMutants(
   const misses = unusable.flat();
   if (misses.length > 0) return { verdicts: [], misses };
 
-  const verdicts = await inLanes(lanes, chosen, async (lane, mutant, place) => {
+  const verdicts = await inLanes({ lanes, signal }, chosen, async (lane, mutant, place) => {
     const { test, filter } = mutant;
     const run = await lane.copy.withMutant(
       mutant,
@@ -179,16 +185,22 @@ async function read(file: string): Promise<string> {
   }
 }
 
-/** Calls `act` for each item, as many at a time as there are lanes, with its place in the list. */
+/**
+ * Calls `act` for each item, as many at a time as there are lanes, with its place in the list. After `signal`
+ * no further one is begun, and those that were are waited for.
+ */
 async function inLanes<Item, Result>(
-  lanes: readonly Lane[],
+  { lanes, signal }: { lanes: readonly Lane[]; signal: AbortSignal },
   items: readonly Item[],
   act: (lane: Lane, item: Item, place: number) => Promise<Result>,
 ): Promise<Result[]> {
   const queue = items.entries();
   const results: Result[] = [];
   await Promise.all(lanes.map(async (lane) => {
-    for (const [index, item] of queue) results[index] = await act(lane, item, index + 1);
+    for (const [index, item] of queue) {
+      if (signal.aborted) return;
+      results[index] = await act(lane, item, index + 1);
+    }
   }));
   return results;
 }

@@ -81,6 +81,7 @@ export async function runTests(
   const stop = () => hasEnded || child.kill("SIGTERM");
   const timeout = setTimeout(stop, TIMEOUT_MS);
   signal.addEventListener("abort", stop);
+  if (signal.aborted) stop();
   const { success, stdout, stderr } = await child.output();
   hasEnded = true;
   clearTimeout(timeout);

@@ -62,9 +62,10 @@ const FIGURES = {
     takesMinutes: false,
     what: "how long the oldest event that is due has waited",
     unit: "s",
-    // Claims that were cut off hold up the others for the 30 seconds of claim_event_deliveries, and so
-    // does the probe of an address that was down before, if that is cut off as well. The rest is the
-    // fault's own time and the scheduler's next call.
+    // No fault lasts longer than a few seconds. But claims that it cut off hold up the others for the 30
+    // seconds of claim_event_deliveries, and so does the probe of an address that was down before, if that
+    // is cut off as well. The rest is the fault's own time and the scheduler's next call. A soak of a minute
+    // may consist of that, so the limit is none that only the rare samples may reach.
     tolerance: { limit: 65 },
   },
   orders: {

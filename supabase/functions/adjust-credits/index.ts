@@ -5,20 +5,20 @@
  * @module
  */
 
-import { adjustCredits, MAX_SUPPORT_CREDITS } from "shared/contract/adjust-credits.ts";
-import * as operators from "shared/database/operators.ts";
+import { adjustCredits as contract, MAX_SUPPORT_CREDITS } from "shared/contract/adjust-credits.ts";
+import { adjustCredits } from "shared/database/operators.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
 import { success } from "shared/http/reply.ts";
 
-export default endpoint(adjustCredits, async (input, { operator }) => {
+export default endpoint(contract, async (input, { operator }) => {
   const { user_id, credits, allow_debt, reason, reference_id } = input;
   if (operator.role === "support" && Math.abs(credits) > MAX_SUPPORT_CREDITS) {
     throw new RequestError("NOT_ALLOWED", {
       message: `More than ${MAX_SUPPORT_CREDITS} credits are up to an operator with the role owner`,
     });
   }
-  const action = await operators.adjustCredits({
+  const action = await adjustCredits({
     user_id,
     credits,
     allow_debt,
@@ -30,7 +30,7 @@ export default endpoint(adjustCredits, async (input, { operator }) => {
   switch (action.outcome) {
     case "done":
     case "replayed":
-      return success(adjustCredits.successMessage, action.result, {
+      return success(contract.successMessage, action.result, {
         replayed: action.outcome === "replayed",
         userId: action.result.user_id,
       });

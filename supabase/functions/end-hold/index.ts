@@ -5,15 +5,15 @@
  * @module
  */
 
-import { endHold } from "shared/contract/end-hold.ts";
-import * as operators from "shared/database/operators.ts";
+import { endHold as contract } from "shared/contract/end-hold.ts";
+import { endHold } from "shared/database/operators.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
 import { success } from "shared/http/reply.ts";
 
-export default endpoint(endHold, async (input, { operator }) => {
+export default endpoint(contract, async (input, { operator }) => {
   const { user_id, hold_reference_id, reason, reference_id } = input;
-  const action = await operators.endHold({
+  const action = await endHold({
     user_id,
     hold_reference_id,
     operator: operator.name,
@@ -24,7 +24,7 @@ export default endpoint(endHold, async (input, { operator }) => {
   switch (action.outcome) {
     case "done":
     case "replayed":
-      return success(endHold.successMessage, action.result, {
+      return success(contract.successMessage, action.result, {
         replayed: action.outcome === "replayed",
         userId: user_id,
       });

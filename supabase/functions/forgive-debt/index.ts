@@ -5,15 +5,15 @@
  * @module
  */
 
-import { forgiveDebt } from "shared/contract/forgive-debt.ts";
-import * as operators from "shared/database/operators.ts";
+import { forgiveDebt as contract } from "shared/contract/forgive-debt.ts";
+import { forgiveDebt } from "shared/database/operators.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
 import { success } from "shared/http/reply.ts";
 
-export default endpoint(forgiveDebt, async (input, { operator }) => {
+export default endpoint(contract, async (input, { operator }) => {
   const { user_id, credits, reason, reference_id } = input;
-  const action = await operators.forgiveDebt({
+  const action = await forgiveDebt({
     user_id,
     credits,
     operator: operator.name,
@@ -25,7 +25,7 @@ export default endpoint(forgiveDebt, async (input, { operator }) => {
     case "done":
     case "replayed": {
       const { changed, ...data } = action.result;
-      return success(forgiveDebt.successMessage(changed), data, {
+      return success(contract.successMessage(changed), data, {
         replayed: action.outcome === "replayed",
         userId: data.user_id,
       });

@@ -4,7 +4,7 @@
  */
 
 import {
-  DEFAULT_ACTIONS,
+  DEFAULT_PAGE_SIZE,
   listActionsTaken as contract,
 } from "shared/contract/list-actions-taken.ts";
 import { listActionsTaken } from "shared/database/console.ts";
@@ -14,7 +14,7 @@ import { success } from "shared/http/reply.ts";
 
 export default endpoint(contract, async ({ user_id, operator, limit, cursor }) => {
   const page = await listActionsTaken({
-    page_size: limit ?? DEFAULT_ACTIONS,
+    page_size: limit ?? DEFAULT_PAGE_SIZE,
     user_id,
     operator,
     before_action_id: cursor,

@@ -5,15 +5,15 @@
  * @module
  */
 
-import { mergeUsers } from "shared/contract/merge-users.ts";
-import * as operators from "shared/database/operators.ts";
+import { mergeUsers as contract } from "shared/contract/merge-users.ts";
+import { mergeUsers } from "shared/database/operators.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
 import { success } from "shared/http/reply.ts";
 
-export default endpoint(mergeUsers, async (input, { operator }) => {
+export default endpoint(contract, async (input, { operator }) => {
   const { from_user_id, into_user_id, reason, reference_id } = input;
-  const action = await operators.mergeUsers({
+  const action = await mergeUsers({
     from_user_id,
     into_user_id,
     operator: operator.name,
@@ -24,7 +24,7 @@ export default endpoint(mergeUsers, async (input, { operator }) => {
   switch (action.outcome) {
     case "done":
     case "replayed":
-      return success(mergeUsers.successMessage, action.result, {
+      return success(contract.successMessage, action.result, {
         replayed: action.outcome === "replayed",
         userId: into_user_id,
       });

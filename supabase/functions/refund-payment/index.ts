@@ -13,7 +13,7 @@ import { RequestError } from "shared/errors.ts";
 import { pending, success } from "shared/http/reply.ts";
 import { REFUND_NOT_CONFIRMED } from "shared/messages.ts";
 import { refundReversal } from "shared/payments/reversals.ts";
-import { GatewayError } from "shared/razorpay/gateway-error.ts";
+import { GatewayError, onlyGatewayError } from "shared/razorpay/gateway-error.ts";
 import { createGateway } from "shared/razorpay/gateway.ts";
 
 export default endpoint(refundPayment, async (input, { operator }) => {
@@ -75,9 +75,4 @@ function refused(refusal: string): RequestError {
   return new RequestError("REFUND_REFUSED", {
     message: `Razorpay refused the refund (${refusal})`.slice(0, 500),
   });
-}
-
-function onlyGatewayError(error: unknown): GatewayError {
-  if (error instanceof GatewayError) return error;
-  throw error;
 }

@@ -20,14 +20,23 @@ export default endpoint(settleOrder, async ({ order: search, reason }, { operato
     });
   }
   const { order_id, life: { order } } = found;
-  const settlements = await checkOrder(createGateway(), { order_id, ...order });
-  const outcomes = settlements.map(({ outcome }) => outcome);
-  await recordOperatorAction({
-    order_id,
-    operator: operator.name,
-    operator_id: operator.id,
-    reason,
-    outcome: outcomes.join(", ") || "no payment",
-  });
+  const gateway = createGateway();
+
+  // A check that fails may have settled some of the order's payments, so it is recorded, too.
+  let recorded = "failed";
+  let outcomes: string[];
+  try {
+    const settlements = await checkOrder(gateway, { order_id, ...order });
+    outcomes = settlements.map(({ outcome }) => outcome);
+    recorded = outcomes.join(", ") || "no payment";
+  } finally {
+    await recordOperatorAction({
+      order_id,
+      operator: operator.name,
+      operator_id: operator.id,
+      reason,
+      outcome: recorded,
+    });
+  }
   return success(settleOrder.successMessage, { order_id, outcomes });
 });

@@ -5,15 +5,15 @@
  * @module
  */
 
-import { unfreezeUser } from "shared/contract/unfreeze-user.ts";
-import * as operators from "shared/database/operators.ts";
+import { unfreezeUser as contract } from "shared/contract/unfreeze-user.ts";
+import { unfreezeUser } from "shared/database/operators.ts";
 import { endpoint } from "shared/endpoint.ts";
 import { RequestError } from "shared/errors.ts";
 import { success } from "shared/http/reply.ts";
 
-export default endpoint(unfreezeUser, async (input, { operator }) => {
+export default endpoint(contract, async (input, { operator }) => {
   const { user_id, reason, reference_id } = input;
-  const action = await operators.unfreezeUser({
+  const action = await unfreezeUser({
     user_id,
     operator: operator.name,
     operator_id: operator.id,
@@ -24,7 +24,7 @@ export default endpoint(unfreezeUser, async (input, { operator }) => {
     case "done":
     case "replayed": {
       const { changed, ...data } = action.result;
-      return success(unfreezeUser.successMessage(changed), data, {
+      return success(contract.successMessage(changed), data, {
         replayed: action.outcome === "replayed",
         userId: data.user_id,
       });

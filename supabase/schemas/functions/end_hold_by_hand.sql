@@ -1,4 +1,4 @@
--- Returns what a hold has reserved whose bot does not end it, by an operator's decision.
+-- Releases a hold that its bot does not end, by an operator's decision.
 create function public.end_hold_by_hand(
   user_id uuid,
   hold_reference_id text,

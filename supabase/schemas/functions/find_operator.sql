@@ -1,4 +1,4 @@
--- Finds the operator that a session is of.
+-- Finds the operator to whom a session belongs.
 create function public.find_operator(
   user_id uuid,
   session_id uuid default null

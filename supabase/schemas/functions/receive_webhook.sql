@@ -21,4 +21,4 @@ as $$
 $$;
 
 comment on function public.receive_webhook is
-  'Returns the id of the delivery, for finish_webhook. payload is the body exactly as it was received.';
+  'Returns the id of the delivery, for finish_webhook. payload: the body, with nothing in it that names a person: see functions-shared/payments/blanked-payload.ts.';

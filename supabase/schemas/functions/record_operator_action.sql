@@ -19,4 +19,4 @@ as $$
 $$;
 
 comment on function public.record_operator_action is
-  'Append-only: a recorded action cannot be changed or removed.';
+  'For settle-order alone: every other action records itself with private.record_action.';

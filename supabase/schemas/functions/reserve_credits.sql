@@ -73,6 +73,8 @@ begin
     from price p, public.users seen
     where seen.phone_number = reserve_credits.phone_number
       and u.id = seen.id
+      -- Of the row as it is once its lock is held: an erasure takes the number away.
+      and u.phone_number = reserve_credits.phone_number
       and u.transaction_count = seen.transaction_count
       and not u.has_merged
       -- Not an anti-join, for which the planner would search the index for the hash of any user.

@@ -1,7 +1,7 @@
 create table public.book_checks (
   id bigint generated always as identity primary key,
   is_whole boolean not null,
-  -- Of what the part takes on: when it was written.
+  -- A partial run checks what was written in this period.
   since timestamptz,
   before timestamptz,
   complete_until timestamptz not null,

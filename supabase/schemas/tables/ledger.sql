@@ -63,9 +63,9 @@ create index entries_by_time
   using brin (created_at) with (pages_per_range = 32, autosummarize = on);
 
 comment on table public.credit_transactions is
-  'The ledger: every movement of every balance, numbered per user without gaps, never changed.';
+  'The ledger: every movement of every balance, numbered per user without gaps. Only an erasure changes it, and only references.';
 comment on column public.credit_transactions.reference_id is
-  'What caused the entry: a WhatsApp message or job id, a Razorpay payment, refund or dispute id, "welcome".';
+  'What caused the entry: a WhatsApp message or job id, a Razorpay payment, refund or dispute id, the other account of a merge, an operator''s reference, "welcome".';
 comment on column public.credit_transactions.balance_after is
   'The user''s balance right after this entry.';
 

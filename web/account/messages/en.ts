@@ -1,5 +1,5 @@
 /**
- * Everything that the account page says, in English. The other catalogues have the same keys with the
+ * Everything that the account page says, in English. The other languages have the same keys with the
  * same parameters, or they do not compile.
  * @module
  */
@@ -11,6 +11,8 @@ const plural = plurals("en");
 const credits = (count: number, text: string) =>
   `${text} ${plural(count, { one: "credit", other: "credits" })}`;
 
+const gatewayProblem = "Razorpay cannot be reached now. Please try again in a while.";
+
 export const en = {
   title: "Your credits",
   credits,
@@ -21,7 +23,6 @@ export const en = {
   openChat: "Open WhatsApp",
 
   balance: {
-    heading: "Balance",
     reserved: (count: number, text: string) =>
       `${credits(count, text)} reserved for jobs under way`,
     remaining: (_count: number, text: string) => `${text} left to spend`,
@@ -57,14 +58,15 @@ export const en = {
     inChat: "You are known here by your WhatsApp account alone, without a phone number. " +
       "Buy in the chat: the bot sends you a link for the payment.",
     offline: "You are offline. You can buy again once you are back online.",
-    blocked: "Razorpay’s payment window did not load. Something in this browser may block it. " +
-      "Try again, open this page in another browser, or buy in the chat.",
-    refused: {
+    problems: {
+      BLOCKED: "Razorpay’s payment window did not load. Something in this browser may block it. " +
+        "Try again, open this page in another browser, or buy in the chat.",
       RATE_LIMITED:
         "There were too many orders for now. Please try again later, or buy in the chat.",
       PACKAGE_NOT_FOUND: "This package is no longer for sale. Please choose another one.",
       ACCOUNT_FROZEN: "This account is frozen, and cannot buy now. Please ask in the chat.",
-      GATEWAY: "Razorpay cannot be reached now. Please try again in a while.",
+      GATEWAY_ERROR: gatewayProblem,
+      GATEWAY_UNAVAILABLE: gatewayProblem,
       OTHER: "The order could not be made. Please try again in a while.",
     },
   },

@@ -7,6 +7,8 @@ import type { Messages } from "./en.ts";
 
 const credits = (_count: number, text: string) => `${text} क्रेडिट`;
 
+const gatewayProblem = "Razorpay से अभी संपर्क नहीं हो रहा। कृपया थोड़ी देर में कोशिश करें।";
+
 export const hi: Messages = {
   title: "आपके क्रेडिट",
   credits,
@@ -17,7 +19,6 @@ export const hi: Messages = {
   openChat: "WhatsApp खोलें",
 
   balance: {
-    heading: "बैलेंस",
     reserved: (count, text) => `चल रहे काम के लिए ${credits(count, text)} आरक्षित`,
     remaining: (_count, text) => `खर्च करने के लिए ${text} बाकी`,
     debt: (count, text) =>
@@ -50,13 +51,14 @@ export const hi: Messages = {
     inChat: "यहाँ आपकी पहचान केवल आपके WhatsApp खाते से है, फ़ोन नंबर के बिना। चैट में खरीदें: " +
       "बॉट आपको भुगतान का लिंक भेजता है।",
     offline: "आप ऑफ़लाइन हैं। ऑनलाइन होते ही आप फिर खरीद सकते हैं।",
-    blocked: "Razorpay की भुगतान विंडो लोड नहीं हुई। शायद इस ब्राउज़र में कुछ उसे रोक रहा है। " +
-      "फिर कोशिश करें, यह पेज किसी दूसरे ब्राउज़र में खोलें, या चैट में खरीदें।",
-    refused: {
+    problems: {
+      BLOCKED: "Razorpay की भुगतान विंडो लोड नहीं हुई। शायद इस ब्राउज़र में कुछ उसे रोक रहा है। " +
+        "फिर कोशिश करें, यह पेज किसी दूसरे ब्राउज़र में खोलें, या चैट में खरीदें।",
       RATE_LIMITED: "अभी बहुत ज़्यादा ऑर्डर हुए। कृपया बाद में कोशिश करें, या चैट में खरीदें।",
       PACKAGE_NOT_FOUND: "यह पैकेज अब नहीं बिकता। कृपया कोई दूसरा चुनें।",
       ACCOUNT_FROZEN: "यह खाता रोका गया है और अभी खरीद नहीं सकता। कृपया चैट में पूछें।",
-      GATEWAY: "Razorpay से अभी संपर्क नहीं हो रहा। कृपया थोड़ी देर में कोशिश करें।",
+      GATEWAY_ERROR: gatewayProblem,
+      GATEWAY_UNAVAILABLE: gatewayProblem,
       OTHER: "ऑर्डर नहीं बन सका। कृपया थोड़ी देर में कोशिश करें।",
     },
   },

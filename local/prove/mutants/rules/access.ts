@@ -155,6 +155,14 @@ export const proofs: Subject = {
       filter: "a link for somebody without a number opens that history, and no other",
     },
     {
+      rule: "A session that was signed in to with an old spelling proves the number of today.",
+      file: SESSION,
+      find: 'claims && asDialed(`+${claims.phone.replace(/^\\+/, "")}`);',
+      replace: 'claims && `+${claims.phone.replace(/^\\+/, "")}`;',
+      test: SESSIONS,
+      filter: "proves the number as it is dialed",
+    },
+    {
       rule: "A session proves the number that it claims, and no other.",
       file: PRINCIPAL,
       find: "? hasProven(principal, phoneNumber)\n",

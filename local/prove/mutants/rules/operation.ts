@@ -337,6 +337,14 @@ export const retention: Subject = {
       filter: "the reconciler forgets counters that have run out, and no others",
     },
     {
+      rule: "A run of the reconciler ends before the platform ends it.",
+      file: "supabase/functions/reconcile-payments/index.ts",
+      find: "claimed < MAX_ORDERS &&",
+      replace: "claimed >= 0 &&",
+      test: HOUSEKEEPING,
+      filter: "a run ends after 350 orders, keeps house, and the next one checks the rest",
+    },
+    {
       rule: "A clean-up that fails stops no other.",
       file: "supabase/functions/reconcile-payments/index.ts",
       find: "await cleanUp(task, deadline).catch(log);",
@@ -428,6 +436,23 @@ export const events: Subject = {
       test: DELIVERIES,
       filter:
         "an answer that could not be stored at once is stored later, and nothing is sent twice",
+    },
+    {
+      rule: "An address cannot ask for a wait that cannot be stored.",
+      file: "functions-shared/events/send.ts",
+      find: "Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER_SECONDS)",
+      replace: "Math.max(seconds, 0)",
+      test: DELIVERIES,
+      filter: "Retry-After keeps everything from an address for as long as it says, up to an hour",
+    },
+    {
+      rule: "A run of deliveries ends before the platform ends it.",
+      file: "supabase/functions/deliver-events/index.ts",
+      find: "claimed < maxDeliveries &&",
+      replace: "claimed >= 0 &&",
+      test: DELIVERIES,
+      filter:
+        "a run ends after 500 deliveries, shared by its addresses, and the next one sends the rest",
     },
     {
       rule: "Whoever has lost its lease has no say any more.",
@@ -567,6 +592,22 @@ export const events: Subject = {
       replace: "amount > 0)",
       test: "tests/endpoints/razorpay-webhook.test.ts",
       filter: "what another system sells for more than any order of ours can be for is ignored",
+    },
+    {
+      rule: "A payment of nothing, as of a mandate, is another system's and is acknowledged.",
+      file: "functions-shared/payments/event.ts",
+      find: "report.payment.amount > 0 &&",
+      replace: "report.payment.amount >= 0 &&",
+      test: "tests/endpoints/razorpay-webhook.test.ts",
+      filter: "of another system's free or unpaid payment is kept and acknowledged",
+    },
+    {
+      rule: "An event of a kind that tells of no order's money is acknowledged, whatever it holds.",
+      file: "functions-shared/payments/event.ts",
+      find: "if (!ABOUT_MONEY.test(input.event)) return",
+      replace: 'if (input.event === "") return',
+      test: "tests/payments/events.test.ts",
+      filter: "an event of another kind is ignored, whatever it says about a payment",
     },
     {
       rule: "A payment whose order id was never stored finds its order by the receipt.",

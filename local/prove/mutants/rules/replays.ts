@@ -103,6 +103,13 @@ export const replays: Subject = {
       "payments/settlement",
       "a payment that is settled again has the figures of the first time, whatever was spent since",
     ),
+    inFunction("find_order")(
+      "A payment that is verified again has the figures of the first time.",
+      "coalesce(p.remaining_after_grant, p.balance_after_grant)",
+      "p.balance_after_grant",
+      "payments/settlement",
+      "every report of a payment is answered alike while credits are reserved, whoever reports it first",
+    ),
     inFunction("private/pay_order")(
       "An order grants its credits once, whatever is reported again.",
       "select from public.payments p where p.id = v_payment_id and p.credits_granted = 0",

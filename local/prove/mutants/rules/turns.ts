@@ -144,6 +144,13 @@ export const turns: Subject = {
       "database/hold-races",
       "a reservation behind a deduction of its reference is refused",
     ),
+    inFunction("reserve_credits")(
+      "A reservation that has waited leaves alone a user who was erased meanwhile.",
+      "      and u.phone_number = reserve_credits.phone_number\n",
+      "",
+      "load/erasures",
+      "whatever happens during an erasure",
+    ),
     inFunction("erase_user")(
       "An erasure that has waited looks again at who its account is.",
       "        or identities <> array(\n",

@@ -1,4 +1,4 @@
--- What a call costs that names an action, and either a quantity or the credits themselves.
+-- Returns what a call costs, given an action and either a quantity or the credits themselves.
 create function private.find_price(action text, quantity integer, credits integer)
 returns private.price_of_a_call
 language plpgsql

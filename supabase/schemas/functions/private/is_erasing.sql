@@ -1,4 +1,4 @@
--- Whether this is done by an erasure, and by nothing else.
+-- Whether the running statement is a call of erase_user itself.
 create function private.is_erasing()
 returns boolean
 language plpgsql

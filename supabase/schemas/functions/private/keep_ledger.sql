@@ -1,4 +1,4 @@
--- Refuses every new reference of entries, but that of a person who is being erased.
+-- Refuses every change to the references of entries, except by the erasure of their person.
 create function private.keep_ledger()
 returns trigger
 language plpgsql

@@ -1,4 +1,4 @@
--- Before two accounts are merged: ends those holds of a reference that both know of which only one may stay.
+-- Before a merge: of two holds with one reference, ends the one that cannot stay.
 create function private.release_common_holds(from_user_id uuid, into_user_id uuid)
 returns void
 language plpgsql

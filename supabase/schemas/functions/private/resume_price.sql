@@ -1,4 +1,4 @@
--- Lets a price go on whose successor was withdrawn before its moment.
+-- Lets a price continue when its successor is withdrawn before it applied.
 create function private.resume_price()
 returns trigger
 language plpgsql

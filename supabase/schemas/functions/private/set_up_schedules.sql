@@ -21,7 +21,7 @@ declare
       where n.nspname = e.schema_name and p.proname = e.function_name
     )
   );
-  -- As they are copied, with spaces, line breaks and a slash in the end.
+  -- As they are copied, with spaces, line breaks and a slash at the end.
   v_project_url constant text := pg_catalog.rtrim(
     pg_catalog.btrim(set_up_schedules.project_url, E' \t\r\n'), '/'
   );

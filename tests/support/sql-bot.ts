@@ -1,14 +1,12 @@
 /**
- * The SQL functions that charge and reserve credits, as a test calls them, for users who have as much as
- * a test needs.
+ * The bot's calls as SQL, for users who have as much as a test needs; bot.ts makes them over HTTP.
  * @module
  */
 
-import { randomUUID } from "node:crypto";
 import type postgres from "postgres";
 import { one } from "./lists.ts";
 import { newPhoneNumber } from "./phone-numbers.ts";
-import { newOrderId, newPaymentId } from "./razorpay-ids.ts";
+import { newId, newOrderId, newPaymentId } from "./razorpay-ids.ts";
 
 /** How a call names a user: by a phone number, a WhatsApp user id, or both. */
 export interface Who {
@@ -44,9 +42,6 @@ export interface Balances {
   readonly debt: number;
   readonly remaining: number;
 }
-
-/** A WhatsApp user id that nobody has. */
-export const newWhatsappId = (): string => `IN.${randomUUID().replaceAll("-", "")}`;
 
 /** Calls `deduct_credits`. */
 export async function deduct(
@@ -268,6 +263,6 @@ export async function refund(
   payment: StarterPayment,
   paise = 9_900,
 ): Promise<string> {
-  const id = newPaymentId().replace("pay", "rfnd");
+  const id = newId("rfnd");
   return await reportReversals(sql, payment, [{ id, kind: "refund", status: "processed", paise }]);
 }
