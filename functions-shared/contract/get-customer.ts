@@ -119,7 +119,13 @@ export const getCustomer = {
       "An order of theirs that `orders` has to include, however old it is.",
     ),
   }),
-  examples: { always: { summary: "One customer", input: { user_id: EXAMPLE_USER_ID } } },
+  examples: {
+    always: { summary: "One customer", input: { user_id: EXAMPLE_USER_ID } },
+    withAnOrder: {
+      summary: "With an older order",
+      input: { user_id: EXAMPLE_USER_ID, order_id: "0b0fd3e0-4b44-4d4c-9d3e-7a1f4f6f2c11" },
+    },
+  },
   missingMessage: "User ID is required",
   data: wholeCustomer,
   successMessage: "Customer retrieved successfully",
