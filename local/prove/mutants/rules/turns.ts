@@ -158,5 +158,12 @@ export const turns: Subject = {
       "load/erasures",
       "an identity that joins the account meanwhile is erased with it",
     ),
+    inFunction("ask_refund")(
+      "A refund is asked for before an erasure looks for it, or after the erasure.",
+      "where p.id = ask_refund.payment_id)\n  for no key update;",
+      "where p.id = ask_refund.payment_id);",
+      "load/erasures",
+      "a refund that is asked for during an erasure is finished by its reference",
+    ),
   ],
 };
