@@ -384,6 +384,18 @@ for (const [what, statement] of Object.entries(SCHEDULED)) {
   });
 }
 
+Deno.test("an erasure reads what is about the person, and no table whole", async () => {
+  const hashes = JSON.stringify({ [`phone ${phoneNumberOf(SOMEBODY)}`]: "0".repeat(64) });
+  // The latter is what a worker may get that has erased others before.
+  for (const mode of ["auto", "force_generic_plan"]) {
+    const { nodes } = await plans.execute(`
+      set local plan_cache_mode = ${mode};
+      select * from public.erase_user(${person(SOMEBODY)}, 'Asha', 'Because', '${hashes}')`);
+    ok(nodes.some((plan) => plan["Relation Name"] === "webhook_deliveries"), "it was erased");
+    deepStrictEqual(tablesReadWhole(nodes), [], mode);
+  }
+});
+
 Deno.test("a claim reads the orders that it claims, however many are due", async () => {
   const { nodes, count } = await plans.execute(
     "select * from public.claim_orders_to_check(10, 'test')",

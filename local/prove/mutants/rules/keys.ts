@@ -153,7 +153,8 @@ export const keys: Subject = {
     {
       rule: "An erasure replaces references of the erased person alone.",
       file: "supabase/schemas/functions/private/keep_ledger.sql",
-      find: "where u.id is null\n        or t.source in",
+      find:
+        "where (select u.erased_at from public.users u where u.id = t.user_id) is null\n        or t.source in",
       replace: "where t.source in",
       test: "tests/security/erasure.test.ts",
       filter: "during an erasure, every other change is refused as ever",
