@@ -653,6 +653,7 @@ export type Database = {
           "currency": string;
           "erased_at": string | null;
           "expires_at": string | null;
+          "has_reference": boolean;
           "id": string;
           "key_mode": string;
           "next_check_at": string | null;
@@ -682,6 +683,7 @@ export type Database = {
           "currency"?: string;
           "erased_at"?: string | null;
           "expires_at"?: string | null;
+          "has_reference"?: boolean;
           "id"?: string;
           "key_mode": string;
           "next_check_at"?: string | null;
@@ -710,6 +712,7 @@ export type Database = {
           "currency"?: string;
           "erased_at"?: string | null;
           "expires_at"?: string | null;
+          "has_reference"?: boolean;
           "id"?: string;
           "key_mode"?: string;
           "next_check_at"?: string | null;

@@ -4,8 +4,106 @@ set local lock_timeout = '2s';
 
 SET local check_function_bodies = off;
 
+DROP INDEX "public"."payment_orders_abandoned";
+
+DROP INDEX "public"."payment_orders_tried_in_vain";
+
 ALTER TABLE "public"."rate_counters"
   DROP CONSTRAINT "rate_counters_pkey";
+
+ALTER TABLE "public"."payment_orders"
+  ADD COLUMN "has_reference" boolean NOT NULL DEFAULT false;
+
+CREATE OR REPLACE FUNCTION private.check_orders (
+  order_ids uuid[]
+)
+  RETURNS TABLE (
+    invariant text,
+    subject   text,
+    detail    text,
+    user_id   uuid,
+    order_id  uuid
+  )
+  LANGUAGE plpgsql
+  STABLE
+  SET search_path TO ''
+  SET plan_cache_mode TO 'force_custom_plan'
+  AS $function$
+#variable_conflict use_column
+begin
+  return query
+  with orders as not materialized (
+    select o.* from public.payment_orders o where check_orders.order_ids is null
+    union all
+    select o.*
+    from unnest(check_orders.order_ids) c (id)
+    join public.payment_orders o on o.id = c.id
+  )
+  select
+    'a paid order granted its credits once, to its user',
+    'order ' || o.id,
+    format('promised %s to %s, granted %s to %s', o.credits, o.user_id, coalesce(t.credits, 0),
+      coalesce(t.user_ids, 'nobody')),
+    null::uuid, o.id
+  from orders o
+  cross join lateral (
+    select count(*) as entries, sum(t.credits) as credits,
+      string_agg(t.user_id::text, ' and ') as user_ids,
+      bool_and(coalesce(u.merged_into, u.id) = o.user_id) as are_of_the_user
+    from public.credit_transactions t
+    join public.users u on u.id = t.user_id
+    where t.source = 'payment' and t.reference_id = o.razorpay_payment_id
+  ) t
+  where o.state = 'paid'
+    and (t.entries <> 1 or t.credits <> o.credits or not t.are_of_the_user)
+
+  union all
+  select 'a reference leads to an order of its user', 'reference ' || r.reference_id,
+    format('of user %s, order %s is of user %s', r.user_id, o.id, owner.id),
+    null, o.id
+  from orders o
+  join public.order_references r on r.order_id = o.id
+  join public.users u on u.id = r.user_id
+  -- An order that is not paid yet belongs to the user with its number or WhatsApp user id.
+  cross join lateral (
+    select coalesce(o.user_id, private.find_user_id(o.phone_number, o.whatsapp_user_id))
+  ) owner (id)
+  where coalesce(u.merged_into, u.id) is distinct from owner.id
+    -- One that was closed belongs to nobody.
+    and (o.state = 'paid' or o.erased_at is null)
+
+  union all
+  select 'an order knows whether somebody tried to pay it', 'order ' || o.id,
+    format('tried at %s, %s payments', coalesce(o.tried_at::text, 'no time'), (
+      select count(*) from public.payments p where p.order_id = o.id
+    )),
+    null, o.id
+  from orders o
+  left join public.payments p on p.order_id = o.id
+  where (o.tried_at is null) <> (p.id is null)
+  group by o.id, o.tried_at
+
+  union all
+  select 'an order knows whether a reference led to it', 'order ' || o.id,
+    case when o.has_reference then 'none did' else 'one did' end,
+    null, o.id
+  from orders o
+  where o.has_reference <> exists (
+    select from public.order_references r where r.order_id = o.id
+  )
+
+  union all
+  select 'Razorpay is asked about an order as long as its money may move', 'order ' || o.id,
+    format('%s since %s, and no check is planned', o.state, coalesce(o.paid_at, o.created_at)),
+    null, o.id
+  from orders o
+  where o.next_check_at is null
+    and num_nonnulls(o.razorpay_order_id, o.razorpay_payment_link_id) > 0
+    -- See finish_order_check.
+    and coalesce(o.paid_at, o.created_at) > statement_timestamp()
+      - case o.state when 'paid' then interval '180 days' else interval '6 days' end;
+end;
+$function$;
 
 CREATE OR REPLACE FUNCTION private.keep_ledger()
   RETURNS TRIGGER
@@ -117,6 +215,85 @@ begin
   );
   return next;
 end;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.delete_abandoned_orders()
+  RETURNS integer
+  LANGUAGE sql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  SET enable_hashjoin TO 'off'
+  SET enable_mergejoin TO 'off'
+  AS $function$
+  with deleted as (
+    delete from public.payment_orders o
+    where o.id = any (array(
+      select x.id
+      from public.payment_orders x
+      where x.state <> 'paid'
+        and x.tried_at is null
+        and x.next_check_at is null
+        -- Long after Razorpay was asked for the last time, see finish_order_check.
+        and x.created_at < statement_timestamp() - interval '30 days'
+        -- A repeated reference returns its order, and an operator's action is kept forever.
+        and not x.has_reference
+        and not exists (select from public.operator_actions a where a.order_id = x.id)
+      order by x.created_at
+      limit 1000
+      for update skip locked
+    ))
+    returning 1
+  )
+  select count(*)::integer from deleted;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.delete_unpaid_orders()
+  RETURNS integer
+  LANGUAGE sql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  SET enable_hashjoin TO 'off'
+  SET enable_mergejoin TO 'off'
+  AS $function$
+  with unpaid as (
+    select x.id
+    from public.payment_orders x
+    where x.state <> 'paid'
+      and x.tried_at < statement_timestamp() - make_interval(
+        days => (select s.value from public.settings s where s.name = 'unpaid_order_retention_days')
+      )
+      and x.next_check_at is null
+      -- Where money has moved, or may have, all of it is kept.
+      and not exists (
+        select from public.payments p
+        where p.order_id = x.id
+          and (
+            p.status not in ('created', 'failed')
+            or exists (select from public.payment_reversals r where r.payment_id = p.id)
+            or exists (select from public.operator_actions a where a.payment_id = p.id)
+          )
+      )
+      -- As in delete_abandoned_orders.
+      and not x.has_reference
+      and not exists (select from public.operator_actions a where a.order_id = x.id)
+      -- One that could not be delivered stays until somebody has looked at it.
+      and not exists (select from public.events e where e.order_id = x.id)
+    order by x.tried_at
+    limit 1000
+    for update skip locked
+  ),
+  deleted_payments as (
+    delete from public.payments p using unpaid u where p.order_id = u.id
+  ),
+  deleted as (
+    delete from public.payment_orders o using unpaid u where o.id = u.id
+    returning 1
+  )
+  select count(*)::integer from deleted;
 $function$;
 
 CREATE OR REPLACE FUNCTION public.erase_user (
@@ -312,6 +489,214 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION public.place_order (
+  package_id       text,
+  key_mode         text,
+  channel          text    DEFAULT 'checkout'::text,
+  reference_id     text    DEFAULT NULL::text,
+  phone_number     text    DEFAULT NULL::text,
+  whatsapp_user_id text    DEFAULT NULL::text,
+  caller_address   text    DEFAULT NULL::text,
+  is_proven        boolean DEFAULT false,
+  identity_hashes  text[]  DEFAULT NULL::text[]
+)
+  RETURNS TABLE (
+    outcome             text,
+    user_id             uuid,
+    order_id            uuid,
+    razorpay_order_id   text,
+    package_name        text,
+    credits             integer,
+    amount_paise        integer,
+    currency            text,
+    short_url           text,
+    expires_at          timestamp with time zone,
+    retry_after_seconds integer
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  -- Long enough for a customer who goes back and tries again, short enough for a price to change.
+  v_reusable_for constant interval := '30 minutes';
+  -- A link that is about to expire is of no use to someone who has yet to open it.
+  v_min_remaining constant interval := '5 minutes';
+  v_is_stranger constant boolean :=
+    place_order.caller_address is not null and place_order.is_proven is not true;
+  -- A stranger's orders are used again by callers from the same address only. Otherwise the order that
+  -- a stranger is given would tell whether somebody else has ordered, or has paid since.
+  v_placed_by constant text := case when v_is_stranger
+    then encode(sha256(convert_to(place_order.caller_address, 'UTF8')), 'hex') end;
+  v_exceeded_scope text;
+  v_package public.packages;
+  v_user public.users;
+  v_phone_numbers text[] := array[place_order.phone_number];
+  v_whatsapp_user_ids text[] := array[place_order.whatsapp_user_id];
+  v_order public.payment_orders;
+begin
+  if place_order.channel = 'checkout' and place_order.reference_id is not null then
+    raise exception 'a reference belongs to a user, and an order at the checkout has none yet'
+      using errcode = 'invalid_parameter_value';
+  end if;
+
+  -- Anyone who can reach a page could otherwise fill the tables, here and at Razorpay. Nothing is
+  -- looked up before this, so that a caller who is refused learns nothing about the number.
+  if v_is_stranger then
+    select e.scope, e.retry_after_seconds into v_exceeded_scope, retry_after_seconds
+    from private.exceeded_limit('create_order', place_order.caller_address) e;
+    if found then
+      outcome := case v_exceeded_scope when 'project' then 'proof_required' else 'rate_limited' end;
+      return next;
+      return;
+    end if;
+  end if;
+
+  select p.* into v_package from public.packages p
+  where p.id = place_order.package_id and p.is_active;
+  if not found and (
+    place_order.reference_id is null
+    or private.find_user_id(place_order.phone_number, place_order.whatsapp_user_id) is null
+  ) then
+    if v_is_stranger then
+      perform private.count_against_limits(
+        'create_order', place_order.caller_address, project => null
+      );
+    end if;
+    outcome := 'package_not_found';
+    return next;
+    return;
+  end if;
+
+  -- The lock makes calls for one person take turns, so that two of them share one order.
+  if place_order.channel = 'checkout' then
+    -- Whose number it is does not matter before the order is paid, so nobody has to wait for a user.
+    perform private.lock_identities(place_order.phone_number, place_order.whatsapp_user_id);
+  else
+    v_user := private.lock_user(
+      place_order.phone_number, place_order.whatsapp_user_id, place_order.identity_hashes
+    );
+    if v_user.id is null then
+      outcome := 'identity_hashes_needed';
+      return next;
+      return;
+    end if;
+
+    -- A repeated reference is a retry, whatever has become of its order or its package since. Test and
+    -- live orders have nothing to do with each other: after a change of keys, a retry gets a link that
+    -- works.
+    select o.* into v_order
+    from public.order_references r
+    join public.payment_orders o on o.id = r.order_id
+    where r.user_id = v_user.id
+      and r.reference_id = place_order.reference_id
+      and o.key_mode = place_order.key_mode
+    order by r.created_at
+    limit 1;
+    if found then
+      return query select
+        case
+          when v_order.package_id = place_order.package_id and v_order.channel = place_order.channel
+          then 'replayed' else 'reference_reused'
+        end,
+        v_user.id, v_order.id, v_order.razorpay_order_id, v_order.package_name, v_order.credits,
+        v_order.amount_paise, v_order.currency, v_order.short_url, v_order.expires_at, 0;
+      return;
+    elsif v_package.id is null then
+      outcome := 'package_not_found';
+      return next;
+      return;
+    end if;
+
+    select
+      array_agg(i.value) filter (where i.kind = 'phone'),
+      array_agg(i.value) filter (where i.kind = 'whatsapp_user_id')
+    into v_phone_numbers, v_whatsapp_user_ids
+    from public.identities i
+    where i.user_id = v_user.id;
+  end if;
+
+  -- An order that is still waiting for this payment is used again: a second click buys nothing twice.
+  select o.* into v_order from public.payment_orders o
+  where (o.phone_number = any(v_phone_numbers) or o.whatsapp_user_id = any(v_whatsapp_user_ids))
+    -- Where an order names two identities, the number decides whose it is.
+    and (v_user.id is null
+      or private.find_user_id(o.phone_number, o.whatsapp_user_id) = v_user.id)
+    and o.package_id = v_package.id
+    and o.channel = place_order.channel
+    and o.state in ('pending', 'open')
+    and coalesce(o.expires_at - v_min_remaining, o.created_at + v_reusable_for) > clock_timestamp()
+    and o.key_mode = place_order.key_mode
+    and o.placed_by is not distinct from v_placed_by
+    and o.credits = v_package.credits
+    and o.amount_paise = v_package.price * 100
+  order by o.created_at desc
+  limit 1;
+
+  if found then
+    outcome := 'reused';
+    -- Asking again creates nothing, so only the address is counted.
+    if v_is_stranger then
+      select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds
+      from private.count_against_limits(
+        'create_order', place_order.caller_address, project => null
+      ) c;
+    end if;
+  else
+    outcome := 'placed';
+    -- The new row refers to the package. It is better to wait for it here than while holding the
+    -- counters.
+    perform from public.packages p where p.id = v_package.id for key share;
+    if v_is_stranger then
+      select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds
+      from private.count_against_limits(
+        'create_order', place_order.caller_address,
+        coalesce(place_order.phone_number, place_order.whatsapp_user_id)
+      ) c;
+    elsif place_order.caller_address is not null then
+      select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds
+      from private.count_against_limits(
+        'create_order',
+        owner => coalesce(place_order.phone_number, place_order.whatsapp_user_id),
+        project => null
+      ) c;
+    end if;
+  end if;
+
+  if v_exceeded_scope is not null then
+    outcome := case v_exceeded_scope when 'project' then 'proof_required' else 'rate_limited' end;
+    return next;
+    return;
+  end if;
+
+  if outcome = 'placed' then
+    insert into public.payment_orders (phone_number, whatsapp_user_id, package_id, package_name,
+      credits, amount_paise, key_mode, channel, placed_by, has_reference)
+    values (place_order.phone_number, place_order.whatsapp_user_id, v_package.id, v_package.name,
+      v_package.credits, v_package.price * 100, place_order.key_mode, place_order.channel,
+      v_placed_by, place_order.reference_id is not null)
+    returning * into v_order;
+  end if;
+  if place_order.reference_id is not null then
+    insert into public.order_references (user_id, reference_id, order_id)
+    values (v_user.id, place_order.reference_id, v_order.id);
+    update public.payment_orders o set has_reference = true
+    where o.id = v_order.id and not o.has_reference;
+  end if;
+
+  return query select
+    outcome,
+    coalesce(
+      v_user.id, private.find_user_id(place_order.phone_number, place_order.whatsapp_user_id)
+    ),
+    v_order.id, v_order.razorpay_order_id, v_order.package_name, v_order.credits,
+    v_order.amount_paise, v_order.currency, v_order.short_url, v_order.expires_at, 0;
+end;
+$function$;
+
 ALTER TABLE "public"."rate_counters"
   ADD CONSTRAINT "rate_counters_pkey" PRIMARY KEY (subject, action, scope);
 
@@ -320,3 +705,19 @@ CREATE INDEX book_violations_of_a_user ON public.book_violations USING btree (us
 
 CREATE INDEX book_violations_of_an_order ON public.book_violations USING btree (order_id)
   WHERE (order_id IS NOT NULL);
+
+CREATE INDEX payment_orders_abandoned ON public.payment_orders USING btree (created_at)
+  WHERE ((state <> 'paid'::text) AND (tried_at IS NULL) AND (next_check_at IS NULL) AND (NOT has_reference));
+
+CREATE INDEX payment_orders_tried_in_vain ON public.payment_orders USING btree (tried_at)
+  WHERE ((state <> 'paid'::text) AND (tried_at IS NOT NULL) AND (next_check_at IS NULL) AND (NOT has_reference));
+
+COMMENT ON COLUMN "public"."payment_orders"."has_reference" IS 'Whether order_references has a row of it, so that it is kept forever.';
+
+-- What is kept because of a reference. No row has changed for the check of the books.
+ALTER TABLE public.payment_orders DISABLE TRIGGER payment_orders_note_their_change;
+
+UPDATE public.payment_orders o SET has_reference = true
+WHERE EXISTS (SELECT FROM public.order_references r WHERE r.order_id = o.id);
+
+ALTER TABLE public.payment_orders ENABLE TRIGGER payment_orders_note_their_change;

@@ -329,6 +329,31 @@ export const retention: Subject = {
       filter: "is younger than a month",
     },
     {
+      rule: "An order to which a reference led is kept.",
+      file: `${FUNCTIONS}/delete_abandoned_orders.sql`,
+      find: "        and not x.has_reference\n",
+      replace: "",
+      test: HOUSEKEEPING,
+      filter: "has a reference of the bot",
+    },
+    {
+      rule: "An order that somebody tried to pay is kept, too, if a reference led to it.",
+      file: `${FUNCTIONS}/delete_unpaid_orders.sql`,
+      find: "      and not x.has_reference\n",
+      replace: "",
+      test: HOUSEKEEPING,
+      filter:
+        "orders that somebody tried to pay in vain are deleted after their time, and no others",
+    },
+    {
+      rule: "An order that was placed without a reference may get one later.",
+      file: `${FUNCTIONS}/place_order.sql`,
+      find: "set has_reference = true\n    where o.id = v_order.id",
+      replace: "set has_reference = true\n    where o.id is null",
+      test: HOUSEKEEPING,
+      filter: "was given a reference of the bot later",
+    },
+    {
       rule: "Counters that still count are not deleted.",
       file: `${FUNCTIONS}/delete_expired_rate_counters.sql`,
       find: "where r.window_ends_at < statement_timestamp()",
