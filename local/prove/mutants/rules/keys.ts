@@ -168,6 +168,14 @@ export const keys: Subject = {
       test: "tests/database/append-only.test.ts",
     },
     {
+      rule: "No price begins when a planned one does.",
+      file: "supabase/schemas/functions/private/keep_price_history.sql",
+      find: "      or new.valid_from = v_newest.valid_from\n",
+      replace: "",
+      test: "tests/database/prices.test.ts",
+      filter: "a price that would begin at the very moment of a planned one is refused",
+    },
+    {
       rule: "A price that has applied is never changed.",
       file: "supabase/schemas/triggers.sql",
       find: "before insert or update on public.action_prices",
