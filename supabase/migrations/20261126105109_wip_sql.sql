@@ -306,6 +306,38 @@ CREATE OR REPLACE FUNCTION public.delete_abandoned_orders()
   select count(*)::integer from deleted;
 $function$;
 
+CREATE OR REPLACE FUNCTION public.delete_old_events()
+  RETURNS integer
+  LANGUAGE sql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+  with deleted as (
+    delete from public.events e
+    where e.id = any (array(
+      select x.id
+      from public.events x
+      where x.created_at < statement_timestamp() - make_interval(
+          days => (select s.value from public.settings s where s.name = 'event_retention_days')
+        )
+        -- One that could not be delivered stays until somebody has looked at it, which nobody does for an
+        -- address that is no longer in use.
+        and not exists (
+          select from public.event_deliveries d
+          join public.event_addresses a on a.id = d.address_id and a.removed_at is null
+          where d.event_id = x.id and d.state in ('pending', 'dead')
+        )
+      order by x.created_at
+      limit 1000
+      for update skip locked
+    ))
+    returning 1
+  )
+  select count(*)::integer from deleted;
+$function$;
+
 CREATE OR REPLACE FUNCTION public.delete_unpaid_orders()
   RETURNS integer
   LANGUAGE sql

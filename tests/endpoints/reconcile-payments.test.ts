@@ -468,6 +468,11 @@ Deno.test("events are deleted after their time, but for those that wait or could
   await run();
   strictEqual(await countIn("events"), 2);
   strictEqual(await countIn("event_deliveries", "state in ('pending', 'dead')"), 2);
+  // Nobody is shown what an address was not told that is no longer in use.
+  await shop.sql`update public.event_addresses set removed_at = now()`;
+  await run();
+  strictEqual(await countIn("event_deliveries"), 0);
+  await shop.sql`update public.event_addresses set removed_at = null`;
   await shop.sql`delete from public.events`;
 });
 

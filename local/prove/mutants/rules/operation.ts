@@ -321,6 +321,15 @@ export const retention: Subject = {
         "events are deleted after their time, but for those that wait or could not be delivered",
     },
     {
+      rule: "An event is not kept for an address that is no longer in use.",
+      file: `${FUNCTIONS}/delete_old_events.sql`,
+      find: " and a.removed_at is null",
+      replace: "",
+      test: HOUSEKEEPING,
+      filter:
+        "events are deleted after their time, but for those that wait or could not be delivered",
+    },
+    {
       rule: "An order that nobody tried to pay is kept for a month.",
       file: `${FUNCTIONS}/delete_abandoned_orders.sql`,
       find: "interval '30 days'",
