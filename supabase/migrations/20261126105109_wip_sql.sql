@@ -4,12 +4,17 @@ set local lock_timeout = '2s';
 
 SET local check_function_bodies = off;
 
+DROP INDEX "public"."event_deliveries_to_give_up";
+
 DROP INDEX "public"."payment_orders_abandoned";
 
 DROP INDEX "public"."payment_orders_tried_in_vain";
 
 ALTER TABLE "public"."rate_counters"
   DROP CONSTRAINT "rate_counters_pkey";
+
+ALTER TABLE "public"."event_addresses"
+  ADD COLUMN "give_up_not_before" timestamp WITH time zone;
 
 ALTER TABLE "public"."payment_orders"
   ADD COLUMN "has_reference" boolean NOT NULL DEFAULT false;
@@ -578,6 +583,118 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION public.finish_event_delivery (
+  event_id            uuid,
+  address_id          integer,
+  lease_token         uuid,
+  http_status         integer DEFAULT NULL::integer,
+  error               text    DEFAULT NULL::text,
+  retry_after_seconds integer DEFAULT NULL::integer
+)
+  RETURNS text
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_waits constant interval[] := array[
+    '5 seconds', '30 seconds', '2 minutes', '10 minutes', '30 minutes', '1 hour', '2 hours', '4 hours',
+    '8 hours'
+  ];
+  v_shortest_probe_wait constant interval := '5 seconds';
+  v_longest_probe_wait constant interval := '15 minutes';
+  v_failures_of_a_down_address constant integer := 3;
+  -- The address says how long to wait, but not for how long nobody is told anything.
+  v_retry_after constant interval := make_interval(
+    secs => least(greatest(finish_event_delivery.retry_after_seconds, 0), 3600)
+  );
+  -- So that what failed together is not sent together again.
+  v_jitter constant double precision := 0.8 + 0.4 * random();
+  v_address public.event_addresses;
+  v_delivery public.event_deliveries;
+  v_give_up_at timestamptz;
+begin
+  select a.* into v_address from public.event_addresses a
+  where a.id = finish_event_delivery.address_id
+  for no key update;
+  select d.* into v_delivery from public.event_deliveries d
+  where d.event_id = finish_event_delivery.event_id
+    and d.address_id = finish_event_delivery.address_id
+    -- Whoever has claimed it since says what became of it.
+    and d.lease_token = finish_event_delivery.lease_token
+  for no key update;
+  if not found then
+    return 'lease_lost';
+  end if;
+
+  update public.event_deliveries d
+  set lease_token = null,
+      last_status = finish_event_delivery.http_status,
+      last_error = finish_event_delivery.error
+  where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+
+  if finish_event_delivery.http_status between 200 and 299 then
+    update public.event_deliveries d
+    set state = 'delivered', next_attempt_at = null, finished_at = clock_timestamp()
+    where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+    update public.event_addresses a set failures = 0, failing_since = null, next_probe_at = null
+    where a.id = v_address.id and a.failures > 0;
+    -- It was down and is back: what failed meanwhile did not fail by itself.
+    if v_address.failures >= v_failures_of_a_down_address then
+      update public.event_deliveries d
+      set next_attempt_at = least(d.next_attempt_at, clock_timestamp())
+      where d.address_id = v_address.id
+        and d.state = 'pending'
+        and d.lease_token is null
+        and d.last_attempt_at >= v_address.failing_since - interval '1 minute';
+    end if;
+    return 'delivered';
+  elsif finish_event_delivery.http_status = 410 then
+    update public.event_deliveries d set next_attempt_at = clock_timestamp()
+    where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+    update public.event_addresses a set paused_at = coalesce(a.paused_at, clock_timestamp())
+    where a.id = v_address.id;
+    return 'paused';
+  end if;
+
+  update public.event_addresses a
+  set failures = a.failures + 1,
+      failing_since = coalesce(a.failing_since, clock_timestamp()),
+      -- As long as it has been failing, and not by how many attempts failed: ten that were under way
+      -- together are one outage, which may be over in a second.
+      next_probe_at = clock_timestamp() + v_jitter * least(
+        v_longest_probe_wait,
+        greatest(v_shortest_probe_wait, clock_timestamp() - a.failing_since)
+      ),
+      not_before = greatest(a.not_before, clock_timestamp() + v_retry_after),
+      last_failure = coalesce(
+        finish_event_delivery.error, 'status ' || finish_event_delivery.http_status
+      )
+  where a.id = v_address.id;
+
+  v_give_up_at := greatest(v_delivery.give_up_at, v_address.give_up_not_before);
+  if clock_timestamp() >= v_give_up_at then
+    update public.event_deliveries d
+    set state = 'dead', next_attempt_at = null, finished_at = clock_timestamp()
+    where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+    return 'dead';
+  end if;
+  update public.event_deliveries d
+  set next_attempt_at = least(
+    clock_timestamp() + greatest(
+      v_jitter * v_waits[least(v_delivery.attempts, array_length(v_waits, 1))],
+      v_retry_after
+    ),
+    v_give_up_at
+  )
+  where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
+  return 'failed';
+end;
+$function$;
+
 CREATE OR REPLACE FUNCTION public.finish_order_check (
   order_id uuid
 )
@@ -614,6 +731,99 @@ CREATE OR REPLACE FUNCTION public.finish_order_check (
       end
   from watched w
   where o.id = w.id;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.hand_out_events (
+  urls       text[],
+  batch_size integer
+)
+  RETURNS integer
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+declare
+  -- Runs may name different addresses for a while after the setting has changed.
+  v_unnamed_for constant interval := '1 hour';
+  v_max_age constant interval := '3 days';
+  v_count integer;
+begin
+  -- Not at every run, because runs come every few seconds.
+  update public.event_addresses a
+  set named_at = clock_timestamp(), removed_at = null
+  where a.url = any (hand_out_events.urls)
+    and (a.named_at < clock_timestamp() - interval '5 minutes' or a.removed_at is not null);
+  insert into public.event_addresses (url)
+  select named.url from unnest(hand_out_events.urls) with ordinality named (url, position)
+  where not exists (select from public.event_addresses a where a.url = named.url)
+  order by named.position
+  on conflict (url) do nothing;
+
+  update public.event_addresses a set removed_at = clock_timestamp()
+  where a.removed_at is null
+    and a.url <> all (hand_out_events.urls)
+    and a.named_at < clock_timestamp() - v_unnamed_for;
+  update public.event_deliveries d
+  set state = 'ended', next_attempt_at = null, lease_token = null, finished_at = clock_timestamp()
+  where d.ctid = any (array(
+    select p.ctid
+    from public.event_addresses a
+    join public.event_deliveries p on p.address_id = a.id and p.state = 'pending'
+    where a.removed_at is not null
+    limit 10000
+    for update of p skip locked
+  ));
+
+  -- The last attempt is at give_up_at. These have missed it, because their address was down or nobody
+  -- called; a paused address keeps its queue, and so does one that was resumed.
+  update public.event_deliveries d
+  set state = 'dead', next_attempt_at = null, lease_token = null, finished_at = clock_timestamp()
+  where d.ctid = any (array(
+    select p.ctid
+    from public.event_deliveries p
+    join public.event_addresses a on a.id = p.address_id and a.paused_at is null
+    where p.state = 'pending' and p.give_up_at < statement_timestamp() - interval '1 hour'
+      and coalesce(a.give_up_not_before, '-infinity') < statement_timestamp() - interval '1 hour'
+    limit 10000
+    for update of p skip locked
+  ));
+
+  -- Events that nobody wants to hear stay as they are. Which ones are new is told by the row and not by
+  -- a position, because transactions do not commit in the order in which they began.
+  if not exists (select from public.event_addresses a where a.removed_at is null) then
+    return 0;
+  end if;
+  with due as (
+    select e.id, e.created_at
+    from public.events e
+    where e.state = 'new'
+    order by e.created_at
+    limit hand_out_events.batch_size
+    for no key update skip locked
+  ),
+  handed_out as (
+    update public.events e
+    set state = case
+          when d.created_at < clock_timestamp() - v_max_age then 'not_sent' else 'handed_out'
+        end,
+        handed_out_at = clock_timestamp()
+    from due d
+    where e.id = d.id
+    returning e.id, e.state, e.created_at
+  ),
+  delivery as (
+    insert into public.event_deliveries (event_id, address_id, next_attempt_at)
+    -- The oldest first.
+    select h.id, a.id, h.created_at
+    from handed_out h
+    cross join public.event_addresses a
+    where h.state = 'handed_out' and a.removed_at is null
+  )
+  select count(*) into v_count from handed_out;
+  return v_count;
+end;
 $function$;
 
 CREATE OR REPLACE FUNCTION public.place_order (
@@ -824,6 +1034,122 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION public.resend_events (
+  operator       text,
+  reason         text,
+  reference_id   text,
+  event_id       uuid                     DEFAULT NULL::uuid,
+  created_from   timestamp with time zone DEFAULT NULL::timestamp WITH time zone,
+  created_before timestamp with time zone DEFAULT NULL::timestamp WITH time zone,
+  operator_id    uuid                     DEFAULT NULL::uuid
+)
+  RETURNS TABLE (
+    outcome text,
+    result  jsonb
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_max_events constant integer := 10000;
+  v_request constant jsonb := jsonb_strip_nulls(jsonb_build_object(
+    'event_id', resend_events.event_id,
+    'from', resend_events.created_from,
+    'to', resend_events.created_before
+  ));
+  v_event_ids uuid[];
+  v_addresses integer;
+begin
+  if num_nonnulls(resend_events.event_id, resend_events.created_from) <> 1
+    or (resend_events.created_from is null) <> (resend_events.created_before is null)
+  then
+    raise exception 'either one event or a period is sent again'
+      using errcode = 'invalid_parameter_value';
+  end if;
+
+  select r.outcome, r.result into outcome, result
+  from private.repeated_action('resend-events', resend_events.reference_id, v_request) r;
+  if outcome is not null then
+    return next;
+    return;
+  end if;
+
+  select array_agg(e.id) into v_event_ids
+  from (
+    select e.id from public.events e
+    where e.id = resend_events.event_id
+      or e.created_at >= resend_events.created_from and e.created_at < resend_events.created_before
+    limit v_max_events + 1
+  ) e;
+  if resend_events.event_id is not null and v_event_ids is null then
+    outcome := 'event_not_found';
+  elsif cardinality(v_event_ids) > v_max_events then
+    outcome := 'too_many_events';
+  end if;
+  if outcome is not null then
+    return next;
+    return;
+  end if;
+
+  -- Whatever kept the addresses from being sent to is said to be over. What waited for one that was
+  -- paused is sent at once and has three days from now.
+  with resumed as (
+    update public.event_addresses a
+    set paused_at = null, failures = 0, failing_since = null, next_probe_at = null, not_before = null,
+        give_up_not_before = case
+          when former.paused_at is null then a.give_up_not_before
+          else clock_timestamp() + interval '3 days'
+        end
+    from (select p.id, p.paused_at from public.event_addresses p for no key update) former
+    where a.id = former.id and a.removed_at is null
+    returning a.id, former.paused_at
+  ),
+  waiting as (
+    update public.event_deliveries d
+    set next_attempt_at = clock_timestamp()
+    from resumed r
+    where d.address_id = r.id and r.paused_at is not null
+      and d.state = 'pending' and d.lease_token is null
+      -- The few that had failed before. All others are due, however many wait.
+      and d.next_attempt_at > statement_timestamp()
+      and d.event_id <> all (coalesce(v_event_ids, '{}'))
+  )
+  select count(*) into v_addresses from resumed;
+
+  if v_addresses > 0 then
+    update public.events e
+    set state = 'handed_out', handed_out_at = coalesce(e.handed_out_at, clock_timestamp())
+    where e.id = any (v_event_ids) and e.state <> 'handed_out';
+    insert into public.event_deliveries as d (event_id, address_id)
+    select e.id, a.id
+    from public.events e
+    cross join public.event_addresses a
+    where e.id = any (v_event_ids) and a.removed_at is null
+    on conflict (event_id, address_id) do update
+    set state = 'pending', attempts = 0, next_attempt_at = excluded.next_attempt_at,
+        give_up_at = excluded.give_up_at, lease_token = null, finished_at = null
+    -- One that is on its way right now arrives anyway.
+    where d.lease_token is null or d.next_attempt_at <= clock_timestamp();
+  end if;
+
+  outcome := 'done';
+  result := jsonb_build_object(
+    'resent', case when v_addresses > 0 then coalesce(cardinality(v_event_ids), 0) else 0 end
+  );
+  perform private.record_action(
+    'resend-events', resend_events.operator, resend_events.reason,
+    reference_id => resend_events.reference_id, request => v_request,
+    user_id => (select e.user_id from public.events e where e.id = resend_events.event_id),
+    result => result, operator_id => resend_events.operator_id
+  );
+  return next;
+end;
+$function$;
+
 ALTER TABLE "public"."rate_counters"
   ADD CONSTRAINT "rate_counters_pkey" PRIMARY KEY (subject, action, scope);
 
@@ -833,11 +1159,18 @@ CREATE INDEX book_violations_of_a_user ON public.book_violations USING btree (us
 CREATE INDEX book_violations_of_an_order ON public.book_violations USING btree (order_id)
   WHERE (order_id IS NOT NULL);
 
+CREATE INDEX event_deliveries_to_give_up ON public.event_deliveries USING btree (address_id, give_up_at)
+  WHERE (state = 'pending'::text);
+
 CREATE INDEX payment_orders_abandoned ON public.payment_orders USING btree (created_at)
   WHERE ((state <> 'paid'::text) AND (tried_at IS NULL) AND (next_check_at IS NULL) AND (NOT has_reference));
 
 CREATE INDEX payment_orders_tried_in_vain ON public.payment_orders USING btree (tried_at)
   WHERE ((state <> 'paid'::text) AND (tried_at IS NOT NULL) AND (next_check_at IS NULL) AND (NOT has_reference));
+
+COMMENT ON COLUMN "public"."event_addresses"."give_up_not_before" IS 'Until when nothing is given up that waits for it: three days after resend_events has resumed it. In one row, because its queue may be long.';
+
+COMMENT ON COLUMN "public"."event_deliveries"."give_up_at" IS 'When it is sent for the last time, unless its address has a later give_up_not_before.';
 
 COMMENT ON COLUMN "public"."payment_orders"."has_reference" IS 'Whether order_references has a row of it, so that it is kept forever.';
 

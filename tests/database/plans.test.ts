@@ -53,8 +53,10 @@ const GROWING_TABLES = [
   "event_deliveries",
 ];
 
-/** Where the bot is told of events. */
+/** Where the bot is told of events, and an address with a long queue that has been paused for days. */
 const BOT = "https://bot.example/events";
+const PAUSED = "https://paused.example/events";
+const QUEUE_OF_PAUSED = 5_000;
 
 const database = await createTestDatabase();
 const plans = await openPlanReader(database.superuserUrl);
@@ -189,6 +191,15 @@ async function addEvents(sql: postgres.ISql): Promise<void> {
       case when n <= ${TROUBLES} then clock_timestamp() end,
       case when n > ${TROUBLES} then clock_timestamp() end
     from (select id, row_number() over () as n from public.events) e, public.event_addresses a`;
+  await sql`
+    with paused as (
+      insert into public.event_addresses (url, paused_at)
+      values (${PAUSED}, clock_timestamp() - interval '10 days')
+      returning id
+    )
+    insert into public.event_deliveries (event_id, address_id, give_up_at, next_attempt_at)
+    select e.id, p.id, clock_timestamp() - interval '7 days', clock_timestamp() - interval '10 days'
+    from (select id from public.events limit ${QUEUE_OF_PAUSED}) e, paused p`;
   await sql`
     insert into public.events
       (user_id, type, data, credits, remaining_credits, sequence_number, created_at)
@@ -414,6 +425,19 @@ Deno.test("a claim passes over orders of the other kind of key, however many are
   );
   strictEqual(count, 0);
   for (const plan of nodes) ok(rowsRead(plan) <= 100, JSON.stringify(plan));
+});
+
+Deno.test("the queue of a paused address is not read at every run, and not written when it is resumed", async () => {
+  const resume = `
+    select from public.resend_events('Asha', 'A test', 'resume',
+      event_id => (select event_id from public.event_deliveries where state = 'dead' limit 1))`;
+  const handOut = `select public.hand_out_events(array['${BOT}', '${PAUSED}'], 10)`;
+  for (const statement of [handOut, resume, `${resume}; ${handOut}`]) {
+    const { nodes } = await plans.execute(statement);
+    for (const plan of nodes.filter((plan) => plan["Relation Name"] === "event_deliveries")) {
+      ok(rowsRead(plan) < QUEUE_OF_PAUSED, JSON.stringify(plan));
+    }
+  }
 });
 
 for (const name of ["delete_abandoned_orders", "delete_unpaid_orders"]) {

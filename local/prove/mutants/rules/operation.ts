@@ -433,6 +433,7 @@ export const retention: Subject = {
 const CLAIM = `${FUNCTIONS}/claim_event_deliveries.sql`;
 const FINISH = `${FUNCTIONS}/finish_event_delivery.sql`;
 const DELIVERIES = "tests/endpoints/deliver-events.test.ts";
+const RESENDS = "tests/endpoints/resend-events.test.ts";
 
 export const events: Subject = {
   name: "events and their delivery",
@@ -523,11 +524,35 @@ export const events: Subject = {
     {
       rule: "An event is given up after three days.",
       file: FINISH,
-      find: "if clock_timestamp() >= v_delivery.give_up_at then",
-      replace: "if clock_timestamp() >= v_delivery.give_up_at + interval '3 days' then",
+      find: "if clock_timestamp() >= v_give_up_at then",
+      replace: "if clock_timestamp() >= v_give_up_at + interval '3 days' then",
       test: DELIVERIES,
       filter:
         "an event that the bot cannot handle is sent ever more rarely, for three days, and kept",
+    },
+    {
+      rule: "What waited for an address that was paused is not given up before it is sent.",
+      file: `${FUNCTIONS}/hand_out_events.sql`,
+      find: "and coalesce(a.give_up_not_before, '-infinity') < statement_timestamp()",
+      replace: "and '-infinity'::timestamptz < statement_timestamp()",
+      test: RESENDS,
+      filter: "an address that 410 has paused is listed, and sent its queue after a resend",
+    },
+    {
+      rule: "What waited for an address that was paused has three days from when it was resumed.",
+      file: FINISH,
+      find: "greatest(v_delivery.give_up_at, v_address.give_up_not_before)",
+      replace: "v_delivery.give_up_at",
+      test: RESENDS,
+      filter: "what waited for a paused address is given up three days after it was resumed",
+    },
+    {
+      rule: "What had failed before its address was paused is sent at once, too.",
+      file: `${FUNCTIONS}/resend_events.sql`,
+      find: "and d.next_attempt_at > statement_timestamp()",
+      replace: "and d.next_attempt_at < statement_timestamp()",
+      test: RESENDS,
+      filter: "the queue of an address that is resumed is not written, but for what had failed",
     },
     {
       rule: "A redirect of the bot is a failure.",
