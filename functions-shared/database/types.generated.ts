@@ -219,6 +219,7 @@ export type Database = {
           "created_at": string;
           "failing_since": string | null;
           "failures": number;
+          "give_up_not_before": string | null;
           "id": number;
           "last_failure": string | null;
           "named_at": string;
@@ -233,6 +234,7 @@ export type Database = {
           "created_at"?: string;
           "failing_since"?: string | null;
           "failures"?: number;
+          "give_up_not_before"?: string | null;
           "id"?: never;
           "last_failure"?: string | null;
           "named_at"?: string;
@@ -246,6 +248,7 @@ export type Database = {
           "created_at"?: string;
           "failing_since"?: string | null;
           "failures"?: number;
+          "give_up_not_before"?: string | null;
           "id"?: never;
           "last_failure"?: string | null;
           "named_at"?: string;
@@ -653,6 +656,7 @@ export type Database = {
           "currency": string;
           "erased_at": string | null;
           "expires_at": string | null;
+          "has_reference": boolean;
           "id": string;
           "key_mode": string;
           "next_check_at": string | null;
@@ -682,6 +686,7 @@ export type Database = {
           "currency"?: string;
           "erased_at"?: string | null;
           "expires_at"?: string | null;
+          "has_reference"?: boolean;
           "id"?: string;
           "key_mode": string;
           "next_check_at"?: string | null;
@@ -710,6 +715,7 @@ export type Database = {
           "currency"?: string;
           "erased_at"?: string | null;
           "expires_at"?: string | null;
+          "has_reference"?: boolean;
           "id"?: string;
           "key_mode"?: string;
           "next_check_at"?: string | null;

@@ -3,7 +3,8 @@
  *
  * Every user has the welcome, deductions, and one purchase by a bot's reference, with a refund that
  * failed and an operator's action. Orders that nobody paid come on top, as do deliveries of webhooks and
- * expired rate counters. All of it happened within 30 days, evenly.
+ * expired rate counters. All of it happened within 30 days, evenly. Before that, every fourth user got
+ * a link that is kept because of its reference, and that every second one of them tried to pay in vain.
  * @module
  */
 
@@ -50,7 +51,7 @@ export async function fillBooks(
   await sql`
     create temporary table person on commit drop as
     select n, gen_random_uuid() as id, gen_random_uuid() as order_id,
-      '+91' || 9800000000 + n as phone, lpad(n::text, 14, '0') as number,
+      gen_random_uuid() as link_id, '+91' || 9800000000 + n as phone, lpad(n::text, 14, '0') as number,
       clock_timestamp() - (${users}::integer - n) * interval '30 days' / ${users}::integer as since
     from generate_series(0, ${users}::integer - 1) n`;
   await sql`
@@ -74,9 +75,9 @@ export async function fillBooks(
   await sql`
     insert into public.payment_orders
       (id, phone_number, package_id, package_name, credits, amount_paise, key_mode, channel, state,
-        razorpay_order_id, created_at, opened_at, tried_at, next_check_at)
+        razorpay_order_id, created_at, opened_at, tried_at, next_check_at, has_reference)
     select order_id, phone, 'starter', 'Starter', ${credits}, ${amountPaise}, 'test', 'checkout', 'open',
-      'order_' || number, since, since, since, since + interval '100 days'
+      'order_' || number, since, since, since, since + interval '100 days', true
     from person`;
   await sql`
     insert into public.payments
@@ -99,6 +100,22 @@ export async function fillBooks(
   await sql`
     insert into public.order_references (user_id, reference_id, order_id, created_at)
     select id, 'reference ' || n, order_id, since from person`;
+  await sql`
+    insert into public.payment_orders
+      (id, phone_number, package_id, package_name, credits, amount_paise, key_mode, channel, state,
+        razorpay_order_id, created_at, opened_at, tried_at, has_reference)
+    select link_id, phone, 'starter', 'Starter', ${credits}, ${amountPaise}, 'test', 'link', 'open',
+      'order_link' || n, l.since, l.since, case when n % 8 = 0 then l.since end, true
+    from person, lateral (select since - interval '400 days') l (since)
+    where n % 4 = 0`;
+  await sql`
+    insert into public.payments (id, order_id, status, amount_paise, currency, created_at)
+    select 'pay_vain' || n, link_id, 'failed', ${amountPaise}, 'INR', since - interval '400 days'
+    from person where n % 8 = 0`;
+  await sql`
+    insert into public.order_references (user_id, reference_id, order_id, created_at)
+    select id, 'link ' || n, link_id, since - interval '400 days'
+    from person where n % 4 = 0`;
   await sql`
     insert into public.operator_actions (order_id, operator, reason, outcome)
     select order_id, 'Asha', 'The customer called', 'replayed' from person`;

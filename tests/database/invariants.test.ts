@@ -631,6 +631,23 @@ const BREAKAGES: Record<string, Record<string, Breakage>> = {
       ),
     },
   },
+  "an order knows whether a reference led to it": {
+    "it does not": {
+      statements: [
+        `update public.payment_orders set has_reference = false
+          where id = (select order_id from public.order_references where reference_id = 'link 0')`,
+      ],
+      noticedBy: orders("where o.has_reference <> exists", "where o.has_reference and not exists"),
+    },
+    "it is wrong": {
+      isOfNoUser: true,
+      statements: [
+        `update public.payment_orders set has_reference = true
+          where razorpay_order_id = '${UNTOUCHED}'`,
+      ],
+      noticedBy: orders("where o.has_reference <> exists", "where not o.has_reference and exists"),
+    },
+  },
   "Razorpay is asked about an order as long as its money may move": {
     "an unpaid order is forgotten": {
       isOfNoUser: true,

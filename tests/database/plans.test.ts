@@ -53,8 +53,10 @@ const GROWING_TABLES = [
   "event_deliveries",
 ];
 
-/** Where the bot is told of events. */
+/** Where the bot is told of events, and an address with a long queue that has been paused for days. */
 const BOT = "https://bot.example/events";
+const PAUSED = "https://paused.example/events";
+const QUEUE_OF_PAUSED = 5_000;
 
 const database = await createTestDatabase();
 const plans = await openPlanReader(database.superuserUrl);
@@ -97,7 +99,11 @@ async function addTroubles(sql: postgres.ISql): Promise<void> {
   await sql`
     update public.payment_orders
     set tried_at = created_at, created_at = created_at - interval '1 hour'
-    where id in (select id from public.payment_orders where state = 'open' limit ${TROUBLES})`;
+    where id in (
+      select id from public.payment_orders
+      where state = 'open' and next_check_at is not null
+      limit ${TROUBLES}
+    )`;
   await sql`
     insert into public.rate_counters (action, scope, subject, window_ends_at, count)
     select 'create_order', 'address', 'live address ' || n, clock_timestamp() + interval '1 hour', 1
@@ -186,6 +192,15 @@ async function addEvents(sql: postgres.ISql): Promise<void> {
       case when n > ${TROUBLES} then clock_timestamp() end
     from (select id, row_number() over () as n from public.events) e, public.event_addresses a`;
   await sql`
+    with paused as (
+      insert into public.event_addresses (url, paused_at)
+      values (${PAUSED}, clock_timestamp() - interval '10 days')
+      returning id
+    )
+    insert into public.event_deliveries (event_id, address_id, give_up_at, next_attempt_at)
+    select e.id, p.id, clock_timestamp() - interval '7 days', clock_timestamp() - interval '10 days'
+    from (select id from public.events limit ${QUEUE_OF_PAUSED}) e, paused p`;
+  await sql`
     insert into public.events
       (user_id, type, data, credits, remaining_credits, sequence_number, created_at)
     select u.id, 'credits.low', '{}', 1, 1, 1, clock_timestamp() - interval '1 hour'
@@ -217,9 +232,9 @@ const person = (index: number) =>
   `(select user_id from public.identities
     where kind = 'phone' and value = '${phoneNumberOf(index)}')`;
 
-/** A person with the purchase and some of the unpaid orders. */
+/** A person with the purchase, the link and some of the unpaid orders. */
 const HESITANT = 17_000;
-const ORDERS_OF_HESITANT = 1 + SIZE.unpaidOrders / (SIZE.users / 2);
+const ORDERS_OF_HESITANT = 2 + SIZE.unpaidOrders / (SIZE.users / 2);
 
 /** What is looked up, and how many orders are found. */
 const LOOK_UPS: [what: string, search: string, found: number][] = [
@@ -384,6 +399,18 @@ for (const [what, statement] of Object.entries(SCHEDULED)) {
   });
 }
 
+Deno.test("an erasure reads what is about the person, and no table whole", async () => {
+  const hashes = JSON.stringify({ [`phone ${phoneNumberOf(SOMEBODY)}`]: "0".repeat(64) });
+  // The latter is what a worker may get that has erased others before.
+  for (const mode of ["auto", "force_generic_plan"]) {
+    const { nodes } = await plans.execute(`
+      set local plan_cache_mode = ${mode};
+      select * from public.erase_user(${person(SOMEBODY)}, 'Asha', 'Because', '${hashes}')`);
+    ok(nodes.some((plan) => plan["Relation Name"] === "webhook_deliveries"), "it was erased");
+    deepStrictEqual(tablesReadWhole(nodes), [], mode);
+  }
+});
+
 Deno.test("a claim reads the orders that it claims, however many are due", async () => {
   const { nodes, count } = await plans.execute(
     "select * from public.claim_orders_to_check(10, 'test')",
@@ -399,6 +426,26 @@ Deno.test("a claim passes over orders of the other kind of key, however many are
   strictEqual(count, 0);
   for (const plan of nodes) ok(rowsRead(plan) <= 100, JSON.stringify(plan));
 });
+
+Deno.test("the queue of a paused address is not read at every run, and not written when it is resumed", async () => {
+  const resume = `
+    select from public.resend_events('Asha', 'A test', 'resume',
+      event_id => (select event_id from public.event_deliveries where state = 'dead' limit 1))`;
+  const handOut = `select public.hand_out_events(array['${BOT}', '${PAUSED}'], 10)`;
+  for (const statement of [handOut, resume, `${resume}; ${handOut}`]) {
+    const { nodes } = await plans.execute(statement);
+    for (const plan of nodes.filter((plan) => plan["Relation Name"] === "event_deliveries")) {
+      ok(rowsRead(plan) < QUEUE_OF_PAUSED, JSON.stringify(plan));
+    }
+  }
+});
+
+for (const name of ["delete_abandoned_orders", "delete_unpaid_orders"]) {
+  Deno.test(`${name} passes over orders that a reference keeps, however many are old`, async () => {
+    const { nodes } = await plans.execute(`select public.${name}()`);
+    for (const plan of nodes) ok(rowsRead(plan) <= 100, JSON.stringify(plan));
+  });
+}
 
 Deno.test("one call deletes at most 10,000 expired counters, and no others", async () => {
   const count = async () => {

@@ -96,6 +96,24 @@ Deno.test("a withdrawn price between two others leaves its time to the one befor
   deepStrictEqual(await plan(action), ["2 until 2", "3"]);
 });
 
+Deno.test("a price that would begin at the very moment of a planned one is refused", async () => {
+  const action = newAction();
+  await addPrice(sql, action, 2);
+  const planned = await addPrice(sql, action, 9, 1);
+  await rejects(addPrice(sql, action, 3, 1), REFUSED);
+  // Nor for a time of its own.
+  await rejects(
+    sql`
+    insert into public.action_prices (action_id, unit, credits, done_message, valid_from, valid_until)
+    values (${action}, 'piece', 3, 'Made.', ${await yearsOn(sql, 1)}, ${await yearsOn(sql, 2)})`,
+    REFUSED,
+  );
+  deepStrictEqual(await plan(action), ["2 until 1", "9"]);
+  await withdraw(sql, planned);
+  await addPrice(sql, action, 3, 1);
+  deepStrictEqual(await plan(action), ["2 until 1", "3"]);
+});
+
 Deno.test("an action whose first price is withdrawn has none, until it gets another", async () => {
   const action = newAction();
   await withdraw(sql, await addPrice(sql, action, 9, 46));

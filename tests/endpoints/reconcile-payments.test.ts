@@ -225,6 +225,19 @@ Deno.test("an order that nobody tried to pay is deleted a month later", async ()
   strictEqual(await isKept(orderId), false);
 });
 
+/** Orders by a link that the customer has begun to pay, and returns the Razorpay order. */
+async function orderLink(phone: string, reference: string | null): Promise<string> {
+  const { order_id } = one(
+    await shop.sql`
+    select order_id
+    from public.place_order('starter', 'test', 'link', ${reference}, phone_number => ${phone})`,
+  );
+  const { id } = one(
+    await shop.sql`select public.attach_razorpay_order(${order_id}, ${newOrderId()}) as id`,
+  );
+  return id;
+}
+
 /** Orders that are kept. Each is made for a number of its own, and its Razorpay order returned. */
 const KEPT: Record<string, (phone: string) => Promise<string>> = {
   "somebody tried to pay": async (phone) => {
@@ -252,15 +265,15 @@ const KEPT: Record<string, (phone: string) => Promise<string>> = {
       where razorpay_order_id = ${orderId}`;
     return orderId;
   },
-  // Only an older version accepted references at the checkout.
   "has a reference of the bot": async (phone) => {
-    const orderId = await orderPackage(phone, "starter");
+    const orderId = await orderLink(phone, "wamid.1");
     await abandon(orderId);
-    await shop.sql`
-      insert into public.order_references (user_id, reference_id, order_id)
-      select g.user_id, 'wamid.1', o.id
-      from public.get_user(${phone}) g, public.payment_orders o
-      where o.razorpay_order_id = ${orderId}`;
+    return orderId;
+  },
+  "was given a reference of the bot later": async (phone) => {
+    const orderId = await orderLink(phone, null);
+    strictEqual(await orderLink(phone, "wamid.2"), orderId);
+    await abandon(orderId);
     return orderId;
   },
   "an operator has dealt with": async (phone) => {
@@ -395,7 +408,16 @@ Deno.test("orders that somebody tried to pay in vain are deleted after their tim
   await shop.sql`
     select public.record_operator_action(id, 'Asha', 'The customer called', 'not_captured')
     from public.payment_orders where razorpay_order_id = ${dealtWith}`;
-  const kept = [dealtWith, await attempt("authorized"), await attempt("captured")];
+  const referred = await attempt("failed");
+  // Only an older version accepted references at the checkout.
+  await shop.sql`
+    with o as (
+      update public.payment_orders set has_reference = true where razorpay_order_id = ${referred}
+      returning id, phone_number
+    )
+    insert into public.order_references (user_id, reference_id, order_id)
+    select g.user_id, 'wamid.3', o.id from o, public.get_user(o.phone_number) g`;
+  const kept = [dealtWith, referred, await attempt("authorized"), await attempt("captured")];
   const watched = await attempt("failed");
   const left = async () =>
     (await Promise.all([failed, ...kept, watched].map(isKept))).map(Number).join("");
@@ -412,14 +434,14 @@ Deno.test("orders that somebody tried to pay in vain are deleted after their tim
 
   await age(-1);
   await run();
-  strictEqual(await left(), "11111");
+  strictEqual(await left(), "111111");
   await age(1);
   // The event of the attempt has a time of its own, and the run deletes it last.
   await makeAsOld("events", "created_at", "event_retention_days", 1);
   await run();
-  strictEqual(await left(), "11111");
+  strictEqual(await left(), "111111");
   await run();
-  strictEqual(await left(), "01111");
+  strictEqual(await left(), "011111");
 });
 
 Deno.test("holds that ended without a charge are deleted after their time, and no others", async () => {
@@ -474,6 +496,11 @@ Deno.test("events are deleted after their time, but for those that wait or could
   await run();
   strictEqual(await countIn("events"), 2);
   strictEqual(await countIn("event_deliveries", "state in ('pending', 'dead')"), 2);
+  // Nobody is shown what an address was not told that is no longer in use.
+  await shop.sql`update public.event_addresses set removed_at = now()`;
+  await run();
+  strictEqual(await countIn("event_deliveries"), 0);
+  await shop.sql`update public.event_addresses set removed_at = null`;
   await shop.sql`delete from public.events`;
 });
 

@@ -7,8 +7,12 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { startBackend } from "../support/backend.ts";
 import { type Answer, call, dataOf, expectError, operatorHeaders } from "../support/calls.ts";
-import { acknowledged, listenForEvents } from "../../local/prove/load/event-listener.ts";
-import { deliverTo, forgetEvents } from "../support/events.ts";
+import {
+  acknowledged,
+  type EventListener,
+  listenForEvents,
+} from "../../local/prove/load/event-listener.ts";
+import { deliverTo, forgetEvents, makeEventsDue } from "../support/events.ts";
 import { closedUrl } from "../support/faulty-servers.ts";
 import { at, one } from "../support/lists.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
@@ -111,6 +115,56 @@ Deno.test("an address that 410 has paused is listed, and sent its queue after a 
   deepStrictEqual(dataOf(await resend({ event_id: first })), { resent: 1 });
   deepStrictEqual(await deliverTo([url]), { handed_out: 0, delivered: 3, failed: 0 });
   deepStrictEqual(await attention(), {});
+});
+
+/** Has an address paused for so many days while three events wait for it, and returns the first one. */
+async function pauseFor(days: number, bot: EventListener): Promise<string> {
+  bot.behave(() => new Response(null, { status: 410 }));
+  const [first = ""] = await tell(1);
+  await deliverTo([bot.url]);
+  await tell(2);
+  await deliverTo([bot.url]);
+  await sql`
+    update public.event_deliveries
+    set give_up_at = give_up_at - make_interval(days => ${days}),
+      created_at = created_at - make_interval(days => ${days})`;
+  return first;
+}
+
+Deno.test("the queue of an address that is resumed is not written, but for what had failed", async () => {
+  await using bot = listen();
+  const first = await pauseFor(10, bot);
+  const [, failed] = await sql<{ event_id: string }[]>`
+    select event_id from public.event_deliveries order by event_id <> ${first}`;
+  await sql`
+    update public.event_deliveries set next_attempt_at = clock_timestamp() + interval '8 hours'
+    where event_id = ${failed?.event_id ?? null}`;
+  const versions = () =>
+    sql`select event_id, xmin::text from public.event_deliveries order by event_id`;
+  const before = new Set((await versions()).map((row) => JSON.stringify(row)));
+  deepStrictEqual(dataOf(await resend({ event_id: first })), { resent: 1 });
+  const after = (await versions()).map((row) => JSON.stringify(row));
+  strictEqual(after.filter((row) => before.has(row)).length, 1);
+  bot.behave(acknowledged);
+  deepStrictEqual(await deliverTo([bot.url]), { handed_out: 0, delivered: 3, failed: 0 });
+});
+
+Deno.test("what waited for a paused address is given up three days after it was resumed", async () => {
+  await using bot = listen();
+  const first = await pauseFor(10, bot);
+  dataOf(await resend({ event_id: first }));
+  bot.behave(() => new Response(null, { status: 500 }));
+  deepStrictEqual(await deliverTo([bot.url]), { handed_out: 0, delivered: 0, failed: 3 });
+  const dead = async () =>
+    (await sql`select from public.event_deliveries where state = 'dead'`).length;
+  strictEqual(await dead(), 0);
+  await makeEventsDue(sql);
+  await sql`
+    update public.event_addresses
+    set give_up_not_before = give_up_not_before - interval '3 days 2 hours'`;
+  await deliverTo([bot.url]);
+  // The event that was resent has three days of its own.
+  strictEqual(await dead(), 2);
 });
 
 Deno.test("an address that fails is listed after a quarter of an hour, and what was given up, until it is sent", async () => {

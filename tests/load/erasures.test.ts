@@ -270,6 +270,13 @@ const MUTANTS = [
     after: "or false and identities <> array(",
     race: eraseDuringFirstContact,
   },
+  {
+    rule: "a refund is asked for before an erasure looks for it, or after the erasure",
+    in: "public.ask_refund",
+    before: "ask_refund.payment_id)\n  for no key update;",
+    after: "ask_refund.payment_id);",
+    race: askForRefundDuringErasure,
+  },
 ];
 
 testOfTests.each(MUTANTS)("the race notices when this rule is broken: $rule", async (mutant) => {
@@ -313,4 +320,47 @@ async function eraseDuringFirstContact({ sql, url }: TestDatabase): Promise<void
 
 Deno.test("an identity that joins the account meanwhile is erased with it", async () => {
   await withTestDatabase(eraseDuringFirstContact);
+});
+
+/** An operator asks for a refund when an erasure has seen that nobody has, and has yet to erase. */
+async function askForRefundDuringErasure({ sql, url }: TestDatabase): Promise<void> {
+  const person = await newPerson(sql);
+  const [bought, paymentId, reference] = [
+    await order(sql, person, "checkout"),
+    newId("pay"),
+    randomUUID(),
+  ];
+  await settle(sql, bought, { paymentId, hashes: person.hashes });
+  await using connections = await openConnections(url, 2);
+  const answers = Promise.withResolvers<string[]>();
+  let answered = 0;
+  await sql.begin(async (holder) => {
+    // The first rows that the erasure deletes.
+    await holder`select from public.identities where user_id = ${person.id} for key share`;
+    connections.all(async (session, index) => {
+      if (index === 0) return await erase(session, person);
+      await until("the erasure waits", async () => await waitingForLocks(sql) > 0);
+      const { outcome } = one(
+        await session<{ outcome: string }[]>`
+        select outcome from public.ask_refund(${paymentId}, 'Asha', 'They asked', ${reference})`,
+      );
+      answered++;
+      return outcome;
+    }).then(answers.resolve, answers.reject);
+    answers.promise.catch(() => answered++);
+    await until(
+      "the refund was asked for, or waits as well",
+      async () => answered + await waitingForLocks(sql) > 1,
+    );
+  });
+  deepStrictEqual(await answers.promise, ["erased", "asking"]);
+  const { outcome } = one(
+    await sql`
+    select outcome from public.finish_refund(${reference}, refusal => 'Razorpay made none')`,
+  );
+  strictEqual(outcome, "refused");
+}
+
+Deno.test("a refund that is asked for during an erasure is finished by its reference", async () => {
+  await withDatabase(askForRefundDuringErasure);
 });

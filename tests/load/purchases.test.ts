@@ -3,13 +3,16 @@
  * @module
  */
 
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { assertBooksAreRight, startBackend } from "../support/backend.ts";
 import { call, dataOf } from "../support/calls.ts";
 import { openConnections } from "../support/connections.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { buyCredits, orderPackage, payForPackage, verify } from "../support/purchases.ts";
 import { at, one } from "../support/lists.ts";
+import { newPaymentId } from "../support/razorpay-ids.ts";
+import { settlePayment } from "../support/settlements.ts";
+import { takeTurns } from "../support/turns.ts";
 
 const backend = await startBackend();
 const { control } = backend.razorpay;
@@ -121,6 +124,26 @@ Deno.test("two payments on one order at once grant it once", async () => {
   strictEqual(successes.length, 10);
   for (const { body } of successes) deepStrictEqual(body, at(successes, 0).body);
   deepStrictEqual(await entriesOf(first.phone), [["system", 3], ["payment", 20]]);
+});
+
+Deno.test("an order that is paid while its last check waits for it is checked on, because of refunds", async () => {
+  const orderId = await orderPackage(newPhoneNumber(), "starter");
+  const { id } = one(
+    await backend.sql<{ id: string }[]>`
+    update public.payment_orders
+    set created_at = created_at - interval '7 days', next_check_at = clock_timestamp()
+    where razorpay_order_id = ${orderId} returning id`,
+  );
+  await takeTurns(
+    backend.database,
+    (sql) => settlePayment(sql, orderId, newPaymentId()),
+    [(sql) => sql`select public.finish_order_check(${id})`],
+  );
+  const { state, next_check_at } = one(
+    await backend.sql`select state, next_check_at from public.payment_orders where id = ${id}`,
+  );
+  strictEqual(state, "paid");
+  ok(next_check_at);
 });
 
 Deno.test("deductions, orders and verifications of one person at once neither block nor lose one", async () => {

@@ -7,6 +7,9 @@ security definer
 set search_path = ''
 set lock_timeout = '3s'
 set statement_timeout = '4s'
+-- The planner cannot know how few orders are left by all conditions together, and would read whole tables.
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
   with deleted as (
     delete from public.payment_orders o
@@ -19,7 +22,7 @@ as $$
         -- Long after Razorpay was asked for the last time, see finish_order_check.
         and x.created_at < statement_timestamp() - interval '30 days'
         -- A repeated reference returns its order, and an operator's action is kept forever.
-        and not exists (select from public.order_references r where r.order_id = x.id)
+        and not x.has_reference
         and not exists (select from public.operator_actions a where a.order_id = x.id)
       order by x.created_at
       limit 1000

@@ -16,9 +16,11 @@ as $$
       where x.created_at < statement_timestamp() - make_interval(
           days => (select s.value from public.settings s where s.name = 'event_retention_days')
         )
-        -- One that could not be delivered stays until somebody has looked at it.
+        -- One that could not be delivered stays until somebody has looked at it, which nobody does for an
+        -- address that is no longer in use.
         and not exists (
           select from public.event_deliveries d
+          join public.event_addresses a on a.id = d.address_id and a.removed_at is null
           where d.event_id = x.id and d.state in ('pending', 'dead')
         )
       order by x.created_at

@@ -7,6 +7,9 @@ security definer
 set search_path = ''
 set lock_timeout = '3s'
 set statement_timeout = '4s'
+-- The planner cannot know how few orders are left by all conditions together, and would read whole tables.
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
   with unpaid as (
     select x.id
@@ -27,7 +30,7 @@ as $$
           )
       )
       -- As in delete_abandoned_orders.
-      and not exists (select from public.order_references r where r.order_id = x.id)
+      and not x.has_reference
       and not exists (select from public.operator_actions a where a.order_id = x.id)
       -- One that could not be delivered stays until somebody has looked at it.
       and not exists (select from public.events e where e.order_id = x.id)

@@ -31,6 +31,7 @@ declare
   v_jitter constant double precision := 0.8 + 0.4 * random();
   v_address public.event_addresses;
   v_delivery public.event_deliveries;
+  v_give_up_at timestamptz;
 begin
   select a.* into v_address from public.event_addresses a
   where a.id = finish_event_delivery.address_id
@@ -90,7 +91,8 @@ begin
       )
   where a.id = v_address.id;
 
-  if clock_timestamp() >= v_delivery.give_up_at then
+  v_give_up_at := greatest(v_delivery.give_up_at, v_address.give_up_not_before);
+  if clock_timestamp() >= v_give_up_at then
     update public.event_deliveries d
     set state = 'dead', next_attempt_at = null, finished_at = clock_timestamp()
     where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
@@ -102,7 +104,7 @@ begin
       v_jitter * v_waits[least(v_delivery.attempts, array_length(v_waits, 1))],
       v_retry_after
     ),
-    v_delivery.give_up_at
+    v_give_up_at
   )
   where d.event_id = v_delivery.event_id and d.address_id = v_delivery.address_id;
   return 'failed';

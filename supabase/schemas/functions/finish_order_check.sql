@@ -18,6 +18,8 @@ as $$
       case o.state when 'paid' then interval '180 days' else interval '6 days' end as watched_for
     from public.payment_orders o
     where o.id = $1
+    -- So that nobody pays it meanwhile.
+    for no key update
   )
   update public.payment_orders o
   -- Often while the order is young, less and less often later. An order that nobody has tried to pay

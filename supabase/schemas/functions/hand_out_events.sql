@@ -40,7 +40,7 @@ begin
   ));
 
   -- The last attempt is at give_up_at. These have missed it, because their address was down or nobody
-  -- called; a paused address keeps its queue.
+  -- called; a paused address keeps its queue, and so does one that was resumed.
   update public.event_deliveries d
   set state = 'dead', next_attempt_at = null, lease_token = null, finished_at = clock_timestamp()
   where d.ctid = any (array(
@@ -48,6 +48,7 @@ begin
     from public.event_deliveries p
     join public.event_addresses a on a.id = p.address_id and a.paused_at is null
     where p.state = 'pending' and p.give_up_at < statement_timestamp() - interval '1 hour'
+      and coalesce(a.give_up_not_before, '-infinity') < statement_timestamp() - interval '1 hour'
     limit 10000
     for update of p skip locked
   ));

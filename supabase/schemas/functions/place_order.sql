@@ -184,15 +184,17 @@ begin
 
   if outcome = 'placed' then
     insert into public.payment_orders (phone_number, whatsapp_user_id, package_id, package_name,
-      credits, amount_paise, key_mode, channel, placed_by)
+      credits, amount_paise, key_mode, channel, placed_by, has_reference)
     values (place_order.phone_number, place_order.whatsapp_user_id, v_package.id, v_package.name,
       v_package.credits, v_package.price * 100, place_order.key_mode, place_order.channel,
-      v_placed_by)
+      v_placed_by, place_order.reference_id is not null)
     returning * into v_order;
   end if;
   if place_order.reference_id is not null then
     insert into public.order_references (user_id, reference_id, order_id)
     values (v_user.id, place_order.reference_id, v_order.id);
+    update public.payment_orders o set has_reference = true
+    where o.id = v_order.id and not o.has_reference;
   end if;
 
   return query select

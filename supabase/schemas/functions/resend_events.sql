@@ -58,20 +58,26 @@ begin
   end if;
 
   -- Whatever kept the addresses from being sent to is said to be over. What waited for one that was
-  -- paused has three days from now.
+  -- paused is sent at once and has three days from now.
   with resumed as (
     update public.event_addresses a
-    set paused_at = null, failures = 0, failing_since = null, next_probe_at = null, not_before = null
+    set paused_at = null, failures = 0, failing_since = null, next_probe_at = null, not_before = null,
+        give_up_not_before = case
+          when former.paused_at is null then a.give_up_not_before
+          else clock_timestamp() + interval '3 days'
+        end
     from (select p.id, p.paused_at from public.event_addresses p for no key update) former
     where a.id = former.id and a.removed_at is null
     returning a.id, former.paused_at
   ),
   waiting as (
     update public.event_deliveries d
-    set give_up_at = clock_timestamp() + interval '3 days', next_attempt_at = clock_timestamp()
+    set next_attempt_at = clock_timestamp()
     from resumed r
     where d.address_id = r.id and r.paused_at is not null
       and d.state = 'pending' and d.lease_token is null
+      -- The few that had failed before. All others are due, however many wait.
+      and d.next_attempt_at > statement_timestamp()
       and d.event_id <> all (coalesce(v_event_ids, '{}'))
   )
   select count(*) into v_addresses from resumed;

@@ -40,6 +40,10 @@ create unique index one_open_violation on public.book_violations (invariant, sub
   where gone_at is null;
 create index book_violations_to_check_again on public.book_violations (checked_at)
   where gone_at is null;
+create index book_violations_of_a_user on public.book_violations (user_id)
+  where user_id is not null;
+create index book_violations_of_an_order on public.book_violations (order_id)
+  where order_id is not null;
 
 comment on table public.book_violations is
   'What the check of the books has found: kept permanently, and open until it is found no more.';

@@ -64,6 +64,7 @@ create table public.event_addresses (
   next_probe_at timestamptz,
   not_before timestamptz,
   last_failure text,
+  give_up_not_before timestamptz,
   constraint failures_are_never_negative check (failures >= 0),
   constraint a_failing_address_says_since_when check ((failing_since is null) = (failures = 0)),
   constraint a_failing_address_is_probed_again check ((next_probe_at is null) = (failures = 0))
@@ -85,6 +86,8 @@ comment on column public.event_addresses.not_before is
   'Until when it asked to be left alone, with Retry-After.';
 comment on column public.event_addresses.last_failure is
   'The status that it answered with, or why there was no answer.';
+comment on column public.event_addresses.give_up_not_before is
+  'Until when nothing is given up that waits for it: three days after resend_events has resumed it. In one row, because its queue may be long.';
 
 alter table public.event_addresses enable row level security;
 
@@ -114,7 +117,8 @@ with (fillfactor = 50);
 
 create index event_deliveries_due on public.event_deliveries (address_id, next_attempt_at)
   where state = 'pending';
-create index event_deliveries_to_give_up on public.event_deliveries (give_up_at)
+-- By address, because whole queues are kept longer.
+create index event_deliveries_to_give_up on public.event_deliveries (address_id, give_up_at)
   where state = 'pending';
 create index event_deliveries_under_way on public.event_deliveries (address_id)
   where lease_token is not null;
@@ -127,7 +131,7 @@ comment on column public.event_deliveries.state is
 comment on column public.event_deliveries.next_attempt_at is
   'When it is to be sent next; while it is being sent, when its lease ends.';
 comment on column public.event_deliveries.give_up_at is
-  'When it is sent for the last time.';
+  'When it is sent for the last time, unless its address has a later give_up_not_before.';
 comment on column public.event_deliveries.lease_token is
   'Whoever is sending it holds this token, and nobody else may say what became of it.';
 

@@ -25,7 +25,8 @@ create unlogged table public.rate_counters (
   subject text not null,
   window_ends_at timestamptz not null,
   count integer not null,
-  primary key (action, scope, subject)
+  -- By subject first, so that an erasure finds all that was counted of somebody.
+  primary key (subject, action, scope)
 );
 
 create index rate_counters_to_forget on public.rate_counters (window_ends_at);

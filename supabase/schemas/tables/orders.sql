@@ -25,6 +25,7 @@ create table public.payment_orders (
   placed_by text,
   changed_at timestamptz,
   erased_at timestamptz,
+  has_reference boolean not null default false,
   constraint an_order_grants_at_least_one_credit check (credits >= 1),
   constraint an_order_grants_at_most_a_million_credits check (credits <= 1000000),
   constraint an_order_is_for_somebody check (
@@ -82,10 +83,11 @@ create index payment_orders_tried_for_a_whatsapp_user_id on public.payment_order
 -- Those that were never checked come next.
 create index payment_orders_never_checked on public.payment_orders (key_mode, next_check_at)
   where next_check_at is not null and state <> 'paid' and tried_at is null and checked_at is null;
+-- Those that may be deleted some day. The others would be passed over at every run, and grow in number.
 create index payment_orders_abandoned on public.payment_orders (created_at)
-  where state <> 'paid' and tried_at is null and next_check_at is null;
+  where state <> 'paid' and tried_at is null and next_check_at is null and not has_reference;
 create index payment_orders_tried_in_vain on public.payment_orders (tried_at)
-  where state <> 'paid' and tried_at is not null and next_check_at is null;
+  where state <> 'paid' and tried_at is not null and next_check_at is null and not has_reference;
 create index payment_orders_by_change on public.payment_orders (changed_at)
   where changed_at is not null;
 
@@ -113,6 +115,8 @@ comment on column public.payment_orders.placed_by is
   'SHA-256 of the network address of a stranger who placed it; null for the owner of the number, the bot and the operator.';
 comment on column public.payment_orders.erased_at is
   'When whoever it was for was erased. If it was not paid by then, it is closed: a payment buys nothing, and is flagged.';
+comment on column public.payment_orders.has_reference is
+  'Whether order_references has a row of it, so that it is kept forever.';
 
 alter table public.payment_orders enable row level security;
 

@@ -391,6 +391,18 @@ export const paymentInvariants: Subject = {
       "it does not",
     ),
     orders(
+      "An order that does not know that a reference led to it is a violation.",
+      "where o.has_reference <> exists (",
+      "where o.has_reference and not exists (",
+      "it does not",
+    ),
+    orders(
+      "An order that says that a reference led to it where none did is a violation.",
+      "where o.has_reference <> exists (",
+      "where not o.has_reference and exists (",
+      "it is wrong",
+    ),
+    orders(
       "A young unpaid order that nobody will ask about is a violation.",
       " else interval '6 days' end",
       " end",

@@ -153,7 +153,8 @@ export const keys: Subject = {
     {
       rule: "An erasure replaces references of the erased person alone.",
       file: "supabase/schemas/functions/private/keep_ledger.sql",
-      find: "where u.id is null\n        or t.source in",
+      find:
+        "where (select u.erased_at from public.users u where u.id = t.user_id) is null\n        or t.source in",
       replace: "where t.source in",
       test: "tests/security/erasure.test.ts",
       filter: "during an erasure, every other change is refused as ever",
@@ -165,6 +166,14 @@ export const keys: Subject = {
       replace:
         "before delete on public.credit_transactions\n  for each row when (false) execute function",
       test: "tests/database/append-only.test.ts",
+    },
+    {
+      rule: "No price begins when a planned one does.",
+      file: "supabase/schemas/functions/private/keep_price_history.sql",
+      find: "      or new.valid_from = v_newest.valid_from\n",
+      replace: "",
+      test: "tests/database/prices.test.ts",
+      filter: "a price that would begin at the very moment of a planned one is refused",
     },
     {
       rule: "A price that has applied is never changed.",

@@ -321,12 +321,46 @@ export const retention: Subject = {
         "events are deleted after their time, but for those that wait or could not be delivered",
     },
     {
+      rule: "An event is not kept for an address that is no longer in use.",
+      file: `${FUNCTIONS}/delete_old_events.sql`,
+      find: " and a.removed_at is null",
+      replace: "",
+      test: HOUSEKEEPING,
+      filter:
+        "events are deleted after their time, but for those that wait or could not be delivered",
+    },
+    {
       rule: "An order that nobody tried to pay is kept for a month.",
       file: `${FUNCTIONS}/delete_abandoned_orders.sql`,
       find: "interval '30 days'",
       replace: "interval '3 days'",
       test: HOUSEKEEPING,
       filter: "is younger than a month",
+    },
+    {
+      rule: "An order to which a reference led is kept.",
+      file: `${FUNCTIONS}/delete_abandoned_orders.sql`,
+      find: "        and not x.has_reference\n",
+      replace: "",
+      test: HOUSEKEEPING,
+      filter: "has a reference of the bot",
+    },
+    {
+      rule: "An order that somebody tried to pay is kept, too, if a reference led to it.",
+      file: `${FUNCTIONS}/delete_unpaid_orders.sql`,
+      find: "      and not x.has_reference\n",
+      replace: "",
+      test: HOUSEKEEPING,
+      filter:
+        "orders that somebody tried to pay in vain are deleted after their time, and no others",
+    },
+    {
+      rule: "An order that was placed without a reference may get one later.",
+      file: `${FUNCTIONS}/place_order.sql`,
+      find: "set has_reference = true\n    where o.id = v_order.id",
+      replace: "set has_reference = true\n    where o.id is null",
+      test: HOUSEKEEPING,
+      filter: "was given a reference of the bot later",
     },
     {
       rule: "Counters that still count are not deleted.",
@@ -407,6 +441,7 @@ export const retention: Subject = {
 const CLAIM = `${FUNCTIONS}/claim_event_deliveries.sql`;
 const FINISH = `${FUNCTIONS}/finish_event_delivery.sql`;
 const DELIVERIES = "tests/endpoints/deliver-events.test.ts";
+const RESENDS = "tests/endpoints/resend-events.test.ts";
 
 export const events: Subject = {
   name: "events and their delivery",
@@ -514,11 +549,35 @@ export const events: Subject = {
     {
       rule: "An event is given up after three days.",
       file: FINISH,
-      find: "if clock_timestamp() >= v_delivery.give_up_at then",
-      replace: "if clock_timestamp() >= v_delivery.give_up_at + interval '3 days' then",
+      find: "if clock_timestamp() >= v_give_up_at then",
+      replace: "if clock_timestamp() >= v_give_up_at + interval '3 days' then",
       test: DELIVERIES,
       filter:
         "an event that the bot cannot handle is sent ever more rarely, for three days, and kept",
+    },
+    {
+      rule: "What waited for an address that was paused is not given up before it is sent.",
+      file: `${FUNCTIONS}/hand_out_events.sql`,
+      find: "and coalesce(a.give_up_not_before, '-infinity') < statement_timestamp()",
+      replace: "and '-infinity'::timestamptz < statement_timestamp()",
+      test: RESENDS,
+      filter: "an address that 410 has paused is listed, and sent its queue after a resend",
+    },
+    {
+      rule: "What waited for an address that was paused has three days from when it was resumed.",
+      file: FINISH,
+      find: "greatest(v_delivery.give_up_at, v_address.give_up_not_before)",
+      replace: "v_delivery.give_up_at",
+      test: RESENDS,
+      filter: "what waited for a paused address is given up three days after it was resumed",
+    },
+    {
+      rule: "What had failed before its address was paused is sent at once, too.",
+      file: `${FUNCTIONS}/resend_events.sql`,
+      find: "and d.next_attempt_at > statement_timestamp()",
+      replace: "and d.next_attempt_at < statement_timestamp()",
+      test: RESENDS,
+      filter: "the queue of an address that is resumed is not written, but for what had failed",
     },
     {
       rule: "A redirect of the bot is a failure.",

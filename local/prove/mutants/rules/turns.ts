@@ -158,5 +158,19 @@ export const turns: Subject = {
       "load/erasures",
       "an identity that joins the account meanwhile is erased with it",
     ),
+    inFunction("finish_order_check")(
+      "A check that has waited for its order sees that it was paid.",
+      "    for no key update\n",
+      "",
+      "load/purchases",
+      "an order that is paid while its last check waits for it is checked on, because of refunds",
+    ),
+    inFunction("ask_refund")(
+      "A refund is asked for before an erasure looks for it, or after the erasure.",
+      "where p.id = ask_refund.payment_id)\n  for no key update;",
+      "where p.id = ask_refund.payment_id);",
+      "load/erasures",
+      "a refund that is asked for during an erasure is finished by its reference",
+    ),
   ],
 };

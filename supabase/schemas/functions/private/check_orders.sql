@@ -61,6 +61,15 @@ begin
   group by o.id, o.tried_at
 
   union all
+  select 'an order knows whether a reference led to it', 'order ' || o.id,
+    case when o.has_reference then 'none did' else 'one did' end,
+    null, o.id
+  from orders o
+  where o.has_reference <> exists (
+    select from public.order_references r where r.order_id = o.id
+  )
+
+  union all
   select 'Razorpay is asked about an order as long as its money may move', 'order ' || o.id,
     format('%s since %s, and no check is planned', o.state, coalesce(o.paid_at, o.created_at)),
     null, o.id

@@ -22,8 +22,13 @@ begin
     -- After what is known already, which may be planned, and not in the past.
     v_earliest := greatest(transaction_timestamp(),
       case v_newest.valid_until when 'infinity' then v_newest.valid_from else v_newest.valid_until end);
-    if v_newest.id is not null and new.valid_from < v_earliest then
-      raise exception 'the next price of % can apply from % at the earliest', new.action_id, v_earliest
+    if v_newest.id is not null and (
+      new.valid_from < v_earliest
+      -- To end the newest price when it begins would be to withdraw it.
+      or new.valid_from = v_newest.valid_from
+    ) then
+      raise exception 'the next price of % can apply % at the earliest', new.action_id,
+        case v_newest.valid_from when v_earliest then 'after ' else 'from ' end || v_earliest
         using errcode = 'restrict_violation',
           hint = 'To withdraw a planned price, set its valid_until to its own valid_from.';
     end if;
