@@ -362,5 +362,5 @@ async function askForRefundDuringErasure({ sql, url }: TestDatabase): Promise<vo
 }
 
 Deno.test("a refund that is asked for during an erasure is finished by its reference", async () => {
-  await withDatabase(askForRefundDuringErasure);
+  await withTestDatabase(askForRefundDuringErasure);
 });

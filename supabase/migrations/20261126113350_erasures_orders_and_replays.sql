@@ -2,6 +2,10 @@
 -- migration that failed has changed nothing and can be pushed again.
 set local lock_timeout = '2s';
 
+-- Erasures that read only what is about the person, and that refunds and reservations take turns with;
+-- orders that know whether a reference keeps them; older orders for operators; replays that return what
+-- the first answer said; addresses that are resumed without their queue being rewritten.
+
 SET local check_function_bodies = off;
 
 DROP INDEX "public"."event_deliveries_to_give_up";
@@ -12,6 +16,10 @@ DROP INDEX "public"."payment_orders_tried_in_vain";
 
 ALTER TABLE "public"."rate_counters"
   DROP CONSTRAINT "rate_counters_pkey";
+
+DROP FUNCTION "public"."find_order"(text, text, text, boolean);
+
+DROP FUNCTION "public"."get_customer"(uuid);
 
 ALTER TABLE "public"."event_addresses"
   ADD COLUMN "give_up_not_before" timestamp WITH time zone;
@@ -186,6 +194,98 @@ begin
         hint = 'To withdraw a planned price, set its valid_until to its own valid_from.';
   end if;
   return new;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION private.set_up_schedules (
+  project_url text,
+  secret_key  text
+)
+  RETURNS TABLE (
+    job_name text,
+    schedule text
+  )
+  LANGUAGE plpgsql
+  SET search_path TO ''
+  AS $function$
+#variable_conflict use_column
+declare
+  v_missing constant text := (
+    select pg_catalog.string_agg(e.extension, ', ')
+    from (
+      values
+        ('pg_cron', 'cron', 'schedule'),
+        ('pg_net', 'net', 'http_post'),
+        ('supabase_vault', 'vault', 'create_secret')
+    ) e (extension, schema_name, function_name)
+    where not exists (
+      select
+      from pg_catalog.pg_proc p
+      join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+      where n.nspname = e.schema_name and p.proname = e.function_name
+    )
+  );
+  -- As they are copied, with spaces, line breaks and a slash at the end.
+  v_project_url constant text := pg_catalog.rtrim(
+    pg_catalog.btrim(set_up_schedules.project_url, E' \t\r\n'), '/'
+  );
+  v_secret_key constant text := pg_catalog.btrim(set_up_schedules.secret_key, E' \t\r\n');
+  v_secret record;
+  v_job record;
+begin
+  if v_missing is not null then
+    raise exception 'this database lacks extensions: %', v_missing
+      using errcode = 'feature_not_supported',
+        hint = 'Enable them in the dashboard, under Database > Extensions, and call this again.';
+  end if;
+  if v_project_url is null or v_project_url !~ '^https://[A-Za-z0-9.-]+(:[0-9]+)?$' then
+    raise exception 'the project''s address must be like https://abcdefghijklmnopqrst.supabase.co, not %',
+      coalesce(set_up_schedules.project_url, 'null')
+      using errcode = 'invalid_parameter_value';
+  end if;
+  -- The key of older projects is a token, which begins with eyJ.
+  if v_secret_key is null or v_secret_key !~ '^(sb_secret_|eyJ)[A-Za-z0-9._-]+$' then
+    raise exception 'the key must be a secret key of the project, sb_secret_..., and not a publishable one'
+      using errcode = 'invalid_parameter_value';
+  end if;
+
+  for v_secret in
+    select w.name, w.value, k.id
+    from (
+      values ('credits_project_url', v_project_url), ('credits_secret_key', v_secret_key)
+    ) w (name, value)
+    left join vault.decrypted_secrets k on k.name = w.name
+  loop
+    if v_secret.id is null then
+      perform vault.create_secret(v_secret.value, v_secret.name);
+    else
+      perform vault.update_secret(v_secret.id, v_secret.value);
+    end if;
+  end loop;
+
+  -- Jobs that are no longer ours, those that earlier versions had pasted under other names, and those that
+  -- somebody paused, because cron.schedule would leave them so.
+  perform cron.unschedule(j.jobid)
+  from cron.job j
+  where j.username = current_user
+    and (j.jobname like 'credits-%' or j.jobname in ('reconcile-payments', 'check-books'))
+    and (not j.active or not exists (
+      select from private.scheduled_jobs() s where s.job_name = j.jobname
+    ));
+
+  for v_job in select s.* from private.scheduled_jobs() s loop
+    begin
+      perform cron.schedule(v_job.job_name, v_job.schedule, v_job.command);
+    exception when invalid_parameter_value then
+      perform cron.schedule(v_job.job_name, v_job.schedule_without_seconds, v_job.command);
+    end;
+  end loop;
+
+  return query
+  select j.jobname::text, j.schedule
+  from cron.job j
+  where j.username = current_user and j.jobname like 'credits-%'
+  order by j.jobname;
 end;
 $function$;
 
@@ -583,6 +683,203 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION public.find_customers (
+  search        text,
+  phone_numbers text[] DEFAULT '{}'::text[]
+)
+  RETURNS TABLE (
+    customers        jsonb,
+    unclaimed_orders jsonb
+  )
+  LANGUAGE sql
+  STABLE
+  SECURITY DEFINER
+  SET search_path TO ''
+  AS $function$
+  with searched (id) as (
+    -- A user id, our order id, or a receipt, which is the order's id without hyphens.
+    select case
+      when replace($1, '-', '') ~* '^[0-9a-f]{32}$' then replace($1, '-', '')::uuid
+    end
+  ),
+  -- Each kind of id has an index of its own, so each is looked up by itself.
+  named_orders (id) as (
+    select o.id from searched s join public.payment_orders o on o.id = s.id
+    union
+    select o.id from public.payment_orders o where o.razorpay_order_id = $1
+    union
+    select o.id from public.payment_orders o where o.razorpay_payment_link_id = $1
+    union
+    select p.order_id from public.payments p where p.id = $1
+    union
+    select p.order_id
+    from public.payment_reversals r
+    join public.payments p on p.id = r.payment_id
+    where r.id = $1
+    union
+    (select r.order_id from public.order_references r where r.reference_id = $1 limit 100)
+  ),
+  found_orders (id) as (
+    select n.id from named_orders n
+    union
+    -- Orders of numbers that are no customers' yet.
+    (
+      select o.id from public.payment_orders o
+      where o.phone_number = any ($2) and o.user_id is null
+      order by o.created_at desc
+      limit 20
+    )
+    union
+    (
+      select o.id from public.payment_orders o
+      where o.whatsapp_user_id = $1 and o.user_id is null
+      order by o.created_at desc
+      limit 20
+    )
+  ),
+  owned_orders as (
+    select o.*,
+      coalesce(o.user_id, private.find_user_id(o.phone_number, o.whatsapp_user_id)) as owner_id
+    from found_orders f
+    join public.payment_orders o on o.id = f.id
+  ),
+  found_users (id) as (
+    select s.id from searched s
+    union
+    select i.user_id from public.identities i where i.kind = 'phone' and i.value = any ($2)
+    union
+    select i.user_id from public.identities i where i.kind = 'whatsapp_user_id' and i.value = $1
+    union
+    select o.owner_id from owned_orders o
+    union
+    select a.user_id from public.operator_actions a where a.reference_id = $1
+  ),
+  -- A merged account leads to the one that has its credits.
+  accounts as (
+    select u.* from public.users u
+    where u.id in (
+      select coalesce(named.merged_into, named.id)
+      from found_users f
+      join public.users named on named.id = f.id
+    )
+    order by u.created_at, u.id
+    limit 10
+  )
+  select
+    coalesce(
+      (
+        select jsonb_agg(
+          private.customer_details(a) || jsonb_build_object(
+            'found_order_id', (
+              select o.id
+              from named_orders n
+              join owned_orders o on o.id = n.id
+              join public.users owner on owner.id = o.owner_id
+              where coalesce(owner.merged_into, owner.id) = a.id
+              order by o.created_at desc, o.id
+              limit 1
+            )
+          )
+          order by a.created_at, a.id
+        )
+        from accounts a
+      ),
+      '[]'
+    ),
+    coalesce(
+      (
+        select jsonb_agg(private.order_details(o.id) order by o.created_at desc)
+        from (
+          select o.id, o.created_at from owned_orders o
+          where o.owner_id is null
+          order by o.created_at desc
+          limit 20
+        ) o
+      ),
+      '[]'
+    );
+$function$;
+
+CREATE OR REPLACE FUNCTION public.find_order (
+  razorpay_order_id text,
+  phone_number      text    DEFAULT NULL::text,
+  caller_address    text    DEFAULT NULL::text,
+  is_proven         boolean DEFAULT false
+)
+  RETURNS TABLE (
+    outcome                 text,
+    user_id                 uuid,
+    is_users_phone          boolean,
+    package_id              text,
+    key_mode                text,
+    credits                 integer,
+    razorpay_payment_id     text,
+    remaining_after_payment integer,
+    retry_after_seconds     integer
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_order public.payment_orders;
+  v_exceeded_scope text;
+begin
+  select o.* into v_order from public.payment_orders o
+  where o.razorpay_order_id = find_order.razorpay_order_id;
+
+  if find_order.caller_address is not null then
+    if find_order.is_proven then
+      select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds
+      from private.count_against_limits(
+        'verify_payment', owner => find_order.phone_number, project => null
+      ) c;
+    else
+      select c.exceeded_scope, c.retry_after_seconds into v_exceeded_scope, retry_after_seconds
+      from private.count_against_limits(
+        'verify_payment', find_order.caller_address,
+        coalesce(v_order.phone_number, v_order.whatsapp_user_id)
+      ) c;
+    end if;
+    if v_exceeded_scope is not null then
+      outcome := 'rate_limited';
+      return next;
+      return;
+    end if;
+  end if;
+
+  if v_order.id is null then
+    outcome := 'order_not_found';
+    return next;
+    return;
+  end if;
+
+  select coalesce(p.remaining_after_grant, p.balance_after_grant) into remaining_after_payment
+  from public.payments p
+  where p.id = v_order.razorpay_payment_id;
+
+  outcome := 'found';
+  user_id := coalesce(
+    v_order.user_id, private.find_user_id(v_order.phone_number, v_order.whatsapp_user_id)
+  );
+  is_users_phone := case
+    when user_id is null then v_order.phone_number is not distinct from find_order.phone_number
+    else user_id is not distinct from private.find_user_id(find_order.phone_number, null)
+  end;
+  package_id := v_order.package_id;
+  key_mode := v_order.key_mode;
+  credits := v_order.credits;
+  razorpay_payment_id := v_order.razorpay_payment_id;
+  retry_after_seconds := 0;
+  return next;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."find_order"(text, text, text, boolean) FROM PUBLIC, "anon", "authenticated";
+
 CREATE OR REPLACE FUNCTION public.finish_event_delivery (
   event_id            uuid,
   address_id          integer,
@@ -732,6 +1029,111 @@ CREATE OR REPLACE FUNCTION public.finish_order_check (
   from watched w
   where o.id = w.id;
 $function$;
+
+CREATE OR REPLACE FUNCTION public.get_customer (
+  user_id  uuid,
+  order_id uuid DEFAULT NULL::uuid
+)
+  RETURNS TABLE (
+    outcome  text,
+    customer jsonb
+  )
+  LANGUAGE plpgsql
+  STABLE
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_user public.users;
+  v_user_ids uuid[];
+  v_order_ids uuid[];
+  v_page jsonb;
+begin
+  select u.* into v_user from public.users u
+  where u.id = (
+    select coalesce(named.merged_into, named.id) from public.users named
+    where named.id = get_customer.user_id
+  );
+  if not found then
+    outcome := 'user_not_found';
+    return next;
+    return;
+  end if;
+
+  v_user_ids := array(
+    select u.id from public.users u where u.id = v_user.id or u.merged_into = v_user.id
+  );
+  v_order_ids := private.newest_orders(v_user.id);
+  if get_customer.order_id <> all (v_order_ids) and exists (
+    select from private.orders_of_customer(v_user.id) o where o.order_id = get_customer.order_id
+  )
+  then
+    -- Older than all of these.
+    v_order_ids := v_order_ids || get_customer.order_id;
+  end if;
+  v_page := private.page_of_entries(v_user.id, 50);
+
+  outcome := 'found';
+  customer := private.customer_profile(v_user) || v_page || jsonb_build_object(
+    'total_entries', v_user.transaction_count,
+    'balance_points', private.balance_points(v_user),
+    'holds', (
+      select coalesce(jsonb_agg(
+        jsonb_build_object(
+          'reference_id', h.reference_id,
+          'action', h.action_id,
+          'quantity', h.quantity,
+          'credits', h.credits,
+          'created_at', h.created_at,
+          'expires_at', h.expires_at,
+          'is_expired', h.expires_at <= statement_timestamp()
+        )
+        order by h.expires_at
+      ), '[]')
+      from (
+        select h.* from public.holds h
+        where h.user_id = v_user.id and h.state = 'open'
+        order by h.expires_at
+        limit 100
+      ) h
+    ),
+    'orders', (
+      select coalesce(jsonb_agg(private.order_life(o.id) order by o.place), '[]')
+      from unnest(v_order_ids) with ordinality o (id, place)
+    ),
+    'events', (
+      select coalesce(jsonb_agg(private.event_details(e) order by e.created_at desc, e.id), '[]')
+      from (
+        select e.*
+        from (
+          select e.* from public.events e where e.user_id = any (v_user_ids)
+          union all
+          -- From before there was a user.
+          select e.* from public.events e where e.order_id = any (v_order_ids) and e.user_id is null
+        ) e
+        order by e.created_at desc, e.id
+        limit 20
+      ) e
+    ),
+    'actions', (
+      select coalesce(jsonb_agg(private.action_details(a) order by a.id desc), '[]')
+      from (
+        select a.* from public.operator_actions a
+        where a.id = any (array(
+          select c.action_id from private.actions_on_customer(v_user.id) c
+          order by c.action_id desc
+          limit 20
+        ))
+      ) a
+    )
+  );
+  return next;
+end;
+$function$;
+
+REVOKE ALL ON FUNCTION "public"."get_customer"(uuid, uuid) FROM PUBLIC, "anon", "authenticated";
 
 CREATE OR REPLACE FUNCTION public.hand_out_events (
   urls       text[],
@@ -1150,6 +1552,214 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION public.reserve_credits (
+  phone_number       text    DEFAULT NULL::text,
+  whatsapp_user_id   text    DEFAULT NULL::text,
+  reference_id       text    DEFAULT NULL::text,
+  action             text    DEFAULT NULL::text,
+  quantity           integer DEFAULT NULL::integer,
+  credits            integer DEFAULT NULL::integer,
+  expires_in_seconds integer DEFAULT NULL::integer,
+  identity_hashes    text[]  DEFAULT NULL::text[]
+)
+  RETURNS TABLE (
+    outcome           text,
+    user_id           uuid,
+    remaining_credits integer,
+    reserved_credits  integer,
+    needed_credits    bigint,
+    expires_at        timestamp with time zone,
+    state             text
+  )
+  LANGUAGE plpgsql
+  SECURITY DEFINER
+  SET search_path TO ''
+  SET lock_timeout TO '3s'
+  SET statement_timeout TO '4s'
+  AS $function$
+#variable_conflict use_column
+declare
+  v_max_credits constant integer := 1000;
+  v_action constant text := coalesce(reserve_credits.action, 'image_generation');
+  v_quantity constant integer :=
+    case when reserve_credits.credits is null then coalesce(reserve_credits.quantity, 1) end;
+  v_expires_at constant timestamptz :=
+    clock_timestamp() + make_interval(secs => coalesce(reserve_credits.expires_in_seconds, 600));
+  v_reserved_credits integer;
+  v_is_reserved boolean;
+  v_user public.users;
+  v_charge public.credit_transactions;
+  v_hold public.holds;
+  v_price private.price_of_a_call;
+begin
+  if reserve_credits.reference_id is null
+    or num_nonnulls(reserve_credits.credits, reserve_credits.quantity) = 2
+    or coalesce(reserve_credits.credits, v_quantity) < 1
+    or reserve_credits.expires_in_seconds < 1
+  then
+    raise exception 'a hold has a reference, a duration, and at least one credit or a quantity of one'
+      using errcode = 'invalid_parameter_value';
+  end if;
+
+  if num_nonnulls(reserve_credits.phone_number, reserve_credits.whatsapp_user_id) = 2 then
+    perform private.ensure_user(
+      reserve_credits.phone_number, reserve_credits.whatsapp_user_id, reserve_credits.identity_hashes
+    );
+  end if;
+
+  -- One statement, as in deduct_credits. It looks into the ledger as the ledger was when the statement
+  -- began, so it leaves alone a user who has got another entry since.
+  with price as (
+    select p.id,
+      coalesce(
+        reserve_credits.credits,
+        private.price_in_credits(v_quantity, p.credits, p.per_quantity, p.minimum_credits)
+      ) as credits
+    from private.current_prices p
+    where p.action_id = v_action
+  ),
+  reserved as (
+    update public.users u
+    set held_credits = u.held_credits + p.credits::integer,
+        open_holds = u.open_holds + 1,
+        next_hold_expiry_at = least(u.next_hold_expiry_at, v_expires_at)
+    from price p, public.users seen
+    where seen.phone_number = reserve_credits.phone_number
+      and u.id = seen.id
+      -- Of the row as it is once its lock is held: an erasure takes the number away.
+      and u.phone_number = reserve_credits.phone_number
+      and u.transaction_count = seen.transaction_count
+      and not u.has_merged
+      -- Not an anti-join, for which the planner would search the index for the hash of any user.
+      and (
+        select t.user_id from public.credit_transactions t
+        where t.user_id = seen.id
+          and hashtextextended(t.reference_id, 0) = hashtextextended(reserve_credits.reference_id, 0)
+          and t.reference_id is not null
+          and t.source not in ('system', 'payment', 'refund', 'dispute', 'merge', 'adjustment')
+      ) is null
+      and u.credits - u.held_credits - u.debt_credits >= p.credits
+      and p.credits <= v_max_credits
+      and u.frozen_at is null
+      and u.open_holds < (select s.value from public.settings s where s.name = 'max_open_holds')
+      and (u.next_hold_expiry_at is null or u.next_hold_expiry_at > clock_timestamp())
+    returning u.id, u.credits - u.held_credits - u.debt_credits as remaining, p.id as price_id,
+      p.credits::integer
+  ),
+  hold as (
+    insert into public.holds
+      (user_id, reference_id, action_id, quantity, price_id, credits, expires_at, remaining_after)
+    select r.id, reserve_credits.reference_id, v_action, v_quantity, r.price_id, r.credits,
+      v_expires_at, r.remaining
+    from reserved r
+    on conflict (user_id, reference_id) do nothing
+    returning true as is_written
+  )
+  select 'reserved', r.id, r.remaining, r.credits, v_expires_at, 'open', r.credits, h.is_written
+  into outcome, user_id, remaining_credits, reserved_credits, expires_at, state, v_reserved_credits,
+    v_is_reserved
+  from reserved r
+  left join hold h on true;
+
+  if v_is_reserved then
+    return next;
+    return;
+  elsif v_reserved_credits is not null then
+    -- Reserved without a hold: the reference has one, perhaps one that has ended. The next expiry may stay
+    -- too early, but must be null without open holds.
+    update public.users u
+    set held_credits = u.held_credits - v_reserved_credits,
+        open_holds = u.open_holds - 1,
+        next_hold_expiry_at = case when u.open_holds > 1 then u.next_hold_expiry_at end
+    where u.id = reserve_credits.user_id;
+  end if;
+
+  -- Something is unusual. With the user locked, each statement sees everything that came before.
+  v_user := private.end_expired_holds(
+    private.lock_user(
+      reserve_credits.phone_number, reserve_credits.whatsapp_user_id, reserve_credits.identity_hashes
+    )
+  );
+  if v_user.id is null then
+    outcome := 'identity_hashes_needed';
+    return next;
+    return;
+  end if;
+  user_id := v_user.id;
+  -- A hold that expires from here on still counts until the next call.
+  remaining_credits :=
+    greatest(0, v_user.credits - v_user.held_credits - v_user.debt_credits);
+  reserved_credits := v_user.held_credits;
+  expires_at := null;
+  state := null;
+
+  -- A repeated reference returns what the first call did, and reserves nothing.
+  v_charge := private.find_charge(v_user.id, reserve_credits.reference_id);
+  select h.* into v_hold from public.holds h
+  where h.user_id = coalesce(v_charge.user_id, v_user.id)
+    and h.reference_id = reserve_credits.reference_id
+    and h.state = (case when v_charge.user_id is null then 'open' else 'captured' end)::public.hold_state;
+  if v_hold.user_id is not null
+    and private.is_same_request(
+      v_hold.action_id, v_hold.quantity, v_hold.credits,
+      v_action, v_quantity, reserve_credits.credits
+    )
+  then
+    outcome := 'replayed';
+    user_id := v_hold.user_id;
+    remaining_credits := v_hold.remaining_after;
+    reserved_credits := v_hold.credits;
+    expires_at := v_hold.expires_at;
+    state := v_hold.state;
+    return next;
+    return;
+  elsif num_nonnulls(v_charge.user_id, v_hold.user_id) > 0 then
+    outcome := 'reference_reused';
+    return next;
+    return;
+  end if;
+
+  if v_user.frozen_at is not null then
+    outcome := 'account_frozen';
+    return next;
+    return;
+  end if;
+
+  v_price := private.find_price(v_action, v_quantity, reserve_credits.credits);
+  needed_credits := v_price.credits;
+  if v_price.price_id is null then
+    outcome := 'action_not_found';
+  elsif v_price.credits > v_max_credits then
+    outcome := 'too_many_credits';
+  elsif v_user.open_holds >= coalesce(
+    (select s.value from public.settings s where s.name = 'max_open_holds'), 0
+  ) then
+    outcome := 'too_many_holds';
+  elsif v_price.credits > remaining_credits then
+    outcome := 'insufficient_credits';
+  else
+    outcome := 'reserved';
+    remaining_credits := remaining_credits - v_price.credits::integer;
+    reserved_credits := v_price.credits;
+    expires_at := v_expires_at;
+    state := 'open';
+    update public.users u
+    set held_credits = u.held_credits + v_price.credits::integer,
+        open_holds = u.open_holds + 1,
+        next_hold_expiry_at = least(u.next_hold_expiry_at, v_expires_at)
+    where u.id = v_user.id;
+    -- A hold that was released or has expired makes room for the new one.
+    delete from public.holds h
+    where h.user_id = v_user.id and h.reference_id = reserve_credits.reference_id;
+    insert into public.holds
+      (user_id, reference_id, action_id, quantity, price_id, credits, expires_at, remaining_after)
+    values (v_user.id, reserve_credits.reference_id, v_action, v_quantity, v_price.price_id,
+      v_price.credits, v_expires_at, remaining_credits);
+  end if;
+  return next;
+end;
+$function$;
+
 ALTER TABLE "public"."rate_counters"
   ADD CONSTRAINT "rate_counters_pkey" PRIMARY KEY (subject, action, scope);
 
@@ -1159,14 +1769,7 @@ CREATE INDEX book_violations_of_a_user ON public.book_violations USING btree (us
 CREATE INDEX book_violations_of_an_order ON public.book_violations USING btree (order_id)
   WHERE (order_id IS NOT NULL);
 
-CREATE INDEX event_deliveries_to_give_up ON public.event_deliveries USING btree (address_id, give_up_at)
-  WHERE (state = 'pending'::text);
-
-CREATE INDEX payment_orders_abandoned ON public.payment_orders USING btree (created_at)
-  WHERE ((state <> 'paid'::text) AND (tried_at IS NULL) AND (next_check_at IS NULL) AND (NOT has_reference));
-
-CREATE INDEX payment_orders_tried_in_vain ON public.payment_orders USING btree (tried_at)
-  WHERE ((state <> 'paid'::text) AND (tried_at IS NOT NULL) AND (next_check_at IS NULL) AND (NOT has_reference));
+COMMENT ON COLUMN "public"."credit_transactions"."reference_id" IS 'What caused the entry: a WhatsApp message or job id, a Razorpay payment, refund or dispute id, the other account of a merge, an operator''s reference, "welcome".';
 
 COMMENT ON COLUMN "public"."event_addresses"."give_up_not_before" IS 'Until when nothing is given up that waits for it: three days after resend_events has resumed it. In one row, because its queue may be long.';
 
@@ -1174,7 +1777,34 @@ COMMENT ON COLUMN "public"."event_deliveries"."give_up_at" IS 'When it is sent f
 
 COMMENT ON COLUMN "public"."payment_orders"."has_reference" IS 'Whether order_references has a row of it, so that it is kept forever.';
 
--- What is kept because of a reference. No row has changed for the check of the books.
+COMMENT ON FUNCTION "public"."find_customers"(text, text[]) IS 'One row. search: a user id, WhatsApp user id, Razorpay order, payment, payment link, refund or dispute id, our order id or receipt, the reference of a payment link or of an operator''s action. phone_numbers: E.164, the readings of what was searched for. customers: at most 10, with the newest of their orders that search names. unclaimed_orders: those of numbers that are no customers'' yet, at most 20.';
+
+COMMENT ON FUNCTION "public"."find_order"(text, text, text, boolean) IS 'One row. outcome: found (user_id is null while nobody has the number that the order is for; is_users_phone says whether phone_number is one of the user''s, or the order''s, and nothing where none is given; the payment and what could be spent after it are null until the order is paid); order_not_found; rate_limited (too many verifications from caller_address, for this order''s number or in total; with is_proven, by the owner of phone_number).';
+
+COMMENT ON FUNCTION "public"."get_customer"(uuid, uuid) IS 'One row. user_id: if the account was merged into another one, that one is meant. order_id: an order of theirs that is among the orders however old it is. outcome: found (erased or not); user_not_found. The newest of everything that grows: 50 entries, with next_cursor for list_entries, 20 orders, 20 events, 20 actions. The 100 open holds that expire first, including those that have expired and that nothing has ended yet.';
+
+COMMENT ON FUNCTION "public"."list_attention"() IS 'remedy: the Edge Function that helps, null if none does by itself. user_id, order_id, payment_id, reference_id (of a refund): what it is about. amount_paise: of the refund or the order; of an unfinished refund, null if all that was left was asked for. events_from: since when events have to be sent again. kind: flagged payment (call refund-payment); debt; unfinished refund (call refund-payment again with the same reference); open order (older than 15 minutes, still watched, and somebody tried to pay it); failed delivery; payment of no order (captured money that belongs to no order of ours: until it is booked or refunded, for 30 days); undelivered events (per address: paused by 410, failing for 15 minutes, or given up; or not handed out for 15 minutes); limit reached (a limit for everybody together, until its window ends); broken invariant (found by run_book_check, until it is found no more); books unchecked (run_book_check fails or is no longer called); expired holds (expire_holds fails for somebody or is no longer called, for 15 minutes).';
+
+COMMENT ON FUNCTION "public"."receive_webhook"(text, text, text, text, text) IS 'Returns the id of the delivery, for finish_webhook. payload: the body, with nothing in it that names a person: see functions-shared/payments/blanked-payload.ts.';
+
+COMMENT ON FUNCTION "public"."record_operator_action"(uuid, text, text, text, uuid) IS 'For settle-order alone: every other action records itself with private.record_action.';
+
+COMMENT ON TABLE "public"."credit_transactions" IS 'The ledger: every movement of every balance, numbered per user without gaps. Only an erasure changes it, and only references.';
+
+REVOKE ALL ON FUNCTION "public"."find_order"(text, text, text, boolean) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."find_order"(text, text, text, boolean) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."find_order"(text, text, text, boolean) TO "service_role";
+
+REVOKE ALL ON FUNCTION "public"."get_customer"(uuid, uuid) FROM "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."get_customer"(uuid, uuid) TO "postgres";
+
+GRANT EXECUTE ON FUNCTION "public"."get_customer"(uuid, uuid) TO "service_role";
+
+-- What is kept because of a reference. Orders wait for this, so that none is placed or deleted without
+-- it. No row has changed for the check of the books.
 ALTER TABLE public.payment_orders DISABLE TRIGGER payment_orders_note_their_change;
 
 UPDATE public.payment_orders o SET has_reference = true
