@@ -77,7 +77,7 @@ const ids = fc.oneof(
 );
 
 const phones = fc.tuple(of(({ phone_number }) => phone_number), spelled)
-  .map(([draw, spell]): Drawn => (scene) => spell(String(draw(scene))));
+  .map(([draw, spell]): Drawn => (scene) => spell(textOf(draw(scene))));
 
 /** Values of fields whose schema does not say what they refer to. */
 const KNOWN: Readonly<Record<string, fc.Arbitrary<Drawn>>> = {
@@ -162,22 +162,27 @@ type Change = (value: unknown) => unknown;
 const CHANGES: readonly Change[] = [
   (value) => [value],
   (value) => ({ value }),
-  (value) => typeof value === "string" ? Number(value) : String(value),
-  (value) => typeof value === "number" ? value + 0.5 : `${value}\u0000`,
-  (value) => typeof value === "number" ? -value : `${value}\u200b`,
-  (value) => typeof value === "number" ? value * 1e6 : String(value).slice(0, -1),
-  (value) => typeof value === "number" ? value + 1 : ` ${value} `,
-  (value) => typeof value === "number" ? value - 1 : `${value}${value}`,
-  (value) => String(value).toUpperCase(),
-  (value) => String(value).toLowerCase(),
-  (value) => String(value).split("").reverse().join(""),
-  (value) => String(value).padEnd(256, "x"),
+  (value) => typeof value === "string" ? Number(value) : textOf(value),
+  (value) => typeof value === "number" ? value + 0.5 : `${textOf(value)}\u0000`,
+  (value) => typeof value === "number" ? -value : `${textOf(value)}\u200b`,
+  (value) => typeof value === "number" ? value * 1e6 : textOf(value).slice(0, -1),
+  (value) => typeof value === "number" ? value + 1 : ` ${textOf(value)} `,
+  (value) => typeof value === "number" ? value - 1 : `${textOf(value)}${textOf(value)}`,
+  (value) => textOf(value).toUpperCase(),
+  (value) => textOf(value).toLowerCase(),
+  (value) => textOf(value).split("").reverse().join(""),
+  (value) => textOf(value).padEnd(256, "x"),
   (value) =>
-    String(value).replace(/[0-9]/g, (digit) => String.fromCharCode(0x0966 + Number(digit))),
-  (value) => `${value}'`,
-  (value) => `${value}%`,
+    textOf(value).replace(/[0-9]/g, (digit) => String.fromCharCode(0x0966 + Number(digit))),
+  (value) => `${textOf(value)}'`,
+  (value) => `${textOf(value)}%`,
   (value) => JSON.stringify(value),
 ];
+
+/** Objects as JSON, because one with a field such as toString has no text of its own. */
+function textOf(value: unknown): string {
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
 
 /** Values that differ in one thing from a valid one, or lie just outside what is allowed. */
 export function nearlyValidValue(name: string, schema: Schema): fc.Arbitrary<Drawn> {
