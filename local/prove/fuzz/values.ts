@@ -77,7 +77,7 @@ const ids = fc.oneof(
 );
 
 const phones = fc.tuple(of(({ phone_number }) => phone_number), spelled)
-  .map(([draw, spell]): Drawn => (scene) => spell(textOf(draw(scene))));
+  .map(([draw, spell]): Drawn => (scene) => spell(asText(draw(scene))));
 
 /** Values of fields whose schema does not say what they refer to. */
 const KNOWN: Readonly<Record<string, fc.Arbitrary<Drawn>>> = {
@@ -162,27 +162,22 @@ type Change = (value: unknown) => unknown;
 const CHANGES: readonly Change[] = [
   (value) => [value],
   (value) => ({ value }),
-  (value) => typeof value === "string" ? Number(value) : textOf(value),
-  (value) => typeof value === "number" ? value + 0.5 : `${textOf(value)}\u0000`,
-  (value) => typeof value === "number" ? -value : `${textOf(value)}\u200b`,
-  (value) => typeof value === "number" ? value * 1e6 : textOf(value).slice(0, -1),
-  (value) => typeof value === "number" ? value + 1 : ` ${textOf(value)} `,
-  (value) => typeof value === "number" ? value - 1 : `${textOf(value)}${textOf(value)}`,
-  (value) => textOf(value).toUpperCase(),
-  (value) => textOf(value).toLowerCase(),
-  (value) => textOf(value).split("").reverse().join(""),
-  (value) => textOf(value).padEnd(256, "x"),
+  (value) => typeof value === "string" ? Number(value) : asText(value),
+  (value) => typeof value === "number" ? value + 0.5 : `${asText(value)}\u0000`,
+  (value) => typeof value === "number" ? -value : `${asText(value)}\u200b`,
+  (value) => typeof value === "number" ? value * 1e6 : asText(value).slice(0, -1),
+  (value) => typeof value === "number" ? value + 1 : ` ${asText(value)} `,
+  (value) => typeof value === "number" ? value - 1 : `${asText(value)}${asText(value)}`,
+  (value) => asText(value).toUpperCase(),
+  (value) => asText(value).toLowerCase(),
+  (value) => asText(value).split("").reverse().join(""),
+  (value) => asText(value).padEnd(256, "x"),
   (value) =>
-    textOf(value).replace(/[0-9]/g, (digit) => String.fromCharCode(0x0966 + Number(digit))),
-  (value) => `${textOf(value)}'`,
-  (value) => `${textOf(value)}%`,
+    asText(value).replace(/[0-9]/g, (digit) => String.fromCharCode(0x0966 + Number(digit))),
+  (value) => `${asText(value)}'`,
+  (value) => `${asText(value)}%`,
   (value) => JSON.stringify(value),
 ];
-
-/** Objects as JSON, because one with a field such as toString has no text of its own. */
-function textOf(value: unknown): string {
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
-}
 
 /** Values that differ in one thing from a valid one, or lie just outside what is allowed. */
 export function nearlyValidValue(name: string, schema: Schema): fc.Arbitrary<Drawn> {
@@ -218,7 +213,10 @@ export const absurdValue: fc.Arbitrary<Drawn> = fc.oneof(
   fc.nat(18_000).map((length) => "x".repeat(length)),
 ).map(fixed);
 
-/** A value as it is written in a query, a path or a form. */
+/**
+ * A value as it is written in a query, a path or a form. JSON, because an object with a field such as
+ * toString has no text of its own.
+ */
 export function asText(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value) ?? "";
 }
