@@ -91,9 +91,13 @@ export function judgeExchange(
   const kinds: string[] = [];
   const outages: string[] = [];
   if (isStuck) faults.push("the connection was neither answered nor closed");
-  const mayBeNoAnswer = isMangled && HTTP2_SETTINGS.test(rest) || isClosed && BEGINNING.test(rest);
+  // A server that closes a connection with bytes left to read resets it, which cuts off its answer (RFC
+  // 9112, section 9.6).
+  const mayBeCut = isClosed || isMangled;
+  const mayBeNoAnswer = isMangled && HTTP2_SETTINGS.test(rest) || mayBeCut && BEGINNING.test(rest);
   if (rest !== "" && !mayBeNoAnswer) {
-    faults.push(`these bytes are no answer: ${JSON.stringify(rest.slice(0, 500))}`);
+    const request = isMangled ? "a broken request" : "a whole request";
+    faults.push(`these bytes are no answer to ${request}: ${JSON.stringify(rest.slice(0, 500))}`);
   }
   const head = attempt.headers.reduce((size, [, { length }]) => size + length, target.length);
   const mayBeRefused = isMangled || head > LARGE_HEAD_BYTES;
