@@ -107,7 +107,8 @@ interface Evidence {
 /**
  * Waits until the backend has nothing left to do, and checks it. The load must have been stopped.
  *
- * `seed` draws who spends another credit and which calls are repeated, and `settleMs` is how long nothing may get less of what is left.
+ * `seed` draws who spends another credit and which calls are repeated, and `settleMs` is how long nothing
+ * may get less of what is left.
  */
 export async function checkAfterLoad(
   target: Target,
