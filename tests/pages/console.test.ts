@@ -663,6 +663,23 @@ testInConsole(
   },
 );
 
+testInConsole(
+  "what needs attention is looked up when it is opened, even while the page still waits for it",
+  async (page) => {
+    const letGo = await holdAnswer(page, "**/functions/v1/list-attention");
+    const askedFor = page.waitForRequest("**/functions/v1/list-attention");
+    await page.reload();
+    await askedFor;
+    const debtor = await newCustomer(sql, 1);
+    await adjust(await userIdOf(sql, debtor), -3, { allow_debt: true });
+    await goTo(page, "#/attention");
+    const item = page.getByRole("listitem").filter({ hasText: debtor.phone_number });
+    await item.waitFor();
+    await letGo();
+    ok(await item.isVisible());
+  },
+);
+
 testInConsole("a refund whose answer was lost is finished from the list", async (page) => {
   const { paymentId, id } = await newBuyer();
   const reference = newTicket();

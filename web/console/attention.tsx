@@ -49,9 +49,8 @@ type Attention = Functions["list-attention"] & { readonly loaded_at: string };
 export function AttentionView({ loaded }: { loaded: Loaded<Attention> }) {
   const [item, setItem] = useState<AttentionItem>();
   const [isResending, setResending] = useState(false);
-  useEffect(() => {
-    if (!loaded.isLoading) loaded.reload();
-  }, []);
+  // Even while the navigation's is under way, which may have been asked for before what is sought.
+  useEffect(loaded.reload, []);
   const close = (isChanged: boolean) => {
     setItem(undefined);
     setResending(false);
