@@ -55,6 +55,8 @@ export interface Part {
   readonly name: string;
   /** What is shown, and what is not, in a sentence or two. */
   readonly claim: string;
+  /** Says what this machine lacks for the part, and how to get it; undefined if it lacks nothing. */
+  readonly missing?: () => Promise<string | undefined>;
   /**
    * Rejects only if the part could not be run; whatever it finds is in its result.
    *

@@ -58,6 +58,12 @@ const titlesOf = (name: string) => [name, ...LARGEST[name] ? [LARGEST[name].titl
 const titleOf = ({ part: { name }, size }: Outcome) =>
   (size === "million" ? LARGEST[name]?.title : undefined) ?? name;
 
+/** What repeats it, alone. */
+const commandOf = (outcome: Outcome) => {
+  const { part: { name } } = outcome;
+  return `deno task prove ${name}${titleOf(outcome) === name ? "" : " --size million"}`;
+};
+
 /** The sections without which the report is not complete. */
 const requiredOf = (name: string) => [
   name,
@@ -89,9 +95,9 @@ export function updatedReport(
   const held = kept.filter((section) => SECTION.exec(section)?.[2] === "holds").length;
   return [
     "# Proof",
-    "Written by `deno task prove`, and by nobody else. Each part says which commit it was run on. Run " +
-    "them yourself: they need this repository and a machine that does nothing else for an hour; kills " +
-    "and soak need Linux, and scale needs pgbench.",
+    "Each section was written by the command that it names, on the commit that it names. Run them " +
+    "yourself: `deno task prove` needs this repository, 10 GB of disk, and a machine that does nothing " +
+    "else for an hour; kills and soak need Linux, and scale needs pgbench.",
     `**${held} of ${kept.length} hold.**` +
     (missing.length > 0 ? ` Not run yet: ${missing.join("; ")}.` : ""),
     ...kept,
@@ -114,6 +120,7 @@ function sectionText(
       ? ["Missed:", result.misses.map((miss) => `- ${asMarkdown(miss)}`).join("\n")]
       : []),
     table(["Run", ""], [
+      ["Command", `\`${commandOf(outcome)}\``],
       ["Commit", `\`${commit}\``],
       ["Started", `${startedAt.toISOString().slice(0, 16).replace("T", " ")} UTC`],
       ["Took", duration(seconds)],

@@ -39,6 +39,7 @@ await runTask(async () => {
   const { parts, size, minutes, seed } = readArguments(Deno.args);
   // Before anything else, because a signal that comes between two parts must not be lost.
   const interruption = abortedWhenInterrupted();
+  await requireMachine(parts);
   const isFull = size !== "small" && minutes === undefined;
   const commit = isFull ? await committed() : undefined;
   const startedAt = performance.now();
@@ -67,6 +68,20 @@ await runTask(async () => {
   console.log(`\n${verdicts(outcomes)}`);
   Deno.exit(outcomes.every(({ result }) => result.holds) ? 0 : 1);
 });
+
+/** Refuses to begin what this machine cannot finish, which would be noticed only an hour later. */
+async function requireMachine(parts: readonly Part[]): Promise<void> {
+  const found = await Promise.all(
+    parts.map(async ({ name, missing }) => ({ name, lack: await missing?.() })),
+  );
+  const lacking = found.filter(({ lack }) => lack !== undefined);
+  if (lacking.length === 0) return;
+  const others = found.filter(({ lack }) => lack === undefined).map(({ name }) => name).join(" ");
+  throw new TaskError([
+    ...lacking.map(({ name, lack }) => `${name} cannot run here. ${lack}`),
+    ...others ? [`The other parts can: deno task prove ${others}`] : [],
+  ].join("\n"));
+}
 
 function readArguments(args: string[]) {
   const { values, positionals } = parse(args);

@@ -127,6 +127,16 @@ const BROKEN: Breaks = {
       ),
     miss: "it fails: get-operator 500 INTERNAL",
   },
+  "bot-link": {
+    change: (response) =>
+      response.status === 401
+        ? Response.json({ status: "SUCCESS", message: "Welcome." }, {
+          headers: response.headers,
+          status: 200,
+        })
+        : response,
+    miss: "somebody is served who may not call it: bot-link 200 SUCCESS",
+  },
   "freeze-user": {
     async change(response) {
       await sql`
@@ -247,15 +257,16 @@ function foundWith(heapMegabytes: readonly number[]): Found {
   return {
     overHttp: 20_000,
     overSockets: 0,
-    answers: 0,
+    answers: 1,
     kinds: {},
-    logLines: 0,
-    bookChecks: 0,
+    refused: 0,
+    logLines: 1,
+    bookChecks: 1,
     outages: 0,
     outageLines: 0,
     memory: memoryOf(samples, 1_250),
     seconds: 1,
-    missCount: 0,
+    missCounts: { answers: 0, log: 0, books: 0 },
     misses: [],
   };
 }
@@ -273,7 +284,8 @@ Deno.test("a leak of a kilobyte for each request is noticed in the small size, a
 });
 
 Deno.test("a process that gives up is a miss, and what the others found is kept", () => {
-  const found = { ...foundWith(HEALTHY), missCount: 1, misses: ["the books are wrong"] };
+  const missCounts = { answers: 0, log: 0, books: 1 };
+  const found = { ...foundWith(HEALTHY), missCounts, misses: ["the books are wrong"] };
   const { holds, rows, misses } = resultOfLanes([
     { status: "rejected", reason: new Error("The process with seed 1 gave up") },
     { status: "fulfilled", value: { seed: 2, found } },
@@ -281,6 +293,12 @@ Deno.test("a process that gives up is a miss, and what the others found is kept"
   strictEqual(holds, false);
   deepStrictEqual(misses, ["The process with seed 1 gave up", "the books are wrong"]);
   match(rows[0]?.figure ?? "", /^20,000 and 0 \(seed 2\)$/);
+  const judged = rows.filter(({ figure }) => / missed$/.test(figure));
+  deepStrictEqual(judged.map(({ figure, holds }) => [figure.replace(/^.*, /, ""), holds]), [
+    ["0 missed", true],
+    ["0 missed", true],
+    ["1 missed", false],
+  ]);
 });
 
 Deno.test("answers are told from bytes that are none, however many there are", () => {

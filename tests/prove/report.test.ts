@@ -49,6 +49,7 @@ Deno.test("the report names the commit of each part, each figure, and what was m
   match(text, /\*\*1 of 2 hold\.\*\*/);
   match(text, /^## kept: holds$[^]*commit-of-kept[^]*^## lost: does not hold$[^]*commit-of-lost/m);
   match(text, /2026-11-26 05:00 UTC/);
+  match(text, /`deno task prove kept`[^]*`deno task prove lost`/);
   match(text, /^\| answers that are there \| 12 of 12 \| yes +\|$/m);
   match(text, /^\| balances \| 3 of 4 \| \*\*no\*\* \|$/m);
   match(text, /^- `\+919812345678 has 3 instead of '4'`$/m);
@@ -100,6 +101,14 @@ Deno.test("only a size of its own has a section of its own, and a required one i
   run("fuzz", "million");
   deepStrictEqual(titles(), ["kills", "fuzz", "fuzz, a million", "soak", "soak, an hour"]);
   match(text, /full-fuzz[^]*million-fuzz[^]*full-soak[^]*million-soak/);
+  const commands = Array.from(text.matchAll(/`deno task prove (.+)`/g), ([, rest]) => rest);
+  deepStrictEqual(commands, [
+    "kills",
+    "fuzz",
+    "fuzz --size million",
+    "soak",
+    "soak --size million",
+  ]);
   match(text, /\*\*5 of 5 hold\.\*\*$/m);
 });
 

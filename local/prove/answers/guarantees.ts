@@ -79,14 +79,14 @@ const HEADERS = new Set([
 /** Says which of the guarantees an answer breaks. */
 export function brokenGuarantees(answer: ReceivedAnswer, sent: Sent, behind: Behind): string[] {
   return [
-    ...leaks(answer, behind),
+    ...leaks(`${answer.text}\n${[...answer.headers].join("\n")}`, behind),
     ...wrongHeaders(answer, sent, behind),
     ...wrongBody(answer, sent, behind),
   ];
 }
 
-function leaks({ headers, text }: ReceivedAnswer, { secrets }: Behind): string[] {
-  const received = `${text}\n${[...headers].join("\n")}`;
+/** Says what there is in received text that must not be in any. */
+export function leaks(received: string, { secrets }: Behind): string[] {
   return [
     ...secrets.filter((secret) => received.includes(secret)).map(() => "the answer holds a secret"),
     ...received.includes(REPOSITORY) ? ["the answer holds a path of the server"] : [],

@@ -9,9 +9,8 @@ import fc from "fast-check";
 import { OPERATIONS } from "shared/contract/operations.ts";
 import { setEnvironment } from "../../stack/stack.ts";
 import type { Progress } from "../../system/task.ts";
-import type { Behind } from "../answers/guarantees.ts";
 import { anyDamage, type Damage, STALLED } from "./bytes.ts";
-import { judgeExchange, type Verdict } from "./judge.ts";
+import { judgeExchange, type Settings, type Verdict } from "./judge.ts";
 import { type WatchedLog, watchLog } from "./log.ts";
 import { type Memory, memoryOf, neededMemory, type Usage } from "./memory.ts";
 import { anyRequest, type Attempt, type DrawnRequest } from "./requests.ts";
@@ -34,6 +33,8 @@ export interface Found {
   readonly answers: number;
   /** How often each kind of answer came: `bot-deduct 200 SUCCESS`. */
   readonly kinds: Readonly<Record<string, number>>;
+  /** Requests that no function answered: the server or the gateway refused them, or closed the connection. */
+  readonly refused: number;
   readonly logLines: number;
   readonly bookChecks: number;
   /** Requests that met an outage, and were answered when they were sent once more. */
@@ -42,10 +43,13 @@ export interface Found {
   readonly outageLines: number;
   readonly memory: Memory;
   readonly seconds: number;
-  readonly missCount: number;
+  readonly missCounts: Readonly<Record<Subject, number>>;
   /** The first of each kind of misses, with their requests. */
   readonly misses: readonly string[];
 }
+
+/** What a miss contradicts. */
+export type Subject = "answers" | "log" | "books";
 
 /** Settings of the backend that a part of a run is under. */
 interface Phase {
@@ -172,7 +176,8 @@ class Run {
   readonly #misses: string[] = [];
   readonly #memory: Usage[] = [];
   #outages = 0;
-  #missCount = 0;
+  readonly #missCounts: Record<Subject, number> = { answers: 0, log: 0, books: 0 };
+  #refused = 0;
   #sent = 0;
   #overSockets = 0;
   #bookChecks = 0;
@@ -211,20 +216,21 @@ class Run {
     await this.#checkBooks();
     await this.#checkNewBooks();
     await this.#checkIsAlive();
-    for (const fault of this.#log.takeFaults()) this.#miss(`${fault} (at the end)`);
+    for (const fault of this.#log.takeFaults()) this.#miss("log", `${fault} (at the end)`);
     const answers = this.#kinds.values().reduce((sum, count) => sum + count, 0);
     return {
       overHttp: this.#sent - this.#overSockets,
       overSockets: this.#overSockets,
       answers,
       kinds: Object.fromEntries(this.#kinds),
+      refused: this.#refused,
       logLines: this.#log.lines,
       bookChecks: this.#bookChecks,
       outages: this.#outages,
       outageLines: this.#log.outages,
       memory: memoryOf(this.#memory, this.#measureEvery),
       seconds,
-      missCount: this.#missCount,
+      missCounts: this.#missCounts,
       misses: this.#misses,
     };
   }
@@ -233,7 +239,8 @@ class Run {
     const { environment } = this.#target;
     const allowedOrigins = areOriginsOpen ? "*" : new URL(environment.FRONTEND_URL).origin;
     setEnvironment({ ...variables, ALLOWED_ORIGINS: allowedOrigins });
-    const behind: Behind = {
+    const settings: Settings = {
+      secondFactor: { isRequired: variables.CONSOLE_SECOND_FACTOR === "required" },
       allowedOrigins,
       consoleOrigin: environment.CONSOLE_ORIGIN,
       frontendUrl: environment.FRONTEND_URL,
@@ -244,7 +251,7 @@ class Run {
       while (left-- > 0) {
         const { value: draw } = this.#draws.next();
         if (draw.number % RENEW_EVERY === 0) await world.renew();
-        await this.#send(draw, behind, world);
+        await this.#send(draw, settings, world);
       }
     };
     const working = Array.from({ length: CONNECTIONS }, work);
@@ -255,15 +262,16 @@ class Run {
     });
   }
 
-  async #send(draw: Draw, behind: Behind, world: World): Promise<void> {
+  async #send(draw: Draw, settings: Settings, world: World): Promise<void> {
     const attempt = draw.request(world);
-    const verdict = await this.#verdictInTheEnd(attempt, draw.damage, behind, world);
+    const verdict = await this.#verdictInTheEnd(attempt, draw.damage, settings, world);
+    if (verdict.kinds.length === 0) this.#refused++;
     for (const kind of verdict.kinds) this.#kinds.set(kind, (this.#kinds.get(kind) ?? 0) + 1);
     const how = () =>
       `request ${draw.number} of seed ${this.#options.seed}: ${this.#shown(attempt)}`;
-    for (const fault of verdict.faults) this.#miss(`${fault} (${how()})`);
+    for (const fault of verdict.faults) this.#miss("answers", `${fault} (${how()})`);
     // Several requests are under way, so a line may be of another one of them.
-    for (const fault of this.#log.takeFaults()) this.#miss(`${fault} (at ${how()})`);
+    for (const fault of this.#log.takeFaults()) this.#miss("log", `${fault} (at ${how()})`);
     const { requests } = this.#options;
     this.#sent++;
     if (this.#sent % this.#measureEvery === 0) {
@@ -283,11 +291,11 @@ class Run {
   async #verdictInTheEnd(
     attempt: Attempt,
     damage: Damage | undefined,
-    behind: Behind,
+    settings: Settings,
     world: World,
   ): Promise<Verdict> {
     const send = () =>
-      this.#verdictOf(attempt, damage, behind, world).catch((error): Verdict => ({
+      this.#verdictOf(attempt, damage, settings, world).catch((error): Verdict => ({
         kinds: [],
         outages: [],
         faults: [`there was no answer: ${error}`],
@@ -311,13 +319,13 @@ class Run {
   async #verdictOf(
     attempt: Attempt,
     damage: Damage | undefined,
-    behind: Behind,
+    settings: Settings,
     world: World,
   ): Promise<Verdict> {
     const url = new URL(this.#target.address);
     // A damaged one would be another method, and its answer could not be told from a cut one.
     if (damage === undefined || attempt.method === "HEAD" || attempt.method === "OPTIONS") {
-      return await this.#fetched(attempt, url, behind, world);
+      return await this.#fetched(attempt, url, settings, world);
     }
     this.#overSockets++;
     // Damage to an origin would change what the answer has to say about it.
@@ -326,10 +334,10 @@ class Run {
     const wire = damage(sent, url.host);
     const address = { hostname: url.hostname, port: Number(url.port) };
     const received = await exchange(address, wire);
-    return judgeExchange(sent, received, wire, behind, world);
+    return judgeExchange(sent, received, wire, settings, world);
   }
 
-  async #fetched(attempt: Attempt, url: URL, behind: Behind, world: World): Promise<Verdict> {
+  async #fetched(attempt: Attempt, url: URL, settings: Settings, world: World): Promise<Verdict> {
     const { method, target, headers, body } = attempt;
     const response = await fetch(url.origin + target, {
       method,
@@ -341,11 +349,11 @@ class Run {
     const text = await response.text();
     const answer = { httpStatus: response.status, headers: response.headers, text };
     const received = { answers: [answer], rest: "", isStuck: false, isClosed: false };
-    return judgeExchange(attempt, received, { isMangled: false }, behind, world);
+    return judgeExchange(attempt, received, { isMangled: false }, settings, world);
   }
 
-  #miss(miss: string): void {
-    this.#missCount++;
+  #miss(subject: Subject, miss: string): void {
+    this.#missCounts[subject]++;
     const beginning = miss.slice(0, miss.search(/[:(]|$/));
     const alike = this.#misses.filter((other) => other.startsWith(beginning)).length;
     if (this.#misses.length >= MAX_MISSES || alike >= MAX_MISSES_ALIKE) return;
@@ -374,7 +382,7 @@ class Run {
     const rate = this.#sent / ((performance.now() - this.#startedAt) / 1000);
     const [sent, all] = [this.#sent, this.#options.requests].map((n) => n.toLocaleString("en"));
     this.#tell(
-      `${sent} of ${all} requests, ${rate.toFixed(0)} a second, ${this.#missCount} misses`,
+      `${sent} of ${all} requests, ${rate.toFixed(0)} a second, ${allOf(this.#missCounts)} misses`,
     );
   }
 
@@ -387,7 +395,7 @@ class Run {
       select invariant, subject, detail from public.check_invariants()`;
     this.#bookChecks++;
     for (const { invariant, subject, detail } of violations) {
-      this.#miss(`the books are wrong: ${invariant} ${subject} ${JSON.stringify(detail)}`);
+      this.#miss("books", `the books are wrong: ${invariant} ${subject} ${JSON.stringify(detail)}`);
     }
   }
 
@@ -405,8 +413,12 @@ class Run {
   async #checkNewBooks(): Promise<void> {
     const violations = await this.#target.sql`
       select invariant, subject, detail from public.check_invariants(since => '-infinity')`;
+    this.#bookChecks++;
     for (const { invariant, subject } of violations) {
-      this.#miss(`the check of new entries finds the books wrong: ${invariant} ${subject}`);
+      this.#miss(
+        "books",
+        `the check of new entries finds the books wrong: ${invariant} ${subject}`,
+      );
     }
   }
 
@@ -416,9 +428,14 @@ class Run {
         method: "OPTIONS",
       });
       await response.body?.cancel();
-      if (response.status !== 204) this.#miss(`${name} does not answer any more`);
+      if (response.status !== 204) this.#miss("answers", `${name} does not answer any more`);
     }
   }
+}
+
+/** How many misses there were of every subject. */
+export function allOf(missCounts: Found["missCounts"]): number {
+  return Object.values(missCounts).reduce((sum, count) => sum + count, 0);
 }
 
 /** After how many requests something happens again that happens so often in a run. */

@@ -8,9 +8,11 @@ import {
   type Behind,
   brokenGuarantees,
   envelope,
+  leaks,
   type ReceivedAnswer,
 } from "../answers/guarantees.ts";
 import type { Attempt } from "./requests.ts";
+import { mayCall, mayReadOfEverybody, type SecondFactor } from "./rights.ts";
 import type { Exchange } from "./socket.ts";
 import { identitiesOf, type World } from "./world.ts";
 
@@ -21,6 +23,11 @@ export interface Verdict {
   readonly kinds: readonly string[];
   /** The kinds of those that say that something cannot be reached just now, and when to try again. */
   readonly outages: readonly string[];
+}
+
+/** The settings that the answers of a part of a run depend on. */
+export interface Settings extends Behind {
+  readonly secondFactor: SecondFactor;
 }
 
 /** With a larger body, a connection may be reset before its answer has been read. */
@@ -54,7 +61,7 @@ const GATEWAY_REFUSALS = [
 function judge(
   attempt: Attempt,
   answer: ReceivedAnswer,
-  behind: Behind,
+  settings: Settings,
   world: World,
 ): Verdict {
   const { operation, method, hasPathField, headers } = attempt;
@@ -68,14 +75,23 @@ function judge(
     kinds: [kind],
     outages: isOutage ? [kind] : [],
     faults: [
-      ...brokenGuarantees(answer, sent, behind),
+      ...brokenGuarantees(answer, sent, settings),
       // Nothing is down in a run, so nothing may fail, and an outage must be over the next time.
       ...answer.httpStatus >= 500 && kind !== UNREADABLE_WEBHOOK && !isOutage
         ? [`it fails: ${kind}`]
         : [],
-      ...foreignIdentities(attempt, answer, text, world),
+      ...isServed(answer) && !mayCall(attempt, world, settings.secondFactor)
+        ? [`somebody is served who may not call it: ${kind}`]
+        : [],
+      ...foreignIdentities(attempt, answer, text, settings, world),
     ],
   };
+}
+
+/** Whether a function did what it is there for. */
+function isServed({ httpStatus }: ReceivedAnswer): boolean {
+  // A preflight gets 204.
+  return httpStatus < 300 && httpStatus !== 204;
 }
 
 /** Judges what came back, over a connection or to a proper client. */
@@ -83,7 +99,7 @@ export function judgeExchange(
   attempt: Attempt,
   { answers, rest, isStuck, isClosed }: Exchange,
   { isMangled }: { readonly isMangled: boolean },
-  behind: Behind,
+  settings: Settings,
   world: World,
 ): Verdict {
   const { target } = attempt;
@@ -99,13 +115,14 @@ export function judgeExchange(
     const request = isMangled ? "a broken request" : "a whole request";
     faults.push(`these bytes are no answer to ${request}: ${JSON.stringify(rest.slice(0, 500))}`);
   }
+  faults.push(...leaks(rest, settings));
   const head = attempt.headers.reduce((size, [, { length }]) => size + length, target.length);
   const mayBeRefused = isMangled || head > LARGE_HEAD_BYTES;
   const mayBeUnanswered = isMangled || (attempt.body?.length ?? 0) > LARGE_BODY_BYTES;
   if (answers.length === 0 && !mayBeUnanswered) faults.push("there was no answer");
   for (const answer of answers) {
     if (mayBeRefused && isOfGateway(answer)) continue;
-    const verdict = judge(attempt, answer, behind, world);
+    const verdict = judge(attempt, answer, settings, world);
     faults.push(...verdict.faults);
     kinds.push(...verdict.kinds);
     outages.push(...verdict.outages);
@@ -146,21 +163,15 @@ const IDENTITY = /[0-9]{12}|IN\.[0-9a-f]{32}/g;
 
 /** Finds whom customers are in an answer to somebody who neither knows nor may read it. */
 function foreignIdentities(
-  { headers, about }: Attempt,
+  attempt: Attempt,
   { text }: ReceivedAnswer,
   sent: string,
-  { identities, target, operators }: World,
+  { secondFactor }: Settings,
+  world: World,
 ): string[] {
-  const { environment } = target;
+  if (mayReadOfEverybody(attempt, world, secondFactor)) return [];
+  const { headers, about } = attempt;
   const presented = headers.map(([, value]) => value.replace(/^Bearer /, ""));
-  const trusted = [
-    environment.BOT_SECRET,
-    environment.SUPABASE_SECRET_KEY,
-    operators.owner,
-    operators.support,
-    operators.withoutSecondFactor,
-  ];
-  if (presented.some((value) => trusted.includes(value))) return [];
   // People write numbers with spaces and dashes in between, and without the country.
   const digits = sent.replaceAll(/[^0-9]/g, "");
   const isWritten = (identity: string) =>
@@ -169,7 +180,7 @@ function foreignIdentities(
     .filter(({ linkToken, session }) => presented.some((v) => v === linkToken || v === session))
     .flatMap(identitiesOf);
   return [...new Set(text.match(IDENTITY))]
-    .filter((identity) => identities.has(identity))
+    .filter((identity) => world.identities.has(identity))
     .filter((identity) => !own.includes(identity) && !isWritten(identity))
     .map((identity) => `the answer holds the identity of somebody else: ${identity}`);
 }

@@ -12,7 +12,7 @@ import { checkAfterLoad } from "../load/check.ts";
 import { acknowledged } from "../load/event-listener.ts";
 import { type Load, startLoad } from "../load/load.ts";
 import { RECOVERY_MS } from "../load/patience.ts";
-import { type ProvedStack, withProvedStack } from "../load/proved-stack.ts";
+import { missingForProvedStack, type ProvedStack, withProvedStack } from "../load/proved-stack.ts";
 import { type Part, type PartResult, resultOf, type Row, type Size } from "../part.ts";
 import { newSeed, type Random, randomOf } from "../random.ts";
 
@@ -99,6 +99,7 @@ export const kills: Part = {
     "SIGKILL at a random moment, under a mixed load: the server, single connections, the functions, " +
     "Razorpay. What was acknowledged is there, once. This is the death of processes: what the operating " +
     "system has taken is kept, so it shows nothing about a loss of power.",
+  missing: missingForProvedStack,
   run: ({ size, seed = newSeed(), progress }) =>
     withProvedStack((stack) => prove(stack, { size, seed, progress })),
 };

@@ -23,7 +23,7 @@ import { readIfPresent } from "../../system/files.ts";
 import { claimPort } from "../../system/ports.ts";
 import { findProcess } from "../../system/processes.ts";
 import { readSettings } from "../../system/settings.ts";
-import { failWhenInterrupted, TaskError } from "../../system/task.ts";
+import { failWhenInterrupted } from "../../system/task.ts";
 import { until } from "../../system/until.ts";
 import { variablesOf } from "../../system/variables.ts";
 import { kill } from "../kill.ts";
@@ -173,6 +173,14 @@ export class ProvedStack implements Target {
   }
 }
 
+/** What the machine lacks for {@linkcode withProvedStack}. */
+export function missingForProvedStack(): Promise<string | undefined> {
+  const isThere = Deno.build.os === "linux";
+  return Promise.resolve(
+    isThere ? undefined : "The processes of a stack are found in /proc, which only Linux has.",
+  );
+}
+
 /**
  * Starts the stack and the stand-in, calls `use`, and ends every process and removes every file of
  * theirs, even if the task is interrupted.
@@ -180,9 +188,6 @@ export class ProvedStack implements Target {
 export async function withProvedStack<Result>(
   use: (stack: ProvedStack) => Promise<Result>,
 ): Promise<Result> {
-  if (Deno.build.os !== "linux") {
-    throw new TaskError("The processes of a stack are found in /proc, which only Linux has.");
-  }
   await using parts = new AsyncDisposableStack();
   const interruption = failWhenInterrupted();
   const stack = await ProvedStack.start(parts);

@@ -9,7 +9,7 @@ import type { Progress } from "../../system/task.ts";
 import { checkAfterLoad } from "../load/check.ts";
 import { type Load, startLoad } from "../load/load.ts";
 import { ATTEMPT_MS } from "../load/patience.ts";
-import { type ProvedStack, withProvedStack } from "../load/proved-stack.ts";
+import { missingForProvedStack, type ProvedStack, withProvedStack } from "../load/proved-stack.ts";
 import { type Part, type PartResult, resultOf, type Size } from "../part.ts";
 import { newSeed, type Random, randomOf } from "../random.ts";
 import { type Fault, FAULTS } from "./faults.ts";
@@ -42,6 +42,7 @@ export const soak: Part = {
     "down, connections cut. What was acknowledged is there, once. After a warm-up of a quarter of the " +
     "time, memory, open files and queues grow by no more than what is said, and connections, dead rows " +
     "and the wait of events stay below a limit in nine of ten samples.",
+  missing: missingForProvedStack,
   run: ({ size, minutes = MINUTES[size], seed = newSeed(), progress }) =>
     withProvedStack((stack) => prove(stack, { size, minutes, seed, progress })),
 };
