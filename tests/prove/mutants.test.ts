@@ -5,9 +5,11 @@
  */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { join } from "node:path";
 import { broken, type Mutant, requireFilter } from "../../local/prove/mutants/mutant.ts";
 import { mutants, proveMutants } from "../../local/prove/mutants/part.ts";
 import { SUBJECTS } from "../../local/prove/mutants/rules/subjects.ts";
+import { REPOSITORY } from "../../local/system/settings.ts";
 
 /** A rule that a test without a database upholds. */
 const SIGNATURE: Mutant = {
@@ -28,6 +30,28 @@ Deno.test("at least 85 rules are broken, and every patch applies", async () => {
   strictEqual(rows[0]?.figure, `${RULES.length} of ${RULES.length}`);
   deepStrictEqual(rows.filter(({ holds }) => !holds), []);
   ok(rows.length > 1);
+});
+
+/** How a clause of the check of the books begins: with what it calls the violation. */
+const CLAUSE = /\bselect\s+'([a-z](?:[^']|'')+)',/g;
+
+Deno.test("every clause of the check of the books is broken by a mutant", async () => {
+  const folder = "supabase/schemas/functions/private";
+  const names = Array.from(Deno.readDirSync(join(REPOSITORY, folder)), ({ name }) => name);
+  let clauses = 0;
+  for (const name of names.filter((name) => name.startsWith("check_"))) {
+    const file = `${folder}/${name}`;
+    const text = await Deno.readTextFile(join(REPOSITORY, file));
+    const places = RULES.filter((rule) => rule.file === file).map(({ find }) => text.indexOf(find));
+    const beginnings = Array.from(text.matchAll(CLAUSE), ({ index }) => index);
+    for (const [at, beginning] of beginnings.entries()) {
+      const end = beginnings[at + 1] ?? text.length;
+      const isBroken = places.some((place) => beginning <= place && place < end);
+      ok(isBroken, `${file}: no mutant breaks ${text.slice(beginning, beginning + 80)}`);
+      clauses++;
+    }
+  }
+  ok(clauses >= 37, String(clauses));
 });
 
 Deno.test("a mutant that survives, or that no test can look at, fails the run", async () => {

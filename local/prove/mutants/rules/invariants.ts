@@ -1,5 +1,5 @@
 /**
- * The check of the books: every clause of `check_invariants`, and the conditions of clauses that have
+ * The check of the books: every clause of `check_invariants`, and most conditions of those that have
  * several.
  * @module
  */
