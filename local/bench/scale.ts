@@ -144,7 +144,8 @@ async function printSizes({ superuserUrl, size: { entriesPerUser } }: Books): Pr
   const [disk] = await session.sql<[{ gigabytes: number }]>`
     select (pg_database_size(current_database())
       + (select sum(size) from pg_ls_waldir()))::float / 1e9 as gigabytes`;
-  printFigure("GB on the disk, the log included", disk.gigabytes, 1, GOALS.gigabytesOnDisk);
+  printHeading("On the disk (GB)", []);
+  printFigure("the database and its log", disk.gigabytes, 1, GOALS.gigabytesOnDisk);
 }
 
 /** Prints how the statements that matter reach the ledger, once their plans are those of every call. */

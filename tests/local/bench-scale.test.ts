@@ -40,7 +40,7 @@ Deno.test("the ledger is measured in one table and in partitions, each figure wi
     rows.map(({ what }) => what).filter((what) => !what.includes("pgbench")),
     ["one table", "4 hash partitions by user"].flatMap((ledger) => [
       `${ledger}: Bytes per entry: together`,
-      `${ledger}: Bytes per entry: GB on the disk, the log included`,
+      `${ledger}: On the disk (GB): the database and its log`,
       `${ledger}: Checking the books (seconds): what changed, 20 entries`,
     ]),
   );

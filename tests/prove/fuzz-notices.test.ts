@@ -241,7 +241,7 @@ Deno.test("a request that met an outage once is counted, and one that meets it a
   );
   const row = one(
     rowsOf([{ seed: SEED, found: always }]).filter(({ what }) =>
-      what.startsWith("Requests that met an outage")
+      what.startsWith("requests that met an outage")
     ),
   );
   ok(always.outageLines > 10);

@@ -147,24 +147,24 @@ export function rowsOf(lanes: readonly Lane[]): Row[] {
   const seeds = lanes.map(({ seed }) => seed).join(" and ");
   return [
     {
-      what: "Requests over HTTP, and as bytes on connections",
+      what: "requests over HTTP, and as bytes on connections",
       figure: `${total("overHttp")} and ${total("overSockets")} (seed ${seeds})`,
       holds: true,
     },
     judged(
-      "Answers of functions, all documented, and to somebody who may call them",
+      "answers of functions, all documented, and to somebody who may call them",
       "answers",
       "answers",
       ` of ${kinds.size} kinds, with ${codes.size} pairs of status and code`,
     ),
     {
       what:
-        "Requests that were refused before any function, or not answered because they were none",
+        "requests that were refused before any function, or not answered because they were none",
       figure: total("refused"),
       holds: true,
     },
     {
-      what: "Operations that also succeeded",
+      what: "operations that also succeeded",
       figure: failing.length === 0
         ? `all ${OPERATIONS.length}`
         : `${OPERATIONS.length - failing.length} of ${OPERATIONS.length}, not ${
@@ -172,18 +172,18 @@ export function rowsOf(lanes: readonly Lane[]): Row[] {
         }`,
       holds: failing.length === 0,
     },
-    judged("Lines of the log, none with a private value, and no error", "logLines", "log"),
-    judged("Checks of the books, all right", "bookChecks", "books"),
+    judged("lines of the log, none with a private value, and no error", "logLines", "log"),
+    judged("checks of the books, all right", "bookChecks", "books"),
     {
       what:
-        "Requests that met an outage, and were answered when sent once more; lines of the log about outages",
+        "requests that met an outage, and were answered when sent once more; lines of the log about outages",
       figure: `${total("outages")} and ${total("outageLines")} (up to ${mostOutages} would do)`,
       holds: Math.max(sumOf(lanes, "outages"), sumOf(lanes, "outageLines")) <= mostOutages,
     },
-    memoryRow("Memory that JavaScript refers to, after a collection", "heapMegabytes", lanes),
-    memoryRow("Memory of the process, with what the engine keeps", "residentMegabytes", lanes),
+    memoryRow("memory that JavaScript refers to, after a collection", "heapMegabytes", lanes),
+    memoryRow("memory of the process, with what the engine keeps", "residentMegabytes", lanes),
     {
-      what: "Requests a second",
+      what: "requests a second",
       figure: (requests / Math.max(...lanes.map(({ found }) => found.seconds))).toFixed(0),
       holds: true,
     },

@@ -22,7 +22,7 @@ const LEDGERS = 2;
 /** What is measured of each ledger against a goal: how the names begin that the benchmark prints. */
 const FIGURES = [
   "together",
-  "GB on the disk",
+  "the database and its log",
   "no reference, small",
   "no reference, large",
   "a reference, small",
