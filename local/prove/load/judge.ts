@@ -199,7 +199,10 @@ function checkPurchases(journal: Journal, evidence: Evidence, findings: Findings
   );
 }
 
-/** Refunds: each that was acknowledged was made once, and took its credits once. */
+/**
+ * Refunds: each that was acknowledged was made, and no money went back that nobody asked for, or twice:
+ * the load asks once for each payment. What they took is in the balances.
+ */
 function checkReversals(journal: Journal, { refunds }: Evidence, findings: Findings): void {
   const acknowledged = journal.acknowledged("refund");
   const made = groupBy(refunds, ({ payment_id }) => payment_id);
@@ -213,11 +216,13 @@ function checkReversals(journal: Journal, { refunds }: Evidence, findings: Findi
   const asked = new Set(
     [...acknowledged, ...journal.unknown("refund")].map(({ call }) => call.body?.payment_id),
   );
-  const unasked = refunds.filter(({ payment_id }) => !asked.has(payment_id));
-  findings.add(
-    "refunds that nobody asked for",
-    unasked.map(({ id, payment_id }) => `${id} of ${payment_id}`),
-    String(unasked.length),
+  const unasked = [...made].filter(([payment, { length }]) => !asked.has(payment) || length > 1);
+  findings.addCount(
+    "payments that were refunded once, and on request",
+    made.size,
+    unasked.map(([payment, { length }]) =>
+      `${payment} was refunded ${length} times instead of ${asked.has(payment) ? 1 : 0}`
+    ),
   );
 }
 
