@@ -11,7 +11,7 @@ import { kill } from "../kill.ts";
 import { checkAfterLoad } from "../load/check.ts";
 import { acknowledged } from "../load/event-listener.ts";
 import { type Load, startLoad } from "../load/load.ts";
-import { RECOVERY_MS } from "../load/patience.ts";
+import { LONGEST_SILENCE_MS, RECOVERY_MS } from "../load/patience.ts";
 import { missingForProvedStack, type ProvedStack, withProvedStack } from "../load/proved-stack.ts";
 import { type Part, type PartResult, resultOf, type Row, type Size } from "../part.ts";
 import { newSeed, type Random, randomOf } from "../random.ts";
@@ -120,17 +120,17 @@ async function prove(
     cutRate: 0.01,
     forgottenAfterSeconds: 30,
   });
-  const backAfterMs: number[] = [];
+  const answeredAfterMs: number[] = [];
   const victims = victimsOf(ROUNDS[size], random);
   for (const [index, victim] of victims.entries()) {
     await delay(random.between(0, WITHIN_MS));
     progress(`kills: round ${index + 1} of ${victims.length}, ${victim.name}`);
     const killedAt = performance.now();
     await victim.kill(stack, random);
-    const isBack = await answeredCalls(load, 2 * CALLERS[size]);
-    if (isBack) backAfterMs.push(performance.now() - killedAt);
-    if (!isBack || !await answeredCalls(load, ANSWERED_BETWEEN_KILLS)) {
-      return resultOf(roundRows(victims, backAfterMs), [
+    const isAnswered = await answeredCalls(load, 2 * CALLERS[size]);
+    if (isAnswered) answeredAfterMs.push(performance.now() - killedAt);
+    if (!isAnswered || !await answeredCalls(load, ANSWERED_BETWEEN_KILLS)) {
+      return resultOf(roundRows(victims, answeredAfterMs), [
         `seed ${seed}, round ${index + 1}: no answers for ${RECOVERY_MS / 1_000} seconds after ` +
         `SIGKILL for ${victim.name}. ${await stateOf(stack, load)}`,
       ]);
@@ -141,7 +141,7 @@ async function prove(
   await load.stop();
   const { rows, misses } = await checkAfterLoad(stack, load.journal, { seed });
   const rounds = { what: "rounds", figure: `${victims.length} (seed ${seed})`, holds: true };
-  return resultOf([rounds, ...roundRows(victims, backAfterMs), ...rows], misses);
+  return resultOf([rounds, ...roundRows(victims, answeredAfterMs), ...rows], misses);
 }
 
 /** Each victim as often as the others, in a random order. */
@@ -186,15 +186,24 @@ async function stateOf(stack: ProvedStack, { journal }: Load): Promise<string> {
   ].join(". ");
 }
 
-function roundRows(victims: readonly Victim[], backAfterMs: readonly number[]): Row[] {
+function roundRows(victims: readonly Victim[], answeredAfterMs: readonly number[]): Row[] {
   return VICTIMS.flatMap((victim) => {
-    const times = backAfterMs.filter((_, round) => victims[round] === victim);
-    if (times.length === 0) return [];
-    const slowest = (Math.max(...times) / 1000).toFixed(1);
-    return [{
-      what: `SIGKILL for ${victim.name}, back ${victim.comesBack}`,
-      figure: `${times.length} times, serving again after ${slowest} s at most`,
-      holds: true,
-    }];
+    const times = answeredAfterMs.filter((_, round) => victims[round] === victim);
+    return times.length > 0 ? [killRow(victim, times)] : [];
   });
+}
+
+/** The row of one victim: how long after its kills the load was answered again, at most. */
+export function killRow(
+  { name, comesBack }: Pick<Victim, "name" | "comesBack">,
+  answeredAfterMs: readonly number[],
+): Row {
+  const slowestMs = Math.max(...answeredAfterMs);
+  return {
+    what: `SIGKILL for ${name}, back ${comesBack}`,
+    figure: `${answeredAfterMs.length} times, answers went on after ${
+      (slowestMs / 1_000).toFixed(1)
+    } s at most (up to ${LONGEST_SILENCE_MS / 1_000} would do)`,
+    holds: slowestMs <= LONGEST_SILENCE_MS,
+  };
 }

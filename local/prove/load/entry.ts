@@ -41,3 +41,8 @@ export interface Entry {
 export function isDone({ answer }: Entry): boolean {
   return answer?.status === "SUCCESS";
 }
+
+/** How a call is called in what is said of it. */
+export function nameOf({ kind, phone, reference }: Entry): string {
+  return reference && reference !== phone ? `${kind} ${reference}` : `${kind} of ${phone}`;
+}

@@ -7,7 +7,7 @@
 import { createHmac } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Random, randomOf } from "../random.ts";
-import { type Call, Client } from "./client.ts";
+import { type Answer, type Call, Client } from "./client.ts";
 import { type Entry, isDone, type Kind } from "./entry.ts";
 import { Journal } from "./journal.ts";
 import { PATIENCE_MS } from "./patience.ts";
@@ -159,12 +159,18 @@ class Crowd {
   async welcome(): Promise<void> {
     const phone = this.#newPhone();
     const contact: Call = { as: "bot", path: `bot-credits/${encodeURIComponent(phone)}` };
-    await Promise.all([
+    const [firstContact] = await Promise.all([
       this.#ask("first contact", phone, phone, WELCOME_CREDITS, contact, { canGo: false }),
       this.#deduct({ phone }),
     ]);
     const profile = await this.#client.insist({ as: "page", path: `users/${phone}` });
-    if (typeof profile?.data.id !== "string") return;
+    if (typeof profile?.data.id !== "string") {
+      // Without a first contact there may be nobody, and the check tells of that already.
+      if (isDone(firstContact)) {
+        this.journal.surprises.push(`the profile of ${phone}: ${textOf(profile)}`);
+      }
+      return;
+    }
     const person = { phone, userId: profile.data.id, isBuying: false };
     if (this.#people.length < FIRST_PEOPLE) await this.#adjust(person, FIRST_CREDITS);
     this.#people.push(person);
@@ -255,10 +261,12 @@ class Crowd {
       const call: Call = { as: "bot", path: "bot-payment-link", body };
       const link = await this.#ask("payment link", phone, reference_id, PACKAGE.credits, call);
       const url = link.answer?.data.short_url;
-      const held = (await this.#books.newestPaymentLinks()).find(({ short_url }) =>
-        short_url === url
-      );
-      if (held === undefined) return;
+      if (typeof url !== "string") return;
+      const held = await this.#books.paymentLinkAt(url);
+      if (held === undefined) {
+        this.journal.surprises.push(`payment link ${reference_id}: Razorpay does not hold ${url}`);
+        return;
+      }
       await this.#untilPaid(async () => {
         const webhook = this.#webhook();
         await this.#target.control.payPaymentLink(held.id, { outcome: "captured", ...webhook });
@@ -385,11 +393,7 @@ class Crowd {
     if (answer === undefined) return entry;
     this.journal.answer(entry, answer);
     if (!isExpected(kind, answer.status, answer.code)) {
-      this.journal.surprises.push(
-        `${kind} ${reference}: ${answer.httpStatus} ${
-          answer.code ?? answer.status
-        } ${answer.message}`,
-      );
+      this.journal.surprises.push(`${kind} ${reference}: ${textOf(answer)}`);
     }
     return entry;
   }
@@ -426,6 +430,12 @@ const EXPECTED: Partial<Record<Kind, readonly string[]>> = {
 
 function isExpected(kind: Kind, status: string, code: string | undefined): boolean {
   return status === "SUCCESS" || (EXPECTED[kind]?.includes(code ?? status) ?? false);
+}
+
+function textOf(answer: Answer | undefined): string {
+  if (answer === undefined) return "no answer";
+  const { httpStatus, status, code, message } = answer;
+  return `${httpStatus} ${code ?? status} ${message}`;
 }
 
 /** Says how the answer to a repeated call differs from the first one, if it does. */

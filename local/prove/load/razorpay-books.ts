@@ -14,11 +14,7 @@ const payment = z.object({
   amount: z.int(),
 });
 const refund = z.object({ id: z.string(), payment_id: z.string(), amount: z.int() });
-const paymentLink = z.object({
-  id: z.string(),
-  short_url: z.string(),
-  order_id: z.string().nullish(),
-});
+const paymentLink = z.object({ id: z.string(), short_url: z.string() });
 
 /** The parts of a payment that the proof looks at. The amount is in paise. */
 export type HeldPayment = z.infer<typeof payment>;
@@ -41,12 +37,12 @@ export class RazorpayBooks {
 
   /** All payments, newest first. */
   payments(): Promise<HeldPayment[]> {
-    return this.#all("payments", z.object({ items: z.array(payment) }));
+    return Array.fromAsync(this.#each("payments", z.object({ items: z.array(payment) })));
   }
 
   /** All refunds, newest first. */
   refunds(): Promise<HeldRefund[]> {
-    return this.#all("refunds", z.object({ items: z.array(refund) }));
+    return Array.fromAsync(this.#each("refunds", z.object({ items: z.array(refund) })));
   }
 
   /** The payments of one order, newest first. */
@@ -56,20 +52,22 @@ export class RazorpayBooks {
     return items;
   }
 
-  /** The newest payment links, newest first. */
-  async newestPaymentLinks(): Promise<HeldPaymentLink[]> {
-    const { payment_links } = z.object({ payment_links: z.array(paymentLink) })
-      .parse(await this.#get(`payment_links?count=${PAGE_SIZE}`));
-    return payment_links;
+  /** The payment link at this address, however old; undefined if there is none. */
+  async paymentLinkAt(shortUrl: string): Promise<HeldPaymentLink | undefined> {
+    const page = z.object({ payment_links: z.array(paymentLink) })
+      .transform(({ payment_links }) => ({ items: payment_links }));
+    for await (const link of this.#each("payment_links", page)) {
+      if (link.short_url === shortUrl) return link;
+    }
+    return undefined;
   }
 
-  async #all<Item>(path: string, page: z.ZodType<{ items: Item[] }>): Promise<Item[]> {
-    const all: Item[] = [];
-    for (;;) {
-      const query = `count=${PAGE_SIZE}&skip=${all.length}`;
-      const { items } = page.parse(await this.#get(`${path}?${query}`));
-      all.push(...items);
-      if (items.length < PAGE_SIZE) return all;
+  /** Reads page after page, newest first. What is new by then moves the rest on, and hides nothing. */
+  async *#each<Item>(path: string, page: z.ZodType<{ items: Item[] }>): AsyncGenerator<Item> {
+    for (let skip = 0;; skip += PAGE_SIZE) {
+      const { items } = page.parse(await this.#get(`${path}?count=${PAGE_SIZE}&skip=${skip}`));
+      yield* items;
+      if (items.length < PAGE_SIZE) return;
     }
   }
 

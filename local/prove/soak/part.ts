@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Progress } from "../../system/task.ts";
 import { checkAfterLoad } from "../load/check.ts";
 import { type Load, startLoad } from "../load/load.ts";
-import { ATTEMPT_MS } from "../load/patience.ts";
+import { LONGEST_SILENCE_MS } from "../load/patience.ts";
 import { missingForProvedStack, type ProvedStack, withProvedStack } from "../load/proved-stack.ts";
 import { type Part, type PartResult, resultOf, type Size } from "../part.ts";
 import { newSeed, type Random, randomOf } from "../random.ts";
@@ -23,9 +23,6 @@ const SAMPLES = 60;
 
 /** The rest may fall into the time in which the database is away. */
 const MIN_SAMPLES_SHARE = 0.5;
-
-/** For how long nobody may have an answer: no longer than a caller waits for one. */
-const LONGEST_SILENCE_MS = ATTEMPT_MS;
 
 /** How long the backend has to itself between two faults. */
 const BETWEEN_FAULTS_MS: Readonly<Record<Size, number>> = {
