@@ -421,7 +421,7 @@ async function surprisesOf(
   await breakRule(backend.sql, name, breaks);
   try {
     const { journal: { surprises }, throwIfFailed, stop } = await startLoad(target, {
-      seed: seed,
+      seed,
       callers,
       restMs: 5,
       cutRate: 0,
