@@ -1243,6 +1243,7 @@ export type Database = {
           "razorpay_order_id": string;
         };
         Returns: {
+          "balance_after_payment": number;
           "credits": number;
           "is_users_phone": boolean;
           "key_mode": string;

@@ -1803,8 +1803,9 @@ GRANT EXECUTE ON FUNCTION "public"."get_customer"(uuid, uuid) TO "postgres";
 
 GRANT EXECUTE ON FUNCTION "public"."get_customer"(uuid, uuid) TO "service_role";
 
--- What is kept because of a reference. Orders wait for this, so that none is placed or deleted without
--- it. No row has changed for the check of the books.
+-- What is kept because of a reference. Orders wait for this, so that none is deleted without it; those
+-- that are placed by calls that wait get it in 20261126141625. No row has changed for the check of the
+-- books.
 ALTER TABLE public.payment_orders DISABLE TRIGGER payment_orders_note_their_change;
 
 UPDATE public.payment_orders o SET has_reference = true

@@ -10,6 +10,7 @@ import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import type postgres from "postgres";
 import { migrate } from "../../local/postgres/migrations.ts";
 import { createEmptyDatabase, type TestDatabase } from "../support/database.ts";
+import { OLD_SPELLINGS } from "../support/old-spellings.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
 import { one } from "../support/lists.ts";
 
@@ -235,6 +236,13 @@ for (const [kind, database] of Object.entries(databases)) {
     const session = { aud: "authenticated", role: "authenticated", phone: mine.slice(1) };
     for (const claims of [{}, { phone: mine }, { is_anonymous: false }, { client_id: null }]) {
       deepStrictEqual(await readAs({ ...session, ...claims }), [[user_id], [user_id]]);
+    }
+    // As the functions read them, whichever way the number was spelled when signing in.
+    for (const [dialed, old] of OLD_SPELLINGS) {
+      const { user_id } = one(await sql`select user_id from public.get_user(${dialed})`);
+      for (const phone of [dialed, old, dialed.slice(1), old.slice(1)]) {
+        deepStrictEqual(await readAs({ ...session, phone }), [[user_id], [user_id]], phone);
+      }
     }
     const otherClaims = [
       { phone: undefined, sub: mine },

@@ -585,6 +585,63 @@ Deno.test("a database of the first version is brought up to date while deduction
   }
 });
 
+/** From this version on, an order knows whether a reference led to it. */
+const ORDERS_KNOW_REFERENCES = "20261126113350";
+
+Deno.test("an order whose call has begun before the update and ends after it keeps its reference", async () => {
+  const migrations = await readMigrations();
+  const database = await createEmptyDatabase(false);
+  const { sql } = database;
+  const caller = await sql.reserve();
+  try {
+    const before = Object.entries(migrations).filter(([name]) => name < ORDERS_KNOW_REFERENCES);
+    await push(database, Object.fromEntries(before));
+    const phone = newPhoneNumber();
+    await sql`select public.get_user(${phone})`;
+    // So that the call waits for as long as the update takes, however slow this machine is.
+    await sql`alter function public.place_order reset lock_timeout`;
+    const { pid } = one(await caller<{ pid: number }[]>`select pg_backend_pid() as pid`);
+    const parts: Promise<unknown>[] = [];
+    await sql.begin(async (holder) => {
+      await holder`
+        select from public.users u join public.identities i on i.user_id = u.id
+        where i.value = ${phone} for update of u`;
+      parts.push(
+        caller`select public.place_order('starter', 'test', 'link', 'wamid.1', ${phone})`.execute(),
+      );
+      await until(sql, "select pg_blocking_pids($1) <> '{}' as holds", pid);
+      parts.push(push(database, migrations));
+      // An index that is built afterwards, while the database is in use, waits for the call.
+      await Promise.race([
+        ...parts,
+        until(
+          sql,
+          `select exists (
+            select from supabase_migrations.schema_migrations
+            where version = '${ORDERS_KNOW_REFERENCES}'
+          ) and exists (
+            select from pg_catalog.pg_stat_activity a where $1 = any (pg_blocking_pids(a.pid))
+          ) as holds`,
+          pid,
+        ),
+      ]);
+      const { references } = one(
+        await sql`select count(*)::int as references from public.order_references`,
+      );
+      strictEqual(references, 0, "the call is over too early");
+    });
+    await Promise.all(parts);
+    await assertBooksAreRight(sql);
+    // Nobody tries to pay it.
+    await sql`update public.payment_orders set created_at = created_at - interval '31 days'`;
+    const { deleted } = one(await sql`select public.delete_abandoned_orders() as deleted`);
+    strictEqual(deleted, 0);
+  } finally {
+    caller.release();
+    await database.drop();
+  }
+});
+
 Deno.test("a migration that keeps others waiting is noticed", async () => {
   const migrations = await readMigrations();
   const old = await createFirstVersion(migrations);
@@ -602,6 +659,13 @@ Deno.test("a migration that keeps others waiting is noticed", async () => {
     await old.drop();
   }
 });
+
+/** Waits until `condition`, asked again and again, returns that it holds. */
+async function until(sql: postgres.Sql, condition: string, ...parameters: (string | number)[]) {
+  while (!one(await sql.unsafe<{ holds: boolean }[]>(condition, parameters)).holds) {
+    await delay(10);
+  }
+}
 
 /** The deductions of a user in the ledger, as the bot should have seen them. */
 async function entriesOf(sql: postgres.Sql, phone: string): Promise<Acknowledged[]> {

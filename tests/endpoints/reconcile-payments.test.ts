@@ -295,6 +295,35 @@ Deno.test.each(Object.entries(KEPT))("an old order that %s is kept", async (_, m
   strictEqual(await isKept(abandoned), false);
 });
 
+Deno.test("an order that does not know of its reference keeps no other one from being deleted", async () => {
+  const attempt = async () => {
+    const phone = newPhoneNumber();
+    const { checkout } = await payForPackage(control, phone, "starter", { outcome: "failed" });
+    await shop.reconcile();
+    return checkout.razorpay_order_id;
+  };
+  const wrong = [await orderPackage(newPhoneNumber(), "starter"), await attempt()];
+  const right = [await orderPackage(newPhoneNumber(), "starter"), await attempt()];
+  for (const orderId of [...wrong, ...right]) await abandon(orderId, "200 days");
+  await shop.sql`
+    update public.payment_orders set tried_at = tried_at - interval '200 days'
+    where razorpay_order_id in ${shop.sql([...wrong, ...right])}`;
+  await shop.sql`delete from public.events e using public.payment_orders o
+    where o.id = e.order_id and o.razorpay_order_id in ${shop.sql([...wrong, ...right])}`;
+  await shop.sql`
+    insert into public.order_references (user_id, reference_id, order_id)
+    select g.user_id, 'wamid.4', o.id from public.payment_orders o, public.get_user(o.phone_number) g
+    where o.razorpay_order_id in ${shop.sql(wrong)}`;
+
+  deepStrictEqual(await run(), NOTHING);
+  deepStrictEqual(await Promise.all(wrong.map(isKept)), [true, true]);
+  deepStrictEqual(await Promise.all(right.map(isKept)), [false, false]);
+  // So that the books are right again.
+  await shop.sql`
+    update public.payment_orders set has_reference = true
+    where razorpay_order_id in ${shop.sql(wrong)}`;
+});
+
 Deno.test("one run deletes all expired rate counters, however many there are", async () => {
   const expired = 25_000;
   await shop.sql`

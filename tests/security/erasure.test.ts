@@ -14,6 +14,7 @@ import { assertBooksAreRight } from "../support/backend.ts";
 import { withEnvironment } from "../support/environment.ts";
 import { one } from "../support/lists.ts";
 import { testOfTests } from "../support/mutants.ts";
+import { OLD_SPELLINGS } from "../support/old-spellings.ts";
 import { act, newOperator } from "../support/operators.ts";
 import { settleByHand, usePaymentHarness } from "../support/payment-harness.ts";
 import { newPhoneNumber } from "../support/phone-numbers.ts";
@@ -573,6 +574,36 @@ Deno.test("a long history is forgotten within a call, and its entries are looked
   await superuser`analyze`;
   deepStrictEqual(await tracesOf(superuser, [nationalPart(phone)]), []);
 });
+
+Deno.test.each([...OLD_SPELLINGS])(
+  "whoever has %s and signed in with an old spelling, %s, is deleted in Auth, too",
+  async (phone, old) => {
+    const userId = await newUser(phone);
+    const [authId, logId] = [randomUUID(), randomUUID()];
+    await sql`insert into auth.users (id, phone) values (${authId}, ${old.slice(1)})`;
+    await sql`
+      insert into auth.audit_log_entries (id, payload)
+      values (${logId}, jsonb_build_object('actor_username', ${old}::text))`;
+    const others = [randomUUID(), randomUUID()];
+    // One that is about to take over the number, and one with a number that looks like it.
+    await sql`
+      insert into auth.users (id, phone, phone_change, phone_change_token)
+      values (${others[0]!}, null, ${old.slice(1)}, 'hash'), (${others[1]!}, ${`${
+      old.slice(1)
+    }0`}, '', '')`;
+
+    strictEqual(dataOf(await erase(userId)).auth, "deleted");
+    deepStrictEqual([...await sql`select id from auth.users where id = ${authId}`], []);
+    deepStrictEqual([...await sql`select id from auth.audit_log_entries where id = ${logId}`], []);
+    deepStrictEqual(
+      [
+        ...await sql`
+        select phone_change from auth.users where id in ${sql(others)} order by phone nulls first`,
+      ],
+      [{ phone_change: "" }, { phone_change: "" }],
+    );
+  },
+);
 
 Deno.test("a number that somebody tried to pay for and that never became a user is erased too", async () => {
   const phone = newPhoneNumber();

@@ -30,7 +30,9 @@ const TIME_BUDGET_MS = 60_000;
  * The platform also ends a worker after 2 seconds of processor time for a request
  * (https://supabase.com/docs/guides/functions/limits), and what comes last would never run. An order
  * takes 6 to 8 milliseconds of the embedded stack with all that it stands in for, of which this function
- * is a part. Every two minutes, this many are more than the 10,000 an hour that can be placed.
+ * is a part. Every two minutes, this many are 10,500 checks an hour: enough for the first check of each of
+ * the 10,000 orders an hour that strangers can place. An order is checked more than once, though:
+ * docs/deployment.md says how many orders these checks carry.
  */
 const MAX_ORDERS = 350;
 

@@ -23,6 +23,8 @@ as $$
         and x.created_at < statement_timestamp() - interval '30 days'
         -- A repeated reference returns its order, and an operator's action is kept forever.
         and not x.has_reference
+        -- One whose has_reference is wrong must not keep all the others from being deleted.
+        and not exists (select from public.order_references r where r.order_id = x.id)
         and not exists (select from public.operator_actions a where a.order_id = x.id)
       order by x.created_at
       limit 1000

@@ -31,6 +31,7 @@ as $$
       )
       -- As in delete_abandoned_orders.
       and not x.has_reference
+      and not exists (select from public.order_references r where r.order_id = x.id)
       and not exists (select from public.operator_actions a where a.order_id = x.id)
       -- One that could not be delivered stays until somebody has looked at it.
       and not exists (select from public.events e where e.order_id = x.id)

@@ -13,6 +13,7 @@ returns table (
   key_mode text,
   credits integer,
   razorpay_payment_id text,
+  balance_after_payment integer,
   remaining_after_payment integer,
   retry_after_seconds integer
 )
@@ -56,7 +57,8 @@ begin
     return;
   end if;
 
-  select coalesce(p.remaining_after_grant, p.balance_after_grant) into remaining_after_payment
+  select p.balance_after_grant, coalesce(p.remaining_after_grant, p.balance_after_grant)
+  into balance_after_payment, remaining_after_payment
   from public.payments p
   where p.id = v_order.razorpay_payment_id;
 
@@ -78,4 +80,4 @@ end;
 $$;
 
 comment on function public.find_order is
-  'One row. outcome: found (user_id is null while nobody has the number that the order is for; is_users_phone says whether phone_number is one of the user''s, or the order''s, and nothing where none is given; the payment and what could be spent after it are null until the order is paid); order_not_found; rate_limited (too many verifications from caller_address, for this order''s number or in total; with is_proven, by the owner of phone_number).';
+  'One row. outcome: found (user_id is null while nobody has the number that the order is for; is_users_phone says whether phone_number is one of the user''s, or the order''s, and nothing where none is given; the payment and what could be spent after it are null until the order is paid; balance_after_payment is what the functions of version 1.0.0 read, which run until newer ones are deployed); order_not_found; rate_limited (too many verifications from caller_address, for this order''s number or in total; with is_proven, by the owner of phone_number).';

@@ -294,6 +294,14 @@ export const proofs: Subject = {
       filter: "joins and filters reach nobody else's rows either",
     },
     {
+      rule: "A session that was signed in to with an old spelling reads its own rows, too.",
+      file: "supabase/schemas/functions/private/session_user_id.sql",
+      find: "    )[1]\n",
+      replace: "    )[2]\n",
+      test: "tests/database/access.test.ts",
+      filter: "a session reads its own user and history, and nobody else's",
+    },
+    {
       rule: "A page reads the ledger and writes it nowhere.",
       file: "supabase/schemas/tables/ledger.sql",
       find: "alter table public.credit_transactions enable row level security;",

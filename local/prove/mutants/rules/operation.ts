@@ -340,7 +340,10 @@ export const retention: Subject = {
     {
       rule: "An order to which a reference led is kept.",
       file: `${FUNCTIONS}/delete_abandoned_orders.sql`,
-      find: "        and not x.has_reference\n",
+      find:
+        "        and not x.has_reference\n        -- One whose has_reference is wrong must not keep " +
+        "all the others from being deleted.\n        and not exists (select from " +
+        "public.order_references r where r.order_id = x.id)\n",
       replace: "",
       test: HOUSEKEEPING,
       filter: "has a reference of the bot",
@@ -348,11 +351,30 @@ export const retention: Subject = {
     {
       rule: "An order that somebody tried to pay is kept, too, if a reference led to it.",
       file: `${FUNCTIONS}/delete_unpaid_orders.sql`,
-      find: "      and not x.has_reference\n",
+      find: "      and not x.has_reference\n      and not exists (select from " +
+        "public.order_references r where r.order_id = x.id)\n",
       replace: "",
       test: HOUSEKEEPING,
       filter:
         "orders that somebody tried to pay in vain are deleted after their time, and no others",
+    },
+    {
+      rule: "An order that does not know of its reference stops no clean-up.",
+      file: `${FUNCTIONS}/delete_abandoned_orders.sql`,
+      find:
+        "        and not exists (select from public.order_references r where r.order_id = x.id)\n",
+      replace: "",
+      test: HOUSEKEEPING,
+      filter: "an order that does not know of its reference keeps no other one from being deleted",
+    },
+    {
+      rule: "An order that somebody tried to pay stops no clean-up either.",
+      file: `${FUNCTIONS}/delete_unpaid_orders.sql`,
+      find:
+        "      and not exists (select from public.order_references r where r.order_id = x.id)\n",
+      replace: "",
+      test: HOUSEKEEPING,
+      filter: "an order that does not know of its reference keeps no other one from being deleted",
     },
     {
       rule: "An order that was placed without a reference may get one later.",
@@ -410,6 +432,14 @@ export const retention: Subject = {
       replace: "update public.credit_transactions t set reference_id = r.reference_id",
       test: "tests/security/erasure.test.ts",
       filter: "after a whole life and an erasure, no table holds the person in any form",
+    },
+    {
+      rule: "An erasure deletes the user of Auth who signed in with an old spelling.",
+      file: `${FUNCTIONS}/private/delete_auth_users.sql`,
+      find: "unnest(private.number_spellings(p.number)) s (number)",
+      replace: "unnest(array[p.number]) s (number)",
+      test: "tests/security/erasure.test.ts",
+      filter: "signed in with an old spelling",
     },
     {
       rule: "Whoever was erased and comes back gets no second welcome.",

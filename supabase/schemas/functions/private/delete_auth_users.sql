@@ -6,9 +6,13 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  -- Supabase Auth writes a number without its plus sign.
-  v_spellings constant text[] := phone_numbers
-    || array(select ltrim(p.number, '+') from unnest(phone_numbers) p (number));
+  -- Supabase Auth keeps a number as it was spelled when signing in, and writes it without its plus sign.
+  v_spellings constant text[] := array(
+    select x.spelling
+    from unnest(phone_numbers) p (number),
+      unnest(private.number_spellings(p.number)) s (number),
+      unnest(array[s.number, ltrim(s.number, '+')]) x (spelling)
+  );
   -- A log without an index: a longer one would take longer than the call may.
   v_max_log_entries constant integer := 1000000;
   v_user_ids uuid[];

@@ -2,7 +2,8 @@
 -- page may read its user's own rows from the Data API and follow them with Realtime.
 --
 -- The rule is that of functions-shared/auth/session.ts: a user who signed in here with their own
--- number, not anonymously, and not through somebody else's app, whose tokens have a client_id.
+-- number, however it was spelled, not anonymously, and not through somebody else's app, whose tokens have
+-- a client_id.
 create function private.session_user_id()
 returns uuid
 language sql
@@ -18,7 +19,10 @@ as $$
   from session s
   -- Supabase Auth writes the number without its plus sign.
   join public.identities i
-    on i.kind = 'phone' and i.value = '+' || regexp_replace(s.claims ->> 'phone', '^\+', '')
+    on i.kind = 'phone'
+    and i.value = (
+      private.number_spellings('+' || regexp_replace(s.claims ->> 'phone', '^\+', ''))
+    )[1]
   where jsonb_typeof(s.claims -> 'phone') = 'string'
     and s.claims -> 'aud' = '"authenticated"'
     and s.claims -> 'role' = '"authenticated"'
