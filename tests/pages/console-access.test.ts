@@ -491,6 +491,38 @@ testWithSecondFactor(
   },
 );
 
+testWithSecondFactor(
+  "an operator who takes long over the second factor is not signed out for it",
+  async (page) => {
+    await page.clock.install();
+    await page.reload();
+    await signIn(page, await addOperator(backend, { supabaseUrl: standIn.url }));
+    const secret = await page.locator(".secret").innerText();
+    await page.clock.fastForward("16:00");
+    await enterCode(page, totpCode(secret), "Set up");
+    await page.getByRole("navigation").waitFor();
+    // As often as the page looks whether somebody is there.
+    await page.clock.runFor(2_000);
+    ok(await page.getByRole("navigation").isVisible());
+  },
+);
+
+testWithSecondFactor(
+  "a code that is being checked cannot be overtaken by signing out",
+  async (page) => {
+    await signIn(page, await addOperator(backend, { supabaseUrl: standIn.url }));
+    const secret = await page.locator(".secret").innerText();
+    const signOut = page.getByRole("button", { name: "Sign out" });
+    const letGo = await holdAnswer(page, "**/auth/v1/factors/*/verify");
+    await enterCode(page, totpCode(secret), "Set up");
+    await page.getByRole("button", { name: "One moment" }).waitFor();
+    ok(await signOut.isDisabled());
+    await letGo();
+    await page.getByRole("navigation").waitFor();
+    ok(await signOut.isEnabled());
+  },
+);
+
 testWithSecondFactor("an operator without the second factor gets nothing", async (page) => {
   const operator = await addOperator(backend, { supabaseUrl: standIn.url });
   const answers = watchAnswers(page);
@@ -551,13 +583,16 @@ testInBrowser(
   browser,
   "a backend that does not answer is said, and tried again",
   async (context) => {
+    await context.clock.install();
     const page = await openConsole(context, url, await addOperator(backend));
     await page.route("**/functions/v1/get-operator", (route) => route.abort());
     await page.reload();
     await expectGate(page, "Not reachable");
     await page.unroute("**/functions/v1/get-operator");
+    await page.clock.fastForward("16:00");
     await page.getByRole("button", { name: "Try again" }).click();
     await page.getByRole("navigation").waitFor();
+    await page.clock.runFor(2_000);
     await page.route("**/functions/v1/check-books", (route) => route.abort());
     await goTo(page, "#/books");
     await page.getByText("The backend did not answer.").waitFor();
