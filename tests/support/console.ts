@@ -137,6 +137,14 @@ export function holdRequest(page: Page, address: string): Promise<() => Promise<
   });
 }
 
+/** Like `holdAnswer`, but the page gets no answer in the end. */
+export function holdFailure(page: Page, address: string): Promise<() => Promise<void>> {
+  return hold(page, address, async (route, isLetGo) => {
+    await isLetGo;
+    await route.abort();
+  });
+}
+
 async function hold(
   page: Page,
   address: string,
