@@ -85,7 +85,7 @@ export function PaymentPanel({ payment, words, isAttended, dismiss }: PaymentPan
       {isBusy && !isOnline && <p>{messages.payment.offline}</p>}
       {!isBusy && (
         <button type="button" onClick={dismiss}>
-          {state === "paid" ? messages.payment.done : messages.payment.toPackages}
+          {state === "paid" ? messages.payment.done : messages.buy.choose}
         </button>
       )}
     </div>
