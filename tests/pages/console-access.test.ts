@@ -523,6 +523,26 @@ testWithSecondFactor(
   },
 );
 
+testWithSecondFactor(
+  "what a former operator waited for does not undo the next one's setting up",
+  async (page) => {
+    const newOperator = () => addOperator(backend, { supabaseUrl: standIn.url });
+    const address = "**/auth/v1/user";
+    const letGo = await holdAnswer(page, address);
+    const isHeld = page.waitForRequest(address);
+    await signIn(page, await newOperator());
+    await isHeld;
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await signIn(page, await newOperator());
+    const secret = await page.locator(".secret").innerText();
+    const factors = watchRequests(page, "/auth/v1/factors");
+    await letGo();
+    deepStrictEqual(factors, []);
+    await enterCode(page, totpCode(secret), "Set up");
+    await page.getByRole("navigation").waitFor();
+  },
+);
+
 testWithSecondFactor("an operator without the second factor gets nothing", async (page) => {
   const operator = await addOperator(backend, { supabaseUrl: standIn.url });
   const answers = watchAnswers(page);

@@ -67,8 +67,9 @@ export function SecondFactor({ session, onDone, onSignOut }: SecondFactorProps) 
   const [code, setCode] = useState("");
   const [isProving, setProving] = useState(false);
   const [error, setError] = useState<unknown>();
+  const nextTurn = useTurns();
   useEffect(() => {
-    findFactor(session).then(setFactor, setError);
+    findFactor(session, nextTurn()).then(setFactor, setError);
   }, []);
 
   async function prove(factorId: string) {
@@ -111,9 +112,11 @@ export function SecondFactor({ session, onDone, onSignOut }: SecondFactorProps) 
   );
 }
 
-async function findFactor(session: Session): Promise<Factor> {
+async function findFactor(session: Session, signal: AbortSignal): Promise<Factor> {
   const id = await session.verifiedFactor();
   if (id !== undefined) return { id };
+  // Somebody else may have signed in by now, and begun to set up an app, which this would undo.
+  signal.throwIfAborted();
   const enrollment = await session.enroll();
   return { id: enrollment.factorId, enrollment };
 }
