@@ -326,6 +326,33 @@ testOnPage(
   },
 );
 
+testOnPage(
+  "a page that was only opened while a payment is under way says so until its link ends",
+  async (start, context) => {
+    await context.clock.install();
+    const phone_number = newPhoneNumber();
+    await beginPayment(phone_number);
+    const link = await linkFor({ phone_number });
+    let asked = 0;
+    context.on("response", (response) => {
+      const isCall = response.request().method() === "GET";
+      if (isCall && response.url().includes("/credit-history/")) asked++;
+    });
+    const visit = await start(link);
+    const { page } = visit;
+    const text = await visit.told("A payment is under way");
+    await until("it has asked for the last time", async () => {
+      await page.clock.runFor(1_000);
+      return asked >= 10;
+    });
+    await page.clock.runFor(1_000);
+    await settled(visit);
+    strictEqual(await visit.told("A payment is under way"), text);
+    await endLinks(page);
+    await page.getByRole("heading", { name: "This link has ended" }).waitFor();
+  },
+);
+
 for (const minutes of [1, 20]) {
   testOnPage(
     `a payment under way is told of, and not a purchase that was begun ${minutes} minutes ago`,
@@ -936,13 +963,36 @@ testOnPage(
     await context.route("**/rest/v1/packages*", (route) => route.abort());
     const visit = await start(await linkFor({ phone_number: newPhoneNumber() }));
     strictEqual(await visit.balance(), "3");
-    await visit.page.getByText("The packages could not be loaded.").waitFor();
+    const { page } = visit;
+    const failure = page.getByText("The packages could not be loaded.");
+    const again = page.getByRole("button", { name: "Try again" });
+    await failure.waitFor();
     await visit.assertAccessible();
+
+    // Another try that fails is seen to be made, and to fail.
+    await context.unroute("**/rest/v1/packages*");
+    const isOver = Promise.withResolvers<void>();
+    let tries = 0;
+    await context.route("**/rest/v1/packages*", async (route) => {
+      tries++;
+      await isOver.promise;
+      await route.abort();
+    });
+    await again.click();
+    await page.getByRole("status").filter({ hasText: "One moment" }).waitFor();
+    // The button has the focus, and does nothing for now.
+    await page.keyboard.press("Enter");
+    await visit.assertAccessible();
+    isOver.resolve();
+    await failure.waitFor();
+    strictEqual(tries, 1);
+
     await context.unroute("**/rest/v1/packages*");
     // The account is shown already, and needs nothing.
     await context.route("**/functions/v1/**", (route) => route.abort());
-    await visit.page.getByRole("button", { name: "Try again" }).click();
-    await visit.page.getByRole("radio").first().waitFor();
+    await again.click();
+    await page.getByRole("radio").first().waitFor();
+    strictEqual(await page.evaluate("document.activeElement.textContent"), "Buy credits");
     strictEqual(await visit.balance(), "3");
   },
 );

@@ -13,6 +13,7 @@ import {
   addOperator,
   expectNoTrouble,
   holdAnswer,
+  holdRequest,
   newUserOfAuth,
   openConsole,
   openPage,
@@ -62,6 +63,14 @@ function untilForgotten(page: Page): Promise<void> {
     "the tab has forgotten the session",
     () => page.evaluate(() => sessionStorage.length === 0),
   );
+}
+
+/** Makes the tab's session one that has to be refreshed before it can be used. */
+async function expireSession(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const session = JSON.parse(sessionStorage.getItem("credits-console") ?? "");
+    sessionStorage.setItem("credits-console", JSON.stringify({ ...session, expires_at: 1 }));
+  });
 }
 
 /** Gives the page a session that it did not make. */
@@ -193,10 +202,7 @@ testInBrowser(
     const other = await openPage(context, url);
     await expectGate(other, "Sign in");
 
-    await page.evaluate(() => {
-      const session = JSON.parse(sessionStorage.getItem("credits-console") ?? "");
-      sessionStorage.setItem("credits-console", JSON.stringify({ ...session, expires_at: 1 }));
-    });
+    await expireSession(page);
     await page.reload();
     await page.getByRole("navigation").waitFor();
     const session = await page.evaluate(() =>
@@ -238,12 +244,7 @@ for (const [what, address, isExpired] of SLOW) {
       const page = await openConsole(context, url, former);
       await page.waitForLoadState("networkidle");
       const letGo = await holdAnswer(page, address);
-      if (isExpired) {
-        await page.evaluate(() => {
-          const session = JSON.parse(sessionStorage.getItem("credits-console") ?? "");
-          sessionStorage.setItem("credits-console", JSON.stringify({ ...session, expires_at: 1 }));
-        });
-      }
+      if (isExpired) await expireSession(page);
       let isLoggedOut = false;
       page.on("requestfinished", (request) => {
         isLoggedOut ||= request.method() === "POST" && request.url().includes("/auth/v1/logout");
@@ -265,6 +266,82 @@ for (const [what, address, isExpired] of SLOW) {
     },
   );
 }
+
+/** Notes the requests to an address from now on. */
+function watchRequests(page: Page, address: string): string[] {
+  const requests: string[] = [];
+  page.on("request", (request) => {
+    if (request.method() !== "OPTIONS" && request.url().includes(address)) {
+      requests.push(request.url());
+    }
+  });
+  return requests;
+}
+
+testInBrowser(
+  browser,
+  "a call that is refused after its operator has signed out is not made again as the next one",
+  async (context) => {
+    const [former, next] = [await addOperator(backend), await addOperator(backend)];
+    const page = await openConsole(context, url, former);
+    const address = "/functions/v1/list-actions-taken";
+    const isHeld = page.waitForRequest(`**${address}*`);
+    const letGo = await holdRequest(page, `**${address}*`);
+    await goTo(page, "#/actions");
+    await isHeld;
+    const hasEnded = page.waitForResponse("**/auth/v1/logout*");
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await expectGate(page, "Sign in");
+    await hasEnded;
+    const isLoaded = page.waitForResponse(`**${address}*`);
+    await signIn(page, next);
+    await isLoaded;
+    const answers = watchAnswers(page);
+    const renewals = watchRequests(page, "grant_type=refresh_token");
+    const calls = watchRequests(page, address);
+    await letGo();
+    ok(answers.includes("list-actions-taken 401"), answers.join());
+    deepStrictEqual([...renewals, ...calls], []);
+    ok(await page.getByRole("navigation").isVisible());
+    expectNoTrouble(page);
+  },
+);
+
+testInBrowser(
+  browser,
+  "an act that waits for a token while its operator is signed out is not done by the next one",
+  async (context) => {
+    const [former, next] = [await addOperator(backend), await addOperator(backend)];
+    const person = await newCustomer(sql, 3);
+    const page = await context.newPage();
+    await page.clock.install();
+    await page.goto(url);
+    await signIn(page, former);
+    await openCustomer(page, await userIdOf(sql, person));
+    await page.getByRole("button", { name: "Give or take credits" }).click();
+    const dialog = page.getByRole("dialog", { name: "Give or take credits" });
+    await dialog.getByLabel("Credits", { exact: true }).fill("5");
+    await dialog.getByLabel("Reason, for the record").fill("The picture came out black");
+    const address = "**/auth/v1/token?grant_type=refresh_token";
+    const isHeld = page.waitForRequest(address);
+    const letGo = await holdRequest(page, address);
+    await expireSession(page);
+    await dialog.getByRole("button", { name: "Give credits" }).click();
+    await isHeld;
+    await page.clock.fastForward("14:30");
+    await page.getByRole("dialog", { name: "Are you still there?" })
+      .getByRole("button", { name: "Sign out" }).click();
+    await expectGate(page, "Sign in");
+    await signIn(page, next);
+    await page.getByRole("navigation").waitFor();
+    const calls = watchRequests(page, "/functions/v1/adjust-credits");
+    await letGo();
+    // The console goes on, and with another call, so that one that was made before is noted by then.
+    await goTo(page, "#/books");
+    await page.getByRole("heading", { name: "Newest checks" }).waitFor();
+    deepStrictEqual(calls, []);
+  },
+);
 
 testWithSecondFactor(
   "an operator changes the password that somebody else has seen",
@@ -414,6 +491,58 @@ testWithSecondFactor(
   },
 );
 
+testWithSecondFactor(
+  "an operator who takes long over the second factor is not signed out for it",
+  async (page) => {
+    await page.clock.install();
+    await page.reload();
+    await signIn(page, await addOperator(backend, { supabaseUrl: standIn.url }));
+    const secret = await page.locator(".secret").innerText();
+    await page.clock.fastForward("16:00");
+    await enterCode(page, totpCode(secret), "Set up");
+    await page.getByRole("navigation").waitFor();
+    // As often as the page looks whether somebody is there.
+    await page.clock.runFor(2_000);
+    ok(await page.getByRole("navigation").isVisible());
+  },
+);
+
+testWithSecondFactor(
+  "a code that is being checked cannot be overtaken by signing out",
+  async (page) => {
+    await signIn(page, await addOperator(backend, { supabaseUrl: standIn.url }));
+    const secret = await page.locator(".secret").innerText();
+    const signOut = page.getByRole("button", { name: "Sign out" });
+    const letGo = await holdAnswer(page, "**/auth/v1/factors/*/verify");
+    await enterCode(page, totpCode(secret), "Set up");
+    await page.getByRole("button", { name: "One moment" }).waitFor();
+    ok(await signOut.isDisabled());
+    await letGo();
+    await page.getByRole("navigation").waitFor();
+    ok(await signOut.isEnabled());
+  },
+);
+
+testWithSecondFactor(
+  "what a former operator waited for does not undo the next one's setting up",
+  async (page) => {
+    const newOperator = () => addOperator(backend, { supabaseUrl: standIn.url });
+    const address = "**/auth/v1/user";
+    const letGo = await holdAnswer(page, address);
+    const isHeld = page.waitForRequest(address);
+    await signIn(page, await newOperator());
+    await isHeld;
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await signIn(page, await newOperator());
+    const secret = await page.locator(".secret").innerText();
+    const factors = watchRequests(page, "/auth/v1/factors");
+    await letGo();
+    deepStrictEqual(factors, []);
+    await enterCode(page, totpCode(secret), "Set up");
+    await page.getByRole("navigation").waitFor();
+  },
+);
+
 testWithSecondFactor("an operator without the second factor gets nothing", async (page) => {
   const operator = await addOperator(backend, { supabaseUrl: standIn.url });
   const answers = watchAnswers(page);
@@ -474,13 +603,16 @@ testInBrowser(
   browser,
   "a backend that does not answer is said, and tried again",
   async (context) => {
+    await context.clock.install();
     const page = await openConsole(context, url, await addOperator(backend));
     await page.route("**/functions/v1/get-operator", (route) => route.abort());
     await page.reload();
     await expectGate(page, "Not reachable");
     await page.unroute("**/functions/v1/get-operator");
+    await page.clock.fastForward("16:00");
     await page.getByRole("button", { name: "Try again" }).click();
     await page.getByRole("navigation").waitFor();
+    await page.clock.runFor(2_000);
     await page.route("**/functions/v1/check-books", (route) => route.abort());
     await goTo(page, "#/books");
     await page.getByText("The backend did not answer.").waitFor();

@@ -13,9 +13,11 @@ import {
   addOperator,
   expectNoTrouble,
   holdAnswer,
+  holdFailure,
   openConsole,
   startConsole,
 } from "../support/console.ts";
+import { newCustomerWithHistory } from "../support/console-scenes.ts";
 import { acknowledged, listenForEvents } from "../../local/prove/load/event-listener.ts";
 import { deliverTo, forgetEvents } from "../support/events.ts";
 import { one } from "../support/lists.ts";
@@ -55,6 +57,7 @@ async function newBuyer({ spent = 0 } = {}) {
 }
 
 const FIND = "**/functions/v1/find-customer";
+const GET = "**/functions/v1/get-customer*";
 const EXPORT = "/functions/v1/export-statement";
 const dialogOf = (page: Page) => page.getByRole("dialog");
 
@@ -162,6 +165,72 @@ testInConsole("a late answer to a search takes nobody away from a customer", asy
   strictEqual(new URL(page.url()).hash, `#/customer/${id}`);
   await dialogOf(page).getByText(`Customer ${opened.phone_number}`).waitFor();
 });
+
+testInConsole(
+  "what was found anew after a look-up takes nobody away from the next one",
+  async (page) => {
+    const phone_number = newPhoneNumber();
+    await payForPackage(razorpay.control, phone_number, "starter");
+    await payForPackage(razorpay.control, phone_number, "popular", { outcome: "failed" });
+    await page.getByRole("searchbox").fill(phone_number);
+    await page.keyboard.press("Enter");
+    const lookUp = page.getByRole("button", { name: "Look up at Razorpay" });
+    await lookUp.last().click();
+    const letGo = await holdAnswer(page, FIND);
+    const isAsked = page.waitForRequest(FIND);
+    await confirm(page, "Ask Razorpay");
+    await isAsked;
+    await lookUp.first().click();
+    await dialogOf(page).getByLabel("Reason, for the record").fill("The other one");
+    await letGo();
+    // The number is a customer's by now, and the only one.
+    await page.getByText("1 customer.").waitFor();
+    strictEqual(
+      await dialogOf(page).getByLabel("Reason, for the record").inputValue(),
+      "The other one",
+    );
+    await confirm(page, "Ask Razorpay");
+    await page.getByRole("heading", { level: 1, name: phone_number }).waitFor();
+  },
+);
+
+testInConsole(
+  "a page that cannot be loaded again says so, and keeps what was begun on it",
+  async (page) => {
+    const { id } = await openNewCustomer(page, 10);
+    await open(page, "Give or take credits");
+    await dialogOf(page).getByLabel("Credits", { exact: true }).fill("5");
+    const letGo = await holdFailure(page, GET);
+    const isAsked = page.waitForRequest(GET);
+    await confirm(page, "Give credits");
+    await isAsked;
+    await open(page, "Give or take credits");
+    await dialogOf(page).getByLabel("Credits", { exact: true }).fill("7");
+    await letGo();
+    strictEqual(await dialogOf(page).getByLabel("Credits", { exact: true }).inputValue(), "7");
+    await confirm(page, "Give credits");
+    strictEqual((await fundsOf(id)).credits, 22);
+    await page.locator(".balances .main dd", { hasText: "22" }).waitFor();
+    strictEqual(await page.getByRole("main").getByRole("alert").count(), 0);
+
+    const letGoAgain = await holdFailure(page, GET);
+    await open(page, "Freeze");
+    await confirm(page, "Freeze");
+    await letGoAgain();
+    await page.getByText("What is below was loaded before.").waitFor();
+    await page.locator(".balances .words", { hasText: "Active" }).waitFor();
+    await open(page, "Try again");
+    await page.locator(".balances .words", { hasText: "Frozen" }).waitFor();
+    strictEqual(await page.getByRole("main").getByRole("alert").count(), 0);
+
+    // With another order, it is something else that cannot be loaded.
+    const letGoLast = await holdFailure(page, GET);
+    await goTo(page, `#/customer/${id}?order=${crypto.randomUUID()}`);
+    await letGoLast();
+    await page.getByText("The backend did not answer.").waitFor();
+    strictEqual(await page.locator(".balances").count(), 0);
+  },
+);
 
 testInConsole("a late answer to a filter takes nobody away from a customer", async (page) => {
   const [named, opened] = [await newCustomer(sql, 3), await newCustomer(sql, 4)];
@@ -572,6 +641,46 @@ testInConsole(
     await forgetEvents(sql);
   },
 );
+
+/** How many calls of a function that is called in a loop are made, if the view is left during one. */
+async function callsWhenLeft(
+  page: Page,
+  name: string,
+  begin: () => Promise<void>,
+): Promise<number> {
+  const address = `**/functions/v1/${name}*`;
+  let calls = 0;
+  page.on("request", (request) => {
+    if (request.method() !== "OPTIONS" && request.url().includes(`/${name}`)) calls++;
+  });
+  const letGo = await holdAnswer(page, address);
+  const isAsked = page.waitForRequest(address);
+  await begin();
+  await isAsked;
+  await goTo(page, "#/sales");
+  await page.getByRole("heading", { name: "Sales", exact: true }).waitFor();
+  await letGo();
+  await goTo(page, "#/books");
+  await page.getByRole("heading", { name: "Newest checks" }).waitFor();
+  return calls;
+}
+
+testInConsole("what is sent again in parts ends with the view", async (page) => {
+  await goTo(page, "#/attention");
+  await open(page, "Send a period's events again");
+  const dialog = dialogOf(page);
+  await dialog.getByLabel("From").fill("2026-01-01T00:00");
+  await dialog.getByLabel("Until").fill("2026-01-05T00:00");
+  await dialog.getByLabel("Reason, for the record").fill("The bot lost them");
+  const calls = await callsWhenLeft(page, "resend-events", () => open(page, "Send again"));
+  strictEqual(calls, 1);
+});
+
+testInConsole("what is loaded page by page ends with the view", async (page) => {
+  const { id } = await newCustomerWithHistory({ sql }, 1_200);
+  await openCustomer(page, id);
+  strictEqual(await callsWhenLeft(page, "list-entries", () => open(page, "Show all")), 1);
+});
 
 for (const [label, extension] of [["CSV", "csv"], ["JSON", "json"]] as const) {
   testInConsole(`a statement is saved as ${label}`, async (page) => {

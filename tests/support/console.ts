@@ -4,7 +4,7 @@
  */
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import type { Browser, BrowserContext, Page, Request } from "playwright-core";
+import type { Browser, BrowserContext, Page, Request, Route } from "playwright-core";
 import type { OperatorRole } from "shared/contract/operation.ts";
 import { signIn } from "../../local/screenshots/console-states.ts";
 import { type Pages, servePages } from "../../local/stack/pages.ts";
@@ -121,7 +121,35 @@ export async function openConsole(
  * Holds back the answer to the next request to an address, and to no later one. Returns a function that
  * lets the page have it, unless it has given the request up, and waits until it shows what follows.
  */
-export async function holdAnswer(page: Page, address: string): Promise<() => Promise<void>> {
+export function holdAnswer(page: Page, address: string): Promise<() => Promise<void>> {
+  return hold(page, address, async (route, isLetGo) => {
+    const response = await route.fetch();
+    await isLetGo;
+    await route.fulfill({ response });
+  });
+}
+
+/** Like `holdAnswer`, but holds back the request itself: it is answered as things are when it is let go. */
+export function holdRequest(page: Page, address: string): Promise<() => Promise<void>> {
+  return hold(page, address, async (route, isLetGo) => {
+    await isLetGo;
+    await route.continue();
+  });
+}
+
+/** Like `holdAnswer`, but the page gets no answer in the end. */
+export function holdFailure(page: Page, address: string): Promise<() => Promise<void>> {
+  return hold(page, address, async (route, isLetGo) => {
+    await isLetGo;
+    await route.abort();
+  });
+}
+
+async function hold(
+  page: Page,
+  address: string,
+  answer: (route: Route, isLetGo: Promise<void>) => Promise<void>,
+): Promise<() => Promise<void>> {
   const { promise: isLetGo, resolve: letGo } = Promise.withResolvers<void>();
   const { promise: hasEnded, resolve: end } = Promise.withResolvers<void>();
   let held: Request | undefined;
@@ -134,9 +162,7 @@ export async function holdAnswer(page: Page, address: string): Promise<() => Pro
     if (held || route.request().method() === "OPTIONS") return await route.fallback();
     held = route.request();
     try {
-      const response = await route.fetch();
-      await isLetGo;
-      await route.fulfill({ response });
+      await answer(route, isLetGo);
     } catch {
       // The page no longer waits for it, or is closed.
     }

@@ -16,6 +16,7 @@ import { Balance } from "./balance.tsx";
 import { Buy, type Prepared } from "./buy.tsx";
 import { ChatLink } from "./chat-link.tsx";
 import { openCheckout } from "./checkout.ts";
+import { isAtPurchase } from "./focus.ts";
 import { History } from "./history.tsx";
 import { useSpeech } from "./language.ts";
 import { PaymentPanel, wordsOf } from "./payment-panel.tsx";
@@ -39,8 +40,8 @@ interface AccountViewProps {
   readonly account: Account;
   readonly packages: readonly Package[] | undefined;
   readonly update: (account: Account) => void;
-  /** Loads the packages again. */
-  readonly reload: () => void;
+  /** Loads the packages again; rejects if they still cannot be loaded. */
+  readonly reload: () => Promise<void>;
   /** Ends the page: what proved the account has ended. */
   readonly expire: () => void;
 }
@@ -62,7 +63,7 @@ const CLOCK_MS = 30_000;
 
 /** The page of an account that has been loaded. */
 export function AccountView(props: AccountViewProps) {
-  const { configuration, proof, returned, packages, reload } = props;
+  const { configuration, proof, returned, packages } = props;
   const speech = useSpeech();
   const { messages } = speech;
   const [payment, setPayment] = useState<Payment>(() => paymentAtOpening(props.account, returned));
@@ -81,6 +82,11 @@ export function AccountView(props: AccountViewProps) {
   const update = (account: Account) => {
     latest.current = account;
     props.update(account);
+  };
+  const reload = async () => {
+    await props.reload();
+    // The button that was pressed goes.
+    if (isAtPurchase()) buyHeading.current?.focus();
   };
   const refresh = async () => {
     const now = performance.now();
@@ -159,10 +165,10 @@ export function AccountView(props: AccountViewProps) {
   useEffect(() => {
     end(payment);
     if ("purchase" in payment) {
-      const isUnderWay = payment.state !== "begun";
+      // What is said of a payment under way, or of one that was begun, stays true once the asking ends.
       follow(
         askForCredits(payment.purchase),
-        isUnderWay ? { state: "pending", purchase: payment.purchase } : undefined,
+        payment.state === "confirming" ? { ...payment, state: "pending" } : undefined,
       );
     }
     // Checkout left the page, and the customer came back to it as it was.

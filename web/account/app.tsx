@@ -90,7 +90,7 @@ export function App({ configuration, opening, ...beginning }: AppProps) {
               account={content.account}
               packages={content.packages}
               update={(account) => change({ account })}
-              reload={() => reload().catch(() => {})}
+              reload={reload}
               expire={() => setContent({ state: "expired" })}
             />
           )

@@ -30,7 +30,7 @@ interface BuyProps {
   readonly packages: readonly Package[] | undefined;
   readonly isFrozen: boolean;
   readonly payment: Payment;
-  readonly reload: () => void;
+  readonly reload: () => Promise<void>;
   readonly expire: () => void;
   readonly begin: (prepared: Prepared) => void;
   /** What is said about a payment, in place of the packages. */
@@ -41,12 +41,19 @@ interface BuyProps {
 export function Buy({ children, ...props }: BuyProps) {
   const { messages: { buy, ...messages } } = useSpeech();
   const { configuration, proof, packages, isFrozen, payment, reload } = props;
+  const [isLoading, setLoading] = useState(false);
   if (!packages) {
+    const retry = async () => {
+      if (isLoading) return;
+      setLoading(true);
+      await reload().catch(() => {});
+      setLoading(false);
+    };
     return (
       <>
         {children}
-        <p>{buy.noPackages}</p>
-        <button type="button" onClick={reload}>{messages.retry}</button>
+        <p role="status">{isLoading ? buy.preparing : buy.noPackages}</p>
+        <button type="button" onClick={retry} aria-disabled={isLoading}>{messages.retry}</button>
       </>
     );
   }

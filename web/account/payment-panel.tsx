@@ -4,6 +4,7 @@
  */
 
 import { useEffect, useRef } from "preact/hooks";
+import { isAtPurchase } from "./focus.ts";
 import { type Speech, useSpeech } from "./language.ts";
 import { useIsOnline } from "./online.ts";
 import type { Payment } from "./purchase.ts";
@@ -66,12 +67,9 @@ export function PaymentPanel({ payment, words, isAttended, dismiss }: PaymentPan
   const heading = useRef<HTMLHeadingElement>(null);
   const { state } = payment;
   const isBusy = BUSY.includes(state);
-  // Checkout gives the focus back to the button, which is hidden by now. Somebody who has gone on to
-  // another part of the page is left there.
+  // Checkout gives the focus back to the button, which is hidden by now.
   useEffect(() => {
-    const { activeElement } = document;
-    const isHere = activeElement === document.body || activeElement?.closest(".buy");
-    if (isAttended && isHere && state !== "open") heading.current?.focus();
+    if (isAttended && isAtPurchase() && state !== "open") heading.current?.focus();
   }, [isAttended, state]);
   return (
     <div class={`panel ${TONES[state] ?? ""}`}>
@@ -85,7 +83,7 @@ export function PaymentPanel({ payment, words, isAttended, dismiss }: PaymentPan
       {isBusy && !isOnline && <p>{messages.payment.offline}</p>}
       {!isBusy && (
         <button type="button" onClick={dismiss}>
-          {state === "paid" ? messages.payment.done : messages.payment.toPackages}
+          {state === "paid" ? messages.payment.done : messages.buy.choose}
         </button>
       )}
     </div>

@@ -18,12 +18,7 @@ export interface Answer<Data> {
 /** An answer that says no, with the words and the code of the contract. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
-  constructor(
-    readonly code: ErrorCode,
-    message: string,
-    /** How long to wait before the next try, if the function says so. */
-    readonly retryAfterSeconds?: number,
-  ) {
+  constructor(readonly code: ErrorCode, message: string) {
     super(message);
   }
 }
@@ -80,8 +75,7 @@ export async function callFunction<Data>(
     return { ...envelope, isRepeated: response.headers.get("idempotent-replayed") === "true" };
   }
   if (envelope?.status !== "ERROR") throw new Unreachable(`${response.status} without an envelope`);
-  const retryAfter = Number(response.headers.get("retry-after"));
-  throw new Refusal(envelope.code, envelope.message, retryAfter > 0 ? retryAfter : undefined);
+  throw new Refusal(envelope.code, envelope.message);
 }
 
 /**

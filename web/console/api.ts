@@ -60,20 +60,26 @@ export function openApi(
   session: Session,
   onExclusion: (exclusion: Exclusion) => void,
 ): Api {
-  /** Acts with a token, and once more with a new one if that was refused, which changes nothing. */
+  /**
+   * Acts with a token, and once more with a new one if that was refused, which changes nothing. Once
+   * whoever began it has signed out, nothing more is done in their name or in the next one's.
+   */
   async function withToken<Result>(act: (token: string) => Promise<Result>): Promise<Result> {
+    const turn = session.turn();
+    const isOwnTurn = () => session.turn() === turn;
+    const own = (token: string | undefined) => isOwnTurn() ? token : undefined;
     try {
-      const token = await session.token();
+      const token = own(await session.token());
       if (token === undefined) throw new Refusal("INVALID_SESSION", "Nobody is signed in");
       return await act(token).catch(async (error) => {
         const isRefused = error instanceof Refusal && error.code === "INVALID_SESSION";
-        const newer = isRefused ? await session.freshToken() : undefined;
+        const newer = isRefused && isOwnTurn() ? own(await session.freshToken()) : undefined;
         if (newer === undefined) throw error;
         return await act(newer);
       });
     } catch (error) {
       const exclusion = error instanceof Refusal ? EXCLUSIONS[error.code] : undefined;
-      if (exclusion) onExclusion(exclusion);
+      if (exclusion && isOwnTurn()) onExclusion(exclusion);
       throw error;
     }
   }

@@ -53,6 +53,11 @@ export function App({ configuration }: { configuration: Configuration }) {
       setStage((stage) => stage.name === "asking" ? { name: "failed", error } : stage);
     }
   }
+  /** For somebody who is there. A page that is only opened again may have been left for long. */
+  function enterByHand() {
+    session.touch();
+    enter();
+  }
   async function leave(note?: string) {
     setStage({ name: "signed-out", ...(note && { note }) });
     await session.signOut();
@@ -79,24 +84,15 @@ export function App({ configuration }: { configuration: Configuration }) {
         <Gate title="Not reachable">
           <p class="notice bad" role="alert">{sentenceOf(stage.error)}</p>
           <p class="buttons">
-            <button type="button" class="primary" onClick={enter}>Try again</button>
+            <button type="button" class="primary" onClick={enterByHand}>Try again</button>
             {signOut}
           </p>
         </Gate>
       );
     case "signed-out":
-      return (
-        <SignIn
-          session={session}
-          note={stage.note}
-          onDone={() => {
-            session.touch();
-            enter();
-          }}
-        />
-      );
+      return <SignIn session={session} note={stage.note} onDone={enterByHand} />;
     case "second-factor":
-      return <SecondFactor session={session} onDone={enter} onSignOut={() => leave()} />;
+      return <SecondFactor session={session} onDone={enterByHand} onSignOut={() => leave()} />;
     case "not-an-operator":
       return (
         <Gate title="Not an operator">

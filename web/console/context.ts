@@ -3,8 +3,8 @@
  * @module
  */
 
-import { createContext } from "preact";
-import { useCallback, useContext, useEffect, useRef, useState } from "preact/hooks";
+import { createContext, type RefObject } from "preact";
+import { useCallback, useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Api } from "./api.ts";
 import type { Operator } from "./functions.ts";
 
@@ -31,7 +31,7 @@ export function useIsOwner(): boolean {
   return useConsole().operator.role === "owner";
 }
 
-/** Data that is loaded. While it is loaded again, what was there stays. */
+/** Data that is loaded. While it is loaded again, and if that fails, what was there stays. */
 export interface Loaded<Data> {
   readonly data: Data | undefined;
   readonly error: unknown;
@@ -50,19 +50,28 @@ export function useLoaded<Data>(
     isLoading: true,
   });
   const [turn, setTurn] = useState(0);
+  /** Another object whenever something else is to be loaded. */
+  const sought = useMemo(() => ({}), inputs);
+  /** What the data that is there was loaded for. */
+  const found = useRef<object>(undefined);
   useEffect(() => {
     const ended = new AbortController();
     setState(({ data }) => ({ data, error: undefined, isLoading: true }));
     load(ended.signal).then(
       (data) => {
-        if (!ended.signal.aborted) setState({ data, error: undefined, isLoading: false });
+        if (ended.signal.aborted) return;
+        found.current = sought;
+        setState({ data, error: undefined, isLoading: false });
       },
       (error) => {
-        if (!ended.signal.aborted) setState({ data: undefined, error, isLoading: false });
+        if (ended.signal.aborted) return;
+        // Something may have been begun with what is there, and must not be ended by a failure.
+        const isSame = found.current === sought;
+        setState(({ data }) => ({ data: isSame ? data : undefined, error, isLoading: false }));
       },
     );
     return () => ended.abort();
-  }, [...inputs, turn]);
+  }, [sought, turn]);
   return { ...state, reload: useCallback(() => setTurn((turn) => turn + 1), []) };
 }
 
@@ -78,4 +87,13 @@ export function useTurns(): () => AbortSignal {
     turn.current = new AbortController();
     return turn.current.signal;
   }, []);
+}
+
+/** Whether a loop is to end: because somebody wants it, and in any case with the view. */
+export function useStop(): RefObject<boolean> {
+  const isStopped = useRef(false);
+  useEffect(() => () => {
+    isStopped.current = true;
+  }, []);
+  return isStopped;
 }

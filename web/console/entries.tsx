@@ -3,8 +3,8 @@
  * @module
  */
 
-import { useRef, useState } from "preact/hooks";
-import { useConsole } from "./context.ts";
+import { useState } from "preact/hooks";
+import { useConsole, useStop } from "./context.ts";
 import type { Customer, Entry } from "./functions.ts";
 import { type Column, LongTable } from "./long-table.tsx";
 import { Foreign, Moment, number, Problem, Progress, Section } from "./parts.tsx";
@@ -50,7 +50,7 @@ export function Entries({ customer }: { customer: Customer }) {
   const [cursor, setCursor] = useState(customer.next_cursor);
   const [isLoading, setLoading] = useState(false);
   const [error, setError] = useState<unknown>();
-  const isStopped = useRef(false);
+  const isStopped = useStop();
   const rows = [...customer.entries, ...older];
 
   async function load(isAll: boolean) {

@@ -64,13 +64,12 @@ export function FindView({ search }: { search: Loaded<Functions["find-customer"]
                 </li>
               ))}
             </ul>
-            {unclaimed_orders.length > 0 && (
-              <OrderList
-                title="Orders of nobody yet"
-                orders={unclaimed_orders}
-                onChange={search.reload}
-              />
-            )}
+            <OrderList
+              title="Orders of nobody yet"
+              orders={unclaimed_orders}
+              hidesEmpty
+              onChange={search.reload}
+            />
           </>
         )}
       </Await>

@@ -50,8 +50,10 @@ export function Frame({ seller, session, onSignOut }: {
       const { data } = await api.call("find-customer", { body, signal });
       const [only] = data.customers;
       const isOnly = data.customers.length === 1 && data.unclaimed_orders.length === 0;
-      // In place of the list that would have this one row; nobody is taken away from another view.
-      if (only && isOnly && !signal.aborted && isAt("find")) {
+      // In place of the list that would have this one row; nobody is taken away from another view, or
+      // from what was begun here.
+      const isFree = isAt("find") && !document.querySelector("dialog");
+      if (only && isOnly && !signal.aborted && isFree) {
         location.replace(customerHref(only.user_id, only.found_order_id));
       }
       return { ...data, query };

@@ -19,6 +19,8 @@ interface OrderListProps {
   readonly orders: readonly AnyOrder[];
   /** What else there is to know about the list. */
   readonly note?: string | undefined;
+  /** Whether an empty list is not shown at all. */
+  readonly hidesEmpty?: boolean;
   readonly customer?: Customer;
   readonly onChange: () => void;
 }
@@ -28,14 +30,16 @@ type Opened =
   | { readonly act: "settle"; readonly order: AnyOrder };
 
 /** Shows orders, newest first, and what can be done about them. */
-export function OrderList({ title, orders, note, customer, onChange }: OrderListProps) {
+export function OrderList(
+  { title, orders, note, hidesEmpty, customer, onChange }: OrderListProps,
+) {
   const isOwner = useIsOwner();
   const [opened, setOpened] = useState<Opened>();
   const close = (isChanged: boolean) => {
     setOpened(undefined);
     if (isChanged) onChange();
   };
-  return (
+  const list = (
     <Section title={title}>
       {orders.length === 0 && <p class="muted">There are none.</p>}
       {orders.map((order) => (
@@ -116,6 +120,11 @@ export function OrderList({ title, orders, note, customer, onChange }: OrderList
         </article>
       ))}
       {note && <p class="muted">{note}</p>}
+    </Section>
+  );
+  return (
+    <>
+      {(orders.length > 0 || !hidesEmpty) && list}
       {opened?.act === "settle" && (
         <SettleDialog order={opened.order} customer={customer} onClose={close} />
       )}
@@ -127,7 +136,7 @@ export function OrderList({ title, orders, note, customer, onChange }: OrderList
           onClose={close}
         />
       )}
-    </Section>
+    </>
   );
 }
 

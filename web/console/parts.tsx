@@ -106,25 +106,37 @@ export function Scroll({ label, children }: { label: string; children: Component
   return <div class="scroll" role="region" aria-label={label} tabIndex={0}>{children}</div>;
 }
 
-/** What went wrong, and a way to try again. */
-export function Problem({ error, retry }: { error: unknown; retry?: () => void }) {
+/** What went wrong, what that means here, and a way to try again. */
+export function Problem(
+  { error, note, retry }: { error: unknown; note?: string; retry?: () => void },
+) {
   return (
     <div class="notice bad" role="alert">
-      <p>{sentenceOf(error)}</p>
+      <p>{sentenceOf(error)} {note}</p>
       {retry && <button type="button" onClick={retry}>Try again</button>}
     </div>
   );
 }
 
-/** What is loaded, or that it is being loaded, or why it could not be. */
+/** What is loaded, or that it is being loaded, or why it could not be, above what was there before. */
 export function Await<Data>({ loaded, children }: {
   loaded: Loaded<Data>;
   children: (data: Data) => ComponentChildren;
 }) {
   const { data, error, isLoading, reload } = loaded;
-  if (error !== undefined) return <Problem error={error} retry={reload} />;
-  if (data === undefined) return <p class="loading" role="status">Loading…</p>;
-  return <div aria-busy={isLoading}>{children(data)}</div>;
+  if (data === undefined) {
+    return error === undefined
+      ? <p class="loading" role="status">Loading…</p>
+      : <Problem error={error} retry={reload} />;
+  }
+  return (
+    <div aria-busy={isLoading}>
+      {error !== undefined && (
+        <Problem error={error} note="What is below was loaded before." retry={reload} />
+      )}
+      {children(data)}
+    </div>
+  );
 }
 
 /** A field with its label; the hint describes it. */

@@ -29,6 +29,11 @@ export interface Enrollment {
 
 /** Sessions of operators. */
 export interface Session {
+  /**
+   * Whose turn at the tab it is: another number with every sign-in and sign-out. What was begun in one
+   * turn must not go on in the next, with the session of somebody else.
+   */
+  turn(): number;
   /** A token that has not expired, or undefined where nobody is signed in. */
   token(): Promise<string | undefined>;
   /** A token that was made just now, in place of one that was refused. */
@@ -68,7 +73,9 @@ export function openSession({ supabase_url, publishable_key }: Configuration): S
   const tokenOf = (
     { data: { session } }: { data: { session: { access_token: string } | null } },
   ) => session?.access_token;
+  let turn = 0;
   return {
+    turn: () => turn,
     async token() {
       return tokenOf(await auth.getSession());
     },
@@ -76,9 +83,11 @@ export function openSession({ supabase_url, publishable_key }: Configuration): S
       return tokenOf(await auth.refreshSession());
     },
     async signIn(email, password) {
+      turn++;
       refuse((await auth.signInWithPassword({ email, password })).error);
     },
     async signOut() {
+      turn++;
       const session = sessionStorage.getItem(SESSION);
       sessionStorage.clear();
       if (session === null) return;

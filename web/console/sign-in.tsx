@@ -6,6 +6,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { sentenceOf } from "./api.ts";
+import { useTurns } from "./context.ts";
 import { Field, ViewHeading } from "./parts.tsx";
 import type { Enrollment, Session } from "./session.ts";
 
@@ -64,10 +65,22 @@ interface SecondFactorProps extends SignInProps {
 export function SecondFactor({ session, onDone, onSignOut }: SecondFactorProps) {
   const [factor, setFactor] = useState<Factor>();
   const [code, setCode] = useState("");
+  const [isProving, setProving] = useState(false);
   const [error, setError] = useState<unknown>();
+  const nextTurn = useTurns();
   useEffect(() => {
-    findFactor(session).then(setFactor, setError);
+    findFactor(session, nextTurn()).then(setFactor, setError);
   }, []);
+
+  async function prove(factorId: string) {
+    setProving(true);
+    try {
+      await session.verify(factorId, code.replaceAll(" ", ""));
+    } finally {
+      setProving(false);
+    }
+  }
+
   return (
     <Gate title="Second factor">
       {error !== undefined && <p class="notice bad" role="alert">{sentenceOf(error)}</p>}
@@ -77,7 +90,7 @@ export function SecondFactor({ session, onDone, onSignOut }: SecondFactorProps) 
         <ProofForm
           button={factor.enrollment ? "Set up" : "Go on"}
           isComplete={/^\d{6}$/.test(code.replaceAll(" ", ""))}
-          prove={() => session.verify(factor.id, code.replaceAll(" ", ""))}
+          prove={() => prove(factor.id)}
           onDone={onDone}
         >
           <Field label="Code from the app" hint="Six digits.">
@@ -92,15 +105,18 @@ export function SecondFactor({ session, onDone, onSignOut }: SecondFactorProps) 
         </ProofForm>
       )}
       <p>
-        <button type="button" onClick={onSignOut}>Sign out</button>
+        {/* A code that Auth accepts makes a session, after signing out as well. */}
+        <button type="button" disabled={isProving} onClick={onSignOut}>Sign out</button>
       </p>
     </Gate>
   );
 }
 
-async function findFactor(session: Session): Promise<Factor> {
+async function findFactor(session: Session, signal: AbortSignal): Promise<Factor> {
   const id = await session.verifiedFactor();
   if (id !== undefined) return { id };
+  // Somebody else may have signed in by now, and begun to set up an app, which this would undo.
+  signal.throwIfAborted();
   const enrollment = await session.enroll();
   return { id: enrollment.factorId, enrollment };
 }
@@ -129,13 +145,16 @@ function ProofForm({ button, isComplete, prove, onDone, children }: {
 }) {
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
+  const nextTurn = useTurns();
 
   async function send() {
+    const signal = nextTurn();
     setBusy(true);
     setError(undefined);
     try {
       await prove();
-      onDone();
+      // Nobody who has gone on to something else gets in.
+      if (!signal.aborted) onDone();
     } catch (error) {
       setError(error);
       setBusy(false);

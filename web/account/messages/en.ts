@@ -123,7 +123,6 @@ export const en = {
       title: "We cannot confirm this payment",
       text: (paymentId: string) => `Please ask in the chat, and name the payment ${paymentId}.`,
     },
-    toPackages: "Choose a package",
     done: "Buy more",
     offline: "You are offline. We ask again as soon as you are back.",
   },

@@ -6,7 +6,7 @@
 import { useRef, useState } from "preact/hooks";
 import { isRefusal } from "../../common/backend.ts";
 import { sentenceOf } from "../api.ts";
-import { useConsole } from "../context.ts";
+import { useConsole, useStop } from "../context.ts";
 import type { BotEvent } from "../functions.ts";
 import { count, DAY_MS, Field, Foreign, Progress } from "../parts.tsx";
 import { ActDialog, Dialog, MAX_REASON_LENGTH } from "./dialog.tsx";
@@ -66,7 +66,7 @@ export function ResendPeriodDialog(
   const [error, setError] = useState<unknown>();
   const [sent, setSent] = useState({ events: 0, ms: 0 });
   const waiting = useRef<Span[] | undefined>(undefined);
-  const isStopped = useRef(false);
+  const isStopped = useStop();
 
   const period = { from: Date.parse(from), to: Date.parse(to) };
   const isValid = period.from < period.to;
