@@ -3,9 +3,18 @@
  * @module
  */
 
+import { randomInt } from "node:crypto";
 import { TaskError } from "./task.ts";
 
 const LOOK_TIMEOUT_MS = 2_000;
+
+/**
+ * From here on Linux hands out ports, to whoever listens on port 0 and to every outgoing connection. A
+ * port that is claimed for later could be gone by then, so free ones are looked for below.
+ */
+const FIRST_EPHEMERAL_PORT = 32_768;
+const FIRST_DRAWN_PORT = 20_000;
+const DRAWS = 20;
 
 /** The error for a port that another program uses. `setting` is the variable that moves it. */
 export function portTakenError(port: number, setting: string): TaskError {
@@ -23,9 +32,7 @@ export function portTakenError(port: number, setting: string): TaskError {
  */
 export function claimPort(port: number, setting: string): number {
   try {
-    const listener = Deno.listen({ hostname: "127.0.0.1", port });
-    listener.close();
-    return listener.addr.port;
+    return port === 0 ? anyFreePort() : listenOnce(port);
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) throw portTakenError(port, setting);
     if (error instanceof Deno.errors.PermissionDenied) {
@@ -35,6 +42,23 @@ export function claimPort(port: number, setting: string): number {
     }
     throw error;
   }
+}
+
+function anyFreePort(): number {
+  for (let draw = 0; draw < DRAWS; draw++) {
+    try {
+      return listenOnce(randomInt(FIRST_DRAWN_PORT, FIRST_EPHEMERAL_PORT));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+  return listenOnce(0);
+}
+
+function listenOnce(port: number): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port });
+  listener.close();
+  return listener.addr.port;
 }
 
 /** Returns whether a server responds at this URL. */

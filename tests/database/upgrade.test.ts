@@ -36,7 +36,7 @@ import { first, one } from "../support/lists.ts";
 /** The version of the first migration. Databases at this version exist, so it never changes. */
 const FIRST_VERSION = "20261125222815";
 
-/** The lock_timeout of the functions. No call may take longer than this. */
+/** The lock_timeout of the functions. */
 const LOCK_TIMEOUT_MS = 3_000;
 
 const BOTS = 6;
@@ -56,8 +56,8 @@ interface Acknowledged {
 /** What a bot has seen. */
 interface BotReport {
   acknowledged: Acknowledged[];
-  /** How long the slowest deduction took, retries included. */
-  slowestMs: number;
+  /** How many calls waited for a lock until lock_timeout ended them. */
+  lockTimeouts: number;
 }
 
 /** Makes a folder that the CLI takes for the project, with the given migrations in it. */
@@ -424,7 +424,7 @@ async function runBot(
   phone: string,
   stop: AbortSignal,
 ): Promise<BotReport> {
-  const report: BotReport = { acknowledged: [], slowestMs: 0 };
+  const report: BotReport = { acknowledged: [], lockTimeouts: 0 };
   while (!stop.aborted) {
     const reference = randomUUID();
     const started = performance.now();
@@ -443,8 +443,8 @@ async function runBot(
       // The only failures that an update may cause, and neither may last.
       ok([LOCK_NOT_AVAILABLE, STALE_PLAN].includes(error.code), `${error.code}: ${error.message}`);
       ok(performance.now() - started < 2 * LOCK_TIMEOUT_MS, error.message);
+      if (error.code === LOCK_NOT_AVAILABLE) report.lockTimeouts++;
     }
-    report.slowestMs = Math.max(report.slowestMs, performance.now() - started);
     await delay(10);
   }
   return report;
@@ -572,8 +572,8 @@ Deno.test("a database of the first version is brought up to date while deduction
     await assertBooksAreRight(old.sql);
     const after = new Set(await ledger(old.sql));
     deepStrictEqual(before.filter((entry) => !after.has(entry)), []);
-    for (const { acknowledged, slowestMs } of reports) {
-      ok(slowestMs < LOCK_TIMEOUT_MS, `a deduction took ${slowestMs} ms`);
+    for (const { acknowledged, lockTimeouts } of reports) {
+      strictEqual(lockTimeouts, 0, "a deduction waited too long for a lock");
       const { phone } = first(acknowledged);
       deepStrictEqual(
         await entriesOf(old.sql, phone),
@@ -648,10 +648,10 @@ Deno.test("a migration that keeps others waiting is noticed", async () => {
   try {
     const change = `
       alter table public.users add column language text;
-      select pg_sleep(${LOCK_TIMEOUT_MS / 1_000 + 0.5});`;
+      select pg_sleep(${LOCK_TIMEOUT_MS / 1_000 + 1.5});`;
     const reports = await whileBotsRun(old, () => push(old, { ...migrations, [CHANGE]: change }));
-    for (const { acknowledged, slowestMs } of reports) {
-      ok(slowestMs > LOCK_TIMEOUT_MS, `the slowest deduction took ${slowestMs} ms`);
+    for (const { acknowledged, lockTimeouts } of reports) {
+      ok(lockTimeouts > 0, "no deduction waited too long for a lock");
       // Slow, and safe all the same.
       deepStrictEqual(await entriesOf(old.sql, first(acknowledged).phone), acknowledged);
     }

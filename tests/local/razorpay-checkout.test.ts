@@ -318,18 +318,17 @@ testInShop("a customer pays later: the page is gone when the webhook comes", asy
   deepStrictEqual(await nextReport(reports), { event: "dismissed", detail: null });
   const { body } = await razorpay.call("GET", `/v1/orders/${orderId}/payments`);
   deepStrictEqual(body.items.map(({ status }: { status: string }) => status), ["created"]);
-  await page.close();
   deepStrictEqual(shop.webhooks(), []);
+  await page.close();
   await until("the bank says yes", () => Promise.resolve(shop.webhooks().length === PAID.length));
   deepStrictEqual(shop.webhooks(), PAID);
   strictEqual(await statusOf(razorpay, orderId), "paid");
-}, { late_approval_ms: 1_000 });
+}, { late_approval_ms: 3_000 });
 
 testInShop("a late approval of an order that was paid meanwhile is refunded", async (shop) => {
   await button(await shop.buy(), "Pay later").click();
   strictEqual((await nextReport(shop.reports)).event, "dismissed");
-  await button(await shop.buy(), "Pay ₹99").click();
-  strictEqual((await nextReport(shop.reports)).event, "paid");
+  await shop.razorpay.control.payOrder(shop.orderId, { outcome: "captured" });
   await until("the refund is told", () => {
     return Promise.resolve(shop.webhooks().includes("refund.processed"));
   });
@@ -338,7 +337,7 @@ testInShop("a late approval of an order that was paid meanwhile is refunded", as
 testInShop(
   "a tab that is closed right after the payment: the webhook comes all the same",
   async (shop) => {
-    const { razorpay, orderId, page, reports } = shop;
+    const { razorpay, orderId, page } = shop;
     const window = await shop.buy();
     const answered = page.waitForResponse(/\/v1\/checkout\/pay$/);
     await button(window, "Pay ₹99").click();
@@ -346,7 +345,6 @@ testInShop(
     await page.close();
     await until("the webhook comes", () => Promise.resolve(shop.webhooks().includes("order.paid")));
     strictEqual(await statusOf(razorpay, orderId), "paid");
-    deepStrictEqual(reports, []);
   },
 );
 
@@ -386,11 +384,13 @@ testInShop(
   "redirect: true leaves the page everywhere, and Leave and Pay later go back to it",
   async (shop) => {
     const { razorpay, orderId, page } = shop;
+    const { origin } = new URL(page.url());
     for (const name of ["Leave", "Pay later"]) {
       await shop.press({ callback_url: shop.callbackUrl, redirect: true });
       await page.waitForURL(/\/v1\/checkout\/hosted$/);
       await button(page, name).click();
-      await button(page, "Buy").waitFor();
+      // Until the page has loaded, its button does nothing.
+      await page.waitForURL(`${origin}/**`);
     }
     await until("the bank says yes", async () => await statusOf(razorpay, orderId) === "paid");
     deepStrictEqual(shop.forms, []);

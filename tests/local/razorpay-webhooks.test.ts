@@ -290,10 +290,9 @@ Deno.test("an answer that takes too long counts as none", () =>
     await payNewOrder(razorpay);
     await razorpay.control.webhooksDelivered();
     const { attempts } = first(await razorpay.control.webhookEvents());
-    assert.deepEqual(attempts.map(({ status, error }) => [status, error]), [
-      [null, "timeout"],
-      [200, null],
-    ]);
+    // On a busy machine the answer to a retry may take too long as well.
+    const outcomes = attempts.map(({ status, error }) => [status, error]);
+    assert.deepEqual([first(outcomes), outcomes.at(-1)], [[null, "timeout"], [200, null]]);
   }));
 
 Deno.test("held events are kept, and are delivered later in any order", () =>
@@ -395,7 +394,10 @@ Deno.test("after a change of the secret new events carry the new signature, retr
         Razorpay.validateWebhookSignature(body, signature, secret)
       )
     );
-    assert.deepEqual(signedWith, [0, 1, 0]);
+    // The retry may come before the new event.
+    const old = first(deliveries).eventId;
+    assert.equal(deliveries.length, 3);
+    assert.deepEqual(signedWith, deliveries.map(({ eventId }) => eventId === old ? 0 : 1));
     const { id } = first(await razorpay.control.webhookEvents());
     await razorpay.control.deliverWebhooks({ event_ids: [id], signature: "original" });
     await razorpay.control.deliverWebhooks({ event_ids: [id] });

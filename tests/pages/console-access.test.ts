@@ -4,7 +4,7 @@
  */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import type { Page } from "playwright-core";
+import type { Page, Request } from "playwright-core";
 import { goTo, openCustomer, signIn } from "../../local/screenshots/console-states.ts";
 import { startAuthStandIn, totpCode } from "../support/auth-stand-in.ts";
 import { newCustomer, userIdOf } from "../support/bot.ts";
@@ -37,12 +37,15 @@ Deno.test.afterAll(async () => {
   await harness.stop();
 });
 
-/** What the page was answered by functions, as `name status`. */
+/** What functions answer to what the page asks from now on, as `name status`. */
 function watchAnswers(page: Page): string[] {
   const answers: string[] = [];
+  const asked = new WeakSet<Request>();
+  page.on("request", (request) => asked.add(request));
   page.on("response", (response) => {
+    const request = response.request();
     const [, name] = /\/functions\/v1\/([\w-]+)/.exec(response.url()) ?? [];
-    if (name && response.request().method() !== "OPTIONS") {
+    if (name && asked.has(request) && request.method() !== "OPTIONS") {
       answers.push(`${name} ${response.status()}`);
     }
   });
@@ -145,7 +148,6 @@ testInBrowser(
     const person = await newCustomer(sql, 3);
     const page = await openConsole(context, url, operator);
     await openCustomer(page, await userIdOf(sql, person));
-    await page.waitForLoadState("networkidle");
     await sql`select from public.disable_operator(${operator.email})`;
     const answers = watchAnswers(page);
     await goTo(page, "#/books");
@@ -218,11 +220,13 @@ testInBrowser(
     await page.getByRole("button", { name: "Sign out" }).click();
     await expectGate(page, "Sign in");
     await untilForgotten(page);
-    const answer = await fetch(`${backend.environment.SUPABASE_URL}/functions/v1/get-operator`, {
-      headers: { authorization: `Bearer ${session.access_token}` },
+    await until("Auth has ended the session", async () => {
+      const answer = await fetch(`${backend.environment.SUPABASE_URL}/functions/v1/get-operator`, {
+        headers: { authorization: `Bearer ${session.access_token}` },
+      });
+      await answer.body?.cancel();
+      return answer.status === 401;
     });
-    await answer.body?.cancel();
-    strictEqual(answer.status, 401);
     await page.goBack();
     await expectGate(page, "Sign in");
     expectNoTrouble(page);

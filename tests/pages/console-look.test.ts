@@ -128,7 +128,8 @@ testInBrowser(
     await page.keyboard.type(operator.password);
     await page.keyboard.press("Enter");
     await page.getByRole("navigation").waitFor();
-    // The search has the focus already.
+    // The search gets the focus by itself.
+    await page.locator("input[type=search]:focus").waitFor();
     await page.keyboard.type(phone_number);
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: phone_number }).waitFor();

@@ -11,7 +11,11 @@ import { killRow, kills } from "../../local/prove/kills/part.ts";
 Deno.test("after a kill of each process under load, what was acknowledged is there, once", {
   ignore: Deno.build.os !== "linux",
 }, async () => {
-  const { holds, rows, misses } = await kills.run({ size: "small", progress: () => {} });
+  const { holds, rows, misses } = await kills.run({
+    size: "small",
+    seed: 12,
+    progress: () => {},
+  });
   deepStrictEqual(misses, []);
   deepStrictEqual(rows.filter(({ holds }) => !holds), []);
   ok(holds);

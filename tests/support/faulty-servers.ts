@@ -3,6 +3,7 @@
  * @module
  */
 
+import { claimPort } from "../../local/system/ports.ts";
 import { withEnvironment } from "./environment.ts";
 
 /** A server to be stopped. */
@@ -41,9 +42,7 @@ async function whileReplaced(
 
 /** An address at which nothing listens. */
 export function closedUrl(): string {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  listener.close();
-  return `http://127.0.0.1:${listener.addr.port}`;
+  return `http://127.0.0.1:${claimPort(0, "PORT")}`;
 }
 
 /** Accepts connections, reads nothing and sends nothing. */
