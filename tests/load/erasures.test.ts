@@ -238,6 +238,7 @@ const MUTANTS = [
     in: "public.reserve_credits",
     before: "and u.phone_number = reserve_credits.phone_number",
     after: "",
+    race: reserveDuringErasure,
   },
   {
     rule: "a call by the bot looks again after it has waited for the user",
@@ -320,6 +321,31 @@ async function eraseDuringFirstContact({ sql, url }: TestDatabase): Promise<void
 
 Deno.test("an identity that joins the account meanwhile is erased with it", async () => {
   await withTestDatabase(eraseDuringFirstContact);
+});
+
+/** A reservation finds the account while it is being erased, and waits for it. */
+async function reserveDuringErasure({ sql, url }: TestDatabase): Promise<void> {
+  const person = await newPerson(sql);
+  await using connections = await openConnections(url, 1);
+  const reserving = Promise.withResolvers<string[]>();
+  await sql.begin(async (holder) => {
+    strictEqual(await erase(holder, person), "erased");
+    connections.all(async (session) =>
+      one(
+        await session<{ outcome: string }[]>`
+        select outcome from public.reserve_credits(${person.phone}, null, 'job', credits => 1,
+          identity_hashes => ${Object.values(person.hashes)})`,
+      ).outcome
+    ).then(reserving.resolve, reserving.reject);
+    reserving.promise.catch(() => {});
+    await until("the reservation waits", async () => await waitingForLocks(sql) > 0);
+  });
+  // Of somebody else, who has been here before and is not welcomed twice.
+  deepStrictEqual(await reserving.promise, ["insufficient_credits"]);
+}
+
+Deno.test("a reservation that waits for an erasure is somebody else's", async () => {
+  await withTestDatabase(reserveDuringErasure);
 });
 
 /** An operator asks for a refund when an erasure has seen that nobody has, and has yet to erase. */
