@@ -38,6 +38,9 @@ const target = { ...backend, control, listener };
 const seed = 12;
 const CALLS = 300;
 
+/** A seed of its own for each further load, because references that are drawn again were used before. */
+let lastSeed = seed;
+
 const load = await startLoad(target, {
   seed,
   callers: 8,
@@ -421,7 +424,7 @@ async function surprisesOf(
   await breakRule(backend.sql, name, breaks);
   try {
     const { journal: { surprises }, throwIfFailed, stop } = await startLoad(target, {
-      seed,
+      seed: ++lastSeed,
       callers,
       restMs: 5,
       cutRate: 0,
