@@ -26,6 +26,10 @@ export function testInBrowser(
       try {
         await act(context);
       } finally {
+        // A page may ask for something until it is closed, whose answer a route then waits for in vain.
+        for (const routed of [context, ...context.pages()]) {
+          await routed.unrouteAll({ behavior: "ignoreErrors" });
+        }
         await context.close();
       }
     },
