@@ -174,7 +174,7 @@ async function fuzzBroken(requests: number, breaks: Breaks): Promise<Found> {
   const gateway = startGateway({ port: 0, dataApi, functions: await brokenFunctions(breaks) });
   try {
     const target = { ...backend, address: gateway.url };
-    return await run(target, { requests, seed: SEED, progress: () => {} });
+    return await run(target, { requests, seed: SEED, afterOutageMs: 50, progress: () => {} });
   } finally {
     await gateway.stop();
     await sql`

@@ -12,7 +12,7 @@ import { servePage } from "../../local/pages/serve.ts";
 import { pageConfiguration } from "../../local/stack/pages.ts";
 import { setEnvironment } from "../../local/stack/stack.ts";
 import type { Backend } from "./backend.ts";
-import { assertAccessible } from "./browser.ts";
+import { assertAccessible, COLOR_RULES } from "./browser.ts";
 import { call, dataOf, operatorHeaders } from "./calls.ts";
 import { keepPrivate } from "./private-values.ts";
 
@@ -123,10 +123,10 @@ export class Visit {
 
   /** Fails with what axe-core finds, in light and in dark, and if anything does not fit the width. */
   async assertAccessible(): Promise<void> {
-    for (const colorScheme of ["dark", "light"] as const) {
-      await this.page.emulateMedia({ colorScheme });
-      await assertAccessible(this.page);
-    }
+    await this.page.emulateMedia({ colorScheme: "dark" });
+    await assertAccessible(this.page, COLOR_RULES);
+    await this.page.emulateMedia({ colorScheme: "light" });
+    await assertAccessible(this.page);
     await this.assertFits();
   }
 

@@ -36,12 +36,22 @@ export function testInBrowser(
   });
 }
 
-/** Fails with everything that axe-core finds in a page, or in one frame of it, as it is now. */
-export async function assertAccessible(frame: Page | Frame): Promise<void> {
-  await frame.evaluate(axe.source);
+/** The rules of axe-core that depend on colors, which are all that a color scheme can break. */
+export const COLOR_RULES: readonly string[] = ["color-contrast", "link-in-text-block"];
+
+/**
+ * Fails with everything that axe-core finds in a page, or in one frame of it, as it is now: by all of its
+ * rules, or only by these.
+ */
+export async function assertAccessible(
+  frame: Page | Frame,
+  rules?: readonly string[],
+): Promise<void> {
+  if (await frame.evaluate("typeof axe") === "undefined") await frame.evaluate(axe.source);
   // A frame inside is asserted by itself.
+  const options = JSON.stringify({ iframes: false, ...(rules && { runOnly: rules }) });
   const found = await frame.evaluate(
-    "axe.run(document, { iframes: false }).then(({ violations }) => violations)",
+    `axe.run(document, ${options}).then(({ violations }) => violations)`,
   );
   deepStrictEqual(found, []);
 }

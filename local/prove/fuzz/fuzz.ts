@@ -22,6 +22,8 @@ export interface FuzzOptions {
   readonly requests: number;
   /** Draws the same requests each time. */
   readonly seed: number;
+  /** When a request is sent once more that met an outage: what has piled up meanwhile takes its time. */
+  readonly afterOutageMs?: number;
   readonly progress: Progress;
 }
 
@@ -103,7 +105,6 @@ const MIN_MEASURE_EVERY = 50;
 const BOOK_CHECKS = 20;
 const MIN_BOOK_CHECK_EVERY = 5_000;
 
-/** When a request is sent once more that met an outage: what has piled up meanwhile takes its time. */
 const AFTER_OUTAGE_MS = 5_000;
 
 /** One in so many requests never arrives in full, which takes as long as the functions wait for it. */
@@ -302,7 +303,7 @@ class Run {
       }));
     const first = await send();
     if (first.outages.length === 0) return first;
-    await delay(AFTER_OUTAGE_MS);
+    await delay(this.#options.afterOutageMs ?? AFTER_OUTAGE_MS);
     const second = await send();
     if (second.outages.length === 0) this.#outages++;
     return {
