@@ -23,13 +23,22 @@ const MAX_LOG_LINES = 200;
 const STACK_VARIABLES =
   /^(API_PORT|DB_PORT|RAZORPAY_|SUPABASE_|DATABASE_URL$|BOT_SECRET|FRONTEND_|ALLOWED_ORIGINS$|CONSOLE_|EVENTS_|DEFAULT_COUNTRY$|LOG_FORMAT$)/;
 
-/** At most so many files are tested at once, however many processors there are. */
+/**
+ * So many more files are tested at once than there are processors, because tests also wait: for a browser,
+ * for processes that start, for time limits.
+ */
+const SPARE_LANES = 1;
+
+/** At most so many, however many processors there are. */
 const MAX_LANES = 4;
 
 /** The files that take longest. They come first, so that none of them is left alone in the end. */
 const LONG_FILES = [
   "tests/prove/fuzz.test.ts",
   "tests/prove/soak.test.ts",
+  "tests/pages/account.test.ts",
+  "tests/pages/console.test.ts",
+  "tests/prove/load.test.ts",
   "tests/payments/model.test.ts",
   "tests/payments/credit-model.test.ts",
   "tests/local/stack.test.ts",
@@ -55,7 +64,10 @@ await runTask(async () => {
   const settings = readSettings();
   const given = await givenTestServer(settings);
   const maxLanes = given === undefined ? MAX_LANES : 1;
-  const count = Math.max(1, Math.min(navigator.hardwareConcurrency, maxLanes, files.length));
+  const count = Math.max(
+    1,
+    Math.min(navigator.hardwareConcurrency + SPARE_LANES, maxLanes, files.length),
+  );
   const queue = files.values();
   const results: Result[] = [];
   await using cleanUp = new AsyncDisposableStack();
