@@ -38,14 +38,13 @@ begin
     return;
   end if;
 
-  -- An erasure locks the orders before it looks whether a refund was asked for. This one is asked for
+  -- Refunds of one payment are asked for in turn, so that each sees what the others have asked for. An
+  -- erasure locks the orders, too, before it looks whether a refund was asked for: this one is asked for
   -- before it, or of a payment of somebody erased.
   perform from public.payment_orders o
   where o.id = (select p.order_id from public.payments p where p.id = ask_refund.payment_id)
   for no key update;
-  -- Refunds of one payment are asked for in turn, so that each sees what the others have asked for.
-  select p.* into v_payment from public.payments p where p.id = ask_refund.payment_id
-  for no key update;
+  select p.* into v_payment from public.payments p where p.id = ask_refund.payment_id;
   v_left := v_payment.amount_paise
     - coalesce((
       select sum(r.amount_paise) from public.payment_reversals r

@@ -111,8 +111,8 @@ export const turns: Subject = {
     ),
     inFunction("ask_refund")(
       "Refunds of one payment are asked for in turn.",
-      "where p.id = ask_refund.payment_id\n  for no key update;",
-      "where p.id = ask_refund.payment_id;",
+      "where p.id = ask_refund.payment_id)\n  for no key update;",
+      "where p.id = ask_refund.payment_id);",
       "endpoints/refund-payment",
       "a refund that is asked for waits for the one before it, and sees what it asked for",
     ),
