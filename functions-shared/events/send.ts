@@ -9,8 +9,8 @@ import { Webhook } from "standardwebhooks";
 /** How long an address may take. A claim of the database lasts longer. */
 const TIMEOUT_MS = 15_000;
 
-/** No more of `Retry-After` counts, and a date in the year 9999 would not fit into the database. */
-const MAX_RETRY_AFTER_SECONDS = 3600;
+/** A date in the year 9999 would not fit into the database, which says how much of `Retry-After` counts. */
+const MAX_RETRY_AFTER_SECONDS = 2_147_483_647;
 
 /** What an address answered, or why there was no answer. */
 export type Answer =
