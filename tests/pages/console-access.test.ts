@@ -534,11 +534,14 @@ testWithSecondFactor(
   async (page) => {
     const newOperator = () => addOperator(backend, { supabaseUrl: standIn.url });
     const address = "**/auth/v1/user";
-    const letGo = await holdAnswer(page, address);
+    // Auth is asked when the session has ended, and says so.
+    const letGo = await holdRequest(page, address);
     const isHeld = page.waitForRequest(address);
     await signIn(page, await newOperator());
     await isHeld;
+    const hasEnded = page.waitForResponse("**/auth/v1/logout*");
     await page.getByRole("button", { name: "Sign out" }).click();
+    await hasEnded;
     await signIn(page, await newOperator());
     const secret = await page.locator(".secret").innerText();
     const factors = watchRequests(page, "/auth/v1/factors");

@@ -68,12 +68,38 @@ export function openSession({ supabase_url, publishable_key }: Configuration): S
     // What follows the "#" of an address is a view of the console.
     detectSessionInUrl: false,
   };
-  const auth = new AuthClient({ ...options, storageKey: SESSION, storage: sessionStorage });
   const idleMs = () => Date.now() - Number(sessionStorage.getItem(LAST_USE) ?? 0);
   const tokenOf = (
     { data: { session } }: { data: { session: { access_token: string } | null } },
   ) => session?.access_token;
   let turn = 0;
+  let auth = openAuth();
+
+  /** A client for this turn. What it learns later, such as that its session has ended, changes nothing. */
+  function openAuth() {
+    const own = turn;
+    return new AuthClient({
+      ...options,
+      storageKey: SESSION,
+      storage: {
+        getItem: (name) => turn === own ? sessionStorage.getItem(name) : null,
+        setItem(name, value) {
+          if (turn === own) sessionStorage.setItem(name, value);
+        },
+        removeItem(name) {
+          if (turn === own) sessionStorage.removeItem(name);
+        },
+      },
+    });
+  }
+
+  function beginTurn(): void {
+    const former = auth;
+    turn++;
+    auth = openAuth();
+    void former.dispose();
+  }
+
   return {
     turn: () => turn,
     async token() {
@@ -83,11 +109,11 @@ export function openSession({ supabase_url, publishable_key }: Configuration): S
       return tokenOf(await auth.refreshSession());
     },
     async signIn(email, password) {
-      turn++;
+      beginTurn();
       refuse((await auth.signInWithPassword({ email, password })).error);
     },
     async signOut() {
-      turn++;
+      beginTurn();
       const session = sessionStorage.getItem(SESSION);
       sessionStorage.clear();
       if (session === null) return;
