@@ -105,7 +105,7 @@ export function SecondFactor({ session, onDone, onSignOut }: SecondFactorProps) 
         </ProofForm>
       )}
       <p>
-        {/* A code that Auth accepts makes a session, after signing out as well. */}
+        {/* Auth may yet accept a code that is on its way. */}
         <button type="button" disabled={isProving} onClick={onSignOut}>Sign out</button>
       </p>
     </Gate>
